@@ -1,0 +1,52 @@
+# `make run` and `make test` set up everything they need. `make help` lists the rest.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+.PHONY: help run test check lint types layers tidy soak bench docs clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt tools/setup
+	@tools/setup $(VENV)
+	@touch $@
+
+$(DEV_STAMP): $(STAMP)
+	@tools/setup $(VENV) dev
+	@touch $@
+
+run: $(STAMP)  ## start the platform with examples/securecart and print its endpoints
+	@exec $(BIN)/gatepost up examples/securecart/template.yaml
+
+test: $(DEV_STAMP)  ## run every test
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: lint types layers tidy  ## format, lint, types, layers, tidy, unit and contract tests
+	@$(BIN)/python -m pytest -n 2 tests/unit tests/contract
+
+lint: $(DEV_STAMP)  ## ruff
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: $(DEV_STAMP)  ## mypy --strict
+	@$(BIN)/mypy
+
+layers: $(DEV_STAMP)  ## import-linter
+	@PYTHONPATH=src $(BIN)/lint-imports --no-cache
+
+tidy: $(DEV_STAMP)  ## the shape of the code
+	@$(BIN)/python -m pytest tests/contract/test_tidy.py
+
+docs: $(DEV_STAMP)  ## write the generated pages
+	@$(BIN)/python -m tools.generate
+
+soak: $(DEV_STAMP)  ## long loops: fuzzing, kill -9, power cuts, sizes
+	@$(BIN)/python -m pytest -m soak tests --override-ini addopts="-q -p no:cacheprovider"
+
+bench: $(DEV_STAMP)  ## measure beside the peers; writes benchmarks/RESULTS.md
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove what was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .gatepost

@@ -1,0 +1,1 @@
+"""How operators use AWS operations: one endpoint for every service, driven by botocore's models as data."""

@@ -1,0 +1,1 @@
+"""AWS's wire protocols: bytes to parameters and results to bytes."""

@@ -1,0 +1,48 @@
+"""Every setting of the platform, read once: unit, default, bound and a sentence for each field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+Role = Literal["all", "gateway", "services"]
+Durability = Literal["full", "process"]
+
+LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one platform runs. Defaults are AWS's where AWS has one."""
+
+    data_dir: Path = Path(".gatepost")  # everything that lasts; owned by one platform at a time
+    host: str = "127.0.0.1"  # the address that every listener binds
+    port: int = 8080  # the gateway's public listener; 0 picks a free port
+    private_port: int = 8081  # the gateway's listener for private APIs
+    aws_port: int = 4566  # the AWS endpoint
+    region: str = "us-east-1"  # of everything that templates create
+    account_id: str = "000000000000"  # 12 digits, a string from flag to ARN
+    role: Role = "all"
+    durability: Durability = "full"  # "process" survives kill -9 but not power loss
+    is_ephemeral: bool = False  # nothing is kept; allows POST /_gatepost/reset
+    is_lenient: bool = False  # what cannot be enforced is a warning, not a refusal
+    any_credentials: bool = False  # unknown access keys are the administrator; loopback only
+    drain_ms: int = 3_000  # how long running requests may finish at a stop; 0 to 60000
+    service_endpoints: tuple[tuple[str, str], ...] = ()  # --service NAME=URL
+    parameters: tuple[tuple[str, str], ...] = ()  # --parameter K=V for the templates of `up`
+    templates: tuple[Path, ...] = field(default=())
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with these settings, one sentence each, with what would be right."""
+        found = []
+        for name, port in (("port", self.port), ("private-port", self.private_port), ("aws-port", self.aws_port)):
+            if not 0 <= port <= 65_535:
+                found.append(f"--{name} is {port}: use 0 to 65535 (0 picks a free port)")
+        if not (len(self.account_id) == 12 and self.account_id.isascii() and self.account_id.isdigit()):
+            found.append(f"--account-id is {self.account_id!r}: use 12 digits")
+        if self.any_credentials and self.host not in LOOPBACK_HOSTS:
+            found.append(f"--any-credentials with --host {self.host}: it is refused on anything but a loopback address")
+        if not 0 <= self.drain_ms <= 60_000:
+            found.append(f"drain_ms is {self.drain_ms}: use 0 to 60000")
+        return found

@@ -1,0 +1,1 @@
+"""How clients use deployed APIs: router, plans, guards, backends, finishers and observers."""

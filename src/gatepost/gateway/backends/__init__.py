@@ -1,0 +1,1 @@
+"""Backends: each is one way to answer a request."""

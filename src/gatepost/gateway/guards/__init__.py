@@ -1,0 +1,1 @@
+"""Guards: each has one reason to refuse a request."""

@@ -1,0 +1,27 @@
+"""AWS's published limits, each with its source."""
+
+from typing import Final
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+API_GATEWAY_HEADERS_BYTES_MAX: Final = 10_240
+API_GATEWAY_BODY_BYTES_MAX: Final = 10 * 1024 * 1024
+API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN: Final = 50
+API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX: Final = 29_000
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LAMBDA_PAYLOAD_BYTES_MAX: Final = 6 * 1024 * 1024
+LAMBDA_TIMEOUT_S_MAX: Final = 900
+LAMBDA_MEMORY_MB_MIN: Final = 128
+LAMBDA_MEMORY_MB_MAX: Final = 10_240
+LAMBDA_ZIP_BYTES_MAX: Final = 50 * 1024 * 1024
+LAMBDA_UNZIPPED_BYTES_MAX: Final = 250 * 1024 * 1024
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+DYNAMODB_ITEM_BYTES_MAX: Final = 400 * 1024
+DYNAMODB_PAGE_BYTES_MAX: Final = 1024 * 1024
+DYNAMODB_TRANSACTION_ITEMS_MAX: Final = 100
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+CLOUDFORMATION_TEMPLATE_BODY_BYTES_MAX: Final = 51_200
+CLOUDFORMATION_TEMPLATE_BYTES_MAX: Final = 1024 * 1024
+CLOUDFORMATION_RESOURCES_MAX: Final = 500

@@ -1,0 +1,169 @@
+"""The small Protocols by which services, gateway and engine meet without importing each other.
+
+`app.py` joins them. Each is named for what its user needs, never for who provides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from gatepost.kernel.operations import Access, Call, Change, Principal
+
+
+class Publisher(Protocol):
+    """Tells every connected gateway of a change, after its record was committed."""
+
+    async def publish(self, *changes: Change) -> None:
+        """Return once every connected gateway has acknowledged `changes`, or after 2 s. Never raises."""
+        ...
+
+
+class Replica(Protocol):
+    """The gateway's copy of everything published."""
+
+    def watch(self, topic: str, changed: Callable[[str, Mapping[str, Any] | None], None]) -> None:
+        """Call `changed(key, value)` for what is there and for every later change, in order; None: gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An access key as a client holds it."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
+    expires_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a signature is checked with, and who it proves."""
+
+    principal: Principal
+    secret_access_key: str = field(repr=False)
+
+
+class Identities(Protocol):
+    """Who an access key belongs to. From memory: it is asked for every signed request."""
+
+    def find(self, access_key_id: str, session_token: str, now_ms: int) -> Identity | None:
+        """Give the identity, or None when the key is unknown, inactive or the token is not its own.
+
+        Raises: ExpiredToken (a ServiceError) when the session token has expired.
+        """
+        ...
+
+
+class Authorization(Protocol):
+    """Whether a principal may do what a call does."""
+
+    def check(self, call: Call, access: Access) -> None:
+        """Return when it is allowed. Raises: AccessDeniedException (a ServiceError) with AWS's sentence."""
+        ...
+
+
+class RoleSessions(Protocol):
+    """Credentials for a role that a service assumes for its owner (a function's, a stack's)."""
+
+    def assume(self, role_arn: str, *, service: str, session_name: str, duration_s: int = 3600) -> Credentials:
+        """Give credentials of `role_arn` when its trust policy lets `service` (lambda.amazonaws.com) assume it.
+
+        Raises: AccessDeniedException when the trust policy does not, or the role does not exist.
+        """
+        ...
+
+
+class Operations(Protocol):
+    """AWS operations called from within, with the same validation and authorization as over HTTP."""
+
+    async def invoke(
+        self,
+        principal: Principal,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        region: str | None = None,
+        called_via: tuple[str, ...] = (),
+    ) -> dict[str, Any]:
+        """Run one operation and give its result as boto3 would: blobs as bytes, timestamps as `int` ms.
+
+        Raises: ServiceError.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call of a function. `function_arn` may end in a qualifier."""
+
+    function_arn: str
+    payload: bytes
+    request_id: str
+    is_event: bool = False  # asynchronous: answered once accepted
+    client_context: str = ""  # base64, as the client sent it
+    wants_log_tail: bool = False
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationResult:
+    """What came of it. `function_error` is "Unhandled" or "Handled" when the function failed."""
+
+    status: int
+    payload: bytes
+    function_error: str = ""
+    executed_version: str = "$LATEST"
+    log_tail: bytes = b""
+
+
+class FunctionInvoker(Protocol):
+    """Runs functions: in the gateway by its own workers, in services over the link."""
+
+    def invoke(self, invocation: Invocation) -> Awaitable[InvocationResult]:
+        """Run a function to its end. Raises: ServiceError (ResourceNotFound, TooManyRequests, …)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One line for CloudWatch Logs."""
+
+    timestamp_ms: int
+    message: str
+
+
+class LogSink(Protocol):
+    """Takes log lines without waiting; drops the oldest and counts them when nobody takes them away."""
+
+    def put(self, log_group: str, log_stream: str, events: Sequence[LogEvent]) -> None:
+        """Hand over `events` of one stream. Never blocks, never raises."""
+        ...
+
+
+class Assets(Protocol):
+    """Blobs by content: functions' code, uploaded templates. Durable once `put` has returned."""
+
+    async def put(self, content: bytes) -> str:
+        """Keep `content` and give its SHA-256 in hex."""
+        ...
+
+    def path(self, sha256: str) -> Path | None:
+        """Give the file that holds it, or None."""
+        ...
+
+
+class StackEngine(Protocol):
+    """Carries out what the CloudFormation operations ask for. `templates.stacks` provides it."""
+
+    async def plan(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Work out the changes of a template against the stack as it stands."""
+        ...
+
+    async def execute(self, call: Call, request: Mapping[str, Any]) -> None:
+        """Start to carry out a plan; progress goes to the stack's records."""
+        ...

@@ -1,0 +1,1 @@
+"""Text to tree to value, pure: IAM policies, item expressions, mapping templates."""

@@ -1,0 +1,1 @@
+"""Between the two roles: a snapshot, numbered changes, acknowledgements, invocations and telemetry."""

@@ -1,0 +1,1 @@
+"""Signatures, tokens, passwords and sealing: pure functions over bytes."""

@@ -1,0 +1,1 @@
+"""AWS CloudFormation: stacks, events and change sets."""

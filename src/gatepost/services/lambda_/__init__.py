@@ -1,0 +1,1 @@
+"""AWS Lambda: functions, permissions, and the workers that run them."""

@@ -1,0 +1,1 @@
+"""What lasts: records and items, each acknowledged only after it is durable."""

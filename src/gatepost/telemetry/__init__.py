@@ -1,0 +1,1 @@
+"""What happened: logs, metrics and usage, in bounded queues and batched writes."""

@@ -1,0 +1,1 @@
+"""Templates become stacks: parse, translate, check, plan and carry out."""
