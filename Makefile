@@ -43,7 +43,7 @@ docs: $(DEV_STAMP)  ## write the generated pages
 	@$(BIN)/python -m tools.generate
 
 soak: $(DEV_STAMP)  ## long loops: fuzzing, kill -9, power cuts, sizes
-	@$(BIN)/python -m pytest -m soak tests --override-ini addopts="-q -p no:cacheprovider"
+	@$(BIN)/python -m pytest -m soak tests
 
 bench: $(DEV_STAMP)  ## measure beside the peers; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks

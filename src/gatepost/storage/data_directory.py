@@ -1,0 +1,169 @@
+"""The data directory: its layout, its owner and its version.
+
+One platform owns a directory at a time: the supervisor holds a lock on `lock` and its children inherit it, so
+that the directory stays owned until the last of them is gone, however the first one died.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gatepost.kernel.errors import SettingsError
+
+LAYOUT_VERSION: Final = 1
+PRIVATE_FOLDERS: Final = ("store", "assets", "gateway", "cache", "run", "logs")
+OPEN_FOLDERS: Final = ("functions",)  # function workers run as another user and read their code here
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """Where everything that lasts lies."""
+
+    path: Path
+
+    @property
+    def store(self) -> Path:
+        """SQLite files."""
+        return self.path / "store"
+
+    @property
+    def assets(self) -> Path:
+        """Blobs by SHA-256."""
+        return self.path / "assets"
+
+    @property
+    def functions(self) -> Path:
+        """Extracted code by SHA-256."""
+        return self.path / "functions"
+
+    @property
+    def gateway(self) -> Path:
+        """What the gateway role keeps for itself: snapshot, usage journal, access log."""
+        return self.path / "gateway"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again."""
+        return self.path / "cache"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and process ids of the running platform."""
+        return self.path / "run"
+
+    @property
+    def endpoints(self) -> Path:
+        """The real addresses of the running platform, as JSON."""
+        return self.path / "endpoints.json"
+
+    def prepare(self) -> None:
+        """Make the folders and check the layout's version. Raises: SettingsError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o711)
+            for name in PRIVATE_FOLDERS:
+                (self.path / name).mkdir(exist_ok=True)
+                (self.path / name).chmod(0o700)
+            for name in OPEN_FOLDERS:
+                (self.path / name).mkdir(exist_ok=True)
+                (self.path / name).chmod(0o755)
+            self._check_version()
+        except PermissionError as error:
+            raise SettingsError(f"--data {self.path}: {error.strerror}; choose a directory that you own") from error
+        except OSError as error:
+            raise SettingsError(f"--data {self.path}: {error.strerror}") from error
+
+    def _check_version(self) -> None:
+        marker = self.path / "layout.json"
+        if not marker.exists():
+            write_durably(marker, json.dumps({"layout": LAYOUT_VERSION}).encode(), mode=0o600)
+            return
+        try:
+            found = json.loads(marker.read_bytes())["layout"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SettingsError(f"{marker} is damaged: restore it, or write {{'layout': {LAYOUT_VERSION}}}") from error
+        if found != LAYOUT_VERSION:
+            raise SettingsError(
+                f"--data {self.path} has layout {found} and this Gatepost knows {LAYOUT_VERSION}: "
+                "use the Gatepost that wrote it, or another directory"
+            )
+
+    def own(self) -> int:
+        """Take the directory for this platform and give the file descriptor that holds it.
+
+        The descriptor may be inherited. Raises: SettingsError when another platform owns the directory.
+        """
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise SettingsError(
+                f"--data {self.path} is in use by another platform (process {owner}): "
+                "stop it with `gatepost stop`, or choose another --data"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        return descriptor
+
+    def owner(self) -> int | None:
+        """Give the process that owns the directory, or None when nobody does."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            return int(text) if text.isdigit() else None
+        else:
+            return None
+        finally:
+            os.close(descriptor)
+
+
+def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Replace `path` by `content` so that after a power cut there is the old or the new, never a mixture.
+
+    Raises: OSError.
+    """
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    except OSError:
+        scratch.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+    scratch.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object, or give None when there is no such file or it holds something else."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

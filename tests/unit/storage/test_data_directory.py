@@ -1,0 +1,55 @@
+import json
+import os
+import stat
+
+import pytest
+
+from gatepost.kernel.errors import SettingsError
+from gatepost.storage.data_directory import DataDirectory, read_json, write_durably
+
+
+def test_folders_with_secrets_are_closed_to_others(tmp_path):
+    data = DataDirectory(tmp_path / "d")
+    data.prepare()
+    assert stat.S_IMODE(data.store.stat().st_mode) == 0o700
+    assert stat.S_IMODE(data.functions.stat().st_mode) == 0o755
+
+
+def test_a_directory_has_one_owner_at_a_time(tmp_path):
+    data = DataDirectory(tmp_path)
+    data.prepare()
+    held = data.own()
+    with pytest.raises(SettingsError, match=f"in use by another platform \\(process {os.getpid()}\\)"):
+        data.own()
+    assert data.owner() == os.getpid()
+    os.close(held)
+    assert data.owner() is None
+    os.close(data.own())
+
+
+def test_a_directory_of_another_layout_is_refused(tmp_path):
+    data = DataDirectory(tmp_path)
+    data.prepare()
+    (tmp_path / "layout.json").write_text(json.dumps({"layout": 99}))
+    with pytest.raises(SettingsError, match="layout 99"):
+        data.prepare()
+
+
+def test_a_file_in_the_way_is_a_clear_error(tmp_path):
+    (tmp_path / "d").write_text("in the way")
+    with pytest.raises(SettingsError, match=r"--data .*/d: File exists"):
+        DataDirectory(tmp_path / "d").prepare()
+
+
+def test_write_durably_replaces_whole_files(tmp_path):
+    write_durably(tmp_path / "f.json", b'{"a": 1}')
+    write_durably(tmp_path / "f.json", b'{"a": 2}')
+    assert read_json(tmp_path / "f.json") == {"a": 2}
+    assert [path.name for path in tmp_path.iterdir()] == ["f.json"]
+    assert stat.S_IMODE((tmp_path / "f.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{"])
+def test_read_json_gives_none_for_what_is_no_object(tmp_path, content):
+    (tmp_path / "f").write_bytes(content)
+    assert read_json(tmp_path / "f") is None
