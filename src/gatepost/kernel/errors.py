@@ -72,3 +72,9 @@ class VersionConflict(Exception):
 
 class SettingsError(Exception):
     """A setting, file or directory of the operator's is wrong. The text says what would be right."""
+
+
+def remote_error(code: str, status: int, message: str) -> ServiceError:
+    """Rebuild a `ServiceError` that was raised in another process."""
+    kind: type[ServiceError] = type(code, (ServiceError,), {"code": code, "status": status, "__doc__": "From afar."})
+    return kind(message)

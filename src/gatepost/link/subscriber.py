@@ -1,0 +1,267 @@
+"""The gateway's end of the link: a replica of what is published, kept on disk, and the way back for counts.
+
+The replica applies a snapshot as the difference to what it holds, so that a reconnection that changed nothing
+disturbs nothing. It is saved, sealed, soon after each change, and read at start: a gateway serves what it last
+knew while services is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import orjson
+
+from gatepost.kernel.errors import InternalFailure, ServiceError
+from gatepost.kernel.ports import FunctionInvoker, Invocation
+from gatepost.kernel.tasks import Tasks
+from gatepost.link.frames import FrameProtocol, Kind
+from gatepost.link.publisher import error_head
+
+log = logging.getLogger(__name__)
+
+SAVE_AFTER_S: Final = 0.2
+RECONNECT_AFTER_S: Final = 0.1
+SNAPSHOT_PURPOSE: Final = "gateway-snapshot"
+
+Watcher = Callable[[str, Mapping[str, Any] | None], None]
+
+
+class Seals(Protocol):
+    """Seals bytes so that only this platform can read them."""
+
+    def seal(self, plain: bytes, *, purpose: str) -> bytes:
+        """Seal `plain` for `purpose`."""
+        ...
+
+    def open(self, sealed: bytes, *, purpose: str) -> bytes:
+        """Give back what was sealed. Raises: ValueError."""
+        ...
+
+
+class LocalReplica:
+    """Implements `kernel.ports.Replica`; saved in `path`, sealed, mode 0600."""
+
+    def __init__(self, path: Path, seal: Seals, write: Callable[[Path, bytes], None]) -> None:
+        self._path = path
+        self._seal = seal
+        self._write = write
+        self._state: dict[str, dict[str, Any]] = {}
+        self._watchers: dict[str, list[Watcher]] = {}
+        self._incoming: dict[str, dict[str, Any]] | None = None
+        self._save_timer: asyncio.TimerHandle | None = None
+        self._saving: asyncio.Future[None] | None = None
+        self.number = -1  # of the last change that is in effect; -1 before the first snapshot
+
+    def load(self) -> bool:
+        """Start from what was saved last and say whether there was anything."""
+        try:
+            saved = orjson.loads(self._seal.open(self._path.read_bytes(), purpose=SNAPSHOT_PURPOSE))
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError) as error:
+            log.error("the saved snapshot cannot be read; waiting for services", extra={"error": str(error)})
+            return False
+        for topic, values in saved.items():
+            for key, value in values.items():
+                self._apply(topic, key, value)
+        return True
+
+    def watch(self, topic: str, changed: Watcher) -> None:
+        """Call `changed(key, value)` for what is there and for every later change, in order; None: gone."""
+        self._watchers.setdefault(topic, []).append(changed)
+        for key, value in self._state.get(topic, {}).items():
+            changed(key, value)
+
+    def take(self, head: Mapping[str, Any]) -> None:
+        """Apply the changes of a frame, or keep them until the snapshot is whole."""
+        if head.get("is_snapshot_part"):
+            if self._incoming is None:
+                self._incoming = {}
+            for change in head["changes"]:
+                self._incoming.setdefault(change["topic"], {})[change["key"]] = change["value"]
+            return
+        for change in head["changes"]:
+            self._apply(change["topic"], change["key"], change["value"])
+        self.number = head["number"]
+        self._save_soon()
+
+    def finish_snapshot(self, number: int) -> None:
+        """Put a whole snapshot in effect: what it lacks is gone, what it has in common stays untouched."""
+        incoming, self._incoming = self._incoming or {}, None
+        for topic, values in list(self._state.items()):
+            for key in [key for key in values if key not in incoming.get(topic, {})]:
+                self._apply(topic, key, None)
+        for topic, values in incoming.items():
+            for key, value in values.items():
+                if self._state.get(topic, {}).get(key) != value:
+                    self._apply(topic, key, value)
+        self.number = number
+        self._save_soon()
+
+    def abandon_snapshot(self) -> None:
+        """Forget a snapshot that was cut off in the middle."""
+        self._incoming = None
+
+    def _apply(self, topic: str, key: str, value: Any) -> None:
+        values = self._state.setdefault(topic, {})
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = value
+        for changed in self._watchers.get(topic, ()):
+            changed(key, value)
+
+    def _save_soon(self) -> None:
+        if self._save_timer is None:
+            self._save_timer = asyncio.get_running_loop().call_later(SAVE_AFTER_S, self._save)
+
+    def _save(self) -> None:
+        self._save_timer = None
+        content = orjson.dumps(self._state)
+        loop = asyncio.get_running_loop()
+        self._saving = loop.run_in_executor(None, self._save_now, content)
+
+    def _save_now(self, content: bytes) -> None:
+        try:
+            self._write(self._path, self._seal.seal(content, purpose=SNAPSHOT_PURPOSE))
+        except OSError as error:
+            log.error("the snapshot was not saved", extra={"path": str(self._path), "error": str(error)})
+
+    async def close(self) -> None:
+        """Save what has not been saved yet."""
+        if self._save_timer is not None:
+            self._save_timer.cancel()
+            self._save()
+        if self._saving is not None:
+            await self._saving
+
+
+class GatewayLink:
+    """The connection to services: connects again whenever it is lost, runs what services asks for."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        gateway_id: str,
+        replica: LocalReplica,
+        usage_acknowledged: Callable[[int], None],
+        connected: Callable[[], None],
+    ) -> None:
+        self._path = path
+        self._gateway_id = gateway_id
+        self._replica = replica
+        self._usage_acknowledged = usage_acknowledged
+        self._on_connected = connected
+        self._services: FrameProtocol | None = None
+        self._ended = asyncio.Event()
+        self._is_closing = False
+        self._tasks = Tasks("link")
+        self.invoker: FunctionInvoker | None = None  # set by the composition root
+        self.synchronised = asyncio.Event()  # the first snapshot of this connection is in effect
+
+    def start(self) -> None:
+        """Begin to connect, and go on for ever."""
+        self._tasks.spawn(self._stay_connected(), name="connect")
+
+    async def close(self) -> None:
+        """Close the connection and stay closed."""
+        self._is_closing = True
+        if self._services is not None:
+            self._services.close()
+        await self._tasks.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether services is there."""
+        return self._services is not None
+
+    @property
+    def can_send(self) -> bool:
+        """Whether droppable frames may be sent now."""
+        return self._services is not None and not self._services.is_full
+
+    def send_usage(self, number: int, counts: Mapping[str, Any]) -> bool:
+        """Send a journalled batch and say whether it left."""
+        head = {"gateway_id": self._gateway_id, "number": number, "counts": counts}
+        return self._services is not None and self._services.send(Kind.USAGE, head)
+
+    def send_telemetry(self, batch: dict[str, Any]) -> bool:
+        """Send log lines and metrics and say whether they left."""
+        return self._services is not None and self._services.send(Kind.TELEMETRY, batch)
+
+    async def _stay_connected(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._is_closing:
+            self._ended.clear()
+            try:
+                await loop.create_unix_connection(self._make, self._path)
+            except OSError:
+                await asyncio.sleep(RECONNECT_AFTER_S)
+                continue
+            await self._ended.wait()
+
+    def _make(self) -> FrameProtocol:
+        return FrameProtocol(self._received, connected=self._connected, lost=self._lost)
+
+    def _connected(self, services: FrameProtocol) -> None:
+        self._services = services
+        services.send(Kind.HELLO, {"gateway_id": self._gateway_id, "number": self._replica.number})
+
+    def _lost(self, services: FrameProtocol) -> None:
+        del services
+        self._services = None
+        self.synchronised.clear()
+        self._replica.abandon_snapshot()
+        self._ended.set()
+
+    def _received(self, services: FrameProtocol, kind: Kind, head: dict[str, Any], body: bytes) -> None:
+        match kind:
+            case Kind.CHANGES:
+                self._take_changes(services, head)
+            case Kind.SNAPSHOT_END:
+                self._replica.finish_snapshot(head["number"])
+                services.send(Kind.ACK, {"number": head["number"]})
+                self.synchronised.set()
+                self._on_connected()
+            case Kind.INVOKE:
+                self._tasks.spawn(self._invoke(services, head, body), name="invoke")
+            case Kind.USAGE_ACK:
+                self._usage_acknowledged(head["number"])
+            case _:
+                log.error("services sent what only a gateway sends", extra={"kind": kind.name})
+
+    def _take_changes(self, services: FrameProtocol, head: dict[str, Any]) -> None:
+        is_part = head.get("is_snapshot_part", False)
+        if not is_part and head["number"] != self._replica.number + 1:
+            log.error("a change is missing; taking a new snapshot", extra={"number": head["number"]})
+            services.send(Kind.HELLO, {"gateway_id": self._gateway_id, "number": self._replica.number})
+            return
+        self._replica.take(head)
+        if not is_part:
+            services.send(Kind.ACK, {"number": head["number"]})
+
+    async def _invoke(self, services: FrameProtocol, head: dict[str, Any], body: bytes) -> None:
+        number = head.pop("number")
+        try:
+            if self.invoker is None:
+                raise InternalFailure("This gateway runs no functions")
+            result = await self.invoker.invoke(Invocation(payload=body, **head))
+        except ServiceError as error:
+            services.send(Kind.RESULT, error_head(number, error))
+            return
+        services.send(
+            Kind.RESULT,
+            {
+                "number": number,
+                "status": result.status,
+                "function_error": result.function_error,
+                "executed_version": result.executed_version,
+                "log_tail_bytes": len(result.log_tail),
+            },
+            result.log_tail + result.payload,
+        )
