@@ -1,0 +1,148 @@
+"""What a role's process does first: take its orders, tie its life to the supervisor's, tell when it is ready.
+
+The orders come as one JSON object on standard input. What the process has to tell goes, one JSON object a line,
+to the descriptor `report`: `{"state": "ready"}`, or `{"state": "failed", "reason": …}` before it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import logging
+import logging.handlers
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gatepost.config import Settings
+from gatepost.kernel.errors import SettingsError, StoreUnavailable
+
+PR_SET_PDEATHSIG: Final = 1
+LOG_BYTES_MAX: Final = 16 * 1024 * 1024
+LOG_FILES: Final = 3
+EXIT_SETTINGS: Final = 3  # the operator has to change something: starting again would not help
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the supervisor hands to a role's process. Sockets are descriptors that it inherits."""
+
+    role: str
+    settings: Settings
+    sockets: tuple[int, int, int]  # public, private, AWS endpoint
+    ports: tuple[int, int, int]
+    link_path: str
+    report: int
+    supervisor: int
+
+    def to_json(self) -> str:
+        """Render the orders as one JSON object."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Orders:
+        """Read what `to_json` wrote."""
+        found: dict[str, Any] = json.loads(text)
+        found["settings"] = _settings(found["settings"])
+        found["sockets"] = tuple(found["sockets"])
+        found["ports"] = tuple(found["ports"])
+        return cls(**found)
+
+
+def _settings(found: dict[str, Any]) -> Settings:
+    found["data_dir"] = Path(found["data_dir"])
+    found["templates"] = tuple(Path(path) for path in found["templates"])
+    for name in ("service_endpoints", "parameters"):
+        found[name] = tuple((key, value) for key, value in found[name])
+    return Settings(**found)
+
+
+def end_with(supervisor: int) -> None:
+    """Have the kernel kill this process when the supervisor dies, however it dies (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != supervisor:
+        os._exit(1)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object for each event of our own log."""
+
+    known: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render one event."""
+        event: dict[str, object] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        event |= {key: value for key, value in vars(record).items() if key not in self.known}
+        if record.exc_info:
+            event["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(event, default=str)
+
+
+def log_to(path: Path) -> None:
+    """Send our log to `path` (16 MiB, three older files), and errors to standard error too."""
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES)
+    handler.setFormatter(JsonLines())
+    errors = logging.StreamHandler(sys.stderr)
+    errors.setLevel(logging.ERROR)
+    errors.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler, errors], force=True)
+
+
+class Report:
+    """The line to the supervisor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def tell(self, state: str, **more: object) -> None:
+        """Tell the supervisor one thing; it may be gone."""
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, json.dumps({"state": state, **more}).encode() + b"\n")
+
+
+def inherited_socket(descriptor: int) -> socket.socket:
+    """Take over a listening socket that the supervisor opened."""
+    listener = socket.socket(fileno=descriptor)
+    listener.setblocking(False)
+    return listener
+
+
+Serve = Callable[[Orders, asyncio.Event], Awaitable[Callable[[], Awaitable[dict[str, int]]]]]
+
+
+def run_role(serve: Serve) -> None:
+    """Be a role: start by `serve`, tell that it is ready, wait for SIGTERM, then run what `serve` gave to stop it."""
+    import uvloop
+
+    orders = Orders.from_json(sys.stdin.read())
+    end_with(orders.supervisor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log_to(orders.settings.data_dir / "logs" / f"{orders.role}.log")
+    report = Report(orders.report)
+    try:
+        uvloop.run(_live(serve, orders, report))
+    except (SettingsError, StoreUnavailable) as error:
+        report.tell("failed", reason=str(error))
+        sys.exit(EXIT_SETTINGS)
+
+
+async def _live(serve: Serve, orders: Orders, report: Report) -> None:
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    stop = await serve(orders, stopping)
+    report.tell("ready")
+    await stopping.wait()
+    report.tell("stopped", **await stop())

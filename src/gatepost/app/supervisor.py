@@ -1,0 +1,259 @@
+"""The supervisor: opens the sockets, starts the two roles, starts a dead one again, and ends both.
+
+The roles are processes of their own in process groups of their own, so that Ctrl-C reaches only the supervisor,
+which stops them in order: first the gateway drains, then services. If the supervisor itself is killed, the
+kernel kills the roles (`child.end_with`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from gatepost.app.child import EXIT_SETTINGS, Orders
+from gatepost.app.listeners import Listeners, open_listeners
+from gatepost.config import Settings
+from gatepost.kernel.clock import Clock, SystemClock
+from gatepost.kernel.errors import SettingsError
+from gatepost.kernel.tasks import Tasks
+from gatepost.storage.data_directory import DataDirectory, write_durably
+
+log = logging.getLogger(__name__)
+
+READY_WITHIN_S: Final = 60.0
+KILL_AFTER_DRAIN_S: Final = 2.0
+RESTART_AFTER_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # the pause before the n-th restart within a minute
+QUIET_AFTER_S: Final = 60.0
+SOCKET_PATH_MAX: Final = 100  # sockaddr_un holds 108 bytes
+
+MODULES: Final = {"services": "gatepost.app.services_role", "gateway": "gatepost.app.gateway_role"}
+
+
+class RoleProcess:
+    """One role's process, and the line on which it reports."""
+
+    def __init__(self, role: str, orders: Callable[[int], Orders], keep: tuple[int, ...]) -> None:
+        self.role = role
+        self._orders = orders
+        self._keep = keep  # descriptors that it inherits
+        self.process: subprocess.Popen[bytes] | None = None
+        self.restarts = 0
+        self.cut_off = 0  # requests that the last stop cut off
+        self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.ended = asyncio.Event()
+
+    async def start(self) -> None:
+        """Start the process and wait until it serves. Raises: SettingsError with the role's own reason."""
+        reading, writing = os.pipe()
+        orders = self._orders(writing)
+        self._told = asyncio.Queue()
+        self.ended.clear()
+        self.process = subprocess.Popen(  # noqa: ASYNC220 - a fork and an exec of some milliseconds, at start only
+            [sys.executable, "-P", "-m", MODULES[self.role]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(*self._keep, writing),
+            process_group=0,
+        )
+        os.close(writing)
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(orders.to_json().encode())
+            self.process.stdin.close()
+        await self._listen(reading)
+        try:
+            told = await asyncio.wait_for(self._told.get(), READY_WITHIN_S)
+        except TimeoutError:
+            raise SettingsError(f"the {self.role} role was not ready within {READY_WITHIN_S:.0f} s") from None
+        if told["state"] != "ready":
+            reason = told.get("reason") or f"the {self.role} role ended at once: see logs/{self.role}.log"
+            raise SettingsError(reason)
+
+    async def _listen(self, reading: int) -> None:
+        stream = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", 0))
+        self._listening = loop.create_task(self._hear(stream))
+
+    async def _hear(self, stream: asyncio.StreamReader) -> None:
+        while line := await stream.readline():
+            with suppress(ValueError):
+                told = json.loads(line)
+                if told["state"] == "stopped":
+                    self.cut_off = told.get("cut_off", 0)
+                self._told.put_nowait(told)
+        self._told.put_nowait({"state": "ended"})
+        self.ended.set()
+
+    def signal(self, number: int) -> None:
+        """Send a signal if the process runs."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    async def stop(self, within_s: float) -> None:
+        """Ask it to end, and kill it when it has not ended `within_s` seconds later."""
+        self.signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self.ended.wait(), within_s)
+        except TimeoutError:
+            log.error("role killed", extra={"role": self.role})
+            self.signal(signal.SIGKILL)
+        if self.process is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self.process.wait)
+
+
+class Supervisor:
+    """A running platform: two roles, three sockets, one data directory."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._data = DataDirectory(settings.data_dir.absolute())
+        self._tasks = Tasks("supervisor")
+        self._listeners: Listeners | None = None
+        self._lock = -1
+        self._roles: dict[str, RoleProcess] = {}
+        self._socket_folder: tempfile.TemporaryDirectory[str] | None = None
+        self._is_stopping = False
+        self.failed = asyncio.Event()
+        self.failure = ""
+
+    @property
+    def data(self) -> DataDirectory:
+        """The directory that this platform owns."""
+        return self._data
+
+    async def start(self) -> None:
+        """Bring the platform up. Raises: SettingsError; nothing is left running then."""
+        if problems := self._settings.problems():
+            raise SettingsError("; ".join(problems))
+        self._data.prepare()
+        self._lock = self._data.own()
+        try:
+            self._listeners = open_listeners(self._settings)
+            self._tell_endpoints()
+            for role in self._role_names():
+                self._roles[role] = RoleProcess(role, self._orders_for(role), self._descriptors())
+            await self._start_all()
+        except SettingsError:
+            await self.stop()
+            raise
+        for process in self._roles.values():
+            self._tasks.spawn(self._keep_alive(process), name=process.role)
+
+    async def _start_all(self) -> None:
+        starts = [asyncio.ensure_future(process.start()) for process in self._roles.values()]
+        _, pending = await asyncio.wait(starts, return_when=asyncio.FIRST_EXCEPTION)
+        for start in pending:
+            start.cancel()
+        for start in starts:
+            if start.done() and (error := start.exception()) is not None:
+                raise error
+
+    async def stop(self) -> int:
+        """Drain and end both roles; give the number of requests that were cut off."""
+        self._is_stopping = True
+        within_s = self._settings.drain_ms / 1000 + KILL_AFTER_DRAIN_S
+        for role in ("gateway", "services"):
+            if role in self._roles:
+                await self._roles[role].stop(within_s)
+        await self._tasks.close()
+        if self._listeners is not None:
+            self._listeners.close()
+        self._data.endpoints.unlink(missing_ok=True)
+        if self._socket_folder is not None:
+            self._socket_folder.cleanup()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+        return sum(process.cut_off for process in self._roles.values())
+
+    def _role_names(self) -> tuple[str, ...]:
+        return ("services", "gateway") if self._settings.role == "all" else (self._settings.role,)
+
+    def _descriptors(self) -> tuple[int, ...]:
+        assert self._listeners is not None
+        return (*(listener.fileno() for listener in self._listeners.all()), self._lock)
+
+    def _orders_for(self, role: str) -> Callable[[int], Orders]:
+        assert self._listeners is not None
+        sockets = tuple(listener.fileno() for listener in self._listeners.all())
+        ports = tuple(listener.getsockname()[1] for listener in self._listeners.all())
+        link_path = self._link_path()
+
+        def orders(report: int) -> Orders:
+            return Orders(
+                role=role,
+                settings=self._settings,
+                sockets=(sockets[0], sockets[1], sockets[2]),
+                ports=(ports[0], ports[1], ports[2]),
+                link_path=link_path,
+                report=report,
+                supervisor=os.getpid(),
+            )
+
+        return orders
+
+    def _link_path(self) -> str:
+        path = self._data.run / "link.sock"
+        if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+            return str(path)
+        if self._socket_folder is None:
+            self._socket_folder = tempfile.TemporaryDirectory(prefix="gatepost-")
+        return str(Path(self._socket_folder.name) / "link.sock")
+
+    def _tell_endpoints(self) -> None:
+        assert self._listeners is not None
+        host = self._settings.host if ":" not in self._settings.host else f"[{self._settings.host}]"
+        public, private, aws = (listener.getsockname()[1] for listener in self._listeners.all())
+        told = {
+            "aws": f"http://{host}:{aws}",
+            "public": f"http://{host}:{public}",
+            "private": f"http://{host}:{private}",
+            "region": self._settings.region,
+            "account_id": self._settings.account_id,
+            "is_ephemeral": self._settings.is_ephemeral,
+            "durability": self._settings.durability,
+            "supervisor": os.getpid(),
+            "started_at_ms": self._clock.now_ms(),
+        }
+        write_durably(self._data.endpoints, json.dumps(told, indent=2).encode() + b"\n")
+
+    async def _keep_alive(self, process: RoleProcess) -> None:
+        """Start a role again whenever it ends, more slowly each time within a minute."""
+        while True:
+            await process.ended.wait()
+            if self._is_stopping:
+                return
+            assert process.process is not None
+            status = await asyncio.get_running_loop().run_in_executor(None, process.process.wait)
+            if status == EXIT_SETTINGS:
+                self._fail(f"the {process.role} role cannot run: see logs/{process.role}.log")
+                return
+            log.error("role ended; starting it again", extra={"role": process.role, "status": status})
+            await asyncio.sleep(RESTART_AFTER_S[min(process.restarts, len(RESTART_AFTER_S) - 1)])
+            process.restarts += 1
+            asyncio.get_running_loop().call_later(QUIET_AFTER_S, self._forget_restart, process)
+            try:
+                await process.start()
+            except SettingsError as error:
+                self._fail(str(error))
+                return
+
+    @staticmethod
+    def _forget_restart(process: RoleProcess) -> None:
+        process.restarts = max(0, process.restarts - 1)
+
+    def _fail(self, reason: str) -> None:
+        self.failure = reason
+        self.failed.set()
