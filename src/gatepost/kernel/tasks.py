@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
+from typing import Any, Generic, TypeVar, cast
 
 log = logging.getLogger(__name__)
 
@@ -38,3 +39,87 @@ class Tasks:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+Argument = TypeVar("Argument")
+Answer = TypeVar("Answer")
+
+
+class Rest(Coroutine[Any, Any, None], Generic[Answer]):
+    """What is left of a coroutine after a first step outside any task: put it into one with `Tasks.spawn`.
+
+    `first` is what that step waits for; the task gets it before anything else. `ended` is called with the
+    answer, or with None after a failure (logged) or a cancellation, in the very step in which the work ends.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, Answer], first: Any) -> None:
+        self._work = work
+        self._first = first
+        self._has_first = True
+        self.ended: Callable[[Answer | None], None] | None = None
+
+    def send(self, value: Any) -> Any:
+        """Go on to the next wait."""
+        if self._has_first:
+            self._has_first = False
+            first, self._first = self._first, None
+            return first
+        return self._step(self._work.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        """Raise `error` where the work waits."""
+        self._has_first = False
+        self._first = None
+        return self._step(self._work.throw, *error)
+
+    def _step(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return step(*arguments)
+        except StopIteration as end:
+            answer = end.value
+        except asyncio.CancelledError:
+            self._end(None)
+            raise
+        except Exception:
+            log.exception("request failed")
+            answer = None
+        self._end(answer)
+        raise StopIteration
+
+    def _end(self, answer: Answer | None) -> None:
+        ended, self.ended = self.ended, None  # the owner and this object must not keep each other alive
+        if ended is not None:
+            ended(answer)
+
+    def close(self) -> None:
+        """Close the work."""
+        self._work.close()
+
+    def __await__(self) -> Any:
+        raise TypeError("the rest of a coroutine runs in a task: spawn it")
+
+
+def begin(
+    work: Callable[[Argument], Answer | Coroutine[Any, Any, Answer]], argument: Argument
+) -> Answer | Rest[Answer] | None:
+    """Do `work`, and when it is a coroutine its first step, without making a task of it.
+
+    Returns: the answer; the rest of the work when it has to wait; None when it failed, which is logged.
+    """
+    try:
+        answer = work(argument)
+        if type(answer) is not CoroutineType:
+            return cast("Answer", answer)
+        try:
+            first = answer.send(None)
+        except StopIteration as end:
+            return cast("Answer", end.value)
+    except (Exception, asyncio.CancelledError):
+        log.exception("request failed")
+        return None
+    return Rest(answer, first)
+
+
+def go_on(rest: Rest[Any]) -> asyncio.Task[None]:
+    """Make a task of the rest of a request's work. The caller keeps the task; `rest` logs its own failure."""
+    return asyncio.get_running_loop().create_task(rest)

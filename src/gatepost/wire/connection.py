@@ -1,0 +1,604 @@
+"""One connection of a client: bytes to requests, requests to the handler, responses to bytes, in order.
+
+One request at a time. Whatever else has arrived waits as bytes, and reading stops while it does: pipelined
+requests are answered in order without a queue of their own, and a client cannot make us hold more than one
+read of them. What is ready goes out in one write.
+
+The C parser is fed each head up to its empty line and nothing else: it checks the syntax. What the head
+means for framing is worked out in `headers`, the body is taken by its length or by `chunked`, so that it is
+always known where a message ends. A parser that has seen the head of a request with a body is thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from gatepost.kernel.tasks import Rest, begin, go_on
+from gatepost.wire.chunked import BadChunk, ChunkedBody, TooLong
+from gatepost.wire.headers import CHUNKED, read_block, values_bytes
+from gatepost.wire.limits import Reason, Refused, WireRefusal
+from gatepost.wire.messages import HeaderBlock, Peer, Request, Response
+from gatepost.wire.rendering import CLOSE, KEEP, KEEP_1_0, BadResponse
+from gatepost.wire.wheel import GONE
+
+if TYPE_CHECKING:
+    from gatepost.wire.server import Server
+
+log = logging.getLogger(__name__)
+
+# What the connection is doing.
+HEAD: Final = 0  # waiting for a head, or in the middle of one
+BODY: Final = 1
+BUSY: Final = 2  # the handler works, or its response is on its way
+LINGER: Final = 3  # refused: what still comes is thrown away
+CLOSED: Final = 4
+
+PIPELINED_MAX: Final = 64  # requests answered before the loop gets to other connections
+PIECE_BYTES: Final = 64 * 1024  # responses up to this size are copied into one write
+LINGER_BYTES_MAX: Final = 64 * 1024 * 1024
+
+_METHODS: Final = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+}
+_TARGET: Final = re.compile(rb"/[!\"$-~]*|\*").fullmatch
+_ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)([!\"$-~]*)").fullmatch
+
+
+class ServerConnection(asyncio.Protocol):
+    """A client's connection. Everything that connections share is the server's."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._limits = server.limits
+        self._wheel = server.wheel
+        self.deadline = 0
+        self.slot = 0
+        self._state = HEAD
+        self._pending = b""  # read but not yet understood
+        self._fed = 0  # bytes of `_pending` that the parser has seen
+        self._has_begun = False  # the time for this head is running
+        self._block: HeaderBlock | None = None  # of the last request without a body
+        self._feed = HttpRequestParser(None).feed_data
+        self._request: Request | None = None
+        self._keeps_alive = True
+        self._is_http_1_0 = False
+        self._missing = 0
+        self._received = 0
+        self._body_began = 0
+        self._pieces: list[bytes] = []
+        self._chunks: ChunkedBody | None = None
+        self._out: list[bytes] = []
+        self._task: asyncio.Task[None] | None = None
+        self._is_write_paused = False
+        self._is_read_paused = False
+        self._unsent = 0
+        self._writable: asyncio.Future[None] | None = None
+
+    # -- the transport's calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, or refuse it when there are too many."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
+        name = self._transport.get_extra_info("peername")
+        ip, port = (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("127.0.0.1", 0)
+        self._peer = Peer(ip, port, is_tls=self._transport.get_extra_info("ssl_object") is not None)
+        if not self._server.admit(self):
+            self._refuse("connections", "too many connections")
+        else:
+            self._expect(self._server.idle_ticks)
+        self._wheel.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Forget everything; a handler that still works is cancelled."""
+        del error
+        self._state = CLOSED
+        self._wheel.remove(self)
+        self._pending = b""
+        self._pieces = []
+        self._chunks = None
+        self._request = None
+        self._cancel()
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_exception(ConnectionResetError("the client is gone"))
+            self._writable.exception()  # it is no bug when nobody waits any more
+        self._server.forget(self)
+
+    def eof_received(self) -> None:
+        """Close. A client that ends its side while it is being answered is taken to be gone, as nginx does."""
+        if self._state == BUSY:
+            self._state = CLOSED
+            self._server.counters.disconnected += 1
+        self._cancel()
+
+    def pause_writing(self) -> None:
+        """Note that the client reads too slowly."""
+        self._is_write_paused = True
+        self._unsent = self._transport.get_write_buffer_size()
+        self._expect(self._server.write_ticks)
+
+    def resume_writing(self) -> None:
+        """Go on with what waited for the client."""
+        self._is_write_paused = False
+        if self._state == BUSY:
+            self.deadline = 0
+        elif self._state == HEAD:
+            self._expect(self._server.idle_ticks)
+        elif self._state == BODY:
+            self._expect_body()
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        if self._state == HEAD and self._pending:
+            self._go_on()
+
+    def data_received(self, data: bytes) -> None:
+        """Read what has come."""
+        state = self._state
+        if state == HEAD:
+            if self._is_write_paused:
+                self._hold(data)
+                return
+            if self._pending:
+                data = self._pending + data
+                self._pending = b""
+            self._read(data)
+        elif state == BODY:
+            self._read_body(data)
+        elif state == BUSY:
+            self._hold(data)
+        elif state == LINGER:
+            self._received += len(data)
+            if self._received > LINGER_BYTES_MAX:
+                self._transport.abort()
+
+    def expired(self) -> None:
+        """End what takes too long. Called by the wheel."""
+        if self._is_write_paused:
+            unsent = self._transport.get_write_buffer_size()
+            if unsent < self._unsent:
+                self._unsent = unsent
+                self._expect(self._server.write_ticks)
+                return
+            self._server.counters.slow_readers += 1
+            self._transport.abort()
+        elif self._state == HEAD and not self._pending:
+            self._transport.close()
+        elif self._state in {HEAD, BODY}:
+            self._refuse("timeout", "the request took too long to arrive")
+        elif self._state == LINGER:
+            self._transport.abort()
+
+    # -- reading
+
+    def _expect(self, ticks: int) -> None:
+        if self.deadline != GONE:
+            self.deadline = self._wheel.now + ticks
+
+    def _hold(self, data: bytes) -> None:
+        """Keep pipelined bytes and read no more until they are wanted."""
+        self._pending += data
+        if not self._is_read_paused and not self._transport.is_closing():
+            self._is_read_paused = True
+            self._transport.pause_reading()
+
+    def _go_on(self) -> None:
+        """Read what was held."""
+        if self._state != HEAD or self._is_write_paused:
+            return
+        if self._is_read_paused and not self._transport.is_closing():
+            self._is_read_paused = False
+            self._transport.resume_reading()
+        data, self._pending = self._pending, b""
+        if data:
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """Read and answer requests from `data`, which begins with a head, until it is used up or one has to wait."""
+        at = 0
+        size = len(data)
+        answered = 0
+        try:
+            while True:
+                head_end = data.find(b"\r\n\r\n", at) + 4
+                if head_end == 3 or data[at] < 32:
+                    at = self._read_part(data, at)
+                    if at < 0:
+                        break
+                    continue
+                request = self._read_head(data if at == 0 and head_end == size else data[at:head_end])
+                block = request.block
+                at = head_end
+                if block.body_bytes != 0:  # type: ignore[union-attr]
+                    at = self._begin_body(request, block, data, at)  # type: ignore[arg-type]
+                    if at < 0:
+                        break
+                answered += 1
+                self._answer(request)
+                if at == size:
+                    break
+                if self._state != HEAD or self._is_write_paused or answered >= PIPELINED_MAX:
+                    self._wait_with(data[at:])
+                    break
+        except Refused as refused:
+            self._refuse(refused.reason, refused.detail)
+        if self._out:
+            self._flush()
+        self._server.counters.requests += answered
+
+    def _wait_with(self, rest: bytes) -> None:
+        if self._state in {HEAD, BUSY}:
+            self._hold(rest)
+            if self._state == HEAD and not self._is_write_paused:
+                asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _read_part(self, data: bytes, at: int) -> int:
+        """Take what is no whole head: give where one begins, or -1 when more must arrive first. Raises: Refused."""
+        rest = data[at:]
+        if rest.startswith(b"\r\n"):
+            # RFC 9112 section 2.2: an empty line before a request is ignored. One; not a stream of them.
+            if rest[2:3] in {b"\r", b"\n"}:
+                raise Refused("malformed", "empty lines instead of a request")
+            return at + 2 if len(rest) > 2 else -1
+        if rest != b"\r":
+            if rest[0] < 32:
+                raise Refused("malformed", "a request begins with its method")
+            if len(rest) > self._limits.raw_head_bytes_max:
+                raise Refused("headers_too_large", "the head does not end")
+            self._check_request_line(rest)
+            self._feed_head(rest)
+        if not self._has_begun:
+            self._has_begun = True
+            self._expect(self._server.head_ticks)
+        self._fed = 0 if rest == b"\r" else len(rest)
+        self._pending = rest
+        return -1
+
+    def _check_request_line(self, part: bytes) -> None:
+        """Refuse a request line that is too long before its end arrives. Raises: Refused."""
+        if b"\r" not in part and len(part) > self._limits.target_bytes_max + 64:
+            raise Refused("target_too_long", "the request line does not end")
+
+    def _feed_head(self, head: bytes) -> None:
+        """Let the C parser check a head, or the next part of it. Raises: Refused."""
+        try:
+            self._feed(head[self._fed :] if self._fed else head)
+        except HttpParserUpgrade:
+            self._renew()  # Upgrade is an offer that we may leave unanswered (RFC 9110 section 7.8)
+        except HttpParserError as error:
+            reason: Reason = "version" if b" HTTP/2" in head[:64] else "malformed"
+            raise Refused(reason, str(error)) from None
+
+    def _renew(self) -> None:
+        self._feed = HttpRequestParser(None).feed_data
+
+    def _read_head(self, head: bytes) -> Request:
+        """Make a request of a whole head. Raises: Refused."""
+        try:
+            self._feed(head[self._fed :] if self._fed else head)
+        except (HttpParserError, HttpParserUpgrade):
+            self._feed_failed(head)
+        self._fed = 0
+        self._has_begun = False
+        line_end = head.find(b"\r\n")
+        block_bytes = head[line_end:]
+        try:
+            method_bytes, target_bytes, version = head[:line_end].split(b" ")
+        except ValueError:
+            raise Refused("malformed", "the request line has not three parts") from None
+        block = self._block
+        if version != b"HTTP/1.1" or block is None or block_bytes != block.block:
+            block = self._read_new_block(block_bytes, version)
+        method = _METHODS.get(method_bytes) or method_bytes.decode("ascii")
+        if len(head) > self._server.checked_bytes:
+            self._check_sizes(target_bytes, block_bytes, line_end)
+        if not target_bytes.startswith(b"/") or b"#" in target_bytes:
+            target_bytes = self._odd_target(method, target_bytes, block)
+        self._keeps_alive = block.keeps_alive
+        return Request.from_wire(
+            method, target_bytes.decode("ascii"), block, self._peer, self._server.clock.monotonic_ns()
+        )
+
+    def _feed_failed(self, head: bytes) -> None:
+        """Ask again, for the reason."""
+        self._renew()
+        self._fed = 0
+        self._feed_head(head)
+
+    def _read_new_block(self, block_bytes: bytes, version: bytes) -> HeaderBlock:
+        self._is_http_1_0 = version == b"HTTP/1.0"
+        if version != b"HTTP/1.1" and not self._is_http_1_0:
+            raise Refused("version", "the version is neither HTTP/1.1 nor HTTP/1.0")
+        block = read_block(block_bytes, is_http_1_0=self._is_http_1_0, headers_max=self._limits.headers_max)
+        self._block = None if self._is_http_1_0 else block
+        return block
+
+    def _check_sizes(self, target: bytes, block: bytes, line_bytes: int) -> None:
+        limits = self._limits
+        if len(target) > limits.target_bytes_max:
+            raise Refused("target_too_long", f"the target has more than {limits.target_bytes_max} bytes")
+        if line_bytes + len(block) > limits.head_bytes_max:
+            size = line_bytes + values_bytes(block)
+            if size > limits.head_bytes_max or len(block) > limits.raw_head_bytes_max:
+                raise Refused("headers_too_large", f"request line and header values have {size} bytes")
+
+    def _odd_target(self, method: str, target: bytes, block: HeaderBlock) -> bytes:
+        """Check a target that does not simply begin with a slash; an absolute one must name the Host."""
+        if target == b"*" and method == "OPTIONS":
+            return target
+        match = _ABSOLUTE(target)
+        if match is None or method == "CONNECT":
+            raise Refused("malformed", "the target is neither a path nor an absolute URL")
+        if match[1].lower() != block.host.encode("ascii"):
+            raise Refused("host", "the target names another host than Host does")
+        path = match[2]
+        if not path.startswith(b"/"):
+            path = b"/" + path
+        if not _TARGET(path):
+            raise Refused("malformed", "the target is neither a path nor an absolute URL")
+        return path
+
+    # -- bodies
+
+    def _begin_body(self, request: Request, block: HeaderBlock, data: bytes, at: int) -> int:
+        """Start to read a body at `at`: give where it ends, or -1 when more of it must arrive. Raises: Refused."""
+        self._renew()
+        self._request = request
+        bytes_max = self._server.body_bytes_max(request)
+        length = block.body_bytes
+        if length > bytes_max:
+            raise Refused("body_too_large", f"Content-Length {length} is more than {bytes_max}")
+        size = len(data)
+        if block.expects_continue and at == size:
+            self._out.append(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if length != CHUNKED:
+            if size - at >= length:
+                request.body = data[at : at + length]
+                self._request = None
+                return at + length
+            self._pieces = [data[at:]] if at < size else []
+            self._missing = length - (size - at)
+        else:
+            self._chunks = ChunkedBody(bytes_max=bytes_max)
+            end = self._feed_chunks(data, at)
+            if self._chunks.is_complete:
+                request.body = self._chunks.take()
+                self._chunks = self._request = None
+                return end
+        self._state = BODY
+        self._received = size - at
+        self._body_began = self._wheel.now
+        self._expect_body()
+        return -1
+
+    def _expect_body(self) -> None:
+        server = self._server
+        earned = server.wheel.ticks(self._received * 1000 // self._limits.body_bytes_per_second_min)
+        if self.deadline != GONE:
+            self.deadline = self._body_began + server.body_ticks + earned
+
+    def _feed_chunks(self, data: bytes, at: int) -> int:
+        try:
+            return cast("ChunkedBody", self._chunks).feed(data, at)
+        except BadChunk as error:
+            raise Refused("malformed", str(error)) from None
+        except TooLong as error:
+            raise Refused("body_too_large", str(error)) from None
+
+    def _read_body(self, data: bytes) -> None:
+        """Take more of a body; answer when it is whole."""
+        request = cast("Request", self._request)
+        self._received += len(data)
+        if self._chunks is not None:
+            try:
+                end = self._feed_chunks(data, 0)
+            except Refused as refused:
+                self._refuse(refused.reason, refused.detail)
+                return
+            if not self._chunks.is_complete:
+                self._expect_body()
+                return
+            request.body = self._chunks.take()
+            self._chunks = None
+        else:
+            end = self._missing
+            self._missing -= len(data)
+            if self._missing > 0:
+                self._pieces.append(data)
+                self._expect_body()
+                return
+            self._pieces.append(data[:end])
+            request.body = b"".join(self._pieces)
+            self._pieces = []
+        self._request = None
+        self._state = HEAD
+        self._server.counters.requests += 1
+        self._answer(request)
+        rest = data[end:]
+        if rest:
+            self._wait_with(rest)
+        if self._out:
+            self._flush()
+
+    # -- answering
+
+    def _answer(self, request: Request) -> None:
+        """Give a request to the handler, and its response to the client if it is there at once."""
+        server = self._server
+        response = begin(server.handler, request)
+        if type(response) is Response and response.stream is None:
+            self._send(request, response)
+            return
+        self._state = BUSY
+        self._request = request
+        if self.deadline != GONE and not self._is_write_paused:
+            self.deadline = 0
+        if isinstance(response, Rest):
+            response.ended = self._answered
+            self._task = go_on(response)
+        else:
+            self._answered(response)
+
+    def _answered(self, response: Any) -> None:
+        """Send the response that took a while."""
+        self._task = None
+        if self._state != BUSY:
+            return
+        request = cast("Request", self._request)
+        if type(response) is Response and response.stream is not None:
+            self._task = self._server.tasks.spawn(self._stream(request, response), name="stream")
+            return
+        self._finished()
+        self._send(request, response if type(response) is Response else self._server.failed(request))
+        if self._out:
+            self._flush()
+        if self._pending:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _finished(self) -> None:
+        self._state = HEAD
+        self._request = None
+        self._task = None
+
+    def _send(self, request: Request, response: Response) -> None:
+        """Render a response for the next write; close after it if that is due."""
+        server = self._server
+        keeps_alive = self._keeps_alive and not server.is_draining
+        connection = (KEEP_1_0 if self._is_http_1_0 else KEEP) if keeps_alive else CLOSE
+        try:
+            rendered = server.renderer.render(response, head_only=request.method == "HEAD", connection=connection)
+        except BadResponse as error:
+            log.error("bad response", extra={"detail": str(error), "target": request.target})
+            rendered = server.renderer.render(
+                server.failed(request), head_only=request.method == "HEAD", connection=connection
+            )
+        self._out.append(rendered)
+        if keeps_alive:
+            if self.deadline != GONE:
+                self.deadline = self._wheel.now + server.idle_ticks
+        else:
+            self._close()
+
+    def _flush(self) -> None:
+        """Write everything that is ready in one go."""
+        out = self._out
+        if self._state != CLOSED:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+        self._out = []
+
+    async def _stream(self, request: Request, response: Response) -> None:
+        """Send a response piece by piece, no faster than the client reads. What breaks off ends the connection."""
+        server = self._server
+        stream = cast("AsyncIterator[bytes]", response.stream)
+        left = response.content_length
+        is_chunked = left is None and not self._is_http_1_0
+        keeps_alive = self._keeps_alive and not server.is_draining and (is_chunked or left is not None)
+        is_complete = False
+        try:
+            connection = (KEEP_1_0 if self._is_http_1_0 else KEEP) if keeps_alive else CLOSE
+            self._out.append(server.renderer.render_stream_head(response, is_chunked=is_chunked, connection=connection))
+            self._flush()
+            if request.method != "HEAD" and response.status not in {204, 304}:
+                await self._send_pieces(stream, left, is_chunked=is_chunked)
+            is_complete = True
+        except BadResponse as error:
+            log.error("bad response", extra={"detail": str(error), "target": request.target})
+        finally:
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+            if not is_complete:
+                self._transport.abort()
+        self._finished()
+        if keeps_alive:
+            self._expect(server.idle_ticks)
+            self._go_on()
+        else:
+            self._close()
+
+    async def _send_pieces(self, stream: AsyncIterator[bytes], left: int | None, *, is_chunked: bool) -> None:
+        transport = self._transport
+        async for piece in stream:
+            size = len(piece)
+            if size == 0:
+                continue  # an empty chunk would be the last one
+            if left is not None:
+                left -= size
+                if left < 0:
+                    raise BadResponse("the stream is longer than its content_length")
+                transport.write(piece)
+            elif not is_chunked:
+                transport.write(piece)
+            elif size <= PIECE_BYTES:
+                transport.write(b"%x\r\n%b\r\n" % (size, piece))
+            else:
+                transport.writelines((b"%x\r\n" % size, piece, b"\r\n"))
+            if self._is_write_paused:
+                self._writable = asyncio.get_running_loop().create_future()
+                await self._writable
+                self._writable = None
+        if left:
+            raise BadResponse("the stream is shorter than its content_length")
+        if is_chunked:
+            transport.write(b"0\r\n\r\n")
+
+    # -- ending
+
+    def _refuse(self, reason: Reason, detail: str) -> None:
+        """Answer that the request is refused, then throw away what still comes until the client has read it.
+
+        Closing at once would reset the connection while the client is sending, and it would never see why.
+        """
+        server = self._server
+        request = self._request
+        response = server.refusal(WireRefusal(reason, detail, request))
+        head_only = request is not None and request.method == "HEAD"
+        try:
+            self._out.append(server.renderer.render(response, head_only=head_only, connection=CLOSE))
+        except BadResponse:
+            self._out.append(server.renderer.render(Response(400), head_only=head_only, connection=CLOSE))
+        self._flush()
+        self._state = LINGER
+        self._received = 0
+        self._pending = b""
+        self._pieces = []
+        self._chunks = self._request = None
+        if not self._transport.can_write_eof():
+            self._close()
+            return
+        self._transport.write_eof()
+        self._expect(server.linger_ticks)
+        if self._is_read_paused:
+            self._is_read_paused = False
+            self._transport.resume_reading()
+
+    def _close(self) -> None:
+        """Send what is ready and close."""
+        if self._out:
+            self._flush()
+        self._state = CLOSED
+        self._transport.close()
+
+    def _cancel(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+
+    @property
+    def is_working(self) -> bool:
+        """Say whether a request is being received or answered."""
+        return self._state in {BODY, BUSY} or self._transport.get_write_buffer_size() > 0
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is being received or answered. Part of draining."""
+        if self._state == HEAD:
+            self._close()
+
+    def abort(self) -> None:
+        """Close at once. Part of draining."""
+        self._transport.abort()

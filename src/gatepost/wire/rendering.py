@@ -1,0 +1,113 @@
+"""Responses as bytes: status line, headers, framing. Never a header that could be read as two."""
+
+from __future__ import annotations
+
+import re
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+from gatepost.kernel.clock import Clock
+from gatepost.wire.messages import Response
+
+NAMES_MAX: Final = 4_096  # remembered header names; functions choose names, so there is a bound
+OWN_NAMES: Final = frozenset(
+    (b"content-length", b"transfer-encoding", b"date", b"connection", b"keep-alive", b"upgrade", b"trailer")
+)
+KEEP: Final = b""
+CLOSE: Final = b"\r\nConnection: close"
+KEEP_1_0: Final = b"\r\nConnection: keep-alive"
+
+_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}").fullmatch
+
+
+class BadResponse(Exception):
+    """A handler's response cannot be sent: it would be read as something else."""
+
+
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}".encode("ascii")
+
+
+class Renderer:
+    """Renders responses. Remembers status lines and header names, and the Date of this second."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._status_lines = {status: _status_line(status) for status in range(200, 600)}
+        self._names: dict[bytes, bytes] = {}
+        self._date = b""
+        self._date_s = -1
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Bring the Date up to this second. Called by the server's tick."""
+        now_s = self._clock.now_ms() // 1000
+        if now_s != self._date_s:
+            self._date_s = now_s
+            self._date = f"\r\nDate: {formatdate(now_s, usegmt=True)}".encode("ascii")
+
+    def render(self, response: Response, *, head_only: bool, connection: bytes) -> bytes:
+        """Render a response that has no stream, with its body. Raises: BadResponse."""
+        body = response.body
+        status = response.status
+        if status == 204 or status == 304:  # noqa: PLR1714 (two comparisons are faster than a set)
+            return b"%b%b%b\r\n\r\n" % (self._head(response), self._date, connection)
+        if head_only:
+            length = len(body) if response.content_length is None else response.content_length
+            return b"%b%b\r\nContent-Length: %d%b\r\n\r\n" % (self._head(response), self._date, length, connection)
+        return b"%b%b\r\nContent-Length: %d%b\r\n\r\n%b" % (
+            self._head(response),
+            self._date,
+            len(body),
+            connection,
+            body,
+        )
+
+    def render_stream_head(self, response: Response, *, is_chunked: bool, connection: bytes) -> bytes:
+        """Render the head of a streamed response. Raises: BadResponse."""
+        if response.content_length is not None:
+            framing = b"\r\nContent-Length: %d" % response.content_length
+        else:
+            framing = b"\r\nTransfer-Encoding: chunked" if is_chunked else b""
+        return b"%b%b%b%b\r\n\r\n" % (self._head(response), self._date, framing, connection)
+
+    def _head(self, response: Response) -> bytes:
+        line = self._status_lines.get(response.status)
+        if line is None:
+            line = self._odd_status_line(response.status)
+        parts = [line]
+        names = self._names
+        for name, value in response.headers:
+            prefix = names.get(name)
+            if prefix is None:
+                prefix = self._remember(name)
+            if prefix:
+                parts.append(prefix)
+                parts.append(value)
+        try:
+            head = b"".join(parts)
+        except TypeError as error:
+            raise BadResponse("a header's value is not bytes") from error
+        # One CR and one LF come with each name: any other is a value's, and would start a header of its own.
+        expected = len(parts) >> 1
+        if head.count(b"\n") != expected or head.count(b"\r") != expected or b"\0" in head:
+            raise BadResponse("CR, LF or NUL in a header's value")
+        return head
+
+    def _odd_status_line(self, status: int) -> bytes:
+        if not isinstance(status, int) or not 600 <= status <= 999:
+            raise BadResponse(f"status {status!r} is no final status")
+        return _status_line(status)
+
+    def _remember(self, name: bytes) -> bytes:
+        if not isinstance(name, bytes) or not _TOKEN(name):
+            raise BadResponse("a header's name is no token")
+        prefix = b"" if name.lower() in OWN_NAMES else b"\r\n" + name + b": "
+        if len(self._names) < NAMES_MAX:
+            self._names[name] = prefix
+        return prefix

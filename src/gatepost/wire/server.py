@@ -1,0 +1,158 @@
+"""Listeners: accept connections for one handler, keep their bounds, count, and drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.tasks import Tasks
+from gatepost.wire.connection import ServerConnection
+from gatepost.wire.limits import ListenerLimits, Reason, Refuse, WireRefusal
+from gatepost.wire.messages import Handler, Request, Response
+from gatepost.wire.rendering import Renderer
+from gatepost.wire.wheel import Wheel
+
+log = logging.getLogger(__name__)
+
+TICK_MS_MAX = 500  # the Date header is at most this late
+TICK_MS_MIN = 5
+FAILED_BODY = b'{"message": "Internal server error"}'
+
+
+@dataclass(slots=True)
+class ServerCounters:
+    """What a server has seen since it started."""
+
+    connections_open: int = 0
+    connections: int = 0
+    requests: int = 0
+    failures: int = 0  # handlers that raised or answered with nonsense
+    disconnected: int = 0  # clients that went away before their answer
+    slow_readers: int = 0
+    refusals: dict[Reason, int] = field(default_factory=dict)
+
+
+class Server:
+    """Serves HTTP/1.1 on any number of sockets.
+
+    `refuse` makes the response for what never reaches the handler. `body_bytes_max` may give another bound
+    for a request whose head was read; it is called before the body is.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        limits: ListenerLimits,
+        refuse: Callable[[WireRefusal], Response],
+        clock: Clock,
+        body_bytes_max: Callable[[Request], int] | None = None,
+    ) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.clock = clock
+        self.counters = ServerCounters()
+        self.renderer = Renderer(clock)
+        self.tasks = Tasks("wire")
+        self.is_draining = False
+        self._refuse: Refuse = refuse
+        self._body_bytes_max = body_bytes_max
+        self._listeners: list[asyncio.Server] = []  # uvloop forgets a server to which nobody holds a reference
+        self._connections: set[ServerConnection] = set()
+        self._is_empty: asyncio.Future[None] | None = None
+        times = (limits.head_ms, limits.body_ms, limits.idle_ms, limits.write_ms, limits.linger_ms)
+        shortest_ms = min(times)
+        tick_ms = max(TICK_MS_MIN, min(TICK_MS_MAX, shortest_ms // 4))
+        self.wheel = Wheel(tick_ms=tick_ms, shortest_ms=shortest_ms)
+        self.head_ticks, self.body_ticks, self.idle_ticks, self.write_ticks, self.linger_ticks = (
+            self.wheel.ticks(ms) for ms in times
+        )
+        self.checked_bytes = min(limits.head_bytes_max, limits.target_bytes_max)
+
+    async def serve(self, sock: socket.socket, *, tls: ssl.SSLContext | None = None) -> None:
+        """Accept connections on `sock`, which is bound; may be called for several sockets."""
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(lambda: ServerConnection(self), sock=sock, ssl=tls, backlog=1024)
+        self._listeners.append(listener)
+        self.renderer.refresh()
+        self.wheel.start(self.renderer.refresh)
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Give host and port of every listening IP socket, as they really are."""
+        names = [each.getsockname() for listener in self._listeners for each in listener.sockets]
+        return [(str(name[0]), int(name[1])) for name in names if isinstance(name, tuple)]
+
+    async def drain(self, wait_ms: int) -> int:
+        """Stop accepting, let running requests finish for up to `wait_ms`, close everything.
+
+        Returns: how many requests were cut off.
+        """
+        self.is_draining = True
+        for listener in self._listeners:
+            listener.close()
+        for connection in list(self._connections):
+            connection.close_if_idle()
+        if self._connections:
+            await self._until_empty(wait_ms)
+        left = list(self._connections)
+        cut_off = sum(connection.is_working for connection in left)
+        for connection in left:
+            connection.abort()
+        if left:
+            await self._until_empty(1_000)
+        self.wheel.stop()
+        await self.tasks.close()
+        return cut_off
+
+    async def _until_empty(self, wait_ms: int) -> None:
+        loop = asyncio.get_running_loop()
+        empty = self._is_empty = loop.create_future()
+        timer = loop.call_later(wait_ms / 1000, _settle, empty)
+        await empty
+        timer.cancel()
+
+    # -- for connections
+
+    def admit(self, connection: ServerConnection) -> bool:
+        """Count a new connection; say whether it is within the bound."""
+        self._connections.add(connection)
+        self.counters.connections += 1
+        self.counters.connections_open += 1
+        return len(self._connections) <= self.limits.connections_max
+
+    def forget(self, connection: ServerConnection) -> None:
+        """Count a connection that is gone."""
+        self._connections.discard(connection)
+        self.counters.connections_open -= 1
+        if not self._connections and self._is_empty is not None:
+            _settle(self._is_empty)
+
+    def body_bytes_max(self, request: Request) -> int:
+        """Give the bound for this request's body."""
+        if self._body_bytes_max is None:
+            return self.limits.body_bytes_max
+        return self._body_bytes_max(request)
+
+    def refusal(self, refusal: WireRefusal) -> Response:
+        """Count and log a refusal and make its response."""
+        refusals = self.counters.refusals
+        refusals[refusal.reason] = refusals.get(refusal.reason, 0) + 1
+        log.info("refused", extra={"reason": refusal.reason, "detail": refusal.detail})
+        return self._refuse(refusal)
+
+    def failed(self, request: Request) -> Response:
+        """Give what a client gets when the handler has failed; the handler's error is in the log."""
+        del request
+        self.counters.failures += 1
+        return Response(500, [(b"Content-Type", b"application/json")], FAILED_BODY)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
