@@ -1,0 +1,231 @@
+"""The item store: DynamoDB's tables and indexes as SQLite tables, and the catalogue of what exists.
+
+One file holds all: each table is `t<id>`, each of its indexes `t<id>_<index id>`, both WITHOUT ROWID under
+the key bytes of `items_keys`. A row holds the item's size as DynamoDB counts it and the item as JSON in wire
+form, ready to be spliced into an answer. The catalogue keeps each table's definition (its meaning is the
+service's) and the number and bytes of items, changed in the transaction that changes the items.
+
+Reads run on the event loop by the database's reader and see what is committed. Writes are functions over an
+`ItemWriter`, each atomic, run in the writer thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import apsw
+import orjson
+
+from gatepost.kernel.errors import StoreUnavailable
+from gatepost.storage.items_keys import index_key
+from gatepost.storage.items_tables import ItemIndex, ItemTable, Stored
+from gatepost.storage.items_writer import ItemWriter
+from gatepost.storage.sqlite import Database, Migration
+
+Result = TypeVar("Result")
+Row = tuple[int, bytes]
+
+MIGRATIONS: Final = (
+    Migration(
+        1,
+        (
+            "CREATE TABLE catalogue (id INTEGER PRIMARY KEY AUTOINCREMENT, account_id TEXT NOT NULL,"
+            " region TEXT NOT NULL, name TEXT NOT NULL, definition BLOB NOT NULL,"
+            " UNIQUE (account_id, region, name))",
+            "CREATE TABLE counts (table_id INTEGER NOT NULL, index_id INTEGER NOT NULL, items INTEGER NOT NULL,"
+            " bytes INTEGER NOT NULL, PRIMARY KEY (table_id, index_id)) WITHOUT ROWID",
+            "CREATE TABLE transaction_tokens (account_id TEXT NOT NULL, region TEXT NOT NULL, token TEXT NOT NULL,"
+            " fingerprint BLOB NOT NULL, answer BLOB NOT NULL, expires_at_ms INTEGER NOT NULL,"
+            " PRIMARY KEY (account_id, region, token)) WITHOUT ROWID",
+            "CREATE INDEX transaction_tokens_by_age ON transaction_tokens (expires_at_ms)",
+        ),
+    ),
+)
+
+
+class TableGone(Exception):
+    """The table or index was deleted while an operation on it was under way."""
+
+
+class TableExists(Exception):
+    """A table of this name exists already."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueRow:
+    """A table in the catalogue."""
+
+    id: int
+    account_id: str
+    region: str
+    name: str
+    definition: dict[str, Any]
+
+
+class ItemStore:
+    """All items of one platform, on a database opened with this module's `MIGRATIONS`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def catalogue(self) -> list[CatalogueRow]:
+        """Give every table that exists. Raises: StoreUnavailable."""
+        rows: Any = self._database.reader.execute("SELECT id, account_id, region, name, definition FROM catalogue")
+        return [
+            CatalogueRow(table_id, account_id, region, name, orjson.loads(definition))
+            for table_id, account_id, region, name, definition in rows
+        ]
+
+    def get(self, table: ItemTable, key: bytes) -> Row | None:
+        """Give size and JSON of the item under `key`, or None. Raises: TableGone, StoreUnavailable."""
+        try:
+            rows: Any = self._database.reader.execute(table.sql.get, (key,)).fetchall()
+        except apsw.Error as error:
+            raise _lost(error) from error
+        return rows[0] if rows else None
+
+    def rows(
+        self, place: ItemTable | ItemIndex, low: bytes, high: bytes, *, is_forward: bool, count_max: int, bytes_max: int
+    ) -> tuple[list[Row], bool]:
+        """Give size and JSON of the rows of a table or index under keys in `[low, high)`, in order.
+
+        At most `count_max` rows, and as many as `bytes_max` holds but at least one. Also says whether one of
+        the two ended it, so that more rows may follow. Raises: TableGone, StoreUnavailable.
+        """
+        sql = place.sql.forward if is_forward else place.sql.backward
+        found: list[Row] = []
+        total = 0
+        try:
+            cursor: Any = self._database.reader.execute(sql, (low, high, count_max))
+            for row in cursor:
+                total += row[0]
+                if total > bytes_max and found:
+                    cursor.close()
+                    return found, True
+                found.append(row)
+        except apsw.Error as error:
+            raise _lost(error) from error
+        return found, len(found) >= count_max
+
+    def snapshot(self, read: Callable[[], Result]) -> Result:
+        """Run several reads on one state of the store."""
+        reader = self._database.reader
+        reader.execute("BEGIN")
+        try:
+            return read()
+        finally:
+            reader.execute("COMMIT")
+
+    def counts(self, table_id: int) -> dict[int, tuple[int, int]]:
+        """Give items and bytes by index id; 0 is the table itself."""
+        sql = "SELECT index_id, items, bytes FROM counts WHERE table_id=?"
+        rows: Any = self._database.reader.execute(sql, (table_id,))
+        return {index_id: (items, size) for index_id, items, size in rows}
+
+    async def write(self, work: Callable[[ItemWriter], Result]) -> Result:
+        """Run `work` as one atomic write; it is durable when this returns.
+
+        Raises: what `work` raises, TableGone, StoreUnavailable.
+        """
+        try:
+            return await self._database.write(lambda cursor: work(ItemWriter(cursor)))
+        except apsw.Error as error:
+            raise _lost(error) from error
+
+    async def create_table(
+        self, account_id: str, region: str, name: str, definition: dict[str, Any], describe: Callable[[int], ItemTable]
+    ) -> ItemTable:
+        """Create a table with its indexes. `describe` gets its new id. Raises: TableExists, StoreUnavailable."""
+
+        def work(writer: ItemWriter) -> ItemTable:
+            cursor = writer.cursor
+            try:
+                cursor.execute(
+                    "INSERT INTO catalogue (account_id, region, name, definition) VALUES (?,?,?,?)",
+                    (account_id, region, name, orjson.dumps(definition)),
+                )
+            except apsw.ConstraintError as error:
+                raise TableExists(name) from error
+            table = describe(cursor.connection.last_insert_rowid())
+            _create(cursor, table.relation, table.id, 0)
+            for index in table.indexes:
+                _create(cursor, index.relation, table.id, index.id)
+            return table
+
+        return await self.write(work)
+
+    async def redefine(
+        self,
+        table: ItemTable,
+        definition: dict[str, Any],
+        *,
+        added: Sequence[ItemIndex] = (),
+        removed: Sequence[ItemIndex] = (),
+    ) -> None:
+        """Store a table's new definition, create the (empty) indexes added and drop those removed."""
+
+        def work(writer: ItemWriter) -> None:
+            cursor = writer.cursor
+            cursor.execute("UPDATE catalogue SET definition=? WHERE id=?", (orjson.dumps(definition), table.id))
+            for index in added:
+                _create(cursor, index.relation, table.id, index.id)
+            for index in removed:
+                cursor.execute(f"DROP TABLE IF EXISTS {index.relation}")
+                cursor.execute("DELETE FROM counts WHERE table_id=? AND index_id=?", (table.id, index.id))
+
+        await self.write(work)
+
+    async def drop_table(self, table: ItemTable) -> None:
+        """Delete a table with its indexes and items. Raises: StoreUnavailable."""
+
+        def work(writer: ItemWriter) -> None:
+            cursor = writer.cursor
+            cursor.execute("DELETE FROM catalogue WHERE id=?", (table.id,))
+            cursor.execute("DELETE FROM counts WHERE table_id=?", (table.id,))
+            for relation in (table.relation, *(index.relation for index in table.indexes)):
+                cursor.execute(f"DROP TABLE IF EXISTS {relation}")
+
+        await self.write(work)
+
+    async def fill_index(self, table: ItemTable, index: ItemIndex, *, after: bytes, count_max: int) -> bytes | None:
+        """Add the next `count_max` items of a table to a new index; give where to go on, None at the end.
+
+        Writes that come between keep their own entries right, so an entry that is there already is left alone.
+        The last step counts the index anew.
+        """
+
+        def work(writer: ItemWriter) -> bytes | None:
+            cursor = writer.cursor
+            sql = f"SELECT key, size, item FROM {table.relation} WHERE key>? ORDER BY key LIMIT ?"  # noqa: S608
+            rows: Any = cursor.execute(sql, (after, count_max)).fetchall()
+            for key, size, blob in rows:
+                row = Stored(size, blob)
+                entry_key = index_key(index.keys, row.item, key)
+                if entry_key is not None:
+                    entry = index.project(row)
+                    cursor.execute(index.sql.put_if_absent, (entry_key, entry.size, entry.blob))
+            if len(rows) == count_max:
+                last: bytes = rows[-1][0]
+                return last
+            cursor.execute(
+                f"REPLACE INTO counts SELECT ?, ?, count(*), coalesce(sum(size), 0) FROM {index.relation}",  # noqa: S608
+                (table.id, index.id),
+            )
+            return None
+
+        return await self.write(work)
+
+
+def _create(cursor: apsw.Cursor, relation: str, table_id: int, index_id: int) -> None:
+    cursor.execute(
+        f"CREATE TABLE {relation} (key BLOB PRIMARY KEY, size INTEGER NOT NULL, item BLOB NOT NULL) WITHOUT ROWID"
+    )
+    cursor.execute("INSERT INTO counts VALUES (?,?,0,0)", (table_id, index_id))
+
+
+def _lost(error: apsw.Error) -> Exception:
+    if isinstance(error, apsw.SQLError) and "no such table" in str(error):
+        return TableGone(str(error))
+    return StoreUnavailable(str(error))
