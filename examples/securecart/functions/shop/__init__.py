@@ -1,0 +1,1 @@
+"""What SecureCart's functions share."""

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""A shopper's day at SecureCart: browses, searches, fills a cart, orders, runs into an empty shelf, cancels.
+
+    python shopper_day.py http://127.0.0.1:8080/_aws/execute-api/API_ID/prod
+
+Needs nothing but Python. Ends with 0 when the shop behaved.
+"""
+
+import json
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+
+Answer = tuple[int, dict, dict]
+
+
+class Shop:
+    """The shop's API, as a client sees it."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base.rstrip("/")
+
+    def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """Send one request; give status, JSON body and headers."""
+        sent = None if body is None else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(
+            self.base + path, data=sent, method=method, headers={"Content-Type": "application/json", **named}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status, content, received = answer.status, answer.read(), dict(answer.headers)
+        except urllib.error.HTTPError as error:
+            status, content, received = error.code, error.read(), dict(error.headers)
+        return status, json.loads(content) if content else {}, received
+
+
+def step(text: str, *, holds: bool, seen: object) -> None:
+    """Print one step of the day, and end the day when it went wrong."""
+    print(f"  {'ok ' if holds else 'BAD'}  {text}")
+    if not holds:
+        sys.exit(f"       but this came: {json.dumps(seen)[:500]}")
+
+
+def browse(shop: Shop) -> dict:
+    """Look around the shop and pick a product."""
+    status, first, _ = shop.ask("GET", "/products?category=coffee&limit=10")
+    step("lists the coffee shelf, ten at a time", holds=status == 200 and len(first["products"]) == 10, seen=first)
+    cursor = urllib.parse.quote(first["cursor"])
+    _, second, _ = shop.ask("GET", f"/products?category=coffee&limit=10&cursor={cursor}")
+    names = [product["name"] for product in first["products"] + second["products"]]
+    step("turns the page", holds=len(names) == 20 and names == sorted(names, key=str.lower), seen=names)
+    _, found, _ = shop.ask("GET", "/products/search?prefix=ESPRESSO")
+    step("searches for espresso", holds=len(found["products"]) >= 4, seen=found)
+    _, product, _ = shop.ask("GET", f"/products/{found['products'][0]['productId']}")
+    step(f"looks at {product.get('name')}", holds=product == found["products"][0], seen=product)
+    status, missing, _ = shop.ask("GET", "/products/unheard-of")
+    step("asks for what there is not: 404", holds=status == 404, seen=missing)
+    status, refused, _ = shop.ask("GET", "/products?category=coffee&limit=0")
+    step("asks for a page of none: 400", holds=status == 400, seen=refused)
+    return product
+
+
+def sell(shop: Shop) -> dict:
+    """Be a vendor for a moment: put something rare on the shelf."""
+    rare = {"name": "Zanzibar Clove Tin", "category": "tea", "priceCents": 1500, "stock": 3, "description": "Rare."}
+    status, product, received = shop.ask("POST", "/vendors/three-leaves/products", rare)
+    location = {name.lower(): value for name, value in received.items()}.get("location", "")
+    step("a vendor adds a product", holds=status == 201 and location.endswith(product["productId"]), seen=product)
+    path = f"/vendors/copper-pan/products/{product['productId']}"
+    status, refused, _ = shop.ask("DELETE", path)
+    step("another vendor cannot remove it: 404", holds=status == 404, seen=refused)
+    status, refused, _ = shop.ask("POST", "/vendors/three-leaves/products", {**rare, "priceCents": -1})
+    step("a price below zero is refused: 400", holds=status == 400, seen=refused)
+    return product
+
+
+def order(shop: Shop, customer: str, product: dict, rare: dict) -> dict:
+    """Fill a cart and order it."""
+    shop.ask("PUT", f"/customers/{customer}/cart/{product['productId']}", {"quantity": 1})
+    _, cart, _ = shop.ask("PUT", f"/customers/{customer}/cart/{rare['productId']}", {"quantity": 2})
+    total = product["priceCents"] + 2 * rare["priceCents"]
+    step("fills a cart", holds=cart.get("totalCents") == total, seen=cart)
+    key = uuid.uuid4().hex
+    status, placed, _ = shop.ask("POST", f"/customers/{customer}/orders", Idempotency_Key=key)
+    step("orders it", holds=status == 201 and placed["totalCents"] == total, seen=placed)
+    status, again, _ = shop.ask("POST", f"/customers/{customer}/orders", Idempotency_Key=key)
+    step("sends the order again and gets the same one", holds=again == placed, seen=again)
+    _, cart, _ = shop.ask("GET", f"/customers/{customer}/cart")
+    step("finds the cart empty", holds=cart.get("lines") == [], seen=cart)
+    _, left, _ = shop.ask("GET", f"/products/{rare['productId']}")
+    step("one is left on the shelf", holds=left.get("stock") == 1, seen=left)
+    return placed
+
+
+def regret(shop: Shop, customer: str, placed: dict, rare: dict) -> None:
+    """Want more than there is, look at the orders, cancel one."""
+    shop.ask("PUT", f"/customers/{customer}/cart/{rare['productId']}", {"quantity": 2})
+    status, refused, _ = shop.ask("POST", f"/customers/{customer}/orders")
+    step("wants two more, but one is left: 409", holds=status == 409, seen=refused)
+    _, listed, _ = shop.ask("GET", f"/customers/{customer}/orders")
+    step("lists the orders", holds=[item["orderId"] for item in listed["orders"]] == [placed["orderId"]], seen=listed)
+    path = f"/customers/{customer}/orders/{placed['orderId']}"
+    status, cancelled, _ = shop.ask("POST", f"{path}/cancel")
+    step("cancels the order", holds=status == 200 and cancelled["status"] == "CANCELLED", seen=cancelled)
+    status, refused, _ = shop.ask("POST", f"{path}/cancel")
+    step("cannot cancel it twice: 409", holds=status == 409, seen=refused)
+    _, back, _ = shop.ask("GET", f"/products/{rare['productId']}")
+    step("the goods are back on the shelf", holds=back.get("stock") == 3, seen=back)
+    status, _, _ = shop.ask("DELETE", f"/vendors/three-leaves/products/{rare['productId']}")
+    step("the vendor clears up", holds=status == 204, seen=status)
+
+
+def main() -> None:
+    """Live through the day."""
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: {sys.argv[0]} http://127.0.0.1:8080/_aws/execute-api/API_ID/prod")
+    shop = Shop(sys.argv[1])
+    customer = f"shopper-{uuid.uuid4().hex[:8]}"
+    print(f"A shopper's day at {shop.base}")
+    product = browse(shop)
+    rare = sell(shop)
+    placed = order(shop, customer, product, rare)
+    regret(shop, customer, placed, rare)
+    print("A good day.")
+
+
+if __name__ == "__main__":
+    main()
