@@ -8,8 +8,8 @@ snake_case; a field with a unit says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any, Final
 
 REST_API_STAGE: Final = "rest_api_stage"
 
@@ -127,3 +127,91 @@ class StageSettings:
     is_tracing_enabled: bool = False
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def deployment_to_json(deployment: Deployment) -> dict[str, Any]:
+    """Give `deployment` as JSON values. What holds its default is left out: defaults are part of the format."""
+    return _to_json(deployment)
+
+
+def deployment_from_json(value: Mapping[str, Any]) -> Deployment:
+    """Read what `deployment_to_json` wrote; missing fields get their default, unknown ones are passed over."""
+    known = _known(Deployment, value)
+    known["endpoint_types"] = tuple(value.get("endpoint_types", ("EDGE",)))
+    known["binary_media_types"] = tuple(value.get("binary_media_types", ()))
+    known["resources"] = tuple(resource_from_json(each) for each in value.get("resources", ()))
+    known["gateway_responses"] = tuple(gateway_response_from_json(each) for each in value.get("gateway_responses", ()))
+    return Deployment(**known)
+
+
+def stage_to_json(stage: StageSettings) -> dict[str, Any]:
+    """Give `stage` as JSON values, without the fields that hold their default."""
+    return _to_json(stage)
+
+
+def stage_from_json(value: Mapping[str, Any]) -> StageSettings:
+    """Read what `stage_to_json` wrote."""
+    return StageSettings(**_known(StageSettings, value))
+
+
+def resource_to_json(resource: Resource) -> dict[str, Any]:
+    """Give one resource with its methods as JSON values, without the fields that hold their default."""
+    return _to_json(resource)
+
+
+def resource_from_json(value: Mapping[str, Any]) -> Resource:
+    """Read what `resource_to_json` wrote."""
+    known = _known(Resource, value)
+    known["methods"] = tuple(_method_from_json(each) for each in value.get("methods", ()))
+    return Resource(**known)
+
+
+def gateway_response_to_json(response: GatewayResponse) -> dict[str, Any]:
+    """Give one gateway response as JSON values, without the fields that hold their default."""
+    return _to_json(response)
+
+
+def gateway_response_from_json(value: Mapping[str, Any]) -> GatewayResponse:
+    """Read what `gateway_response_to_json` wrote."""
+    return GatewayResponse(**_known(GatewayResponse, value))
+
+
+def _method_from_json(value: Mapping[str, Any]) -> Method:
+    known = _known(Method, value)
+    known["authorization_scopes"] = tuple(value.get("authorization_scopes", ()))
+    known["responses"] = tuple(MethodResponse(**_known(MethodResponse, each)) for each in value.get("responses", ()))
+    if (integration := value.get("integration")) is not None:
+        known["integration"] = _integration_from_json(integration)
+    return Method(**known)
+
+
+def _integration_from_json(value: Mapping[str, Any]) -> Integration:
+    known = _known(Integration, value)
+    known["cache_key_parameters"] = tuple(value.get("cache_key_parameters", ()))
+    known["responses"] = tuple(
+        IntegrationResponse(**_known(IntegrationResponse, each)) for each in value.get("responses", ())
+    )
+    return Integration(**known)
+
+
+def _known(kind: type[Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """Give those of `value` that `kind` has a field for."""
+    return {name: value[name] for name in kind.__dataclass_fields__ if name in value}
+
+
+def _to_json(value: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for each in fields(value):
+        held = getattr(value, each.name)
+        if held == each.default or (each.default_factory is not MISSING and not held):
+            continue
+        found[each.name] = _json_value(held)
+    return found
+
+
+def _json_value(held: Any) -> Any:
+    if isinstance(held, tuple):
+        return [_json_value(each) for each in held]
+    if isinstance(held, Mapping):
+        return {name: _json_value(each) for name, each in held.items()}
+    return _to_json(held) if is_dataclass(held) else held

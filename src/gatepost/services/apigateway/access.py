@@ -1,0 +1,130 @@
+"""What each operation touches, for IAM: API Gateway's actions are HTTP verbs and its resources are paths.
+
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-iam-policy-examples.html
+The condition keys `apigateway:Request/…` and `apigateway:Resource/…` are not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from gatepost.kernel.operations import Access, Call
+
+_API: Final = "/restapis/{restApiId}"
+_RESOURCE: Final = f"{_API}/resources/{{resourceId}}"
+_METHOD: Final = f"{_RESOURCE}/methods/{{httpMethod}}"
+_METHOD_RESPONSE: Final = f"{_METHOD}/responses/{{statusCode}}"
+_INTEGRATION: Final = f"{_METHOD}/integration"
+_INTEGRATION_RESPONSE: Final = f"{_INTEGRATION}/responses/{{statusCode}}"
+_DEPLOYMENTS: Final = f"{_API}/deployments"
+_DEPLOYMENT: Final = f"{_DEPLOYMENTS}/{{deploymentId}}"
+_STAGES: Final = f"{_API}/stages"
+_STAGE: Final = f"{_STAGES}/{{stageName}}"
+_MODELS: Final = f"{_API}/models"
+_MODEL: Final = f"{_MODELS}/{{modelName}}"
+_TAGS: Final = "/tags/{resourceArn}"
+
+# The service model's HTTP method and URI of each operation; a test compares them.
+PATHS: Final[Mapping[str, tuple[str, str]]] = {
+    "CreateDeployment": ("POST", _DEPLOYMENTS),
+    "CreateModel": ("POST", _MODELS),
+    "CreateResource": ("POST", f"{_API}/resources/{{parentId}}"),
+    "CreateRestApi": ("POST", "/restapis"),
+    "CreateStage": ("POST", _STAGES),
+    "DeleteDeployment": ("DELETE", _DEPLOYMENT),
+    "DeleteIntegration": ("DELETE", _INTEGRATION),
+    "DeleteIntegrationResponse": ("DELETE", _INTEGRATION_RESPONSE),
+    "DeleteMethod": ("DELETE", _METHOD),
+    "DeleteMethodResponse": ("DELETE", _METHOD_RESPONSE),
+    "DeleteModel": ("DELETE", _MODEL),
+    "DeleteResource": ("DELETE", _RESOURCE),
+    "DeleteRestApi": ("DELETE", _API),
+    "DeleteStage": ("DELETE", _STAGE),
+    "GetAccount": ("GET", "/account"),
+    "GetDeployment": ("GET", _DEPLOYMENT),
+    "GetDeployments": ("GET", _DEPLOYMENTS),
+    "GetIntegration": ("GET", _INTEGRATION),
+    "GetIntegrationResponse": ("GET", _INTEGRATION_RESPONSE),
+    "GetMethod": ("GET", _METHOD),
+    "GetMethodResponse": ("GET", _METHOD_RESPONSE),
+    "GetModel": ("GET", _MODEL),
+    "GetModels": ("GET", _MODELS),
+    "GetResource": ("GET", _RESOURCE),
+    "GetResources": ("GET", f"{_API}/resources"),
+    "GetRestApi": ("GET", _API),
+    "GetRestApis": ("GET", "/restapis"),
+    "GetStage": ("GET", _STAGE),
+    "GetStages": ("GET", _STAGES),
+    "GetTags": ("GET", _TAGS),
+    "ImportRestApi": ("POST", "/restapis"),
+    "PutIntegration": ("PUT", _INTEGRATION),
+    "PutIntegrationResponse": ("PUT", _INTEGRATION_RESPONSE),
+    "PutMethod": ("PUT", _METHOD),
+    "PutMethodResponse": ("PUT", _METHOD_RESPONSE),
+    "PutRestApi": ("PUT", _API),
+    "TagResource": ("PUT", _TAGS),
+    "UntagResource": ("DELETE", _TAGS),
+    "UpdateAccount": ("PATCH", "/account"),
+    "UpdateDeployment": ("PATCH", _DEPLOYMENT),
+    "UpdateIntegration": ("PATCH", _INTEGRATION),
+    "UpdateIntegrationResponse": ("PATCH", _INTEGRATION_RESPONSE),
+    "UpdateMethod": ("PATCH", _METHOD),
+    "UpdateMethodResponse": ("PATCH", _METHOD_RESPONSE),
+    "UpdateModel": ("PATCH", _MODEL),
+    "UpdateResource": ("PATCH", _RESOURCE),
+    "UpdateRestApi": ("PATCH", _API),
+    "UpdateStage": ("PATCH", _STAGE),
+}
+
+
+def access_of(call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
+    """Say what a call does: its verb on its path, and with a role's ARN that the role is passed on."""
+    verb, template = PATHS[call.operation]
+    path = template.format_map(
+        {name: quote(value, safe="") for name, value in params.items() if isinstance(value, str)}
+    )
+    touched = [Access(f"apigateway:{verb}", f"arn:aws:apigateway:{call.region}::{path}", _tag_context(params))]
+    if _names_policy(params):
+        touched.append(Access("apigateway:UpdateRestApiPolicy", f"arn:aws:apigateway:{call.region}::{path}"))
+    touched.extend(pass_role(role_arn) for role_arn in _role_arns(params))
+    return touched
+
+
+def pass_role(role_arn: str) -> Access:
+    """Say that a role is handed to API Gateway."""
+    return Access("iam:PassRole", role_arn, {"iam:passedtoservice": "apigateway.amazonaws.com"})
+
+
+def update_policy(call: Call, api_id: str) -> Access:
+    """Say that an API's resource policy is set."""
+    path = f"/restapis/{api_id}" if api_id else "/restapis"
+    return Access("apigateway:UpdateRestApiPolicy", f"arn:aws:apigateway:{call.region}::{path}")
+
+
+def _role_arns(params: Mapping[str, Any]) -> list[str]:
+    found = [params["credentials"]] if params.get("credentials") else []
+    found.extend(
+        patch["value"]
+        for patch in params.get("patchOperations", ())
+        if patch.get("path") in ("/credentials", "/cloudwatchRoleArn") and patch.get("value")
+    )
+    return found
+
+
+def _names_policy(params: Mapping[str, Any]) -> bool:
+    return bool(params.get("policy")) or any(
+        each.get("path") == "/policy" for each in params.get("patchOperations", ())
+    )
+
+
+def _tag_context(params: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
+    tags: Mapping[str, str] = params.get("tags", {})
+    context: dict[str, str | tuple[str, ...]] = {
+        f"aws:requesttag/{name.lower()}": value for name, value in tags.items()
+    }
+    names = (*tags, *params.get("tagKeys", ()))
+    if names:
+        context["aws:tagkeys"] = names
+    return context

@@ -1,0 +1,346 @@
+"""Integrations and integration responses: what a method calls, and how the answer becomes the method's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from gatepost.kernel.arn import parse_arn
+from gatepost.kernel.limits import API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX, API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN
+from gatepost.kernel.operations import Call
+from gatepost.services.apigateway.deployment import Integration, IntegrationResponse, Method
+from gatepost.services.apigateway.mapping import check_integration_request, check_integration_response, is_literal
+from gatepost.services.apigateway.methods import HTTP_METHODS, find_response
+from gatepost.services.apigateway.model import BadRequestException, Definition, NotFoundException
+from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, integer, one_of, rule, set_entry
+from gatepost.services.apigateway.records import ApiRecords
+from gatepost.services.apigateway.shapes import integration_response_to_aws, integration_to_aws
+from gatepost.services.apigateway.support import check_supported, check_template
+from gatepost.services.apigateway.tree import method_of, with_method
+
+INTEGRATION_TYPES: Final = ("HTTP", "AWS", "MOCK", "HTTP_PROXY", "AWS_PROXY")
+PASSTHROUGH_BEHAVIORS: Final = ("WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER")
+CONTENT_HANDLINGS: Final = ("CONVERT_TO_BINARY", "CONVERT_TO_TEXT")
+
+_STAGE_VARIABLE: Final = re.compile(r"\$\{stageVariables\.[A-Za-z0-9_]+\}")
+_FUNCTION_PATH: Final = re.compile(r"path/2015-03-31/functions/(.+)/invocations")
+_FUNCTION_ARN: Final = re.compile(r"function:[a-zA-Z0-9_-]{1,64}(?::(?:\$LATEST|[a-zA-Z0-9_-]{1,128}))?")
+_INVALID_ARN: Final = "Invalid ARN specified in the request"
+_INVALID_URL: Final = "Invalid HTTP endpoint specified for URI"
+
+Result = TypeVar("Result")
+
+
+class Integrations:
+    """The operations on integrations and integration responses."""
+
+    def __init__(self, records: ApiRecords) -> None:
+        self._records = records
+
+    async def put(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Set a method's integration, in place of the one it has. Raises: NotFoundException, BadRequestException."""
+        integration = integration_from_aws(params, params.get("integrationHttpMethod", ""), params["resourceId"])
+
+        def change(method: Method) -> tuple[Method, dict[str, Any]]:
+            check_integration(method, integration)
+            return replace(method, integration=integration), integration_to_aws(integration)
+
+        return await self._change(call, params, change)
+
+    async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a method's integration. Raises: NotFoundException."""
+        return integration_to_aws(integration_of(await self._method(call, params)))
+
+    async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Patch a method's integration. Raises: NotFoundException, BadRequestException."""
+
+        def change(method: Method) -> tuple[Method, dict[str, Any]]:
+            changed = _INTEGRATION_PATCHES.apply(integration_of(method), params)
+            check_integration(method, changed)
+            return replace(method, integration=changed), integration_to_aws(changed)
+
+        return await self._change(call, params, change)
+
+    async def delete(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Take a method's integration away. Raises: NotFoundException."""
+
+        def change(method: Method) -> tuple[Method, None]:
+            integration_of(method)
+            return replace(method, integration=None), None
+
+        await self._change(call, params, change)
+
+    async def put_response(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Set an integration response, in place of the one for its status.
+
+        Raises: NotFoundException, BadRequestException.
+        """
+        response = integration_response_from_aws(params, params["statusCode"])
+
+        def change(method: Method) -> tuple[Method, dict[str, Any]]:
+            integration = integration_of(method)
+            check_integration_response_of(method, integration, response)
+            changed = _with_response(integration, response)
+            return replace(method, integration=changed), integration_response_to_aws(response)
+
+        return await self._change(call, params, change)
+
+    async def get_response(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give an integration response. Raises: NotFoundException."""
+        integration = integration_of(await self._method(call, params))
+        return integration_response_to_aws(_response_of(integration, params["statusCode"]))
+
+    async def update_response(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Patch an integration response. Raises: NotFoundException, BadRequestException."""
+
+        def change(method: Method) -> tuple[Method, dict[str, Any]]:
+            integration = integration_of(method)
+            changed = _RESPONSE_PATCHES.apply(_response_of(integration, params["statusCode"]), params)
+            check_integration_response_of(method, integration, changed)
+            return (
+                replace(method, integration=_with_response(integration, changed)),
+                integration_response_to_aws(changed),
+            )
+
+        return await self._change(call, params, change)
+
+    async def delete_response(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Take an integration response away. Raises: NotFoundException."""
+
+        def change(method: Method) -> tuple[Method, None]:
+            integration = integration_of(method)
+            _response_of(integration, params["statusCode"])
+            kept = tuple(each for each in integration.responses if each.status_code != params["statusCode"])
+            return replace(method, integration=replace(integration, responses=kept)), None
+
+        await self._change(call, params, change)
+
+    async def _method(self, call: Call, params: Mapping[str, Any]) -> Method:
+        definition = (await self._records.definition(call, params["restApiId"])).value
+        return method_of(definition, params["resourceId"], params["httpMethod"])
+
+    async def _change(
+        self, call: Call, params: Mapping[str, Any], change: Callable[[Method], tuple[Method, Result]]
+    ) -> Result:
+        def change_definition(definition: Definition) -> tuple[Definition, Result]:
+            changed, result = change(method_of(definition, params["resourceId"], params["httpMethod"]))
+            return with_method(definition, params["resourceId"], changed), result
+
+        return await self._records.change_definition(call, params["restApiId"], change_definition)
+
+
+def integration_from_aws(given: Mapping[str, Any], http_method: str, resource_id: str) -> Integration:
+    """Read an integration with AWS's field names; what it does not say gets AWS's default.
+
+    Raises: BadRequestException.
+    """
+    for setting in ("integrationTarget", "responseTransferMode"):
+        check_supported(setting, given.get(setting))
+    return Integration(
+        type=given["type"],
+        http_method=http_method,
+        uri=given.get("uri", ""),
+        credentials_arn=given.get("credentials", ""),
+        connection_type=given.get("connectionType", ""),
+        connection_id=given.get("connectionId", ""),
+        request_parameters=given.get("requestParameters", {}),
+        request_templates=given.get("requestTemplates", {}),
+        passthrough_behavior=given.get("passthroughBehavior", "WHEN_NO_MATCH"),
+        content_handling=given.get("contentHandling", ""),
+        timeout_ms=given.get("timeoutInMillis", API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX),
+        cache_namespace=given.get("cacheNamespace", resource_id),
+        cache_key_parameters=tuple(given.get("cacheKeyParameters", ())),
+        is_tls_verification_skipped=given.get("tlsConfig", {}).get("insecureSkipVerification", False),
+    )
+
+
+def integration_response_from_aws(given: Mapping[str, Any], status_code: str) -> IntegrationResponse:
+    """Read an integration response with AWS's field names."""
+    return IntegrationResponse(
+        status_code=status_code,
+        selection_pattern=given.get("selectionPattern", ""),
+        response_parameters=given.get("responseParameters", {}),
+        response_templates=given.get("responseTemplates", {}),
+        content_handling=given.get("contentHandling", ""),
+    )
+
+
+def check_integration(method: Method, integration: Integration) -> None:
+    """Check that an integration can be what it says, in AWS's order as far as it is known (unverified).
+
+    Raises: BadRequestException.
+    """
+    check_supported("type", integration.type)  # 1. what there is
+    check_supported("connectionType", integration.connection_type)
+    if integration.type != "AWS_PROXY":
+        check_supported("contentHandling", integration.content_handling)
+    _check_timeout(integration.timeout_ms)  # 2. the settings by themselves
+    if integration.passthrough_behavior not in PASSTHROUGH_BEHAVIORS:
+        raise BadRequestException(
+            f"Invalid passthrough behavior specified. Valid options are {','.join(PASSTHROUGH_BEHAVIORS)}"
+        )
+    if integration.type != "MOCK":  # 3. where it goes
+        if not integration.http_method:
+            raise BadRequestException("Enumeration value for HttpMethod must be non-empty")
+        if integration.http_method not in HTTP_METHODS:
+            raise BadRequestException(f"Invalid HttpMethod specified. Valid options are {','.join(HTTP_METHODS)}")
+        check_uri(integration)
+    if integration.credentials_arn:
+        check_credentials(integration.credentials_arn)
+    check_integration_request(integration.request_parameters, method.request_parameters)  # 4. the mappings
+    if integration.type == "MOCK":
+        for content_type, template in integration.request_templates.items():
+            check_template("requestTemplates", content_type, template)
+
+
+def check_integration_response_of(method: Method, integration: Integration, response: IntegrationResponse) -> None:
+    """Check that an integration response can be what it says.
+
+    Raises: NotFoundException when the method does not declare its status, BadRequestException.
+    """
+    declared = find_response(method, response.status_code)
+    check_integration_response(response.response_parameters, declared.response_parameters if declared else {})
+    if declared is None:
+        raise NotFoundException("Invalid Response status code specified")
+    try:
+        re.compile(response.selection_pattern)
+    except re.error:
+        raise BadRequestException("Invalid selection pattern specified") from None
+    if integration.type != "MOCK":
+        return  # a proxy integration passes the answer on as it is: AWS does not look at these
+    check_supported("contentHandling", response.content_handling)
+    for content_type, template in response.response_templates.items():
+        check_template("responseTemplates", content_type, template)
+    for name, expression in response.response_parameters.items():
+        if not is_literal(expression):
+            raise BadRequestException(
+                f"Gatepost does not support the mapping expression {expression} for {name} yet: use a value in "
+                "single quotes"
+            )
+
+
+def integration_of(method: Method) -> Integration:
+    """Give a method's integration. Raises: NotFoundException."""
+    if method.integration is None:
+        raise NotFoundException("Invalid Integration identifier specified")
+    return method.integration
+
+
+def check_uri(integration: Integration) -> None:
+    """Check that an integration's URI leads somewhere that its type can call. Raises: BadRequestException."""
+    uri = integration.uri
+    if integration.type == "HTTP_PROXY":
+        _check_url(_STAGE_VARIABLE.sub("variable", uri))
+        return
+    parsed = parse_arn(uri)
+    if parsed is None or parsed.service != "apigateway" or not parsed.region:
+        raise BadRequestException(_INVALID_ARN)
+    if not parsed.resource.startswith(("path/", "action/")):
+        raise BadRequestException("AWS ARN for integration must contain path or action")
+    if parsed.account_id.rpartition(".")[2] != "lambda":
+        raise BadRequestException(
+            "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
+        )
+    found = _FUNCTION_PATH.fullmatch(parsed.resource)
+    if found is None:
+        raise BadRequestException(_INVALID_ARN)
+    function = parse_arn(_STAGE_VARIABLE.sub("variable", found[1]))
+    if function is None or function.service != "lambda" or not _FUNCTION_ARN.fullmatch(function.resource):
+        raise BadRequestException(_INVALID_ARN)
+
+
+def check_credentials(credentials_arn: str) -> None:
+    """Check that an integration's credentials are a role's ARN. Raises: BadRequestException."""
+    parsed = parse_arn(credentials_arn)
+    if parsed is None or parsed.service != "iam":
+        raise BadRequestException(_INVALID_ARN)
+    if not parsed.resource.startswith("role/"):
+        raise BadRequestException("Gatepost does not support the caller's own credentials yet: use a role's ARN")
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or any(character <= " " for character in url):
+        raise BadRequestException(_INVALID_URL)
+
+
+def _check_timeout(timeout_ms: int) -> None:
+    low, high = API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN, API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX
+    if not low <= timeout_ms <= high:
+        raise BadRequestException(f"Timeout should be between {low} ms and {high} ms")
+
+
+def _with_response(integration: Integration, response: IntegrationResponse) -> Integration:
+    others = [each for each in integration.responses if each.status_code != response.status_code]
+    return replace(integration, responses=tuple(sorted([*others, response], key=lambda each: each.status_code)))
+
+
+def _response_of(integration: Integration, status_code: str) -> IntegrationResponse:
+    for each in integration.responses:
+        if each.status_code == status_code:
+            return each
+    raise NotFoundException("Invalid Response status code specified")
+
+
+def _cache_key(integration: Integration, patch: Patch) -> Integration:
+    others = tuple(each for each in integration.cache_key_parameters if each != patch.names[0])
+    keys = others if patch.op == "remove" else (*others, patch.names[0])
+    return replace(integration, cache_key_parameters=keys)
+
+
+def _request_template(integration: Integration, patch: Patch) -> Integration:
+    return replace(integration, request_templates=set_entry(integration.request_templates, patch, patch.value))
+
+
+def _request_parameter(integration: Integration, patch: Patch) -> Integration:
+    return replace(integration, request_parameters=set_entry(integration.request_parameters, patch, patch.value))
+
+
+def _response_template(response: IntegrationResponse, patch: Patch) -> IntegrationResponse:
+    return replace(response, response_templates=set_entry(response.response_templates, patch, patch.value))
+
+
+def _response_parameter(response: IntegrationResponse, patch: Patch) -> IntegrationResponse:
+    return replace(response, response_parameters=set_entry(response.response_parameters, patch, patch.value))
+
+
+def _handling(patch: Patch) -> str:
+    return one_of(patch, CONTENT_HANDLINGS) if patch.value else ""
+
+
+_INTEGRATION_PATCHES: Final[PatchTable[Integration]] = PatchTable(
+    (
+        rule("/cacheKeyParameters/*", "add remove", _cache_key),
+        rule("/cacheNamespace", "replace", lambda held, patch: replace(held, cache_namespace=patch.value)),
+        rule("/connectionId", "replace", lambda held, patch: replace(held, connection_id=patch.value)),
+        rule("/connectionType", "replace", lambda held, patch: replace(held, connection_type=patch.value)),
+        rule("/contentHandling", "replace", lambda held, patch: replace(held, content_handling=_handling(patch))),
+        rule("/credentials", "replace", lambda held, patch: replace(held, credentials_arn=patch.value)),
+        rule("/httpMethod", "replace", lambda held, patch: replace(held, http_method=patch.value)),
+        rule("/passthroughBehavior", "replace", lambda held, patch: replace(held, passthrough_behavior=patch.value)),
+        rule("/requestParameters/*", "add replace remove", _request_parameter),
+        rule("/requestTemplates/*", "add replace remove", _request_template),
+        rule("/timeoutInMillis", "replace", lambda held, patch: replace(held, timeout_ms=integer(patch))),
+        rule(
+            "/tlsConfig/insecureSkipVerification",
+            "replace",
+            lambda held, patch: replace(held, is_tls_verification_skipped=boolean(patch)),
+        ),
+        rule("/uri", "replace", lambda held, patch: replace(held, uri=patch.value)),
+    )
+)
+_RESPONSE_PATCHES: Final[PatchTable[IntegrationResponse]] = PatchTable(
+    (
+        rule("/contentHandling", "replace", lambda held, patch: replace(held, content_handling=_handling(patch))),
+        rule("/responseParameters/*", "add replace remove", _response_parameter),
+        rule("/responseTemplates/*", "add replace remove", _response_template),
+        rule("/selectionPattern", "replace", lambda held, patch: replace(held, selection_pattern=patch.value)),
+    )
+)

@@ -1,0 +1,52 @@
+"""Pages of lists: `limit` items from `position` on."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from gatepost.services.apigateway.model import BadRequestException
+
+LIMIT_DEFAULT: Final = 25
+LIMIT_MAX: Final = 500
+
+Item = TypeVar("Item")
+
+
+def limit_of(params: Mapping[str, Any]) -> int:
+    """Give how many items a page holds: 25 unless told, 500 at most (a greater limit gives 500).
+
+    Raises: BadRequestException.
+    """
+    limit = params.get("limit")
+    if limit is None:
+        return LIMIT_DEFAULT
+    if limit < 1:
+        raise BadRequestException(f"Invalid limit {limit}: it must be between 1 and {LIMIT_MAX}")
+    return min(int(limit), LIMIT_MAX)
+
+
+def position_of(params: Mapping[str, Any]) -> str:
+    """Give the id after which the page starts, "" for the first. Raises: BadRequestException."""
+    try:
+        return base64.urlsafe_b64decode(params.get("position", "").encode()).decode()
+    except (binascii.Error, UnicodeError):
+        raise BadRequestException("Invalid position parameter") from None
+
+
+def position_after(item_id: str) -> dict[str, str]:
+    """Give the answer's `position` for the page after `item_id`."""
+    return {"position": base64.urlsafe_b64encode(item_id.encode()).decode()}
+
+
+def paged(items: Mapping[str, Item], params: Mapping[str, Any]) -> tuple[list[Item], dict[str, str]]:
+    """Cut a page out of `items`, in the order of their ids; give it with the answer's `position`, if any.
+
+    Raises: BadRequestException.
+    """
+    limit, after = limit_of(params), position_of(params)
+    ids = sorted(each for each in items if each > after)
+    page = [items[each] for each in ids[:limit]]
+    return page, position_after(ids[limit - 1]) if len(ids) > limit else {}

@@ -1,0 +1,279 @@
+"""The operations on REST APIs as a whole: create, list, change, delete."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from gatepost.kernel.errors import VersionConflict
+from gatepost.kernel.ids import random_id, stable_id
+from gatepost.kernel.limits import API_GATEWAY_EDGE_APIS_MAX, API_GATEWAY_REGIONAL_APIS_MAX
+from gatepost.kernel.operations import Call, Change, RecordKey
+from gatepost.kernel.ports import Publisher
+from gatepost.services.apigateway.deployment import REST_API_STAGE, Resource
+from gatepost.services.apigateway.model import (
+    API_ID_OWNER,
+    DEFINITION,
+    DEPLOYMENT,
+    DEPLOYMENT_CONTENT,
+    REST_API,
+    STAGE,
+    BadRequestException,
+    ConflictException,
+    Definition,
+    LimitExceededException,
+    RestApi,
+    default_models,
+)
+from gatepost.services.apigateway.paging import limit_of, position_after, position_of
+from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, integer, one_of, rule
+from gatepost.services.apigateway.records import ApiRecords
+from gatepost.services.apigateway.support import check_supported
+from gatepost.services.apigateway.tags import check_tags
+from gatepost.storage.base import Write
+
+CUSTOM_ID_TAG: Final = "_custom_id_"
+COMPRESSION_BYTES_MAX: Final = 10 * 1024 * 1024  # AWS: minimumCompressionSize is 0 to 10485760
+BINARY_MEDIA_TYPES_MAX: Final = 25  # unverified
+POLICY_BYTES_MAX: Final = 8_192  # the limit for a REST API's resource policy
+
+_CUSTOM_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # it is a label of a host name
+_MEDIA_TYPE: Final = re.compile(r"[^\s/]+/[^\s/]+")
+_APIS_MAX: Final = {"REGIONAL": API_GATEWAY_REGIONAL_APIS_MAX, "EDGE": API_GATEWAY_EDGE_APIS_MAX}
+
+
+class RestApis:
+    """The operations on REST APIs."""
+
+    def __init__(self, records: ApiRecords, publisher: Publisher) -> None:
+        self._records = records
+        self._publisher = publisher
+
+    async def create(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Create an API with nothing but its root, or with the definition of another one.
+
+        Raises: BadRequestException, ConflictException, LimitExceededException, NotFoundException.
+        """
+        api = api_from_aws(call, params)
+        definition = empty_definition(api)
+        if source_id := params.get("cloneFrom"):
+            definition = _cloned(api, (await self._records.definition(call, source_id)).value)
+        await self.add(call, api, definition)
+        return api.to_aws()
+
+    async def add(self, call: Call, api: RestApi, definition: Definition) -> None:
+        """Store a new API. Raises: ConflictException, LimitExceededException."""
+        held = await self._records.all_of(call, REST_API, "")
+        same_type = sum(1 for each in held if each.value["endpoint_type"] == api.endpoint_type)
+        if same_type >= _APIS_MAX[api.endpoint_type]:
+            raise LimitExceededException(
+                "Maximum number of APIs has been reached. Please contact AWS if you need additional APIs."
+            )
+        owner = {"account_id": call.account_id, "region": call.region}
+        writes = (
+            Write(_owner_key(api.id), owner, 0),
+            Write(call.key(REST_API, api.id), api.to_json(), 0),
+            Write(call.key(DEFINITION, api.id), definition.to_json(), 0),
+        )
+        try:
+            await self._records.store.commit(writes)
+        except VersionConflict:
+            raise ConflictException(f"A REST API with id {api.id} already exists") from None
+
+    async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give an API's settings. Raises: NotFoundException."""
+        return (await self._records.api(call, params["restApiId"])).value.to_aws()
+
+    async def list(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a page of the account's APIs, by id. Raises: BadRequestException."""
+        limit, after = limit_of(params), position_of(params)
+        page = await self._records.store.page(REST_API, call.account_id, call.region, after=after, count_max=limit + 1)
+        answer: dict[str, Any] = {"items": [RestApi.from_json(each.value).to_aws() for each in page[:limit]]}
+        return answer | (position_after(page[limit - 1].key.id) if len(page) > limit else {})
+
+    async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Patch an API's settings. Raises: NotFoundException, BadRequestException."""
+        api_id = params["restApiId"]
+
+        async def attempt() -> dict[str, Any]:
+            held = await self._records.api(call, api_id)
+            changed = _PATCHES.apply(held.value, params)
+            check_settings(changed)
+            await self._records.store.put(held.key, changed.to_json(), expected_version=held.version)
+            return changed.to_aws()
+
+        return await self._records.changing(call, api_id, attempt)
+
+    async def delete(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Delete an API with its stages and deployments, and take it from the gateway. Raises: NotFoundException."""
+        api_id = params["restApiId"]
+
+        async def attempt() -> None:
+            api = await self._records.api(call, api_id)
+            definition = await self._records.definition(call, api_id)
+            writes = [
+                Write(api.key, None, api.version),
+                Write(definition.key, None, definition.version),
+                Write(_owner_key(api_id), None),
+            ]
+            gone = []
+            for kind in (STAGE, DEPLOYMENT, DEPLOYMENT_CONTENT):
+                for record in await self._records.all_of(call, kind, f"{api_id}/"):
+                    writes.append(Write(record.key, None, record.version))
+                    if kind == STAGE:
+                        gone.append(Change(REST_API_STAGE, record.key.id, None))
+            await self._records.store.commit(writes)
+            await self._publisher.publish(*gone)
+
+        await self._records.changing(call, api_id, attempt)
+
+
+def api_from_aws(call: Call, params: Mapping[str, Any]) -> RestApi:
+    """Make a new API of CreateRestApi's parameters. Raises: BadRequestException."""
+    endpoint = params.get("endpointConfiguration", {})
+    tags = params.get("tags", {})
+    if params.get("securityPolicy") != "TLS_1_0":  # AWS's default, and what it means: nothing more is asked
+        check_supported("securityPolicy", params.get("securityPolicy"))
+    check_supported("endpointAccessMode", params.get("endpointAccessMode"))
+    check_supported("endpointConfiguration.vpcEndpointIds", endpoint.get("vpcEndpointIds"))
+    check_tags(tags)
+    api_id = _new_api_id(tags)
+    api = RestApi(
+        id=api_id,
+        name=params["name"],
+        root_resource_id=stable_id(api_id, "/", length=10),
+        created_at_ms=call.now_ms,
+        description=params.get("description", ""),
+        version=params.get("version", ""),
+        binary_media_types=tuple(params.get("binaryMediaTypes", ())),
+        minimum_compression_bytes=params.get("minimumCompressionSize"),
+        api_key_source=params.get("apiKeySource", "HEADER"),
+        endpoint_type=endpoint_type_of(endpoint.get("types", ())),
+        ip_address_type=endpoint.get("ipAddressType", "ipv4"),
+        policy=params.get("policy", ""),
+        tags=tags,
+        is_execute_api_endpoint_disabled=params.get("disableExecuteApiEndpoint", False),
+    )
+    check_settings(api)
+    return api
+
+
+def check_settings(api: RestApi) -> None:
+    """Check that an API's settings can be what they say. Raises: BadRequestException."""
+    if not api.name.strip():
+        raise BadRequestException("API Name cannot be blank")
+    check_supported("endpointConfiguration.types", api.endpoint_type)
+    check_supported("apiKeySource", api.api_key_source)
+    check_supported("minimumCompressionSize", api.minimum_compression_bytes)
+    if api.minimum_compression_bytes is not None and not 0 <= api.minimum_compression_bytes <= COMPRESSION_BYTES_MAX:
+        raise BadRequestException(f"Invalid minimum compression size, must be between 0 and {COMPRESSION_BYTES_MAX}")
+    if len(api.binary_media_types) > BINARY_MEDIA_TYPES_MAX:
+        raise BadRequestException(f"At most {BINARY_MEDIA_TYPES_MAX} binary media types are allowed")
+    for each in api.binary_media_types:
+        if not _MEDIA_TYPE.fullmatch(each):
+            raise BadRequestException(f"Invalid binary media type specified: {each}")
+    if api.policy:
+        check_policy(api.policy)
+
+
+def check_policy(policy: str) -> None:
+    """Check that a resource policy has a policy's form. Raises: BadRequestException."""
+    check_supported("policy", policy)
+    refused = BadRequestException(
+        "Invalid policy document. Please check the policy syntax and ensure that Principals are valid."
+    )
+    if len(policy.encode()) > POLICY_BYTES_MAX:
+        raise refused
+    try:
+        document = json.loads(policy)
+    except (ValueError, RecursionError):
+        raise refused from None
+    if not isinstance(document, dict) or not isinstance(document.get("Statement"), list | dict):
+        raise refused
+
+
+def endpoint_type_of(types: Any) -> str:
+    """Give the one endpoint type that is asked for, EDGE when none is. Raises: BadRequestException."""
+    if len(types) > 1:
+        raise BadRequestException("Cannot create an api with multiple Endpoint Types.")
+    return str(types[0]) if types else "EDGE"
+
+
+def empty_definition(api: RestApi) -> Definition:
+    """Give what a new API consists of: the root and the models Empty and Error."""
+    root = Resource(id=api.root_resource_id, path="/")
+    models = default_models(lambda name: stable_id(api.id, "model", name, length=6))
+    return Definition(resources={root.id: root}, models=models)
+
+
+def _cloned(api: RestApi, source: Definition) -> Definition:
+    resources = {}
+    for each in source.resources.values():
+        new_id = api.root_resource_id if each.path == "/" else stable_id(api.id, each.path, length=6)
+        resources[new_id] = replace(each, id=new_id)
+    return replace(source, resources=resources)
+
+
+def _new_api_id(tags: Mapping[str, str]) -> str:
+    pinned = tags.get(CUSTOM_ID_TAG)
+    if pinned is None:
+        return random_id(10)
+    if not _CUSTOM_ID.fullmatch(pinned):
+        raise BadRequestException(
+            f"The tag {CUSTOM_ID_TAG} is {pinned!r}: use 1 to 63 of a-z, 0-9 and, between them, hyphens"
+        )
+    return pinned
+
+
+def _owner_key(api_id: str) -> RecordKey:
+    """Give the key under which an id is taken, once for all accounts and regions: hosts are named by it."""
+    return RecordKey(API_ID_OWNER, "", "", api_id)
+
+
+def _media_type(api: RestApi, patch: Patch) -> RestApi:
+    types = [each for each in api.binary_media_types if each != patch.names[0]]
+    if patch.op != "remove":
+        types.append(patch.value or patch.names[0])
+    elif len(types) == len(api.binary_media_types):
+        raise BadRequestException(f"Invalid patch path  '{patch.path}' specified for op 'remove': it does not exist")
+    return replace(api, binary_media_types=tuple(dict.fromkeys(types)))
+
+
+def _endpoint_type(api: RestApi, patch: Patch) -> RestApi:
+    if patch.names[0] not in ("0", api.endpoint_type):
+        raise BadRequestException(f"Invalid patch path  '{patch.path}' specified for op 'replace': it does not exist")
+    return replace(api, endpoint_type=one_of(patch, ("REGIONAL", "EDGE", "PRIVATE")))
+
+
+def _compression(api: RestApi, patch: Patch) -> RestApi:
+    return replace(api, minimum_compression_bytes=integer(patch) if patch.value else None)
+
+
+_PATCHES: Final[PatchTable[RestApi]] = PatchTable(
+    (
+        rule("/name", "replace", lambda held, patch: replace(held, name=patch.value)),
+        rule("/description", "replace", lambda held, patch: replace(held, description=patch.value)),
+        rule(
+            "/apiKeySource",
+            "replace",
+            lambda held, patch: replace(held, api_key_source=one_of(patch, ("HEADER", "AUTHORIZER"))),
+        ),
+        rule("/minimumCompressionSize", "replace", _compression),
+        rule("/binaryMediaTypes/*", "add replace remove", _media_type),
+        rule("/endpointConfiguration/types/*", "replace", _endpoint_type),
+        rule(
+            "/endpointConfiguration/ipAddressType",
+            "replace",
+            lambda held, patch: replace(held, ip_address_type=one_of(patch, ("ipv4", "dualstack"))),
+        ),
+        rule("/policy", "replace", lambda held, patch: replace(held, policy=patch.value)),
+        rule(
+            "/disableExecuteApiEndpoint",
+            "replace",
+            lambda held, patch: replace(held, is_execute_api_endpoint_disabled=boolean(patch)),
+        ),
+    )
+)

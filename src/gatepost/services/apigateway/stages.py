@@ -1,0 +1,234 @@
+"""Stages: named pointers from an API to a deployment, what they add to it, and how the gateway is told."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from gatepost.kernel.limits import API_GATEWAY_STAGES_PER_API_MAX
+from gatepost.kernel.operations import Call, Change, RecordKey
+from gatepost.kernel.ports import Publisher
+from gatepost.services.apigateway.deployment import (
+    REST_API_STAGE,
+    Deployment,
+    StageSettings,
+    deployment_from_json,
+    deployment_to_json,
+    stage_to_json,
+)
+from gatepost.services.apigateway.model import (
+    DEPLOYMENT_CONTENT,
+    STAGE,
+    BadRequestException,
+    ConflictException,
+    LimitExceededException,
+    Stage,
+)
+from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, rule, set_entry
+from gatepost.services.apigateway.records import ApiRecords, touch
+from gatepost.services.apigateway.stage_settings import METHOD_SETTING_PATCHES
+from gatepost.services.apigateway.support import check_supported
+from gatepost.services.apigateway.tags import check_tags
+from gatepost.storage.base import Records, Write
+
+log = logging.getLogger(__name__)
+
+STAGE_NAME_CHARACTERS_MAX: Final = 128
+VARIABLE_NAME_CHARACTERS_MAX: Final = 64
+VARIABLE_VALUE_CHARACTERS_MAX: Final = 512
+VARIABLES_MAX: Final = 100
+
+_STAGE_NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
+_VARIABLE_NAME: Final = re.compile(r"[a-zA-Z0-9_]+")
+_VARIABLE_VALUE: Final = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]*")
+_AS_CREATED: Final = ("cacheClusterEnabled", "cacheClusterSize", "canarySettings", "documentationVersion")
+
+
+class Stages:
+    """The operations on stages."""
+
+    def __init__(self, records: ApiRecords, publisher: Publisher) -> None:
+        self._records = records
+        self._publisher = publisher
+
+    async def create(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Point a new stage at a deployment and tell the gateway.
+
+        Raises: NotFoundException, BadRequestException, ConflictException, LimitExceededException.
+        """
+        api_id = params["restApiId"]
+        for setting in (*_AS_CREATED, "tracingEnabled"):
+            check_supported(setting, params.get(setting))
+        check_tags(params.get("tags", {}))
+        settings = StageSettings(
+            stage_name=params["stageName"],
+            deployment_id=params["deploymentId"],
+            variables=params.get("variables", {}),
+            is_tracing_enabled=params.get("tracingEnabled", False),
+            description=params.get("description", ""),
+            tags=params.get("tags", {}),
+        )
+        check_stage(settings)
+
+        async def attempt() -> dict[str, Any]:
+            await self._records.api(call, api_id)
+            deployment = await self._records.deployment(call, api_id, settings.deployment_id)
+            content = await self._records.content(call, api_id, settings.deployment_id)
+            stage = Stage(api_id, settings, created_at_ms=call.now_ms, updated_at_ms=call.now_ms)
+            write = await new_stage(self._records, call, stage)
+            # The head is written back, so that a deployment that is deleted at this moment is missed.
+            await self._records.store.commit((touch(deployment, deployment.value.to_json()), write))
+            await self._publisher.publish(stage_change(stage, content))
+            return stage.to_aws()
+
+        return await self._records.changing(call, api_id, attempt)
+
+    async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a stage. Raises: NotFoundException."""
+        await self._records.api(call, params["restApiId"])
+        return (await self._records.stage(call, params["restApiId"], params["stageName"])).value.to_aws()
+
+    async def list(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give an API's stages, of one deployment when it is named. Raises: NotFoundException."""
+        await self._records.api(call, params["restApiId"])
+        stages = [each.value for each in await self._records.stages(call, params["restApiId"])]
+        wanted = params.get("deploymentId")
+        return {"item": [each.to_aws() for each in stages if wanted in (None, each.settings.deployment_id)]}
+
+    async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Patch a stage and tell the gateway. Raises: NotFoundException, BadRequestException."""
+        api_id = params["restApiId"]
+
+        async def attempt() -> dict[str, Any]:
+            await self._records.api(call, api_id)
+            held = await self._records.stage(call, api_id, params["stageName"])
+            settings = _PATCHES.apply(held.value.settings, params)
+            check_stage(settings)
+            deployment = await self._records.deployment(call, api_id, settings.deployment_id)
+            content = await self._records.content(call, api_id, settings.deployment_id)
+            stage = replace(held.value, settings=settings, updated_at_ms=call.now_ms)
+            writes = (touch(deployment, deployment.value.to_json()), touch(held, stage.to_json()))
+            await self._records.store.commit(writes)
+            await self._publisher.publish(stage_change(stage, content))
+            return stage.to_aws()
+
+        return await self._records.changing(call, api_id, attempt)
+
+    async def delete(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Delete a stage and take it from the gateway. Raises: NotFoundException."""
+        api_id = params["restApiId"]
+
+        async def attempt() -> None:
+            await self._records.api(call, api_id)
+            held = await self._records.stage(call, api_id, params["stageName"])
+            await self._records.store.delete(held.key, expected_version=held.version)
+            await self._publisher.publish(Change(REST_API_STAGE, held.key.id, None))
+
+        await self._records.changing(call, api_id, attempt)
+
+
+async def new_stage(records: ApiRecords, call: Call, stage: Stage) -> Write:
+    """Give the write that creates `stage`. Raises: ConflictException, LimitExceededException."""
+    key = call.key(STAGE, f"{stage.api_id}/{stage.settings.stage_name}")
+    names = {each.key.id for each in await records.stages(call, stage.api_id)}
+    if key.id in names:
+        raise ConflictException("Stage already exists")
+    if len(names) >= API_GATEWAY_STAGES_PER_API_MAX:
+        raise LimitExceededException(
+            "Maximum number of stages for this API has been reached. Please contact AWS if you need additional stages."
+        )
+    return Write(key, stage.to_json(), 0)
+
+
+def check_stage(settings: StageSettings) -> None:
+    """Check a stage's name and variables. Raises: BadRequestException."""
+    if not _STAGE_NAME.fullmatch(settings.stage_name):
+        raise BadRequestException("Stage name only allows a-zA-Z0-9_-")
+    if len(settings.stage_name) > STAGE_NAME_CHARACTERS_MAX:
+        raise BadRequestException(f"Stage name must have at most {STAGE_NAME_CHARACTERS_MAX} characters")
+    if len(settings.variables) > VARIABLES_MAX:
+        raise BadRequestException(f"At most {VARIABLES_MAX} stage variables are allowed")
+    for name, value in settings.variables.items():
+        if not _VARIABLE_NAME.fullmatch(name) or len(name) > VARIABLE_NAME_CHARACTERS_MAX:
+            raise BadRequestException(f"Invalid stage variable name: {name}. Please use alphanumerics and underscores.")
+        if not _VARIABLE_VALUE.fullmatch(value) or len(value) > VARIABLE_VALUE_CHARACTERS_MAX:
+            raise BadRequestException(
+                f"Invalid stage variable value: {value}. Please use values with alphanumeric characters and the "
+                "symbols ' ', -', '.', '_', ':', '/', '?', '&', '=', and ','."
+            )
+
+
+def stage_change(stage: Stage, content: Deployment) -> Change:
+    """Give what the gateway should hold of a stage from now on."""
+    key = f"{stage.api_id}/{stage.settings.stage_name}"
+    value = {"deployment": deployment_to_json(content), "stage": stage_to_json(stage.settings)}
+    return Change(REST_API_STAGE, key, value)
+
+
+async def all_stage_changes(store: Records) -> list[Change]:
+    """Give what the gateway should hold of every stage, of all accounts and regions."""
+    changes = []
+    contents: dict[RecordKey, Deployment] = {}
+    for record in await store.scan(STAGE):
+        stage = Stage.from_json(record.value)
+        key = record.key._replace(kind=DEPLOYMENT_CONTENT, id=f"{stage.api_id}/{stage.settings.deployment_id}")
+        if key not in contents:
+            content = await store.get(key)
+            if content is None:
+                log.error("stage without its deployment", extra={"stage": record.key.id})
+                continue
+            contents[key] = deployment_from_json(content.value)
+        changes.append(stage_change(stage, contents[key]))
+    return changes
+
+
+def _variable(settings: StageSettings, patch: Patch) -> StageSettings:
+    return replace(settings, variables=set_entry(settings.variables, patch, patch.value))
+
+
+def _tracing(settings: StageSettings, patch: Patch) -> StageSettings:
+    check_supported("tracingEnabled", boolean(patch))
+    return replace(settings, is_tracing_enabled=boolean(patch))
+
+
+def _cache_cluster(settings: StageSettings, patch: Patch) -> StageSettings:
+    check_supported("cacheClusterEnabled", boolean(patch))
+    return settings
+
+
+def _refused(settings: StageSettings, patch: Patch) -> StageSettings:
+    check_supported(patch.path.split("/")[1], patch.value or patch.path)
+    return settings
+
+
+def _access_log(settings: StageSettings, patch: Patch) -> StageSettings:
+    if patch.op == "remove":
+        return replace(settings, access_log_destination_arn="", access_log_format="")
+    check_supported("accessLogSettings", patch.value)
+    if patch.path.endswith("/format"):
+        return replace(settings, access_log_format=patch.value)
+    return replace(settings, access_log_destination_arn=patch.value)
+
+
+_PATCHES: Final[PatchTable[StageSettings]] = PatchTable(
+    (
+        rule("/deploymentId", "replace", lambda held, patch: replace(held, deployment_id=patch.value)),
+        rule("/description", "replace", lambda held, patch: replace(held, description=patch.value)),
+        rule("/variables/*", "add replace remove", _variable),
+        rule("/tracingEnabled", "replace", _tracing),
+        rule("/accessLogSettings/destinationArn", "add replace", _access_log),
+        rule("/accessLogSettings/format", "add replace", _access_log),
+        rule("/accessLogSettings", "remove", _access_log),
+        rule("/cacheClusterEnabled", "replace", _cache_cluster),
+        rule("/cacheClusterSize", "replace", _refused),
+        rule("/clientCertificateId", "replace", _refused),
+        rule("/documentationVersion", "replace", _refused),
+        rule("/canarySettings", "remove", _refused),
+        rule("/canarySettings/*", "add replace remove", _refused),
+        rule("/canarySettings/*/*", "add replace remove", _refused),
+        *METHOD_SETTING_PATCHES,
+    )
+)

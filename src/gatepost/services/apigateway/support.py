@@ -1,0 +1,86 @@
+"""What Gatepost does not do yet of REST APIs, in one table: whoever builds it deletes its line.
+
+Nothing is accepted and ignored: a request that names one of these is refused, with what works instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from gatepost.services.apigateway.model import BadRequestException
+
+ANY: Final = "*"
+
+_AUTHORIZATION: Final = "use NONE or AWS_IAM"
+_INTEGRATION_TYPE: Final = "use AWS_PROXY, HTTP_PROXY or MOCK"
+_LATER: Final = "leave it out"
+
+# (AWS's name of the setting, value or ANY) -> what works instead.
+UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
+    ("type", "AWS"): _INTEGRATION_TYPE,
+    ("type", "HTTP"): _INTEGRATION_TYPE,
+    ("connectionType", "VPC_LINK"): "use INTERNET",
+    ("integrationTarget", ANY): _LATER,
+    ("responseTransferMode", "STREAM"): "use BUFFERED",
+    ("authorizationType", "CUSTOM"): _AUTHORIZATION,
+    ("authorizationType", "COGNITO_USER_POOLS"): _AUTHORIZATION,
+    ("authorizationType", "JWT"): _AUTHORIZATION,
+    ("authorizerId", ANY): _LATER,
+    ("authorizationScopes", ANY): _LATER,
+    ("apiKeyRequired", "true"): "use false",
+    ("requestValidatorId", ANY): _LATER,
+    ("endpointConfiguration.types", "PRIVATE"): "use REGIONAL or EDGE",
+    ("endpointConfiguration.vpcEndpointIds", ANY): _LATER,
+    ("securityPolicy", ANY): _LATER,
+    ("endpointAccessMode", "STRICT"): "use BASIC",
+    ("policy", ANY): _LATER,
+    ("minimumCompressionSize", ANY): _LATER,
+    ("apiKeySource", "AUTHORIZER"): "use HEADER",
+    ("cacheClusterEnabled", "true"): "use false",
+    ("cacheClusterSize", ANY): _LATER,
+    ("canarySettings", ANY): _LATER,
+    ("clientCertificateId", ANY): _LATER,
+    ("documentationVersion", ANY): _LATER,
+    ("tracingEnabled", "true"): "use false",
+    ("accessLogSettings", ANY): "read the gateway's own access log",
+    ("webAclArn", ANY): _LATER,
+    ("loggingLevel", "ERROR"): "use OFF",
+    ("loggingLevel", "INFO"): "use OFF",
+    ("dataTraceEnabled", "true"): "use false",
+    ("throttlingBurstLimit", ANY): _LATER,
+    ("throttlingRateLimit", ANY): _LATER,
+    ("cachingEnabled", "true"): "use false",
+    ("gatewayResponse", ANY): _LATER,
+}
+
+# What Apache Velocity would act on: a reference, or a directive, comment or macro call.
+_VELOCITY: Final = re.compile(r"\$!?\{?[A-Za-z_]|#(?:[#*\[@{A-Za-z])")
+
+
+def check_supported(setting: str, value: object) -> None:
+    """Refuse a value of a setting that Gatepost does not act on. None, "", False and empty ones say nothing.
+
+    Raises: BadRequestException.
+    """
+    if value is None or value is False or value == "" or value in ({}, [], ()):
+        return
+    text = "true" if value is True else str(value)
+    named = UNSUPPORTED.get((setting, text))
+    instead = named or UNSUPPORTED.get((setting, ANY))
+    if instead is not None:
+        what = f"{setting} {text}" if named else setting
+        raise BadRequestException(f"Gatepost does not support {what} yet: {instead}")
+
+
+def check_template(setting: str, content_type: str, template: str) -> None:
+    """Refuse a mapping template that is more than static text.
+
+    Raises: BadRequestException.
+    """
+    if _VELOCITY.search(template):
+        raise BadRequestException(
+            f"Gatepost does not support mapping templates with references or directives yet: {setting} for "
+            f"{content_type} must be static text without $name and #directive"
+        )

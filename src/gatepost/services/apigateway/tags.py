@@ -1,0 +1,92 @@
+"""Tags of REST APIs and stages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from gatepost.kernel.arn import parse_arn
+from gatepost.kernel.operations import Call
+from gatepost.services.apigateway.model import BadRequestException, NotFoundException
+from gatepost.services.apigateway.records import ApiRecords
+
+TAGS_MAX: Final = 50
+KEY_CHARACTERS_MAX: Final = 128
+VALUE_CHARACTERS_MAX: Final = 256
+
+_TAGGED: Final = re.compile(r"/restapis/([^/]+)(?:/stages/([^/]+))?")
+
+
+class Tags:
+    """The operations on tags."""
+
+    def __init__(self, records: ApiRecords) -> None:
+        self._records = records
+
+    async def tag(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Add or replace tags. Raises: NotFoundException, BadRequestException."""
+        given = dict(params["tags"])
+        await self._change(call, params["resourceArn"], lambda held: {**held, **given})
+
+    async def untag(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Take tags away; names that are not there are passed over. Raises: NotFoundException, BadRequestException."""
+        gone = set(params["tagKeys"])
+        await self._change(
+            call, params["resourceArn"], lambda held: {name: value for name, value in held.items() if name not in gone}
+        )
+
+    async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give all tags: there are at most 50. Raises: NotFoundException, BadRequestException."""
+        api_id, stage_name = _tagged(call, params["resourceArn"])
+        if stage_name:
+            stage = (await self._records.stage(call, api_id, stage_name)).value
+            return {"tags": dict(stage.settings.tags)}
+        return {"tags": dict((await self._records.api(call, api_id)).value.tags)}
+
+    async def _change(
+        self, call: Call, resource_arn: str, change: Callable[[Mapping[str, str]], dict[str, str]]
+    ) -> None:
+        api_id, stage_name = _tagged(call, resource_arn)
+
+        async def attempt() -> None:
+            if stage_name:
+                stage = await self._records.stage(call, api_id, stage_name)
+                tags = change(stage.value.settings.tags)
+                check_tags(tags)
+                settings = replace(stage.value.settings, tags=tags)
+                value = replace(stage.value, settings=settings).to_json()
+                await self._records.store.put(stage.key, value, expected_version=stage.version)
+                return
+            api = await self._records.api(call, api_id)
+            tags = change(api.value.tags)
+            check_tags(tags)
+            value = replace(api.value, tags=tags).to_json()
+            await self._records.store.put(api.key, value, expected_version=api.version)
+
+        await self._records.changing(call, api_id, attempt)
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Check tags against AWS's limits. Raises: BadRequestException."""
+    if len(tags) > TAGS_MAX:
+        raise BadRequestException(f"Too many tags: at most {TAGS_MAX} are allowed on a resource")
+    for name, value in tags.items():
+        if not 1 <= len(name) <= KEY_CHARACTERS_MAX or name.lower().startswith("aws:"):
+            raise BadRequestException(
+                f"Invalid tag key {name!r}: use 1 to {KEY_CHARACTERS_MAX} characters that do not start with aws:"
+            )
+        if len(value) > VALUE_CHARACTERS_MAX:
+            raise BadRequestException(f"Invalid tag value: use at most {VALUE_CHARACTERS_MAX} characters")
+
+
+def _tagged(call: Call, resource_arn: str) -> tuple[str, str]:
+    """Give the ids of the API and the stage ("" for the API itself) that an ARN names."""
+    parsed = parse_arn(resource_arn)
+    if parsed is None or parsed.service != "apigateway" or parsed.region != call.region:
+        raise BadRequestException("Invalid ARN specified in the request")
+    found = _TAGGED.fullmatch(parsed.resource)
+    if found is None:
+        raise NotFoundException("Invalid resource identifier specified")
+    return found[1], found[2] or ""
