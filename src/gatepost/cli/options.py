@@ -1,0 +1,103 @@
+"""Options that several commands share, each said once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from gatepost.config import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+data_option = click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=lambda: Path(os.environ.get("GATEPOST_DATA", ".gatepost")),
+    show_default=".gatepost, or $GATEPOST_DATA",
+    help="The data directory.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+parameter_option = click.option(
+    "--parameter", "parameters", multiple=True, metavar="KEY=VALUE", help="A template parameter; may be repeated."
+)
+stack_option = click.option(
+    "--stack-name", default=None, help="The stack's name. Default: that of the template's folder."
+)
+lenient_option = click.option(
+    "--lenient", "is_lenient", is_flag=True, help="Accept what cannot be enforced, with a warning each."
+)
+service_option = click.option(
+    "--service",
+    "service_endpoints",
+    multiple=True,
+    metavar="NAME=URL",
+    help="Send that AWS service's operations, signed, to an endpoint of yours; may be repeated.",
+)
+
+
+def pairs(texts: tuple[str, ...], flag: str) -> tuple[tuple[str, str], ...]:
+    """Split KEY=VALUE texts. Raises: click.BadParameter."""
+    found = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=flag)
+        found.append((key, value))
+    return tuple(found)
+
+
+def platform_options(command: Command) -> Command:
+    """Add the options that make a platform's settings."""
+    options = [
+        data_option,
+        click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind."),
+        click.option("--port", type=int, default=8080, show_default=True, help="The gateway's port; 0 picks one."),
+        click.option(
+            "--private-port", type=int, default=8081, show_default=True, help="For private APIs; 0 picks one."
+        ),
+        click.option("--aws-port", type=int, default=4566, show_default=True, help="The AWS endpoint; 0 picks one."),
+        click.option("--region", default="us-east-1", show_default=True, help="The region of what is created."),
+        click.option("--account-id", default="000000000000", show_default=True, help="Twelve digits."),
+        click.option(
+            "--any-credentials", is_flag=True, help="Unknown access keys are the administrator's (loopback only)."
+        ),
+        click.option("--ephemeral", "is_ephemeral", is_flag=True, help="Keep nothing; allow a reset."),
+        click.option(
+            "--durability",
+            type=click.Choice(["full", "process"]),
+            default="full",
+            show_default=True,
+            help="process: acknowledged writes survive kill -9 but not a power cut.",
+        ),
+        lenient_option,
+        service_option,
+        parameter_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> Settings:
+    """Make the platform's settings of what `platform_options` gave. Raises: click.BadParameter."""
+    return Settings(
+        data_dir=chosen["data_dir"],
+        host=chosen["host"],
+        port=chosen["port"],
+        private_port=chosen["private_port"],
+        aws_port=chosen["aws_port"],
+        region=chosen["region"],
+        account_id=chosen["account_id"],
+        durability="process" if chosen["is_ephemeral"] else chosen["durability"],
+        is_ephemeral=chosen["is_ephemeral"],
+        is_lenient=chosen["is_lenient"],
+        any_credentials=chosen["any_credentials"],
+        service_endpoints=pairs(chosen["service_endpoints"], "--service"),
+        parameters=pairs(chosen["parameters"], "--parameter"),
+        templates=templates,
+    )
