@@ -1,0 +1,167 @@
+"""The event that a Lambda function receives from a REST API by proxy integration (payload format 1.0).
+
+The shape, field by field, is that of AWS's documented sample, "Input format of a Lambda function for proxy
+integration" (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html);
+the order of `requestContext` is that of real events. What does not depend on the request is rendered once, when
+the API is deployed. The path stays percent-encoded; path and query parameters are decoded.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+
+from gatepost.gateway.clf import request_time
+from gatepost.gateway.exchange import CALLER, Exchange
+from gatepost.gateway.headers import (
+    DROPPED_TO_LAMBDA,
+    FORWARDED_NAMES,
+    find,
+    forwarded,
+    matches_any,
+    media_type,
+)
+from gatepost.gateway.query import decode_parameter, parse_query
+from gatepost.gateway.route import Route, StageFacts
+from gatepost.gateway.trace import TRACE_HEADER, trace_root
+
+_NO_IDENTITY: Final[dict[str, Any]] = {
+    "cognitoIdentityPoolId": None,
+    "accountId": None,
+    "cognitoIdentityId": None,
+    "caller": None,
+    "apiKey": None,
+    "sourceIp": None,
+    "principalOrgId": None,
+    "accessKey": None,
+    "cognitoAuthenticationType": None,
+    "cognitoAuthenticationProvider": None,
+    "userArn": None,
+    "userAgent": None,
+    "user": None,
+}
+_SIGNATURE: Final = b"AWS4-HMAC-SHA256"
+
+
+class EventFormat:
+    """Renders events for one method."""
+
+    __slots__ = ("_binary", "_has_caller", "_names", "_route", "_stage", "_variables")
+
+    def __init__(self, stage: StageFacts, route: Route, *, has_caller: bool) -> None:
+        self._stage = stage
+        self._route = route
+        self._names: Sequence[str] = route.parameter_names
+        self._binary = stage.binary_media_types
+        self._has_caller = has_caller
+        self._variables = orjson.Fragment(orjson.dumps(dict(stage.variables) or None))
+
+    def render(self, exchange: Exchange) -> bytes:
+        """Give the event as JSON."""
+        request = exchange.request
+        headers, lists = self._headers(exchange)
+        pairs = parse_query(request.query)
+        query_lists: dict[str, list[str]] = {}
+        for name, value in pairs:
+            query_lists.setdefault(name, []).append(value)
+        body, is_base64 = self._body(exchange)
+        names = self._names
+        return orjson.dumps(
+            {
+                "resource": self._route.resource_path,
+                "path": exchange.path,
+                "httpMethod": exchange.method,
+                "headers": headers,
+                "multiValueHeaders": lists,
+                "queryStringParameters": dict(pairs) if pairs else None,
+                "multiValueQueryStringParameters": query_lists if pairs else None,
+                "pathParameters": (
+                    {name: decode_parameter(value) for name, value in zip(names, exchange.values, strict=True)}
+                    if names
+                    else None
+                ),
+                "stageVariables": self._variables,
+                "requestContext": self._context(exchange, headers),
+                "body": body,
+                "isBase64Encoded": is_base64,
+            }
+        )
+
+    def _headers(self, exchange: Exchange) -> tuple[dict[str, str], dict[str, list[str]]]:
+        request = exchange.request
+        single: dict[str, str] = {}
+        lists: dict[str, list[str]] = {}
+        host = b""
+        for key, raw in request.headers:
+            lower = key.lower()
+            if lower in DROPPED_TO_LAMBDA or lower in FORWARDED_NAMES or lower == TRACE_HEADER:
+                continue
+            if lower == b"host":
+                host = raw
+            elif lower == b"authorization" and (self._has_caller or raw.startswith(_SIGNATURE)):
+                continue
+            name, value = key.decode("latin-1"), raw.decode("utf-8", "replace")
+            single[name] = value
+            if name in lists:
+                lists[name].append(value)
+            else:
+                lists[name] = [value]
+        chain, port, scheme = forwarded(request.headers, request.client_ip, is_tls=request.is_tls, host=host)
+        for name, value in (
+            ("X-Amzn-Trace-Id", trace_root(exchange)),
+            ("X-Forwarded-For", chain),
+            ("X-Forwarded-Port", port),
+            ("X-Forwarded-Proto", scheme),
+        ):
+            single[name] = value
+            lists[name] = [value]
+        return single, lists
+
+    def _context(self, exchange: Exchange, headers: dict[str, str]) -> dict[str, Any]:
+        stage, domain = self._stage, exchange.domain
+        return {
+            "resourceId": self._route.resource_id,
+            "resourcePath": self._route.resource_path,
+            "httpMethod": exchange.method,
+            "extendedRequestId": exchange.extended_id,
+            "requestTime": request_time(exchange.time_ms),
+            "path": exchange.full_path,
+            "accountId": stage.account_id,
+            "protocol": "HTTP/1.1",
+            "stage": stage.stage_name,
+            "domainPrefix": domain.partition(".")[0],
+            "requestTimeEpoch": exchange.time_ms,
+            "requestId": exchange.request_id,
+            "identity": self._identity(exchange, headers),
+            "domainName": domain,
+            "deploymentId": stage.deployment_id,
+            "apiId": stage.api_id,
+        }
+
+    def _identity(self, exchange: Exchange, headers: dict[str, str]) -> dict[str, Any]:
+        identity = _NO_IDENTITY.copy()
+        identity["sourceIp"] = exchange.request.client_ip
+        agent = headers.get("User-Agent")
+        if agent is None and (found := find(exchange.request.headers, b"user-agent")) is not None:
+            agent = found.decode("utf-8", "replace")
+        identity["userAgent"] = agent
+        if self._has_caller:
+            caller = exchange.read(CALLER)
+            identity["accountId"] = caller.account_id
+            identity["accessKey"] = caller.access_key_id
+            identity["caller"] = identity["user"] = caller.principal_id
+            identity["userArn"] = caller.arn
+        return identity
+
+    def _body(self, exchange: Exchange) -> tuple[str | None, bool]:
+        body = exchange.request.body
+        if not body:
+            return None, False
+        if self._binary:
+            media = media_type(find(exchange.request.headers, b"content-type"))
+            if matches_any(media, self._binary):
+                return base64.b64encode(body).decode("ascii"), True
+        return body.decode("utf-8", "replace"), False

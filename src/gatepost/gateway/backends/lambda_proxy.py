@@ -1,0 +1,247 @@
+"""AWS_PROXY: a Lambda function answers, by AWS's proxy contract.
+
+What the function returns must be a JSON object with `statusCode`, `headers`, `multiValueHeaders`, `body` and
+`isBase64Encoded`; anything else is 502, in the words of AWS's execution log "Malformed Lambda proxy response".
+A function that fails is 502 too; one that API Gateway may not invoke, or that Lambda throttles, is a
+configuration error, 500; one that does not answer within the integration's timeout is 504 and goes on running.
+
+Source: API Gateway developer guide, "Output format of a Lambda function for proxy integration"
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-output-format).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+import orjson
+
+from gatepost.gateway.backends.lambda_event import EventFormat
+from gatepost.gateway.deadline import DeadlinePassed, within
+from gatepost.gateway.exchange import CALLER, NO_FACTS, Exchange, Facts
+from gatepost.gateway.headers import find, is_field_value, is_token, matches_any, media_type, response_name
+from gatepost.gateway.mapping import MappingError, resolve_stage_variables
+from gatepost.gateway.responses import (
+    API_CONFIGURATION_ERROR,
+    CONTENT_TYPE,
+    INTEGRATION_TIMEOUT,
+    MALFORMED_PROXY_RESPONSE,
+    Refusal,
+)
+from gatepost.gateway.route import Route, StageFacts
+from gatepost.gateway.trace import trace_root
+from gatepost.kernel.arn import parse_arn
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.errors import ServiceError
+from gatepost.kernel.limits import LAMBDA_PAYLOAD_BYTES_MAX
+from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationResult
+from gatepost.kernel.tasks import Tasks
+from gatepost.services.apigateway.deployment import Integration
+from gatepost.wire.messages import Headers, Response
+
+_URI: Final = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(.+)/invocations")
+
+
+def function_arn(uri: str, stage: StageFacts) -> str:
+    """Find the function in an integration URI, stage variables put in. Raises: MappingError."""
+    found = _URI.fullmatch(resolve_stage_variables(uri, stage))
+    if found is None:
+        raise MappingError(
+            f"integration URI {uri}: use arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/ARN/invocations"
+        )
+    parsed = parse_arn(found.group(1))
+    if parsed is None or parsed.service != "lambda" or not parsed.resource.startswith("function:"):
+        raise MappingError(f"integration URI {uri}: {found.group(1)} is not a Lambda function's ARN")
+    return found.group(1)
+
+
+class LambdaProxy:
+    """Invokes a function with the request as its event and answers with what it returns."""
+
+    def __init__(
+        self,
+        function: str,
+        event: EventFormat,
+        *,
+        timeout_ms: int,
+        binary_media_types: Sequence[str],
+        has_caller: bool,
+        invoker: FunctionInvoker,
+        new_id: Callable[[], str],
+        clock: Clock,
+        tasks: Tasks,
+    ) -> None:
+        self._function = function
+        self._event = event
+        self._timeout_ms = timeout_ms
+        self._binary = tuple(binary_media_types)
+        self._invoker = invoker
+        self._new_id = new_id
+        self._clock = clock
+        self._tasks = tasks
+        self.needs: Facts = frozenset({CALLER}) if has_caller else NO_FACTS
+
+    def answer(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
+        """Invoke the function. Raises: Refusal."""
+        return self._answer(exchange)
+
+    async def _answer(self, exchange: Exchange) -> Response:
+        invocation = Invocation(
+            function_arn=self._function,
+            payload=self._event.render(exchange),
+            request_id=self._new_id(),
+            trace_id=trace_root(exchange),
+        )
+        started = self._clock.monotonic_ns()
+        try:
+            result = await within(
+                self._invoker.invoke(invocation), timeout_ms=self._timeout_ms, tasks=self._tasks, name="invoke"
+            )
+        except DeadlinePassed as passed:
+            raise Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {passed}") from passed
+        except ServiceError as refused:
+            # unverified for throttling: AWS logs "Rate Exceeded" as a configuration error, as it does permissions.
+            raise Refusal(
+                API_CONFIGURATION_ERROR,
+                detail=f"Execution failed due to configuration error: {refused.code}: {refused.message}",
+            ) from refused
+        finally:
+            exchange.integration_ns = self._clock.monotonic_ns() - started
+        response = self._response(exchange, result)
+        response.headers.append((b"X-Amzn-Trace-Id", trace_root(exchange).encode()))
+        return response
+
+    def _response(self, exchange: Exchange, result: InvocationResult) -> Response:
+        if result.function_error:
+            raise _malformed(f"the function failed ({result.function_error}): {result.payload[:512]!r}")
+        if len(result.payload) > LAMBDA_PAYLOAD_BYTES_MAX:
+            raise _malformed(f"the response has {len(result.payload)} bytes: Lambda allows {LAMBDA_PAYLOAD_BYTES_MAX}")
+        try:
+            returned = orjson.loads(result.payload)
+        except orjson.JSONDecodeError as error:
+            raise _malformed(f"not JSON: {error}") from error
+        if not isinstance(returned, dict):
+            raise _malformed(f"{type(returned).__name__} instead of an object")
+        status = _status(returned.get("statusCode"))
+        headers = _headers(returned.get("headers"), returned.get("multiValueHeaders"))
+        return Response(status, headers, self._body(exchange, returned))
+
+    def _body(self, exchange: Exchange, returned: dict[str, Any]) -> bytes:
+        body, is_base64 = returned.get("body"), returned.get("isBase64Encoded")
+        if body is None:
+            return b""
+        if not isinstance(body, str):
+            raise _malformed(f"body is {type(body).__name__}, not a string")
+        if is_base64 not in (None, True, False):
+            raise _malformed(f"isBase64Encoded is {is_base64!r}, not a boolean")
+        if not is_base64 or not self._wants_binary(exchange):
+            return body.encode("utf-8")
+        try:
+            return base64.b64decode(body, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise Refusal(
+                API_CONFIGURATION_ERROR, detail=f"isBase64Encoded is true and the body is not base64: {error}"
+            ) from error
+
+    def _wants_binary(self, exchange: Exchange) -> bool:
+        """Say whether base64 is decoded: the first media type that the client accepts is a binary one."""
+        accept = media_type(find(exchange.request.headers, b"accept"))
+        return bool(self._binary) and matches_any(accept, self._binary)
+
+    def __repr__(self) -> str:
+        return f"LambdaProxy({self._function}, {self._timeout_ms} ms)"
+
+
+def _malformed(why: str) -> Refusal:
+    return Refusal(
+        MALFORMED_PROXY_RESPONSE,
+        detail=f"Execution failed due to configuration error: Malformed Lambda proxy response ({why})",
+    )
+
+
+def _status(value: Any) -> int:
+    """Read `statusCode`: an integer, or text of one. unverified: AWS's exact reading of floats and of texts."""
+    is_number = isinstance(value, float) and value.is_integer()
+    if is_number or (isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit()):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value <= 599:
+        raise _malformed(f"statusCode is {value!r}")
+    if value < 200:
+        raise _malformed(f"statusCode {value} is not a final status")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return orjson.dumps(value).decode()
+    raise _malformed(f"header {name} is {type(value).__name__}, not a string")
+
+
+def _headers(single: object, lists: object) -> Headers:
+    """Merge `headers` and `multiValueHeaders`: of a name and value in both, the list's stays."""
+    pairs: list[tuple[str, str]] = []
+    for name, values in _items(lists, "multiValueHeaders"):
+        if not isinstance(values, list):
+            raise _malformed(f"multiValueHeaders {name} is {type(values).__name__}, not a list")
+        pairs += [(name, _text(name, value)) for value in values if value is not None]
+    listed = {(name.lower(), value) for name, value in pairs}
+    for name, value in _items(single, "headers"):
+        if value is not None and (name.lower(), text := _text(name, value)) not in listed:
+            pairs.append((name, text))
+    sent: Headers = []
+    has_type = False
+    for name, text in pairs:
+        raw_name, raw_value = name.encode("utf-8"), text.encode("utf-8").strip(b" \t")
+        if not is_token(raw_name) or not is_field_value(raw_value):
+            raise _malformed(f"header {name!r} cannot be sent: its name or value has a character that is not allowed")
+        sent_name = response_name(raw_name)
+        if sent_name is not None:
+            sent.append((sent_name, raw_value))
+            has_type = has_type or sent_name.lower() == b"content-type"
+    if not has_type:
+        sent.append(CONTENT_TYPE)
+    return sent
+
+
+def _items(value: object, key: str) -> Sequence[tuple[str, Any]]:
+    if value is None:
+        return ()
+    if not isinstance(value, dict):
+        raise _malformed(f"{key} is {type(value).__name__}, not an object")
+    return tuple(value.items())
+
+
+def compile_lambda_proxy(
+    integration: Integration,
+    stage: StageFacts,
+    route: Route,
+    *,
+    has_caller: bool,
+    invoker: FunctionInvoker,
+    new_id: Callable[[], str],
+    clock: Clock,
+    tasks: Tasks,
+) -> LambdaProxy:
+    """Compile an AWS_PROXY integration. Raises: MappingError when it cannot work."""
+    if integration.credentials_arn:
+        raise MappingError("integration credentials are not supported: allow the API by the function's policy")
+    if integration.http_method not in ("", "POST"):
+        raise MappingError(f"integration httpMethod is {integration.http_method}: Lambda takes POST only")
+    return LambdaProxy(
+        function_arn(integration.uri, stage),
+        EventFormat(stage, route, has_caller=has_caller),
+        timeout_ms=integration.timeout_ms,
+        binary_media_types=stage.binary_media_types,
+        has_caller=has_caller,
+        invoker=invoker,
+        new_id=new_id,
+        clock=clock,
+        tasks=tasks,
+    )

@@ -1,0 +1,219 @@
+"""MOCK: API Gateway itself answers, with what the integration responses declare.
+
+The request template, chosen by the request's Content-Type, gives a status code; the integration response whose
+selection pattern matches it gives status, headers and body. Templates are static text here: one with VTL in it
+is refused at deployment. Without a template that fits, the passthrough behaviour decides: the body itself must
+then hold the status code, or the client gets 415.
+
+Sources: API Gateway developer guide, "Set up mock integrations"
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-mock-integration.html) and "Integration
+passthrough behaviors" (…/integration-passthrough-behaviors.html).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
+from gatepost.gateway.headers import clean_field_value, find, is_token, media_type
+from gatepost.gateway.mapping import MappingError, Source, compile_source
+from gatepost.gateway.responses import API_CONFIGURATION_ERROR, UNSUPPORTED_MEDIA_TYPE, Refusal
+from gatepost.gateway.route import StageFacts
+from gatepost.services.apigateway.deployment import Integration, IntegrationResponse
+from gatepost.wire.messages import Response
+
+# AWS takes `{statusCode: 200}` without quotes too: frameworks have written it so for years (unverified).
+_STATUS_CODE: Final = re.compile(r"""["']?statusCode["']?\s*:\s*["']?(\d{3})(?!\d)""")
+_VTL: Final = re.compile(r"\$[!{A-Za-z]|\$$|#[{@#*A-Za-z\[]")
+STATUS_TEXT_BYTES_MAX: Final = 64 * 1024
+
+
+def refuse_vtl(text: str, where: str) -> None:
+    """Let static text pass. Raises: MappingError when `text` is a VTL template."""
+    if (found := _VTL.search(text)) is not None:
+        raise MappingError(f"{where} uses VTL ({text[found.start() : found.start() + 20]!r}): only static text works")
+
+
+def status_of(text: str) -> int | None:
+    """Find the status code that a rendered request template or a passed-through body names."""
+    found = _STATUS_CODE.search(text)
+    return int(found.group(1)) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A compiled integration response: for each media type its headers and body; the first is the default."""
+
+    status: int
+    bodies: Mapping[str, tuple[tuple[bytes, bytes], bytes]]
+    default: tuple[tuple[bytes, bytes], bytes]
+    constant_headers: tuple[tuple[bytes, bytes], ...]
+    headers: tuple[tuple[bytes, Source], ...]
+    pattern: re.Pattern[str] | None
+
+
+class Mock:
+    """Answers from the integration responses."""
+
+    needs: ClassVar[Facts] = NO_FACTS
+
+    def __init__(
+        self,
+        *,
+        statuses: Mapping[str, int],
+        answers: Sequence[_Answer],
+        default: _Answer | None,
+        passes_unmatched: bool,
+    ) -> None:
+        self._statuses = statuses  # of each request template, by media type
+        self._answers = tuple(answers)
+        self._default = default
+        self._passes_unmatched = passes_unmatched
+        self._chosen = {media: self._choose(status) for media, status in statuses.items()}
+
+    def answer(self, exchange: Exchange) -> Response:
+        """Give the declared answer. Raises: Refusal."""
+        exchange.integration_ns = 0
+        headers = exchange.request.headers
+        content_type = find(headers, b"content-type")
+        media = "application/json" if content_type is None else media_type(content_type)
+        answer = self._chosen.get(media)
+        if answer is None:
+            answer = self._passed_through(exchange, media)
+        entry = answer.default
+        if len(answer.bodies) > 1:
+            entry = answer.bodies.get(media_type(find(headers, b"accept")), entry)
+        content_header, body = entry
+        sent = [content_header, *answer.constant_headers]
+        for name, source in answer.headers:
+            value = source(exchange)
+            if value is not None:
+                sent.append((name, clean_field_value(value)))
+        return Response(answer.status, sent, body)
+
+    def _passed_through(self, exchange: Exchange, media: str) -> _Answer:
+        if media in self._statuses:
+            raise Refusal(
+                API_CONFIGURATION_ERROR,
+                detail=f"no integration response matches status {self._statuses[media]} and there is no default",
+            )
+        if not self._passes_unmatched:
+            raise Refusal(UNSUPPORTED_MEDIA_TYPE, detail=f"no request template for {media}, and passthrough is off")
+        status = status_of(exchange.request.body[:STATUS_TEXT_BYTES_MAX].decode("utf-8", "replace"))
+        answer = self._choose(status) if status is not None else None
+        if answer is None:
+            # The words of AWS's execution log.
+            raise Refusal(
+                API_CONFIGURATION_ERROR,
+                detail="Unable to parse statusCode. It should be an integer that is defined in the request template",
+            )
+        return answer
+
+    def _choose(self, status: int) -> _Answer | None:
+        text = str(status)
+        for answer in self._answers:
+            if answer.pattern is not None and answer.pattern.fullmatch(text):
+                return answer
+        return self._default
+
+    def __repr__(self) -> str:
+        chosen = ", ".join(
+            f"{media} -> {answer.status if answer else 'no response'}" for media, answer in self._chosen.items()
+        )
+        return f"Mock({chosen or 'no template'}{'' if self._passes_unmatched else '; else 415'})"
+
+
+def compile_mock(integration: Integration, stage: StageFacts) -> Mock:
+    """Compile a MOCK integration. Raises: MappingError when a part of it cannot work."""
+    if integration.content_handling:
+        raise MappingError(f"contentHandling {integration.content_handling} has no meaning for the request of a MOCK")
+    statuses = {}
+    for media, template in integration.request_templates.items():
+        refuse_vtl(template, f"the request template for {media}")
+        status = status_of(template)
+        if status is None:
+            raise MappingError(f"the request template for {media} has no statusCode, which should be an integer")
+        statuses[media.lower()] = status
+    answers = [_compile_answer(response, stage) for response in integration.responses]
+    defaults = [answer for answer in answers if answer.pattern is None]
+    return Mock(
+        statuses=statuses,
+        answers=answers,
+        default=defaults[0] if defaults else None,
+        passes_unmatched=passes_unmatched(integration),
+    )
+
+
+def passes_unmatched(integration: Integration) -> bool:
+    """Say whether a body that no request template fits is passed through (else: 415)."""
+    behavior = integration.passthrough_behavior
+    return behavior == "WHEN_NO_MATCH" or (behavior == "WHEN_NO_TEMPLATES" and not integration.request_templates)
+
+
+def _compile_answer(response: IntegrationResponse, stage: StageFacts) -> _Answer:
+    constants, sources = _compile_headers(response, stage)
+    bodies: dict[str, tuple[tuple[bytes, bytes], bytes]] = {}
+    for media, template in response.response_templates.items():
+        refuse_vtl(template, f"the response template for {media}")
+        body = _converted(template, response)
+        bodies[media.lower()] = ((b"Content-Type", media.encode("latin-1")), body)
+    empty = ((b"Content-Type", b"application/json"), b"")
+    default = bodies.get("application/json") or next(iter(bodies.values()), empty)
+    own_type = [value for name, value in constants if name.lower() == b"content-type"]
+    if own_type:  # a mapped Content-Type replaces the template's
+        constants = tuple(header for header in constants if header[0].lower() != b"content-type")
+        bodies = {media: ((b"Content-Type", own_type[-1]), body) for media, (_, body) in bodies.items()}
+        default = ((b"Content-Type", own_type[-1]), default[1])
+    return _Answer(
+        status=int(response.status_code),
+        bodies=bodies,
+        default=default,
+        constant_headers=constants,
+        headers=sources,
+        pattern=_compile_pattern(response.selection_pattern),
+    )
+
+
+def _converted(template: str, response: IntegrationResponse) -> bytes:
+    if response.content_handling != "CONVERT_TO_BINARY":
+        return template.encode()
+    try:
+        return base64.b64decode(template, validate=True)
+    except binascii.Error as error:
+        raise MappingError(f"contentHandling CONVERT_TO_BINARY: the template is not base64 ({error})") from error
+
+
+def _compile_headers(
+    response: IntegrationResponse, stage: StageFacts
+) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[tuple[bytes, Source], ...]]:
+    constants: list[tuple[bytes, bytes]] = []
+    sources: list[tuple[bytes, Source]] = []
+    for target, expression in response.response_parameters.items():
+        name = target.removeprefix("method.response.header.").encode("latin-1")
+        if not target.startswith("method.response.header.") or not is_token(name):
+            raise MappingError(f"response parameter {target}: use method.response.header.NAME")
+        if expression.startswith("integration.response."):
+            continue  # a MOCK's integration has neither headers nor a body: AWS leaves the header out (unverified)
+        if expression[:1] == "'" and expression[-1:] == "'" and len(expression) >= 2:
+            constants.append((name, clean_field_value(expression[1:-1])))
+        elif expression.startswith(("context.", "stageVariables.")):
+            sources.append((name, compile_source(expression, stage)))
+        else:
+            raise MappingError(
+                f"response parameter {target}: {expression} is not 'literal', context.… or stageVariables.…"
+            )
+    return tuple(constants), tuple(sources)
+
+
+def _compile_pattern(pattern: str) -> re.Pattern[str] | None:
+    if not pattern:
+        return None
+    try:
+        return re.compile(pattern)  # it only ever sees three digits: no input can make it slow
+    except re.error as error:
+        raise MappingError(f"selection pattern {pattern!r} is not a regular expression ({error})") from error

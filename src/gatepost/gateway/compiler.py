@@ -1,0 +1,257 @@
+"""From a deployment and its stage to plans: pure and total.
+
+Every method of every resource gets a plan. One that cannot work (an expression that means nothing, an
+integration type that we do not have, an authorizer without its service) gets a plan that answers
+API_CONFIGURATION_ERROR and holds the reason, which is also in `CompiledStage.problems` for whoever deployed it.
+Nothing here does I/O; `Parts` holds what the made parts will use later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gatepost.gateway.backends.http_proxy import HttpProxyParts, compile_http_proxy
+from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy
+from gatepost.gateway.backends.mock import compile_mock
+from gatepost.gateway.backends.refusal import AlwaysRefuses
+from gatepost.gateway.finishers import RequestIdHeaders
+from gatepost.gateway.guards import endpoint, invoke_permission, resource_policy, signature
+from gatepost.gateway.lifecycle import (
+    ENDPOINT,
+    INVOKE_PERMISSION,
+    RESOURCE_POLICY,
+    REST_GUARDS,
+    SIGNATURE,
+    OrderError,
+    check_order,
+)
+from gatepost.gateway.mapping import MappingError
+from gatepost.gateway.observers import Meters, RequestLog, StageLog
+from gatepost.gateway.plan import Backend, Finisher, Guard, Observer, ObserverFailures, Plan
+from gatepost.gateway.responses import (
+    API_CONFIGURATION_ERROR,
+    FORBIDDEN,
+    MISSING_AUTHENTICATION_TOKEN,
+    GatewayResponses,
+)
+from gatepost.gateway.route import NO_ROUTE, Route, StageFacts, parameter_names
+from gatepost.gateway.router import PathMatcher
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.ports import FunctionInvoker
+from gatepost.kernel.tasks import Tasks
+from gatepost.services.apigateway.deployment import Deployment, Method, Resource, StageSettings
+from gatepost.telemetry.metrics import Dimensions, Metrics
+
+Plans = Mapping[str, Plan]
+
+NO_STAGE: Final = StageFacts("", "", "", "", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What plans are made of: everything a guard, backend or observer uses, handed in by `app.py`."""
+
+    clock: Clock
+    tasks: Tasks
+    invoker: FunctionInvoker
+    new_id: Callable[[], str]
+    metrics: Metrics
+    request_log: RequestLog
+    failures: ObserverFailures
+    signatures: signature.SignatureParts | None = None  # None: methods with AWS_IAM cannot work
+    http: HttpProxyParts | None = None  # None: HTTP_PROXY cannot work
+    count_usage: Callable[[str, str], Callable[[], None]] | None = None  # (api id, stage name) -> counter
+
+
+class CompiledStage:
+    """A stage as the gateway serves it. `problems` says, per route, what cannot work and why."""
+
+    __slots__ = ("matcher", "plans", "problems", "region", "stage", "unrouted")
+
+    def __init__(
+        self,
+        stage: StageFacts,
+        matcher: PathMatcher[Plans],
+        plans: tuple[Plan, ...],
+        unrouted: Plan,
+        problems: tuple[str, ...],
+    ) -> None:
+        self.stage = stage
+        self.region = stage.region
+        self.matcher = matcher
+        self.plans = plans
+        self.unrouted = unrouted
+        self.problems = problems
+
+    def find(self, path: str, method: str) -> tuple[Plan, tuple[str, ...]]:
+        """Give the plan for a path below the stage, with the raw values of its parameters."""
+        found = self.matcher.match(path)
+        if found is None:
+            return self.unrouted, ()
+        plans, values = found
+        plan = plans.get(method) or plans.get("ANY")
+        return (self.unrouted, ()) if plan is None else (plan, values)
+
+    def __repr__(self) -> str:
+        return "\n".join(repr(plan) for plan in (*self.plans, self.unrouted))
+
+
+def compile_stage(deployment: Deployment, settings: StageSettings, parts: Parts) -> CompiledStage:
+    """Compile all routes of a stage. Never raises for anything that a deployment can hold."""
+    return _StageCompiler(deployment, settings, parts).compile()
+
+
+def stage_facts(deployment: Deployment, settings: StageSettings) -> StageFacts:
+    """Give the constants of a stage."""
+    return StageFacts(
+        account_id=deployment.account_id,
+        region=deployment.region,
+        api_id=deployment.api_id,
+        api_name=deployment.api_name,
+        stage_name=settings.stage_name,
+        deployment_id=deployment.id,
+        variables=dict(settings.variables),
+        binary_media_types=tuple(each.lower().replace("~1", "/") for each in deployment.binary_media_types),
+    )
+
+
+class _StageCompiler:
+    def __init__(self, deployment: Deployment, settings: StageSettings, parts: Parts) -> None:
+        self._deployment = deployment
+        self._settings = settings
+        self._parts = parts
+        self._stage = stage_facts(deployment, settings)
+        self._problems: list[str] = []
+        self._responses = self._compile_responses()
+        self._stage_problem = self._find_stage_problem()
+        self._count_usage = (
+            parts.count_usage(deployment.api_id, settings.stage_name) if parts.count_usage is not None else None
+        )
+
+    def compile(self) -> CompiledStage:
+        targets: list[tuple[str, Plans]] = []
+        plans: list[Plan] = []
+        for resource in sorted(self._deployment.resources, key=lambda each: each.path):
+            methods = {method.http_method: self._plan(resource, method) for method in resource.methods}
+            if methods:
+                targets.append((resource.path, methods))
+                plans += [methods[name] for name in sorted(methods)]
+        unrouted = self._make(NO_ROUTE, (), AlwaysRefuses(MISSING_AUTHENTICATION_TOKEN))
+        return CompiledStage(self._stage, PathMatcher(targets), tuple(plans), unrouted, tuple(self._problems))
+
+    def _compile_responses(self) -> GatewayResponses:
+        try:
+            return GatewayResponses(self._deployment.gateway_responses, self._stage)
+        except MappingError as error:
+            self._problems.append(f"gateway responses: {error}")
+            return GatewayResponses((), self._stage)
+
+    def _find_stage_problem(self) -> str:
+        """Say what of the stage as a whole cannot be enforced; then none of its routes may answer."""
+        if self._deployment.minimum_compression_bytes is not None:
+            return "minimumCompressionSize is not supported"
+        return ""
+
+    def _plan(self, resource: Resource, method: Method) -> Plan:
+        route = Route(resource.id, resource.path, method.http_method, parameter_names(resource.path))
+        try:
+            self._check_enforced(method)
+            guards = self._guards(method)
+            backend = self._backend(method, route)
+            check_order(guards, backend)
+        except (MappingError, OrderError) as error:
+            self._problems.append(f"{route}: {error}")
+            return self._make(route, (), AlwaysRefuses(API_CONFIGURATION_ERROR, str(error)))
+        return self._make(route, guards, backend)
+
+    def _check_enforced(self, method: Method) -> None:
+        if self._stage_problem:
+            raise MappingError(self._stage_problem)
+        if method.authorization_type not in REST_GUARDS:
+            raise MappingError(f"authorizationType {method.authorization_type} is not supported")
+        if method.api_key_required:
+            raise MappingError("apiKeyRequired is not supported")
+        if method.request_validator_id:
+            raise MappingError("request validators are not supported")
+
+    def _guards(self, method: Method) -> list[Guard]:
+        deployment, stage, access = self._deployment, self._stage, self._parts.signatures
+        authorization = access.authorization if access is not None else None
+        made: Mapping[str, Callable[[], Guard | None]] = {
+            ENDPOINT: lambda: endpoint.for_deployment(deployment),
+            SIGNATURE: lambda: signature.for_stage(stage, access),
+            INVOKE_PERMISSION: lambda: invoke_permission.for_deployment(deployment, stage, access),
+            RESOURCE_POLICY: lambda: resource_policy.for_deployment(deployment, stage, authorization),
+        }
+        guards: list[Guard] = []
+        for name in REST_GUARDS[method.authorization_type]:
+            guard = made[name]()
+            if guard is not None:
+                guards.append(guard)
+        return guards
+
+    def _backend(self, method: Method, route: Route) -> Backend:
+        integration, parts = method.integration, self._parts
+        if integration is None:
+            raise MappingError("the method has no integration")
+        if integration.response_transfer_mode != "BUFFERED":
+            raise MappingError(f"responseTransferMode {integration.response_transfer_mode} is not supported")
+        if integration.type == "MOCK":
+            return compile_mock(integration, self._stage)
+        if integration.type == "AWS_PROXY":
+            return compile_lambda_proxy(
+                integration,
+                self._stage,
+                route,
+                has_caller=method.authorization_type == "AWS_IAM",
+                invoker=parts.invoker,
+                new_id=parts.new_id,
+                clock=parts.clock,
+                tasks=parts.tasks,
+            )
+        if integration.type == "HTTP_PROXY":
+            return compile_http_proxy(
+                integration, self._stage, route, parts.http, drops_authorization=method.authorization_type == "AWS_IAM"
+            )
+        raise MappingError(f"integration type {integration.type} is not supported: use AWS_PROXY, HTTP_PROXY or MOCK")
+
+    def _make(self, route: Route, guards: tuple[Guard, ...] | list[Guard], backend: Backend) -> Plan:
+        parts = self._parts
+        meter = parts.metrics.meter(
+            Dimensions(
+                self._stage.api_id,
+                self._stage.api_name,
+                self._stage.stage_name,
+                route.resource_path,
+                route.http_method,
+            )
+        )
+        finishers: list[Finisher] = [RequestIdHeaders()]
+        observers: list[Observer] = [
+            Meters(meter, parts.clock, self._count_usage),
+            StageLog(parts.request_log, self._stage, route, parts.clock),
+        ]
+        return Plan(
+            route,
+            guards=guards,
+            backend=backend,
+            finishers=finishers,
+            observers=observers,
+            responses=self._responses,
+            failures=parts.failures,
+        )
+
+
+def compile_unknown_api(parts: Parts) -> Plan:
+    """Make the plan for requests that name no API or stage that we have: `{"message":"Forbidden"}`."""
+    return Plan(
+        NO_ROUTE,
+        guards=(),
+        backend=AlwaysRefuses(FORBIDDEN),
+        finishers=(RequestIdHeaders(),),
+        observers=(StageLog(parts.request_log, NO_STAGE, NO_ROUTE, parts.clock),),
+        responses=GatewayResponses((), NO_STAGE),
+        failures=parts.failures,
+    )

@@ -1,0 +1,115 @@
+"""One request in flight: what came in, what guards proved about it (write-once facts), and what decided its fate.
+
+Facts are how guards speak to later guards and to backends. A fact is written once; reading one that nobody
+wrote is a bug of the plan (`lifecycle.check_order` refuses such a plan at deployment), so it has a name of its
+own instead of a `None` to forget.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic, TypeVar
+
+from gatepost.gateway.route import NO_ROUTE
+from gatepost.kernel.operations import Principal
+from gatepost.wire.messages import Request
+
+T = TypeVar("T")
+
+NOT_CALLED: Final = -1
+"""`integration_ns` of a request that never reached its backend."""
+
+
+class Fact(Generic[T]):
+    """A name for something that one guard finds out and later parts read."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+Facts = frozenset[Fact[Any]]
+NO_FACTS: Facts = frozenset()
+
+CALLER: Final[Fact[Principal]] = Fact("caller")
+"""Who signed the request (AWS_IAM)."""
+
+
+class FactNotWritten(Exception):
+    """A part reads a fact that no earlier guard wrote: the plan is wrong."""
+
+
+class FactWrittenTwice(Exception):
+    """Two guards claim the same fact: the plan is wrong."""
+
+
+class Exchange:
+    """A request with its place in an API. Created once per request, never shared between requests.
+
+    `path` is the path below the stage, `full_path` the path with the stage (`$context.path`), both percent-encoded
+    as the client sent them. `values` are the raw (encoded)
+    values of the route's path parameters, in the order of their names in the plan. `time_ms` is wall-clock
+    time, `started_ns` monotonic; `integration_ns` is how long the backend took.
+    """
+
+    __slots__ = (
+        "_facts",
+        "decisions",
+        "domain",
+        "extended_id",
+        "full_path",
+        "integration_ns",
+        "method",
+        "path",
+        "request",
+        "request_id",
+        "route",
+        "started_ns",
+        "time_ms",
+        "trace_root",
+        "values",
+    )
+
+    def __init__(self, request: Request, request_id: str, extended_id: str, time_ms: int, started_ns: int) -> None:
+        self.request = request
+        self.method = request.method
+        self.request_id = request_id
+        self.extended_id = extended_id
+        self.time_ms = time_ms
+        self.started_ns = started_ns
+        self.integration_ns = NOT_CALLED
+        self.path = request.path
+        self.domain = ""
+        self.route = NO_ROUTE
+        self.full_path = request.path
+        self.values: tuple[str, ...] = ()
+        self.trace_root = ""
+        self.decisions: list[tuple[object, object]] | None = None
+        self._facts: dict[Fact[Any], object] | None = None
+
+    def write(self, fact: Fact[T], value: T) -> None:
+        """Write `fact` once. Raises: FactWrittenTwice."""
+        if self._facts is None:
+            self._facts = {}
+        elif fact in self._facts:
+            raise FactWrittenTwice(f"fact {fact} is written twice")
+        self._facts[fact] = value
+
+    def read(self, fact: Fact[T]) -> T:
+        """Give a fact that an earlier guard wrote. Raises: FactNotWritten."""
+        if self._facts is None or fact not in self._facts:
+            raise FactNotWritten(f"fact {fact} is read before it is written")
+        return self._facts[fact]  # type: ignore[return-value]  # write() put a T under this fact
+
+    def has(self, fact: Fact[Any]) -> bool:
+        """Say whether `fact` was written."""
+        return self._facts is not None and fact in self._facts
+
+    def decide(self, part: object, verdict: object) -> None:
+        """Leave a verdict for `gatepost explain`: references only, rendered when someone asks."""
+        if self.decisions is None:
+            self.decisions = []
+        self.decisions.append((part, verdict))

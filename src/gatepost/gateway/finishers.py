@@ -1,0 +1,22 @@
+"""Finishers: what every answer of a REST API carries, refusals included."""
+
+from __future__ import annotations
+
+from gatepost.gateway.exchange import Exchange
+from gatepost.wire.messages import Response
+
+
+class RequestIdHeaders:
+    """Adds `x-amzn-RequestId` and `x-amz-apigw-id`, by which people find a request in the logs."""
+
+    __slots__ = ()
+
+    def finish(self, exchange: Exchange, response: Response) -> None:
+        """Append the two headers."""
+        response.headers += (
+            (b"x-amzn-RequestId", exchange.request_id.encode()),
+            (b"x-amz-apigw-id", exchange.extended_id.encode()),
+        )
+
+    def __repr__(self) -> str:
+        return "RequestIdHeaders()"

@@ -1,0 +1,191 @@
+"""Parameter mapping expressions, compiled at deployment: `method.request.header.X`, `'literal'`, `context.stage`.
+
+Source: API Gateway developer guide, "API request and response data mapping reference"
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/request-response-data-mappings.html) and, for
+`context`, "Variables for data transformations for API Gateway"
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import orjson
+
+from gatepost.gateway.clf import request_time
+from gatepost.gateway.exchange import CALLER, Exchange
+from gatepost.gateway.query import decode_parameter, parse_query
+from gatepost.gateway.route import Route, StageFacts
+from gatepost.kernel.operations import Principal
+
+Values = Callable[[Exchange], Sequence[str]]
+Source = Callable[[Exchange], str | None]
+
+_JSON_PATH: Final = re.compile(r"(?:\.?[A-Za-z_][\w-]*|\[\d{1,6}\])+")
+_JSON_STEP: Final = re.compile(r"([A-Za-z_][\w-]*)|\[(\d+)\]")
+_STAGE_VARIABLE: Final = re.compile(r"\$\{stageVariables\.(\w+)\}")
+
+
+class MappingError(Exception):
+    """An expression that cannot work. The text says which and why."""
+
+
+def resolve_stage_variables(text: str, stage: StageFacts) -> str:
+    """Put stage variables in the place of `${stageVariables.name}`. Raises: MappingError when one is not set."""
+
+    def value(found: re.Match[str]) -> str:
+        if found.group(1) not in stage.variables:
+            raise MappingError(f"stage variable {found.group(1)} is not set on stage {stage.stage_name}")
+        return stage.variables[found.group(1)]
+
+    return _STAGE_VARIABLE.sub(value, text)
+
+
+def compile_source(expression: str, stage: StageFacts) -> Source:
+    """Compile an expression for one value (of several, the last). Raises: MappingError."""
+    values = compile_values(expression, stage)
+
+    def last(exchange: Exchange) -> str | None:
+        found = values(exchange)
+        return found[-1] if found else None
+
+    return last
+
+
+def compile_values(expression: str, stage: StageFacts) -> Values:
+    """Compile an expression for all its values. Raises: MappingError."""
+    if len(expression) >= 2 and expression[0] == expression[-1] == "'":
+        constant = (expression[1:-1],)
+        return lambda _exchange: constant
+    head, _, rest = expression.partition(".")
+    if head == "stageVariables" and rest:
+        variable = (stage.variables[rest],) if rest in stage.variables else ()
+        return lambda _exchange: variable
+    if head == "context" and rest:
+        return _compile_context(rest, stage)
+    if expression.startswith("method.request."):
+        return _compile_request(expression, expression.removeprefix("method.request."))
+    raise MappingError(
+        f"mapping expression {expression}: use 'literal', method.request.…, stageVariables.NAME or context.NAME"
+    )
+
+
+def _compile_request(expression: str, rest: str) -> Values:
+    place, _, name = rest.partition(".")
+    if place == "body":
+        return _compile_body(expression, name)
+    readers: dict[str, Callable[[Exchange, str], Sequence[str]]] = {
+        "path": path_values,
+        "querystring": query_values,
+        "multivaluequerystring": query_values,
+        "header": header_values,
+        "multivalueheader": header_values,
+    }
+    if place not in readers or not name:
+        raise MappingError(f"mapping expression {expression}: method.request has path, querystring, header and body")
+    read, takes_all = readers[place], place.startswith("multivalue")
+    return lambda exchange: read(exchange, name) if takes_all else read(exchange, name)[-1:]
+
+
+def path_values(exchange: Exchange, name: str) -> Sequence[str]:
+    """Give the decoded value of path parameter `name`, if the route has it."""
+    names = exchange.route.parameter_names
+    if name not in names:
+        return ()
+    return (decode_parameter(exchange.values[names.index(name)]),)
+
+
+def query_values(exchange: Exchange, name: str) -> Sequence[str]:
+    """Give all values of query parameter `name`; names are case-sensitive."""
+    return [value for key, value in parse_query(exchange.request.query) if key == name]
+
+
+def header_values(exchange: Exchange, name: str) -> Sequence[str]:
+    """Give all values of header `name`.
+
+    AWS: "header names and query parameters are processed in a case-sensitive way"; HTTP/2 clients send lower
+    case whatever the mapping says, so we compare without case (unverified).
+    """
+    wanted = name.lower().encode("latin-1", "replace")
+    return [value.decode("latin-1") for key, value in exchange.request.headers if key.lower() == wanted]
+
+
+def _compile_body(expression: str, path: str) -> Values:
+    if not path:
+        return lambda exchange: (exchange.request.body.decode("utf-8", "replace"),)
+    if not _JSON_PATH.fullmatch(path):
+        raise MappingError(f"mapping expression {expression}: of JSONPath only names and [index] are supported")
+    steps = tuple(step[0] or int(step[1]) for step in _JSON_STEP.findall(path))
+    return lambda exchange: _from_json(exchange.request.body, steps)
+
+
+def _from_json(body: bytes, steps: Sequence[str | int]) -> Sequence[str]:
+    try:
+        found: Any = orjson.loads(body)
+        for step in steps:
+            found = found[step]
+    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
+        return ()
+    return (found if isinstance(found, str) else orjson.dumps(found).decode(),)
+
+
+def user_agent(exchange: Exchange) -> str | None:
+    """Give the client's User-Agent."""
+    found = header_values(exchange, "user-agent")
+    return found[-1] if found else None
+
+
+def _caller(exchange: Exchange) -> Principal | None:
+    return exchange.read(CALLER) if exchange.has(CALLER) else None
+
+
+def _route(exchange: Exchange) -> Route:
+    return exchange.route
+
+
+_CONTEXT: Final[dict[str, Source]] = {
+    "domainName": lambda exchange: exchange.domain,
+    "domainPrefix": lambda exchange: exchange.domain.partition(".")[0],
+    "extendedRequestId": lambda exchange: exchange.extended_id,
+    "httpMethod": lambda exchange: exchange.method,
+    "identity.sourceIp": lambda exchange: exchange.request.client_ip,
+    "identity.userAgent": user_agent,
+    "path": lambda exchange: exchange.full_path,
+    "protocol": lambda _exchange: "HTTP/1.1",
+    "requestId": lambda exchange: exchange.request_id,
+    "requestTime": lambda exchange: request_time(exchange.time_ms),
+    "requestTimeEpoch": lambda exchange: str(exchange.time_ms),
+    "resourceId": lambda exchange: _route(exchange).resource_id,
+    "resourcePath": lambda exchange: _route(exchange).resource_path,
+    "identity.accountId": lambda exchange: caller.account_id if (caller := _caller(exchange)) is not None else None,
+    "identity.accessKey": lambda exchange: caller.access_key_id if (caller := _caller(exchange)) is not None else None,
+    "identity.caller": lambda exchange: caller.principal_id if (caller := _caller(exchange)) is not None else None,
+    "identity.user": lambda exchange: caller.principal_id if (caller := _caller(exchange)) is not None else None,
+    "identity.userArn": lambda exchange: caller.arn if (caller := _caller(exchange)) is not None else None,
+    # Never set in what this gateway does so far; on AWS they are null there too.
+    "identity.apiKey": lambda _exchange: None,
+    "identity.apiKeyId": lambda _exchange: None,
+}
+
+
+def _compile_context(name: str, stage: StageFacts) -> Values:
+    constants = {
+        "accountId": stage.account_id,
+        "apiId": stage.api_id,
+        "deploymentId": stage.deployment_id,
+        "stage": stage.stage_name,
+    }
+    if name in constants:
+        constant = (constants[name],)
+        return lambda _exchange: constant
+    if name not in _CONTEXT:
+        raise MappingError(f"context.{name} is not a context variable that this gateway has")
+    read = _CONTEXT[name]
+
+    def value(exchange: Exchange) -> Sequence[str]:
+        found = read(exchange)
+        return (found,) if found is not None else ()
+
+    return value

@@ -1,0 +1,175 @@
+"""Who looks at finished requests: the meter of a route, and the log of all requests.
+
+Both do as little as they can while the client waits. The request log keeps what happened as a tuple, in a ring
+for `gatepost explain` and in a batch; a batch is rendered at `BATCH_RECORDS` records or after `FLUSH_AFTER_MS`,
+whichever is first, so that rendering never holds the loop for long (256 records: about 0.3 ms), and a thread
+writes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from gatepost.gateway.clf import request_time
+from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.route import Route, StageFacts
+from gatepost.kernel.clock import Clock
+from gatepost.telemetry.metrics import Meter
+from gatepost.wire.messages import Response
+
+BATCH_RECORDS: Final = 256
+FLUSH_AFTER_MS: Final = 200
+REMEMBERED_MAX: Final = 2_048
+PATH_CHARACTERS_MAX: Final = 1_024
+
+
+class Meters:
+    """Counts a route's requests and their latencies."""
+
+    __slots__ = ("_clock", "_count_usage", "_meter")
+
+    def __init__(self, meter: Meter, clock: Clock, count_usage: Callable[[], None] | None = None) -> None:
+        self._meter = meter
+        self._clock = clock
+        self._count_usage = count_usage
+
+    def observe(self, exchange: Exchange, response: Response) -> None:
+        """Count the request, its status and its two latencies."""
+        integration_ns = exchange.integration_ns
+        self._meter.observe(
+            exchange.time_ms,
+            response.status,
+            (self._clock.monotonic_ns() - exchange.started_ns) // 1000,
+            integration_ns // 1000 if integration_ns >= 0 else -1,
+        )
+        if self._count_usage is not None:
+            self._count_usage()
+
+    def __repr__(self) -> str:
+        return "Meters(Count, Latency, IntegrationLatency, 4XXError, 5XXError)"
+
+
+class Finished(NamedTuple):
+    """A request that is over. Everything is a reference or a number; nothing is rendered yet."""
+
+    exchange_id: str
+    client_ip: str
+    time_ms: int
+    method: str
+    path: str
+    status: int
+    response_bytes: int
+    latency_ns: int
+    integration_ns: int
+    stage: StageFacts
+    route: Route
+    decisions: list[tuple[object, object]] | None
+
+
+class RequestLog:
+    """The access log of every request, and the last `REMEMBERED_MAX` requests for whoever asks how they fared."""
+
+    def __init__(self, clock: Clock, write: Callable[[bytes], None]) -> None:
+        self._clock = clock
+        self._write = write
+        self._batch: list[Finished] = []
+        self._remembered: deque[Finished] = deque(maxlen=REMEMBERED_MAX)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def take(self, finished: Finished) -> None:
+        """Take note of a finished request."""
+        self._remembered.append(finished)
+        batch = self._batch
+        batch.append(finished)
+        if len(batch) >= BATCH_RECORDS:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER_MS / 1000, self.flush)
+
+    def flush(self) -> None:
+        """Hand what waits to the writer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._batch:
+            batch, self._batch = self._batch, []
+            self._write(b"".join([_line(finished) for finished in batch]))
+
+    def find(self, request_id: str) -> dict[str, Any] | None:
+        """Give what is remembered of a request, with the verdicts that decided it."""
+        for finished in reversed(self._remembered):
+            if finished.exchange_id == request_id:
+                return _record(finished) | {
+                    "decisions": [
+                        {"part": str(part), "verdict": _verdict(verdict)} for part, verdict in finished.decisions or ()
+                    ]
+                }
+        return None
+
+
+class StageLog:
+    """Hands a stage's finished requests to the request log."""
+
+    __slots__ = ("_clock", "_log", "_route", "_stage")
+
+    def __init__(self, log: RequestLog, stage: StageFacts, route: Route, clock: Clock) -> None:
+        self._log = log
+        self._stage = stage
+        self._route = route
+        self._clock = clock
+
+    def observe(self, exchange: Exchange, response: Response) -> None:
+        """Keep what happened; whoever reads the log renders it."""
+        path = exchange.full_path
+        self._log.take(
+            Finished(
+                exchange.request_id,
+                exchange.request.client_ip,
+                exchange.time_ms,
+                exchange.method,
+                path if len(path) <= PATH_CHARACTERS_MAX else path[:PATH_CHARACTERS_MAX],
+                response.status,
+                len(response.body),
+                self._clock.monotonic_ns() - exchange.started_ns,
+                exchange.integration_ns,
+                self._stage,
+                self._route,
+                exchange.decisions,
+            )
+        )
+
+    def __repr__(self) -> str:
+        return "AccessLog()"
+
+
+def _verdict(verdict: object) -> str:
+    detail = getattr(verdict, "detail", "")
+    kind = getattr(verdict, "kind", None)
+    return f"{kind.name}: {detail}" if kind is not None else str(verdict)
+
+
+def _record(finished: Finished) -> dict[str, Any]:
+    return {
+        "requestId": finished.exchange_id,
+        "ip": finished.client_ip,
+        "requestTime": request_time(finished.time_ms),
+        "requestTimeEpoch": finished.time_ms,
+        "httpMethod": finished.method,
+        "apiId": finished.stage.api_id,
+        "stage": finished.stage.stage_name,
+        "resourcePath": finished.route.resource_path,
+        "path": finished.path,
+        "status": finished.status,
+        "responseLength": finished.response_bytes,
+        "responseLatency": finished.latency_ns // 1_000_000,
+        "integrationLatency": finished.integration_ns // 1_000_000 if finished.integration_ns >= 0 else None,
+    }
+
+
+def _line(finished: Finished) -> bytes:
+    return orjson.dumps(_record(finished), option=orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,91 @@
+"""The gateway's door: a handler for the public listener, and the bodies of what the wire itself refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from gatepost.gateway.compiler import Parts, compile_unknown_api
+from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.plan import Plan
+from gatepost.gateway.plans import ActivePlans
+from gatepost.gateway.request_ids import RequestIds
+from gatepost.gateway.responses import (
+    BAD_REQUEST,
+    REQUEST_TOO_LARGE,
+    RefusalKind,
+    default_response,
+)
+from gatepost.gateway.router import Hosts, parse_path_form, split_stage
+from gatepost.kernel.clock import Clock
+from gatepost.wire.limits import WireRefusal
+from gatepost.wire.messages import Request, Response
+
+_OVERRIDABLE: Final = "POST"
+
+
+class Gateway:
+    """Answers requests for deployed REST APIs."""
+
+    def __init__(self, plans: ActivePlans, parts: Parts, *, ids: RequestIds, clock: Clock) -> None:
+        self._plans = plans
+        self._ids = ids
+        self._clock = clock
+        self._hosts = Hosts()
+        self._unknown = compile_unknown_api(parts)
+
+    def __call__(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """Answer `request`: at once when nothing has to wait."""
+        ids, clock = self._ids, self._clock
+        exchange = Exchange(request, ids.next(), ids.next_extended(), clock.now_ms(), clock.monotonic_ns())
+        return self._find(exchange).run(exchange)
+
+    def _find(self, exchange: Exchange) -> Plan:
+        """Find the plan of a request and write its place on the exchange."""
+        request = exchange.request
+        host = self._hosts.find(request.host())
+        if host.api_id:
+            stages = self._plans.apis.get(host.api_id)
+            stage_name, path = split_stage(request.path)
+            domain, region = host.domain, host.region
+        else:
+            address = parse_path_form(request.path)
+            if address is None:
+                return self._unknown
+            stages = self._plans.apis.get(address.api_id)
+            stage_name, path = address.stage_name, address.path
+            exchange.full_path = address.full_path
+            domain, region = "", ""
+        compiled = stages.get(stage_name) if stages is not None else None
+        if compiled is None or (region and region != compiled.region):
+            return self._unknown
+        exchange.path = path
+        exchange.domain = domain or f"{compiled.stage.api_id}.execute-api.{compiled.region}.localhost"
+        if request.method == _OVERRIDABLE:
+            self._override_method(exchange)
+        plan, exchange.values = compiled.find(path, exchange.method)
+        exchange.route = plan.route
+        return plan
+
+    def _override_method(self, exchange: Exchange) -> None:
+        """Take X-HTTP-Method-Override for the method, as AWS does ("API Gateway overrides the method").
+
+        unverified: AWS does not say for which methods; we do it for POST, which is what the header is used with.
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+        """
+        given = exchange.request.header(b"x-http-method-override")
+        if given:
+            exchange.method = given.decode("latin-1").strip().upper()
+
+
+_BY_REASON: Final[dict[str, RefusalKind]] = {"body_too_large": REQUEST_TOO_LARGE}
+
+
+def refuse(refusal: WireRefusal) -> Response:
+    """Give API Gateway's body for what the wire refuses before any API is known.
+
+    unverified: AWS's exact bodies for malformed HTTP, for a head over 10,240 bytes and for a slow client.
+    """
+    response = default_response(_BY_REASON.get(refusal.reason, BAD_REQUEST))
+    response.status = refusal.status
+    return response

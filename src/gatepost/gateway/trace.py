@@ -1,0 +1,31 @@
+"""The X-Amzn-Trace-Id of a request: the client's own root, or one derived from the request id.
+
+Source: AWS X-Ray developer guide, "X-Ray concepts", tracing header
+(https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.headers import find
+
+TRACE_HEADER: Final = b"x-amzn-trace-id"
+_ROOT: Final = re.compile(rb"(?:^|;)\s*(Root=1-[0-9a-f]{8}-[0-9a-f]{24})(?:;|$)")
+
+
+def trace_root(exchange: Exchange) -> str:
+    """Give `Root=1-{time}-{id}`; the same for every call with the same exchange."""
+    root = exchange.trace_root
+    if not root:
+        given = find(exchange.request.headers, TRACE_HEADER)
+        found = _ROOT.search(given) if given is not None else None
+        if found is not None:
+            root = found.group(1).decode()
+        else:
+            digits = exchange.request_id.replace("-", "")
+            root = f"Root=1-{exchange.time_ms // 1000:08x}-{digits[8:32]}"
+        exchange.trace_root = root
+    return root

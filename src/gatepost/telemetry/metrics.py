@@ -1,0 +1,242 @@
+"""API Gateway's metrics, counted per route in memory and handed on minute by minute.
+
+Each route has one meter; stage and API figures are sums of meters, made when someone asks, so that a request
+pays for one. A histogram has buckets whose width is an eighth of their power of two: a percentile is off by 6 %
+at most, and one observation costs about 0.2 µs. Latencies are held in microseconds; AWS's unit is the
+millisecond.
+
+Metric names, dimensions and meanings: API Gateway developer guide, "Amazon API Gateway dimensions and metrics"
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+MINUTE_MS: Final = 60_000
+MINUTES_KEPT_MAX: Final = 15
+"""How many finished minutes of a meter wait to be fetched; the oldest goes first."""
+LATENCY_US_MAX: Final = (1 << 36) - 1  # 19 hours
+_BUCKETS: Final = 36 * 8
+METERS_MAX: Final = 100_000
+
+
+class Histogram:
+    """Counts of microseconds in buckets an eighth of a power of two wide, with sum and extremes."""
+
+    __slots__ = ("_buckets", "count", "highest_us", "lowest_us", "sum_us")
+
+    def __init__(self) -> None:
+        self._buckets = [0] * _BUCKETS
+        self.count = 0
+        self.sum_us = 0
+        self.lowest_us = LATENCY_US_MAX
+        self.highest_us = 0
+
+    def observe(self, us: int) -> None:
+        """Count one value of 0 to `LATENCY_US_MAX` microseconds; others count as the nearer bound."""
+        if us < 8:
+            index = us if us > 0 else 0  # noqa: FURB136  # min() and max() cost more than all the rest
+        else:
+            if us > LATENCY_US_MAX:  # noqa: PLR1730
+                us = LATENCY_US_MAX
+            shift = us.bit_length() - 4
+            index = (shift << 3) + (us >> shift)
+        self._buckets[index] += 1
+        self.count += 1
+        self.sum_us += us
+        if us > self.highest_us:  # noqa: PLR1730
+            self.highest_us = us
+        if us < self.lowest_us:  # noqa: PLR1730
+            self.lowest_us = us
+
+    def add(self, other: Histogram) -> None:
+        """Take all of `other`'s observations too."""
+        for index, count in enumerate(other._buckets):
+            if count:
+                self._buckets[index] += count
+        self.count += other.count
+        self.sum_us += other.sum_us
+        self.highest_us = max(self.highest_us, other.highest_us)
+        self.lowest_us = min(self.lowest_us, other.lowest_us)
+
+    def percentile_us(self, percent: float) -> int:
+        """Give the value that `percent` of the observations do not exceed, within 6 %; 0 when there are none."""
+        if not self.count:
+            return 0
+        wanted = max(1, -(-self.count * percent // 100))
+        seen = 0
+        for index, count in enumerate(self._buckets):
+            seen += count
+            if seen >= wanted:
+                return min(_upper_us(index), self.highest_us)
+        return self.highest_us
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures with the buckets that hold something, by their upper bound."""
+        return {
+            "count": self.count,
+            "sum_us": self.sum_us,
+            "min_us": self.lowest_us if self.count else 0,
+            "max_us": self.highest_us,
+            "buckets": {str(_upper_us(index)): count for index, count in enumerate(self._buckets) if count},
+        }
+
+
+def _upper_us(index: int) -> int:
+    if index < 16:
+        return index
+    shift = (index >> 3) - 1
+    return ((index - (shift << 3)) + 1 << shift) - 1
+
+
+class Figures:
+    """What happened to one route, stage or API in some span of time."""
+
+    __slots__ = ("client_errors", "count", "integration_latency", "latency", "server_errors")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.client_errors = 0  # AWS: 4XXError
+        self.server_errors = 0  # AWS: 5XXError
+        self.latency = Histogram()
+        self.integration_latency = Histogram()
+
+    def add(self, other: Figures) -> None:
+        """Take `other`'s figures too."""
+        self.count += other.count
+        self.client_errors += other.client_errors
+        self.server_errors += other.server_errors
+        self.latency.add(other.latency)
+        self.integration_latency.add(other.integration_latency)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures under AWS's metric names."""
+        return {
+            "Count": self.count,
+            "4XXError": self.client_errors,
+            "5XXError": self.server_errors,
+            "Latency": self.latency.to_json(),
+            "IntegrationLatency": self.integration_latency.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """Whose figures they are, in AWS's dimensions: ApiName, Stage, Resource, Method (and the API's id)."""
+
+    api_id: str
+    api_name: str
+    stage: str = ""
+    resource: str = ""
+    method: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Give AWS's dimension names, empty ones left out."""
+        named = {
+            "ApiId": self.api_id,
+            "ApiName": self.api_name,
+            "Stage": self.stage,
+            "Resource": self.resource,
+            "Method": self.method,
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+class Meter:
+    """One route's figures: of the running minute, of finished minutes, and of all time."""
+
+    __slots__ = ("_window_ends_ms", "current", "dimensions", "finished", "total")
+
+    def __init__(self, dimensions: Dimensions) -> None:
+        self.dimensions = dimensions
+        self.current = Figures()
+        self.total = Figures()
+        self.finished: deque[tuple[int, Figures]] = deque(maxlen=MINUTES_KEPT_MAX)
+        self._window_ends_ms = 0
+
+    def observe(self, at_ms: int, status: int, latency_us: int, integration_us: int) -> None:
+        """Count one request that began at `at_ms`; `integration_us` below 0: it never reached the integration."""
+        if at_ms >= self._window_ends_ms:
+            self.close_minute(at_ms)
+        figures = self.current
+        figures.count += 1
+        if status >= 400:
+            if status < 500:
+                figures.client_errors += 1
+            else:
+                figures.server_errors += 1
+        figures.latency.observe(latency_us)
+        if integration_us >= 0:
+            figures.integration_latency.observe(integration_us)
+
+    def close_minute(self, now_ms: int) -> None:
+        """Put the running minute with the finished ones when `now_ms` is past it."""
+        if now_ms < self._window_ends_ms:
+            return
+        if self.current.count:
+            self.finished.append((self._window_ends_ms - MINUTE_MS, self.current))
+            self.total.add(self.current)
+            self.current = Figures()
+        self._window_ends_ms = now_ms - now_ms % MINUTE_MS + MINUTE_MS
+
+    def so_far(self) -> Figures:
+        """Give everything since the process began."""
+        figures = Figures()
+        figures.add(self.total)
+        figures.add(self.current)
+        return figures
+
+
+class Metrics:
+    """All meters of this process. A route that is deployed again keeps its meter."""
+
+    def __init__(self) -> None:
+        self._meters: dict[Dimensions, Meter] = {}
+
+    def meter(self, dimensions: Dimensions) -> Meter:
+        """Give the meter of `dimensions`, a new one when there is none."""
+        found = self._meters.get(dimensions)
+        if found is None:
+            if len(self._meters) >= METERS_MAX:
+                self._drop_idle()
+            found = self._meters[dimensions] = Meter(dimensions)
+        return found
+
+    def _drop_idle(self) -> None:
+        for dimensions in [key for key, meter in self._meters.items() if not meter.current.count]:
+            del self._meters[dimensions]
+
+    def drain(self, now_ms: int) -> list[dict[str, Any]]:
+        """Take the finished minutes away, each with its time and dimensions."""
+        drained = []
+        for meter in self._meters.values():
+            meter.close_minute(now_ms)
+            while meter.finished:
+                minute_ms, figures = meter.finished.popleft()
+                drained.append(
+                    {"minute_ms": minute_ms, "dimensions": meter.dimensions.to_json(), "figures": figures.to_json()}
+                )
+        return drained
+
+    def snapshot(self) -> Mapping[Dimensions, Figures]:
+        """Give all figures since the process began: per route, per stage and per API."""
+        found: dict[Dimensions, Figures] = {}
+        for dimensions, meter in self._meters.items():
+            figures = meter.so_far()
+            for level in _levels(dimensions):
+                found.setdefault(level, Figures()).add(figures)
+        return found
+
+
+def _levels(dimensions: Dimensions) -> Iterable[Dimensions]:
+    """Give AWS's aggregation levels: ApiName; ApiName and Stage; ApiName, Method, Resource and Stage."""
+    levels = {
+        Dimensions(dimensions.api_id, dimensions.api_name),
+        Dimensions(dimensions.api_id, dimensions.api_name, dimensions.stage),
+        dimensions,
+    }
+    return levels
