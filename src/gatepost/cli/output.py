@@ -1,0 +1,139 @@
+"""What people see: tables and lines. Programs get the same values as JSON."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from gatepost.cli.endpoint import Addresses, Endpoint
+from gatepost.config import Settings
+
+WIDTH_MIN: Final = 100
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Give a console that never wraps URLs out of shape when it is no terminal."""
+    made = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not made.is_terminal:
+        made = Console(stderr=stderr, highlight=False, soft_wrap=True, width=160)
+    return made
+
+
+def a_table(*columns: str, title: str | None = None) -> Table:
+    """Make a table without lines, for terminals and files alike."""
+    table = Table(
+        box=None, title=title, title_justify="left", header_style="bold", pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def endpoints_report(endpoint: Endpoint, settings: Settings) -> dict[str, Any]:
+    """Collect where everything answers: APIs with their stages, the AWS endpoint, and requests to try."""
+    addresses = endpoint.addresses
+    apis: list[dict[str, str]] = []
+    for api in endpoint.call("apigateway", "GetRestApis", limit=500).get("items", []):
+        stages = endpoint.call("apigateway", "GetStages", restApiId=api["id"]).get("item", [])
+        apis.extend(
+            {
+                "api": api["name"],
+                "id": api["id"],
+                "stage": stage["stageName"],
+                "url": f"{addresses.public}/_aws/execute-api/{api['id']}/{stage['stageName']}",
+            }
+            for stage in stages
+        )
+    return {
+        "aws_endpoint": addresses.aws,
+        "gateway": addresses.public,
+        "region": addresses.region,
+        "account_id": addresses.account_id,
+        "data_dir": str(settings.data_dir),
+        "notes": notes_of(settings),
+        "apis": apis,
+        "try": [line for template in settings.templates for line in lines_to_try(endpoint, template, apis)],
+    }
+
+
+def notes_of(settings: Settings) -> list[str]:
+    """Say where this platform is friendlier, or weaker, than AWS's defaults."""
+    notes = []
+    if settings.is_ephemeral:
+        notes.append("--ephemeral: nothing is kept after the stop")
+    elif settings.durability == "process":
+        notes.append("--durability process: acknowledged writes survive kill -9, not a power cut")
+    if settings.any_credentials:
+        notes.append("--any-credentials: unknown access keys act as the administrator")
+    if settings.is_lenient:
+        notes.append("--lenient: what cannot be enforced is a warning")
+    return notes
+
+
+def lines_to_try(endpoint: Endpoint, template: Any, apis: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Make pasteable curl lines of what the template's Metadata: Gatepost: names under `Try`."""
+    from gatepost.cli.deploy import requests_to_try
+
+    lines = []
+    for request in requests_to_try(endpoint, template):
+        base = next((api["url"] for api in apis if api["id"] == request["api_id"]), None)
+        if base is not None:
+            lines.append({"title": request["title"], "curl": curl_line(base, request)})
+    return lines
+
+
+def curl_line(base: str, request: dict[str, str]) -> str:
+    """Make one curl line."""
+    words = ["curl", "-s"]
+    if request["method"] != "GET":
+        words += ["-X", request["method"]]
+    if request["body"]:
+        words += ["-H", "Content-Type: application/json", "-d", request["body"]]
+    return shlex.join([*words, base + request["path"]])
+
+
+def print_endpoints(report: dict[str, Any]) -> None:
+    """Print where everything is."""
+    out = console()
+    out.print()
+    for api in report["apis"]:
+        out.print(f"[bold]{api['api']}[/] · {api['stage']}\n  {api['url']}")
+    out.print(f'[bold]AWS endpoint[/]\n  {report["aws_endpoint"]}   eval "$(gatepost env)", then aws, boto3, sam, cdk')
+    for note in report["notes"]:
+        out.print(f"[yellow]note[/] {note}")
+    if report["try"]:
+        out.print("\n[bold]Try it[/]")
+        for line in report["try"]:
+            out.print(f"  [dim]# {line['title']}[/]\n  {line['curl']}", markup=True)
+    out.print("\nRunning. Ctrl-C stops.")
+
+
+def print_status(addresses: Addresses, health: dict[str, Any], state: dict[str, Any]) -> None:
+    """Print what runs."""
+    out = console()
+    out.print(f"[bold]{health['status']}[/]  {addresses.aws}  {addresses.region}  account {addresses.account_id}")
+    roles = a_table("ROLE", "STATE", "PROCESS")
+    for role in state.get("roles", []):
+        roles.add_row(role["role"], role["state"], str(role.get("pid", "")))
+    out.print(roles)
+    if state.get("stacks"):
+        stacks = a_table("STACK", "STATUS", "CHANGED")
+        for stack in state["stacks"]:
+            stacks.add_row(stack["name"], stack["status"], stack.get("changed", ""))
+        out.print(stacks)
+    if state.get("apis"):
+        apis = a_table("API", "STAGE", "COUNT", "4XX", "5XX", "LATENCY P50", "P99")
+        for api in state["apis"]:
+            apis.add_row(
+                api["api"],
+                api["stage"],
+                str(api["count"]),
+                str(api["4xx"]),
+                str(api["5xx"]),
+                f"{api['latency_p50_ms']:.1f} ms",
+                f"{api['latency_p99_ms']:.1f} ms",
+            )
+        out.print(apis)

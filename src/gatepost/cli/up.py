@@ -1,0 +1,114 @@
+"""`up` and `serve`: start the platform, deploy, say where everything is, stay until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gatepost.app.supervisor import Supervisor
+from gatepost.cli.endpoint import Endpoint, administrator_of, read_addresses
+from gatepost.cli.options import json_option, platform_options, settings_of, stack_option
+from gatepost.config import Settings
+
+EXIT_FAILED = 1
+
+
+@click.command("up")
+@click.argument("templates", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@platform_options
+@stack_option
+@json_option
+def up_command(templates: tuple[Path, ...], stack_name: str | None, as_json: bool, **chosen: Any) -> None:
+    """Start the platform, deploy TEMPLATES, and stay in the foreground until Ctrl-C."""
+    if stack_name is not None and len(templates) != 1:
+        raise click.UsageError("--stack-name names the stack of one template")
+    settings = settings_of(chosen, templates=tuple(path.absolute() for path in templates))
+    raise click.exceptions.Exit(run_in_foreground(settings, stack_name=stack_name, as_json=as_json))
+
+
+@click.command("serve")
+@platform_options
+@json_option
+def serve_command(as_json: bool, **chosen: Any) -> None:
+    """Start the platform without a template and stay in the foreground until Ctrl-C."""
+    raise click.exceptions.Exit(run_in_foreground(settings_of(chosen), stack_name=None, as_json=as_json))
+
+
+def run_in_foreground(settings: Settings, *, stack_name: str | None, as_json: bool) -> int:
+    """Be a platform until a signal comes; give the exit code."""
+
+    async def deploy_and_tell(endpoint: Endpoint) -> int:
+        from gatepost.cli.deploy import deploy_templates
+
+        loop = asyncio.get_running_loop()
+        deployed = await loop.run_in_executor(None, deploy_templates, endpoint, settings, stack_name, as_json)
+        if deployed:
+            await loop.run_in_executor(None, _print_endpoints, endpoint, settings, as_json)
+        return 0 if deployed else EXIT_FAILED
+
+    return asyncio.run(live(settings, deploy_and_tell, as_json=as_json))
+
+
+async def live(
+    settings: Settings, work: Callable[[Endpoint], Awaitable[int]], *, as_json: bool, stays: bool = True
+) -> int:
+    """Start a platform, do `work` with its endpoint, and stay until a signal comes if `stays`.
+
+    Gives `work`'s exit code when that is not 0, else 0, or 1 when a role failed.
+    """
+    supervisor = Supervisor(settings)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stopping.set)
+    await supervisor.start()
+    code = 0
+    try:
+        endpoint = _endpoint(supervisor)
+        code = await _until(asyncio.ensure_future(work(endpoint)), stopping, supervisor)
+        if stays and code == 0:
+            await _until(None, stopping, supervisor)
+    finally:
+        cut_off = await supervisor.stop()
+        if stays and not as_json:
+            click.echo(f"\nStopped. {cut_off} running requests were cut off." if cut_off else "\nStopped.")
+    if supervisor.failed.is_set():
+        click.echo(f"gatepost: {supervisor.failure}", err=True)
+        return EXIT_FAILED
+    return code
+
+
+def _endpoint(supervisor: Supervisor) -> Endpoint:
+    addresses = read_addresses(supervisor.data)
+    assert addresses is not None
+    return Endpoint(addresses, **administrator_of(supervisor.data))
+
+
+async def _until(work: asyncio.Future[int] | None, stopping: asyncio.Event, supervisor: Supervisor) -> int:
+    """Wait until `work` is done or someone wants to stop. A thread that deploys is left to the closing endpoint."""
+    waits: list[asyncio.Future[Any]] = [
+        asyncio.ensure_future(stopping.wait()),
+        asyncio.ensure_future(supervisor.failed.wait()),
+    ]
+    await asyncio.wait([*waits, *([work] if work is not None else [])], return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if work is not None and work.done():
+        return work.result()
+    return EXIT_FAILED if supervisor.failed.is_set() else 0
+
+
+def _print_endpoints(endpoint: Endpoint, settings: Settings, as_json: bool) -> None:
+    from gatepost.cli.output import endpoints_report, print_endpoints
+
+    report = endpoints_report(endpoint, settings)
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        print_endpoints(report)
