@@ -57,6 +57,10 @@ class Identities(Protocol):
         """
         ...
 
+    def knows(self, access_key_id: str) -> bool:
+        """Say whether this key exists at all, active or not: `--any-credentials` never speaks for such a key."""
+        ...
+
 
 class Authorization(Protocol):
     """Whether a principal may do what a call does."""
@@ -154,16 +158,4 @@ class Assets(Protocol):
 
     def path(self, sha256: str) -> Path | None:
         """Give the file that holds it, or None."""
-        ...
-
-
-class StackEngine(Protocol):
-    """Carries out what the CloudFormation operations ask for. `templates.stacks` provides it."""
-
-    async def plan(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Work out the changes of a template against the stack as it stands."""
-        ...
-
-    async def execute(self, call: Call, request: Mapping[str, Any]) -> None:
-        """Start to carry out a plan; progress goes to the stack's records."""
         ...

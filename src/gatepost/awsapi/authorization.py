@@ -1,0 +1,253 @@
+"""Whether a principal may do what a call does: condition keys, the evaluator, and AWS's sentence for a refusal.
+
+Every operation of every service passes here, so the usual case must cost next to nothing: a decision that depended on
+principal, action and resource alone is remembered for that access key, until any IAM record changes. A decision for
+which some statement looked at more of the request is made again each time.
+
+Global condition keys: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from gatepost.kernel.clock import iso_8601
+from gatepost.kernel.errors import AccessDeniedException, ServiceError
+from gatepost.kernel.operations import Access, Call, Principal
+from gatepost.languages.iam_policy import CompiledPolicies, Policy, PolicyError, deny_everything
+from gatepost.languages.iam_policy_evaluation import Decision, Policies, Question, decide
+from gatepost.languages.iam_policy_patterns import KeyValue
+from gatepost.languages.iam_policy_principals import Subject
+
+DECISIONS_MAX: Final = 50_000
+QUERY_SERVICES: Final = frozenset(
+    {"iam", "sts", "cloudformation", "sqs", "sns", "cloudwatch", "autoscaling", "elbv2", "rds", "ec2", "s3"}
+)
+FORBIDDEN_SERVICES: Final = frozenset({"apigateway", "apigatewayv2", "lambda", "apigatewaymanagementapi", "appsync"})
+ASSUME_ROLE_ACTIONS: Final = frozenset({"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"})
+
+
+class AccessDenied(AccessDeniedException):
+    """The refusal of services with the query protocol."""
+
+    code = "AccessDenied"
+    status = 403
+
+
+class ForbiddenAccess(AccessDeniedException):
+    """The refusal of services with a REST protocol: AWS's AccessDeniedException with status 403."""
+
+    status = 403
+
+
+class InvalidClientTokenId(ServiceError):
+    """The credentials are not of the kind that the service takes."""
+
+    code = "InvalidClientTokenId"
+    status = 403
+
+
+class PrincipalPolicies(Protocol):
+    """The policies that a principal brings along (`services.iam.directory.OwnPolicies`)."""
+
+    @property
+    def identity(self) -> tuple[Policy, ...]:
+        """Give the identity-based policies."""
+        ...
+
+    @property
+    def boundary(self) -> Policy | None:
+        """Give the permissions boundary."""
+        ...
+
+    @property
+    def session(self) -> tuple[Policy, ...] | None:
+        """Give the session policies; None when none was passed."""
+        ...
+
+
+class PolicySource(Protocol):
+    """Where principals' compiled policies come from (`services.iam.directory.Directory`)."""
+
+    compiled: CompiledPolicies
+    generation: int
+
+    def policies_of(self, principal: Principal) -> PrincipalPolicies:
+        """Give a principal's policies as they are now."""
+        ...
+
+
+class RequestKeys:
+    """The condition keys of one call, worked out when a statement asks for one."""
+
+    __slots__ = ("_access", "_call")
+
+    def __init__(self, call: Call, access: Access) -> None:
+        self._call = call
+        self._access = access
+
+    def get(self, name: str, /) -> KeyValue | None:
+        """Give a key by its lower-case name; None when this request does not have it."""
+        value = self._access.context.get(name)
+        if value is not None:
+            return value
+        read = _GLOBAL_KEYS.get(name)
+        if read is not None:
+            return read(self._call)
+        if name.startswith("aws:principaltag/"):
+            wanted = name.removeprefix("aws:principaltag/")
+            return next((v for key, v in self._call.principal.tags if key.lower() == wanted), None)
+        if name == "aws:resourceaccount":
+            return account_of(self._access.resource) or self._call.account_id
+        return None
+
+
+def _principal_arn(call: Call) -> str | None:
+    principal = call.principal
+    if principal.kind in ("service", "anonymous"):
+        return None
+    return principal.role_arn or principal.arn
+
+
+def _principal_type(call: Call) -> str | None:
+    kinds = {
+        "root": "Account",
+        "user": "User",
+        "assumed-role": "AssumedRole",
+        "federated": "FederatedUser",
+        "anonymous": "Anonymous",
+    }
+    return kinds.get(call.principal.kind)
+
+
+def _user_id(call: Call) -> str:
+    return "anonymous" if call.principal.kind == "anonymous" else call.principal.principal_id
+
+
+def _token_issue_time(call: Call) -> str | None:
+    issued = call.principal.token_issued_at_ms
+    return f"{iso_8601(issued)[:19]}Z" if issued else None
+
+
+def _if_known(text: str) -> str | None:
+    return text or None
+
+
+_GLOBAL_KEYS: Final[Mapping[str, Callable[[Call], KeyValue | None]]] = {
+    "aws:calledvia": lambda call: call.called_via or None,
+    "aws:calledviafirst": lambda call: call.called_via[0] if call.called_via else None,
+    "aws:calledvialast": lambda call: call.called_via[-1] if call.called_via else None,
+    "aws:currenttime": lambda call: f"{iso_8601(call.now_ms)[:19]}Z",
+    "aws:epochtime": lambda call: str(call.now_ms // 1000),
+    "aws:principalaccount": lambda call: None if call.principal.kind == "anonymous" else call.principal.account_id,
+    "aws:principalarn": _principal_arn,
+    "aws:principalisawsservice": lambda call: "true" if call.principal.kind == "service" else "false",
+    "aws:principalservicename": lambda call: call.principal.name if call.principal.kind == "service" else None,
+    "aws:principaltype": _principal_type,
+    "aws:requestedregion": lambda call: call.region or "us-east-1",
+    "aws:securetransport": lambda call: "true" if call.is_tls else "false",
+    "aws:sourceidentity": lambda call: _if_known(call.principal.source_identity),
+    "aws:sourceip": lambda call: None if call.called_via else _if_known(call.source_ip),
+    "aws:tokenissuetime": _token_issue_time,
+    "aws:useragent": lambda call: _if_known(call.user_agent),
+    "aws:userid": _user_id,
+    "aws:username": lambda call: call.principal.name if call.principal.kind == "user" else None,
+    "aws:viaawsservice": lambda call: "true" if call.called_via else "false",
+}
+
+
+def account_of(resource: str) -> str:
+    """Give the account field of an ARN, empty when it has none."""
+    parts = resource.split(":", 5)
+    return parts[4] if len(parts) == 6 else ""
+
+
+def subject_of(principal: Principal) -> Subject:
+    """Give a principal as policies see it."""
+    return Subject(
+        kind=principal.kind,
+        account_id=principal.account_id,
+        arn=principal.arn,
+        role_arn=principal.role_arn,
+        principal_id=principal.principal_id,
+        service=principal.name if principal.kind == "service" else "",
+    )
+
+
+class Authorizer:
+    """Implements `kernel.ports.Authorization` on a directory of principals."""
+
+    def __init__(self, source: PolicySource) -> None:
+        self._source = source
+        self._generation = source.generation
+        self._decisions: dict[tuple[str, str, str, str | None], Decision] = {}
+
+    def check(self, call: Call, access: Access) -> None:
+        """Return when the call's principal may do `access`.
+
+        Raises: AccessDeniedException or a subclass with the service's code and status; InvalidClientTokenId.
+        """
+        decision = self.decide(call, access)
+        if not decision.is_allowed:
+            raise _refusal(call, access, decision)
+        principal = call.principal
+        if principal.token_issued_at_ms and principal.kind in ("user", "root") and call.service == "iam":
+            # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html: no IAM without MFA
+            raise InvalidClientTokenId("The security token included in the request is invalid")
+
+    def decide(self, call: Call, access: Access) -> Decision:
+        """Give the decision with the policy and statement that made it."""
+        if self._generation != self._source.generation:
+            self._decisions.clear()
+            self._generation = self._source.generation
+        key = (call.principal.access_key_id, access.action, access.resource, access.resource_policy)
+        remembered = self._decisions.get(key)
+        if remembered is not None:
+            return remembered
+        decision = self._evaluate(call, access)
+        if decision.is_constant and key[0]:
+            if len(self._decisions) >= DECISIONS_MAX:
+                self._decisions.clear()
+            self._decisions[key] = decision
+        return decision
+
+    def check_pass_role(self, call: Call, role_arn: str, service: str) -> None:
+        """Return when the caller may pass `role_arn` to `service` (`lambda.amazonaws.com`). Raises: as `check`."""
+        self.check(call, pass_role(role_arn, service))
+
+    def _evaluate(self, call: Call, access: Access) -> Decision:
+        own = self._source.policies_of(call.principal)
+        is_trust = access.action in ASSUME_ROLE_ACTIONS
+        resource_policy = None
+        if access.resource_policy is not None:
+            resource_policy = self._compiled(access.resource_policy, is_trust=is_trust)
+        question = Question(
+            subject=subject_of(call.principal),
+            action=access.action,
+            resource=access.resource,
+            account_id=account_of(access.resource) or call.account_id,
+            keys=RequestKeys(call, access),
+        )
+        return decide(question, Policies(own.identity, own.boundary, own.session, resource_policy, is_trust))
+
+    def _compiled(self, document: str, *, is_trust: bool) -> Policy:
+        try:
+            return self._source.compiled.get(document, "trust" if is_trust else "resource")
+        except PolicyError:
+            return deny_everything()  # a guard fails closed; its owner checks the document when it is set
+
+
+def pass_role(role_arn: str, service: str) -> Access:
+    """Give the access of handing a role to a service, for a provider's `access`."""
+    return Access("iam:PassRole", role_arn, {"iam:passedtoservice": service})
+
+
+def _refusal(call: Call, access: Access, decision: Decision) -> AccessDeniedException:
+    message = decision.sentence(call.principal.arn or "anonymous", access.action, access.resource)
+    detail = f"{decision.layer} {decision.policy} statement {decision.statement}" if decision.is_explicit else ""
+    if call.service in QUERY_SERVICES:
+        return AccessDenied(message, detail=detail)
+    if call.service in FORBIDDEN_SERVICES:
+        return ForbiddenAccess(message, detail=detail)
+    return AccessDeniedException(message, detail=detail)

@@ -1,0 +1,136 @@
+"""AWS endpoints to call: one in memory that boto3 talks to without a socket, and one behind the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.config
+from botocore.awsrequest import AWSResponse
+
+from gatepost.awsapi.dispatch import Dispatcher
+from gatepost.awsapi.server import AwsEndpoint
+from gatepost.kernel.clock import SystemClock
+from gatepost.wire.limits import ListenerLimits
+from gatepost.wire.messages import Request, Response
+from gatepost.wire.server import Server
+from tests.support.toys import ACCOUNT, SECRET, KnownIdentities, StrangersMayNothing
+
+CONFIG = botocore.config.Config(
+    retries={"total_max_attempts": 1}, parameter_validation=False, connect_timeout=5, read_timeout=10
+)
+
+
+def an_endpoint(*providers: Any, clock: Any = None, **options: Any) -> AwsEndpoint:
+    """Build an endpoint over `providers`."""
+    authorization = StrangersMayNothing()
+    dispatcher = Dispatcher(
+        providers, authorization=authorization, clock=clock or SystemClock(), account_id=ACCOUNT, region="us-east-1"
+    )
+    options.setdefault("identities", KnownIdentities())
+    return AwsEndpoint(dispatcher, authorization=authorization, hosts=["127.0.0.1"], **options)
+
+
+def answer_of(handler: Callable[[Request], Any], request: Request) -> Response:
+    """Run a handler to its end."""
+    answer = handler(request)
+    if isinstance(answer, Response):
+        return answer
+
+    async def finish() -> Response:
+        return await answer
+
+    return asyncio.run(finish())
+
+
+class _Raw:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self._content
+
+    def read(self, *_: Any, **__: Any) -> bytes:
+        content, self._content = self._content, b""
+        return content
+
+    def close(self) -> None: ...
+
+
+def a_client(
+    endpoint: AwsEndpoint, service: str, *, key: str = "AKIATESTADMIN", token: str | None = None, **options: Any
+) -> Any:
+    """Build a boto3 client whose requests go straight into `endpoint`, signed and serialized by botocore."""
+    client = boto3.client(
+        service,
+        endpoint_url="http://127.0.0.1:4566",
+        region_name="us-east-1",
+        aws_access_key_id=key,
+        aws_secret_access_key=options.pop("secret", SECRET),
+        aws_session_token=token,
+        config=CONFIG,
+        **options,
+    )
+
+    def send(request: Any, **_: Any) -> AWSResponse:
+        response = answer_of(endpoint, as_request(request))
+        headers = {name.decode(): value.decode() for name, value in response.headers}
+        return AWSResponse(request.url, response.status, headers, _Raw(response.body))
+
+    client.meta.events.register("before-send.*", send)
+    return client
+
+
+def as_request(prepared: Any) -> Request:
+    """Turn a prepared request of botocore's into what the server would hand to the handler."""
+    parts = urlsplit(prepared.url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = [(_bytes(name), _bytes(value)) for name, value in prepared.headers.items()]
+    if not any(name.lower() == b"host" for name, _ in headers):
+        headers.append((b"Host", parts.netloc.encode()))
+    body = prepared.body
+    if hasattr(body, "read"):
+        body = body.read()
+    return Request(prepared.method, target, headers, _bytes(body or b""))
+
+
+def _bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+@contextmanager
+def listening(endpoint: AwsEndpoint) -> Iterator[str]:
+    """Serve `endpoint` by the real server on a free port; gives its URL."""
+    import socket
+
+    sock = socket.create_server(("127.0.0.1", 0))
+    loop = asyncio.new_event_loop()
+    ready, stop = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        server = Server(
+            endpoint,
+            limits=ListenerLimits(head_bytes_max=65_536),
+            refuse=lambda refusal: Response(refusal.status, [], refusal.reason.encode()),
+            clock=SystemClock(),
+            body_bytes_max=endpoint.body_bytes_max,
+        )
+        await server.serve(sock)
+        ready.set()
+        await stop.wait()
+        await server.drain(1_000)
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+    thread.start()
+    ready.wait(10)
+    try:
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
