@@ -145,12 +145,15 @@ class Database:
         self._queue.put(_Waiting(work, answer))
         return answer
 
-    def _connect(self) -> apsw.Connection:
-        connection = apsw.Connection(
+    def _make_connection(self) -> apsw.Connection:
+        return apsw.Connection(
             str(self.path),
             flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOMUTEX,
             statementcachesize=STATEMENTS_CACHED,
         )
+
+    def _connect(self) -> apsw.Connection:
+        connection = self._make_connection()
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full" if self._durability == "full" else "normal")
