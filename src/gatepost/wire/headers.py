@@ -1,4 +1,4 @@
-"""A request's header block: found to be unambiguous once, split into names and values only when somebody asks.
+"""A message's header block: found to be unambiguous once, split into names and values only when somebody asks.
 
 The C parser (llhttp, strict) has checked the syntax of every line before a block gets here: tokens, one
 colon, no bare CR or LF, no folding, no control bytes. This module finds what the fields mean for framing,
@@ -17,6 +17,7 @@ from gatepost.wire.limits import Refused
 from gatepost.wire.messages import HeaderBlock
 
 CHUNKED: Final = -1
+UNTIL_CLOSED: Final = -2  # a response whose length nobody has said
 
 _HOST: Final = re.compile(rb"(?:[a-z0-9._~!$&'()*+,;=%-]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
 _DIGITS: Final = re.compile(rb"[0-9]{1,18}").fullmatch  # more would not be a size but an attempt at overflow
@@ -58,6 +59,17 @@ def read_block(block: bytes, *, is_http_1_0: bool, headers_max: int) -> HeaderBl
 
 def _read_framing(found: HeaderBlock, *, is_http_1_0: bool) -> None:
     low = found.low
+    _read_length(found, is_http_1_0=is_http_1_0)
+    expectations = values_of(low, b"expect")
+    if expectations and not is_http_1_0:
+        if expectations != [b"100-continue"]:
+            raise Refused("expectation", "the only expectation is 100-continue")
+        found.expects_continue = True
+    _read_options(found)
+
+
+def _read_length(found: HeaderBlock, *, is_http_1_0: bool) -> None:
+    low = found.low
     codings = values_of(low, b"transfer-encoding")
     lengths = values_of(low, b"content-length")
     if codings:
@@ -72,16 +84,27 @@ def _read_framing(found: HeaderBlock, *, is_http_1_0: bool) -> None:
         if len(lengths) != 1 or not _DIGITS(lengths[0]):
             raise Refused("malformed", "Content-Length is not one number")
         found.body_bytes = int(lengths[0])
-    expectations = values_of(low, b"expect")
-    if expectations and not is_http_1_0:
-        if expectations != [b"100-continue"]:
-            raise Refused("expectation", "the only expectation is 100-continue")
-        found.expects_continue = True
-    options = {option.strip(b" \t") for value in values_of(low, b"connection") for option in value.split(b",")}
+
+
+def _read_options(found: HeaderBlock) -> None:
+    values = values_of(found.low, b"connection")
+    options = {option.strip(b" \t") for value in values for option in value.split(b",")}
     if b"close" in options:
         found.keeps_alive = False
     elif b"keep-alive" in options:
         found.keeps_alive = True
+
+
+def read_response_block(block: bytes, *, is_http_1_0: bool) -> HeaderBlock:
+    """Work out what the header block of a response means. Raises: Refused."""
+    low = block.lower()
+    found = HeaderBlock(block, low, "")
+    found.keeps_alive = not is_http_1_0
+    found.body_bytes = UNTIL_CLOSED
+    if _FRAMING(low):
+        _read_length(found, is_http_1_0=is_http_1_0)
+        _read_options(found)
+    return found
 
 
 def values_bytes(block: bytes) -> int:

@@ -1,4 +1,4 @@
-"""Responses as bytes: status line, headers, framing. Never a header that could be read as two."""
+"""Heads as bytes: of responses to clients and requests to other servers. Never a header that reads as two."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 
 from gatepost.kernel.clock import Clock
 from gatepost.wire.messages import Response
+from gatepost.wire.outgoing import OutgoingRequest
 
 NAMES_MAX: Final = 4_096  # remembered header names; functions choose names, so there is a bound
 OWN_NAMES: Final = frozenset(
@@ -19,6 +20,26 @@ CLOSE: Final = b"\r\nConnection: close"
 KEEP_1_0: Final = b"\r\nConnection: keep-alive"
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}").fullmatch
+
+
+# What the client writes itself, and what is meant for the next hop only (RFC 9110 section 7.6.1).
+OUTGOING_OWN_NAMES: Final = frozenset(
+    (
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+_METHOD: Final = re.compile(r"[A-Z]{1,32}").fullmatch
+_OUTGOING_TARGET: Final = re.compile(r"/[!\"$-~]*|\*").fullmatch
 
 
 class BadResponse(Exception):
@@ -111,3 +132,53 @@ class Renderer:
         if len(self._names) < NAMES_MAX:
             self._names[name] = prefix
         return prefix
+
+
+class RequestRenderer:
+    """Renders the heads of outgoing requests. Remembers header names."""
+
+    def __init__(self) -> None:
+        self._names: dict[bytes, bytes] = {}
+
+    def render(self, request: OutgoingRequest) -> bytes:
+        """Render the head. Raises: ValueError when it would be read as something else."""
+        method = request.method
+        target = request.target
+        if not _OUTGOING_TARGET(target) or not _METHOD(method):
+            raise ValueError(f"{method!r} {target!r} is no request line")
+        parts = [b"%b %b HTTP/1.1" % (method.encode("ascii"), target.encode("ascii"))]
+        names = self._names
+        has_host = False
+        for name, value in request.headers:
+            prefix = names.get(name)
+            if prefix is None:
+                prefix = self._remember(name)
+            if prefix:
+                parts.append(prefix)
+                parts.append(value)
+                if len(name) == 4 and name.lower() == b"host":
+                    has_host = True
+        if not has_host:
+            parts.append(b"\r\nHost: ")
+            parts.append(_authority(request))
+        head = b"".join(parts)
+        expected = len(parts) >> 1
+        if head.count(b"\n") != expected or head.count(b"\r") != expected or b"\0" in head:
+            raise ValueError("CR, LF or NUL in a header's value")
+        if request.body or method in {"POST", "PUT", "PATCH"}:
+            return b"%b\r\nContent-Length: %d\r\n\r\n" % (head, len(request.body))
+        return head + b"\r\n\r\n"
+
+    def _remember(self, name: bytes) -> bytes:
+        if not _TOKEN(name):
+            raise ValueError(f"{name!r} is no header name")
+        prefix = b"" if name.lower() in OUTGOING_OWN_NAMES else b"\r\n" + name + b": "
+        if len(self._names) < NAMES_MAX:
+            self._names[name] = prefix
+        return prefix
+
+
+def _authority(request: OutgoingRequest) -> bytes:
+    host = f"[{request.host}]" if ":" in request.host else request.host
+    is_usual = request.port == (443 if request.is_tls else 80)
+    return (host if is_usual else f"{host}:{request.port}").encode("ascii")

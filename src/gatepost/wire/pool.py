@@ -1,0 +1,165 @@
+"""The connections to one server: those in use, those that are free, and who waits for one."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable
+
+from gatepost.kernel.tasks import Tasks
+from gatepost.wire.addresses import Addresses
+from gatepost.wire.outgoing import ClientLimits, ConnectFailed, PoolExhausted, UpstreamError
+from gatepost.wire.upstream import UpstreamConnection
+
+Waiter = asyncio.Future[UpstreamConnection | None]
+
+
+class Pool:
+    """Connections to one origin: at most `connections_per_origin_max`, the most recently used one first."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: Callable[[], ssl.SSLContext] | None,
+        limits: ClientLimits,
+        addresses: Addresses,
+        tasks: Tasks,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._limits = limits
+        self._addresses = addresses
+        self._tasks = tasks
+        self._free: list[UpstreamConnection] = []
+        self._all: set[UpstreamConnection] = set()
+        self._opening = 0
+        self._waiters: deque[Waiter] = deque()
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether the pool holds nothing and nobody waits."""
+        return not self._all and not self._opening and not self._waiters
+
+    def take(self) -> UpstreamConnection | None:
+        """Give a free connection at once, or None."""
+        while self._free:
+            connection = self._free.pop()
+            if connection.is_usable:
+                return connection
+            connection.abort()
+        return None
+
+    async def wait(self) -> UpstreamConnection:
+        """Open a connection, or wait for one when there are as many as allowed. Raises: UpstreamError."""
+        if len(self._all) + self._opening < self._limits.connections_per_origin_max:
+            return await self._open()
+        if len(self._waiters) >= self._limits.waiting_per_origin_max:
+            raise PoolExhausted(f"{len(self._waiters)} requests wait for a connection to {self._host}:{self._port}")
+        connection = await self._wait_in_line()
+        return connection if connection is not None else await self.wait()
+
+    async def open_new(self) -> UpstreamConnection:
+        """Open a connection for a request whose pooled one was stale: the others may be, too. Raises: UpstreamError."""
+        if self._free and len(self._all) + self._opening >= self._limits.connections_per_origin_max:
+            self._free[0].abort()
+        return await self.wait()
+
+    async def _wait_in_line(self) -> UpstreamConnection | None:
+        """Wait for a connection that becomes free, or (None) for the right to open one."""
+        loop = asyncio.get_running_loop()
+        waiter: Waiter = loop.create_future()
+        self._waiters.append(waiter)
+        timer = loop.call_later(self._limits.waiting_ms / 1000, self._waited_too_long, waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._pass_on(waiter.result())
+            raise
+        finally:
+            timer.cancel()
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    def _waited_too_long(self, waiter: Waiter) -> None:
+        if not waiter.done():
+            waiter.set_exception(PoolExhausted(f"no connection to {self._host}:{self._port} became free in time"))
+
+    def _pass_on(self, connection: UpstreamConnection | None) -> None:
+        """Give a connection, or the right to open one, to who has waited longest; else keep it."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        if connection is not None:
+            self._free.append(connection)
+
+    def _lose(self, connection: UpstreamConnection) -> None:
+        self._all.discard(connection)
+        if connection in self._free:
+            self._free.remove(connection)
+        self._pass_on(None)
+
+    async def _open(self) -> UpstreamConnection:
+        """Open a connection within `connect_ms`, name, TCP and TLS together. Raises: ConnectFailed."""
+        self._opening += 1
+        task = self._tasks.spawn(self._connect(), name="connect")
+        late = False
+
+        def too_late() -> None:
+            nonlocal late
+            late = task.cancel()
+
+        timer = asyncio.get_running_loop().call_later(self._limits.connect_ms / 1000, too_late)
+        try:
+            opened: UpstreamConnection | ConnectFailed = await task
+        except asyncio.CancelledError:
+            if not task.cancel() and not task.cancelled() and isinstance(task.result(), UpstreamConnection):
+                self._pass_on(task.result())  # it was just opened, and nobody wants it any more
+            if not (late and task.cancelled()):
+                raise
+            opened = ConnectFailed(f"no connection to {self._host}:{self._port} within {self._limits.connect_ms} ms")
+        finally:
+            timer.cancel()
+            self._opening -= 1
+        if isinstance(opened, UpstreamError):
+            self._pass_on(None)
+            raise opened
+        return opened
+
+    async def _connect(self) -> UpstreamConnection | ConnectFailed:
+        """Try the addresses in turn. Gives the failure instead of raising it: it is no bug for the log."""
+        loop = asyncio.get_running_loop()
+        failure = ConnectFailed(f"{self._host} has no address")
+        try:
+            addresses = await self._addresses.of(self._host)
+        except ConnectFailed as error:
+            return error
+        for address in addresses:
+            try:
+                made = await loop.create_connection(
+                    self._make,
+                    address,
+                    self._port,
+                    ssl=self._tls() if self._tls is not None else None,
+                    server_hostname=self._host if self._tls is not None else None,
+                )
+            except OSError as error:  # refused, unreachable, or (ssl.SSLError) not trusted
+                failure = ConnectFailed(f"{self._host}:{self._port} at {address}: {error}")
+            else:
+                self._all.add(made[1])
+                return made[1]
+        return failure
+
+    def _make(self) -> UpstreamConnection:
+        return UpstreamConnection(limits=self._limits, freed=self._pass_on, lost=self._lose)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in list(self._all):
+            connection.abort()
