@@ -1,0 +1,155 @@
+"""A function's code: from the zip that was uploaded to a read-only directory, once for each digest.
+
+A zip is a stranger's: names that leave the directory, links that point out of it, and more bytes than Lambda allows
+are refused, counted while unpacking and not by what the zip says of itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Final
+
+from gatepost.kernel.limits import LAMBDA_UNZIPPED_BYTES_MAX
+
+ENTRIES_MAX: Final = 100_000
+CHUNK_BYTES: Final = 1024 * 1024
+LINK_BYTES_MAX: Final = 4096
+SYNCED_ONE_BY_ONE_MAX: Final = 200
+
+
+class BadCode(Exception):
+    """A zip that is not unpacked. `is_too_large` when only its size is wrong."""
+
+    def __init__(self, message: str, *, is_too_large: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.is_too_large = is_too_large
+
+
+def extract(archive: Path, sha256: str, functions: Path) -> Path:
+    """Unpack `archive` to `functions/sha256` unless it is there, and give that directory. Blocks: call it in a thread.
+
+    The directory appears whole or not at all, and what it holds is on the disk before. Raises: BadCode, OSError.
+    """
+    target = functions / sha256
+    if target.is_dir():
+        return target
+    scratch = functions / f".{sha256}.{os.getpid()}.{os.urandom(4).hex()}"
+    try:
+        scratch.mkdir(mode=0o755)
+        scratch.chmod(0o755)
+        try:
+            with zipfile.ZipFile(archive) as content:
+                _unpack(content, scratch)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            # NotImplementedError: a compression we lack; RuntimeError: an encrypted zip.
+            raise BadCode("Could not unzip uploaded file. Please check your file, then try to upload again.") from error
+        _sync(scratch)
+        try:
+            scratch.rename(target)
+        except OSError:
+            if not target.is_dir():  # not a race with another process that unpacked the same
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return target
+
+
+def _unpack(content: zipfile.ZipFile, folder: Path) -> None:
+    entries = content.infolist()
+    if len(entries) > ENTRIES_MAX:
+        raise BadCode(f"The zip has {len(entries)} entries: at most {ENTRIES_MAX} are unpacked", is_too_large=True)
+    if sum(entry.file_size for entry in entries) > LAMBDA_UNZIPPED_BYTES_MAX:
+        raise _too_large()
+    left = LAMBDA_UNZIPPED_BYTES_MAX
+    links: list[tuple[Path, str]] = []
+    for entry in entries:
+        path = folder / _safe_name(entry.filename)
+        mode = entry.external_attr >> 16
+        if entry.is_dir():
+            _make_folders(path, folder)
+            continue
+        _make_folders(path.parent, folder)
+        with content.open(entry) as source:
+            if stat.S_ISLNK(mode):
+                links.append((path, source.read(LINK_BYTES_MAX).decode("utf-8", "surrogateescape")))
+            else:
+                left -= _copy(source, path, left, is_executable=bool(mode & 0o111))
+    # Links come last, so that nothing is ever written through one.
+    for path, destination in links:
+        _link(path, destination, folder)
+
+
+def _too_large() -> BadCode:
+    return BadCode(f"Unzipped size must be smaller than {LAMBDA_UNZIPPED_BYTES_MAX} bytes", is_too_large=True)
+
+
+def _safe_name(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or "\x00" in name or not path.parts:
+        raise BadCode(f"The zip has an entry named {name!r}, which would be outside of the function's directory")
+    return str(path)
+
+
+def _make_folders(path: Path, folder: Path) -> None:
+    for parent in [*reversed(path.relative_to(folder).parents), path.relative_to(folder)]:
+        made = folder / parent
+        if not made.is_dir():
+            try:
+                made.mkdir(mode=0o755)
+            except FileExistsError as error:
+                raise BadCode(f"The zip has {str(parent)!r} as a file and as a directory") from error
+            made.chmod(0o755)
+
+
+def _copy(source: IO[bytes], path: Path, left: int, *, is_executable: bool) -> int:
+    written = 0
+    try:
+        with path.open("xb") as file:
+            while chunk := source.read(CHUNK_BYTES):
+                written += len(chunk)
+                if written > left:
+                    raise _too_large()
+                file.write(chunk)
+            os.fchmod(file.fileno(), 0o755 if is_executable else 0o644)
+    except (FileExistsError, IsADirectoryError) as error:
+        raise BadCode(f"The zip has an entry named {path.name!r} twice") from error
+    return written
+
+
+def _link(path: Path, destination: str, folder: Path) -> None:
+    where = os.path.normpath(path.parent.relative_to(folder) / destination)
+    if not destination or "\x00" in destination or destination.startswith("/") or where.split("/")[0] == "..":
+        raise BadCode(f"The zip has a link {path.name!r} to {destination!r}, outside of the function's directory")
+    try:
+        path.symlink_to(destination)
+    except OSError as error:
+        raise BadCode(f"The zip has an entry named {path.name!r} twice") from error
+
+
+def _sync(folder: Path) -> None:
+    paths = list(_files(folder))
+    if len(paths) > SYNCED_ONE_BY_ONE_MAX:
+        os.sync()
+        return
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        yield Path(parent)
+        for name in names:
+            path = Path(parent, name)
+            if not path.is_symlink():
+                yield path

@@ -1,0 +1,205 @@
+"""The function runner of a gateway process: `kernel.ports.FunctionInvoker` over warm worker processes.
+
+One timer sees to timeouts, memory, logs and idle workers; it runs only while something is under way, so that an
+idle gateway does nothing. An invocation costs one future, one write and one read: no task, no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gatepost.kernel.errors import ServiceError, UnsupportedOperation
+from gatepost.kernel.limits import LAMBDA_PAYLOAD_BYTES_MAX
+from gatepost.kernel.ports import Invocation, InvocationResult, Replica
+from gatepost.kernel.tasks import Tasks
+from gatepost.services.lambda_.model import (
+    FUNCTION,
+    LATEST,
+    Function,
+    InvalidRequestContentException,
+    RequestTooLargeException,
+    ResourceNotFoundException,
+)
+from gatepost.services.lambda_.runner.interpreters import Interpreter
+from gatepost.services.lambda_.runner.pool import NS_PER_MS, FunctionPool
+from gatepost.services.lambda_.runner.process import Worker
+from gatepost.services.lambda_.runner.starter import RunnerParts, WorkerStarter
+
+WARM_RUNTIME = "python3.13"
+HOUSEKEEPING_MS = 5_000
+
+
+class FunctionRunner:
+    """Runs functions on this machine. Build it inside the running event loop; `close` ends every worker."""
+
+    def __init__(self, parts: RunnerParts, *, interpreters: Sequence[Interpreter] | None = None) -> None:
+        self._settings = parts.settings
+        self._clock = parts.clock
+        self._starter = WorkerStarter(parts, interpreters)
+        self._pools: dict[str, FunctionPool] = {}
+        self._retired: list[FunctionPool] = []  # of deleted functions whose last invocations still run
+        self._tasks = Tasks("runner")
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._next_memory_ns = 0
+        self._next_flush_ns = 0
+        self._is_closed = False
+        self._is_warmed = False
+        self._workers = 0  # processes that are not over, starts included
+        self._housekeeper = self._loop.call_later(HOUSEKEEPING_MS / 1000, self._keep_house)
+
+    def watch(self, replica: Replica) -> None:
+        """Follow the functions that are published."""
+        replica.watch(FUNCTION, self.changed)
+
+    def changed(self, arn: str, value: Mapping[str, Any] | None) -> None:
+        """Take a function as it is from now on; None: it was deleted."""
+        pool = self._pools.get(arn)
+        if value is None:
+            if pool is not None:
+                del self._pools[arn]
+                pool.delete()
+                self._retired.append(pool)
+            return
+        function = Function.from_json(value)
+        if pool is None:
+            self._pools[arn] = FunctionPool(function, supply=self, clock=self._clock, settings=self._settings)
+        else:
+            pool.change(function)
+        self._prepare(function)
+
+    def _prepare(self, function: Function) -> None:
+        """Unpack the code and start the zygote now, so that the first invocation need not wait for them."""
+
+        async def work() -> None:
+            with contextlib.suppress(ServiceError):  # the invocation reports it
+                await self._starter.unpack(function)
+            await self._starter.warm(function.runtime)
+
+        if not self._is_closed:
+            self._tasks.spawn(work(), name=f"prepare {function.name}")
+
+    def warm(self, runtime: str = WARM_RUNTIME) -> None:
+        """Start a zygote in the background: call it once the listeners are open."""
+        if not self._is_closed:
+            self._tasks.spawn(self._starter.warm(runtime), name="warm")
+
+    def invoke(self, invocation: Invocation) -> asyncio.Future[InvocationResult]:
+        """Run a function to its end; it goes on when the caller goes away.
+
+        Raises: ResourceNotFoundException, RequestTooLargeException, TooManyRequestsException and, in the future,
+        what starting a worker raises.
+        """
+        pool = self._pools.get(invocation.function_arn)
+        if pool is None:
+            pool = self._find(invocation.function_arn)
+        if len(invocation.payload) > LAMBDA_PAYLOAD_BYTES_MAX:
+            raise RequestTooLargeException(
+                f"Request must be smaller than {LAMBDA_PAYLOAD_BYTES_MAX} bytes for the InvokeFunction operation"
+            )
+        if invocation.is_event:
+            raise UnsupportedOperation("An asynchronous invocation is recorded by the Lambda service before it runs")
+        if invocation.client_context:
+            invocation = dataclasses.replace(invocation, client_context=_decode(invocation.client_context))
+        return pool.invoke(invocation)
+
+    def _find(self, arn: str) -> FunctionPool:
+        unqualified, _, qualifier = arn.rpartition(":")
+        pool = self._pools.get(unqualified) if qualifier == LATEST else None
+        if pool is None:
+            raise ResourceNotFoundException(f"Function not found: {arn}", members={"Type": "User"})
+        return pool
+
+    # --- what pools ask for ------------------------------------------------------------------------------------
+
+    def has_room(self) -> bool:
+        """Say whether a worker may be started, after stopping another function's idle one if need be."""
+        if self._is_closed:
+            return False
+        if self._workers < self._settings.workers_max:
+            return True
+        most_idle_first = sorted(self._pools.values(), key=lambda one: -one.idle_count)
+        return any(pool.stop_oldest_idle() for pool in most_idle_first)
+
+    def start(self, pool: FunctionPool) -> None:
+        """Start a worker for `pool` in the background."""
+        self._workers += 1
+        self._tasks.spawn(self._start(pool), name=f"start {pool.function.name}")
+
+    async def _start(self, pool: FunctionPool) -> None:
+        generation = pool.generation
+        worker: Worker | None = None
+        try:
+            worker = await self._starter.start(pool.function, pool)
+        except ServiceError as error:
+            pool.not_started(error)
+            return
+        finally:
+            if worker is None:
+                self._workers -= 1
+        if worker is None:
+            pool.not_started(None)
+        elif not worker.is_gone:
+            pool.workers.add(worker)
+            worker.is_stale = worker.is_stale or generation != pool.generation
+
+    def closed(self, worker: Worker) -> None:
+        """Take back an ended worker's user and directory."""
+        self._workers -= 1
+        self._starter.take_back(worker)
+
+    # --- time --------------------------------------------------------------------------------------------------
+
+    def awake(self) -> None:
+        """See to it that the timer runs."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._settings.tick_ms / 1000, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now_ns = self._clock.monotonic_ns()
+        pools = [*self._pools.values(), *self._retired]
+        for pool in pools:
+            if pool.busy or pool.workers:
+                pool.check_times(now_ns)
+        if now_ns >= self._next_memory_ns:
+            self._next_memory_ns = now_ns + self._settings.memory_poll_ms * NS_PER_MS
+            for pool in pools:
+                pool.check_memory(now_ns)
+        if now_ns >= self._next_flush_ns:
+            self._next_flush_ns = now_ns + self._settings.log_flush_ms * NS_PER_MS
+            for pool in pools:
+                pool.flush()
+        if not all(pool.is_quiet for pool in pools):
+            self.awake()
+
+    def _keep_house(self) -> None:
+        now_ns, now_ms = self._clock.monotonic_ns(), self._clock.now_ms()
+        for pool in self._pools.values():
+            pool.stop_idle(now_ns, now_ms)
+        self._retired = [pool for pool in self._retired if pool.workers or pool.starting]
+        self._housekeeper = self._loop.call_later(HOUSEKEEPING_MS / 1000, self._keep_house)
+
+    async def close(self) -> None:
+        """Kill every worker and wait until they are gone; running invocations are answered as killed."""
+        self._is_closed = True
+        self._housekeeper.cancel()
+        await self._tasks.close()
+        await self._starter.close()
+        for pool in [*self._pools.values(), *self._retired]:
+            pool.flush()
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _decode(client_context: str) -> str:
+    try:
+        return base64.b64decode(client_context, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.") from error

@@ -1,0 +1,214 @@
+"""Starts workers: the right zygote, unpacked code, fresh credentials, a user and a directory of the worker's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.errors import AccessDeniedException, ServiceError
+from gatepost.kernel.ids import random_id
+from gatepost.kernel.ports import Assets, Credentials, LogSink, RoleSessions
+from gatepost.services.lambda_.code import BadCode, extract
+from gatepost.services.lambda_.model import (
+    Function,
+    InvalidRuntimeException,
+    InvalidZipFileException,
+    LambdaAccessDenied,
+    ServiceException,
+)
+from gatepost.services.lambda_.runner.environment import environment, log_group_of
+from gatepost.services.lambda_.runner.interpreters import Interpreter, choose, find_interpreters
+from gatepost.services.lambda_.runner.packages import link_packages, runtime_packages
+from gatepost.services.lambda_.runner.process import MB, Owner, Worker, spawn_limits
+from gatepost.services.lambda_.runner.settings import RunnerSettings
+from gatepost.services.lambda_.runner.transcript import Transcript
+from gatepost.services.lambda_.runner.zygote import Places, SpawnRequest, Zygote
+
+log = logging.getLogger(__name__)
+
+SESSION_S = 3600
+SESSION_REFRESH_MS = 30 * 60 * 1000  # new workers get credentials that are valid for at least so long
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerParts:
+    """What a runner needs from the rest of the platform."""
+
+    clock: Clock
+    role_sessions: RoleSessions
+    logs: LogSink
+    assets: Assets
+    functions_dir: Path  # <data>/functions, open to everyone
+    cache_dir: Path  # <data>/cache
+    endpoint_url: str  # the AWS endpoint as functions reach it
+    settings: RunnerSettings = field(default_factory=RunnerSettings)
+
+
+class WorkerStarter:
+    """Makes workers for every pool, and takes back what they had."""
+
+    def __init__(self, parts: RunnerParts, interpreters: Sequence[Interpreter] | None = None) -> None:
+        self._parts = parts
+        self._interpreters = interpreters
+        self._zygotes: dict[tuple[int, int], Zygote] = {}
+        self._places: Places | None = None
+        self._credentials: dict[str, Credentials] = {}  # by role
+        self._uids = deque(range(parts.settings.uid_first, parts.settings.uid_first + parts.settings.uid_count))
+        self._number = 0
+        self._preparing = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """Find the interpreters and link the packages, once."""
+        async with self._preparing:
+            if self._places is not None:
+                return
+            loop = asyncio.get_running_loop()
+            if self._interpreters is None:
+                self._interpreters = await loop.run_in_executor(None, find_interpreters)
+            packages: Mapping[str, str] = await loop.run_in_executor(None, runtime_packages)
+            cache_dir = self._parts.cache_dir.resolve()
+            linked = link_packages(cache_dir / "runtime-packages", packages)
+            self._places = Places(self._parts.functions_dir.resolve(), cache_dir, packages, linked)
+
+    async def warm(self, runtime: str) -> None:
+        """Start the zygote of `runtime` ahead of its first use."""
+        await self.prepare()
+        with contextlib.suppress(OSError, ServiceError):
+            await self._zygote(runtime).start()
+
+    def _zygote(self, runtime: str) -> Zygote:
+        assert self._places is not None
+        choice = choose(runtime, self._interpreters or ())
+        if choice is None:
+            raise InvalidRuntimeException(f"No interpreter for runtime {runtime} was found on this machine")
+        interpreter = choice.interpreter
+        zygote = self._zygotes.get(interpreter.version)
+        if zygote is None:
+            zygote = self._zygotes[interpreter.version] = Zygote(interpreter, self._places, self._parts.settings)
+        return zygote
+
+    async def start(self, function: Function, owner: Owner) -> Worker | None:
+        """Launch a worker; it tells `owner` when it is ready. None: the zygote has just died, try again.
+
+        Raises: ServiceError when the function cannot run here or its role does not allow it.
+        """
+        await self.prepare()
+        credentials = self._credentials_for(function)
+        await self.unpack(function)
+        zygote = self._zygote(function.runtime)
+        try:
+            await zygote.start()
+        except OSError as error:
+            raise ServiceException("The runtime could not be started", detail=str(error)) from error
+        clock = self._parts.clock
+        stream = self._stream_name()
+        settings = self._parts.settings
+        group = log_group_of(function)
+        transcript = Transcript(self._parts.logs, clock, group, stream, events_max=settings.log_events_max)
+        self._number += 1
+        worker = Worker(
+            self._number, function, owner=owner, zygote=zygote, transcript=transcript, clock=clock, settings=settings
+        )
+        worker.expires_at_ms = credentials.expires_at_ms
+        variables = environment(
+            function, credentials=credentials, endpoint_url=self._parts.endpoint_url, log_stream=stream
+        )
+        configuration = {
+            "handler": function.handler,
+            "environment": variables,
+            "log_format": function.log_format,
+            "log_level": function.application_log_level,
+        }
+        request = self._place(worker, zygote)
+        if await worker.launch(request, orjson.dumps(configuration)):
+            return worker
+        self.take_back(worker)
+        return None
+
+    def _place(self, worker: Worker, zygote: Zygote) -> SpawnRequest:
+        """Give a worker its user and, without a file system of its own, its directory."""
+        function = worker.function
+        if zygote.drops_user:
+            worker.uid = self._uids.popleft()
+        if not zygote.is_boxed:
+            worker.tmp_dir = tempfile.mkdtemp(prefix="gatepost-function-")
+            if worker.uid:
+                os.chown(worker.tmp_dir, worker.uid, worker.uid)
+        return SpawnRequest(
+            code_sha256=function.code_sha256,
+            tmp_bytes=function.ephemeral_storage_mb * MB,
+            tmp_dir=worker.tmp_dir,
+            memory_mb=function.memory_mb,
+            uid=worker.uid,
+            limits=spawn_limits(function, self._parts.settings, has_own_uid=bool(worker.uid)),
+        )
+
+    def take_back(self, worker: Worker) -> None:
+        """Free what an ended worker had."""
+        if worker.uid:
+            self._uids.append(worker.uid)
+            worker.uid = 0
+        if worker.tmp_dir:
+            asyncio.get_running_loop().run_in_executor(None, _remove, worker.tmp_dir)
+            worker.tmp_dir = ""
+
+    async def unpack(self, function: Function) -> None:
+        """Have the function's code unpacked. Raises: InvalidZipFileException, ServiceException."""
+        if (self._parts.functions_dir / function.code_sha256).is_dir():
+            return
+        archive = self._parts.assets.path(function.code_sha256)
+        if archive is None:
+            raise InvalidZipFileException("The function's code is not in this platform's assets any more")
+        work = (archive, function.code_sha256, self._parts.functions_dir)
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, extract, *work)
+        except BadCode as error:
+            raise InvalidZipFileException(error.message) from error
+        except OSError as error:
+            raise ServiceException("The function's code could not be unpacked", detail=str(error)) from error
+
+    def _credentials_for(self, function: Function) -> Credentials:
+        now_ms = self._parts.clock.now_ms()
+        held = self._credentials.get(function.role_arn)
+        if held is not None and held.expires_at_ms - now_ms > SESSION_REFRESH_MS:
+            return held
+        try:
+            fresh = self._parts.role_sessions.assume(
+                function.role_arn, service="lambda.amazonaws.com", session_name=function.name, duration_s=SESSION_S
+            )
+        except AccessDeniedException as error:
+            words = "The role defined for the function cannot be assumed by Lambda."
+            raise LambdaAccessDenied(words, detail=error.message) from error
+        if fresh.expires_at_ms:
+            self._credentials[function.role_arn] = fresh
+        return fresh
+
+    def _stream_name(self) -> str:
+        now_s = self._parts.clock.now_ms() // 1000
+        return f"{day_of(now_s)}/[$LATEST]{random_id(32, '0123456789abcdef')}"
+
+    async def close(self) -> None:
+        """End every zygote and with them all workers."""
+        await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
+
+
+def day_of(epoch_s: int) -> str:
+    """Give the UTC day in a log stream's form, `2026/11/24`."""
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(epoch_s, UTC):%Y/%m/%d}"
+
+
+def _remove(folder: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,130 @@
+"""What one worker says: its log stream, the platform's lines in it, and the tail of an invocation.
+
+Lines: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.ports import LogEvent, LogSink
+
+EVENT_BYTES_MAX: Final = 256 * 1024  # longer lines become several events
+TAIL_BYTES: Final = 4096  # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: LogType
+BYTES_PER_FLUSH_MAX: Final = 8 * 1024 * 1024
+
+
+class Transcript:
+    """Collects one worker's events and hands them to the sink in batches."""
+
+    __slots__ = ("_bytes_left", "_clock", "_events", "_group", "_is_dropped", "_partial", "_sink", "_stream", "_tail")
+
+    def __init__(self, sink: LogSink, clock: Clock, group: str, stream: str, *, events_max: int) -> None:
+        self._sink = sink
+        self._clock = clock
+        self._group = group
+        self._stream = stream
+        self._events: deque[tuple[int, str]] = deque(maxlen=events_max)
+        self._partial = b""
+        self._bytes_left = 0
+        self._is_dropped = False
+        self._tail: list[str] | None = None
+
+    def begin(self, *, bytes_max: int, wants_tail: bool) -> None:
+        """Start a new count of bytes for an invocation, and a tail if it was asked for."""
+        self._bytes_left = bytes_max
+        self._is_dropped = False
+        self._tail = [] if wants_tail else None
+
+    def platform(self, text: str) -> None:
+        """Add a line of the platform's own."""
+        self._events.append((self._clock.now_ms(), text))
+        if self._tail is not None:
+            self._tail.append(text)
+
+    def lines(self, data: bytes) -> None:
+        """Add output that splits at line ends; an unfinished line waits."""
+        if not self._take(len(data)):
+            return
+        *whole, self._partial = (self._partial + data).split(b"\n")
+        for line in whole:
+            self._add(line + b"\n")
+        if len(self._partial) >= EVENT_BYTES_MAX:
+            self.finish_line()
+
+    def event(self, data: bytes) -> None:
+        """Add one event, whatever line ends are in it."""
+        if self._take(len(data)):
+            self._add(data)
+
+    def finish_line(self) -> None:
+        """Make an event of a line that has no end."""
+        if self._partial:
+            self._add(self._partial)
+            self._partial = b""
+
+    def _take(self, count: int) -> bool:
+        # The worker keeps the same bound and says what it dropped; this one holds for a worker that lies.
+        self._bytes_left -= count
+        if self._bytes_left >= 0:
+            return True
+        if not self._is_dropped and self._bytes_left < -EVENT_BYTES_MAX:
+            self._is_dropped = True
+            self.platform("[gatepost] more output dropped\n")
+        return False
+
+    def _add(self, data: bytes) -> None:
+        now_ms = self._clock.now_ms()
+        for start in range(0, len(data), EVENT_BYTES_MAX):
+            text = data[start : start + EVENT_BYTES_MAX].decode("utf-8", "replace")
+            self._events.append((now_ms, text))
+            if self._tail is not None:
+                self._tail.append(text)
+                if len(self._tail) > 2 * TAIL_BYTES:
+                    del self._tail[:TAIL_BYTES]
+
+    def take_tail(self) -> bytes:
+        """Give the last 4 KB of the invocation's log, or nothing when it was not asked for."""
+        if self._tail is None:
+            return b""
+        tail = "".join(self._tail).encode()[-TAIL_BYTES:]
+        self._tail = None
+        return tail
+
+    def flush(self) -> None:
+        """Hand everything over."""
+        if self._events:
+            events = [LogEvent(at_ms, text) for at_ms, text in self._events]
+            self._events.clear()
+            self._sink.put(self._group, self._stream, events)
+
+
+def report(
+    request_id: str,
+    *,
+    duration_ms: float,
+    init_ms: float | None,
+    memory_mb: int,
+    used_mb: int,
+    status: str = "",
+    error_kind: str = "",
+) -> str:
+    """Render the REPORT line. The init phase is billed since August 2025.
+
+    Source: https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/
+    """
+    billed = duration_ms + (init_ms or 0.0)
+    billed_ms = int(billed) + (billed > int(billed))
+    text = (
+        f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {billed_ms} ms\t"
+        f"Memory Size: {memory_mb} MB\tMax Memory Used: {used_mb} MB\t"
+    )
+    if init_ms is not None:
+        text += f"Init Duration: {init_ms:.2f} ms\t"
+    if status:
+        text += f"Status: {status}\t"
+    if error_kind:
+        text += f"Error Type: {error_kind}\t"
+    return text + "\n"
