@@ -32,6 +32,8 @@ class Principal:
     tags: tuple[tuple[str, str], ...] = ()  # aws:PrincipalTag/…
     token_issued_at_ms: int = 0
     expires_at_ms: int = 0  # 0: never
+    transitive_tag_keys: tuple[str, ...] = ()  # of `tags`: those that go on to the next role in a chain
+    source_identity: str = ""  # aws:SourceIdentity
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ class Statement:
 
         NotResource with a variable that has no value: an Allow does not apply, a Deny does.
         """
+        if self.is_not_resource and self.is_allow and not all(p.is_known(keys) for p in self.resources):
+            return False
         return any(pattern.matches(resource, keys) for pattern in self.resources) != self.is_not_resource
 
     def conditions_hold(self, keys: Keys) -> bool:
@@ -252,7 +254,7 @@ def _check_fields(statement: Mapping[str, Any], kind: PolicyKind) -> None:
 
 
 def _texts(value: object) -> list[str]:
-    values = value if isinstance(value, list) else [value]
+    values: list[Any] = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str) and one for one in values):
         raise PolicyError(SYNTAX_ERRORS)
     return values
@@ -327,3 +329,22 @@ def _check_resource(name: str) -> None:
         raise PolicyError(f'Partition "{parts[1]}" is not valid for resource "{name}".')
     if len(parts) < 6 and not name.endswith("*") and "$" not in name:
         raise PolicyError("The policy failed legacy parsing")
+
+
+class CompiledPolicies:
+    """Compiled documents by (name, text), at most `count_max`; the one that was compiled first goes first."""
+
+    def __init__(self, count_max: int = 4_096) -> None:
+        self._count_max = count_max
+        self._compiled: dict[tuple[PolicyKind, str, str], Policy] = {}
+
+    def get(self, text: str, kind: PolicyKind, *, name: str = "") -> Policy:
+        """Give the compiled document. Raises: PolicyError."""
+        key = (kind, name, text)
+        found = self._compiled.get(key)
+        if found is None:
+            found = parse_policy(text, kind, name=name)
+            if len(self._compiled) >= self._count_max:
+                del self._compiled[next(iter(self._compiled))]
+            self._compiled[key] = found
+        return found

@@ -60,7 +60,8 @@ def _never(_value: str) -> bool:
 
 
 def _string_equals(tokens: Sequence[str | Wildcard]) -> Matcher:
-    return text_of(tokens).__eq__
+    expected = text_of(tokens)
+    return lambda value: value == expected
 
 
 def _string_equals_ignore_case(tokens: Sequence[str | Wildcard]) -> Matcher:

@@ -45,7 +45,7 @@ TRUST: Final[Layer] = "role trust policy"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: may `subject` do `action` to `resource`, which belongs to `account_id`?"""
+    """What is asked: whether `subject` may do `action` to `resource`, which belongs to `account_id`."""
 
     subject: Subject
     action: str
@@ -81,7 +81,7 @@ class Decision:
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
         """
-        article = "an" if self.layer.startswith("i") else "a"
+        article = "the" if self.layer == TRUST else "an" if self.layer == IDENTITY else "a"
         if self.is_explicit:
             return f"with an explicit deny in {article} {self.layer}"
         return f"because no {self.layer} allows the {action} action"

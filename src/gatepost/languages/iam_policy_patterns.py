@@ -147,6 +147,7 @@ def parse_pattern(text: str, *, has_variables: bool, has_wildcards: bool = True)
     Raises: PatternError for a variable that does not end or has no name.
     """
     tokens: list[Token] = []
+    token: Token
     literal: list[str] = []
     at = 0
     while at < len(text):
@@ -245,6 +246,10 @@ class ResourcePattern:
         if resolved is None:
             return False
         return compile_glob(resolved).matches(resource) and _fields_match(_inner_fields(resolved), resource)
+
+    def is_known(self, keys: Keys) -> bool:
+        """Say whether every variable of the pattern has a value."""
+        return self.glob is not None or resolve(self.tokens, keys) is not None
 
 
 def compile_resource(text: str, *, has_variables: bool) -> ResourcePattern:

@@ -1,0 +1,110 @@
+"""What each IAM operation touches: action, resource and the service's condition keys.
+
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gatepost.kernel.operations import Access, Call
+from gatepost.services.iam.directory import Directory
+from gatepost.services.iam.model import GROUP, INSTANCE_PROFILE, ROLE, USER, InstanceProfile, ManagedPolicy, Role, User
+
+# Operations on everything at once: they need Resource "*".
+_UNBOUND: Final = frozenset(
+    {
+        "GetAccountAuthorizationDetails",
+        "GetAccountSummary",
+        "ListAccountAliases",
+        "CreateAccountAlias",
+        "DeleteAccountAlias",
+        "GetContextKeysForCustomPolicy",
+        "ListGroups",
+        "ListInstanceProfiles",
+        "ListPolicies",
+        "ListRoles",
+        "ListUsers",
+        "SimulateCustomPolicy",
+    }
+)
+# Operations on the caller itself when no UserName is given.
+_CALLER: Final = frozenset({"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"})
+# The parameter that names what is touched, the first that is there.
+_NAMED: Final = (
+    ("GroupName", GROUP, "group"),  # before UserName: AddUserToGroup touches the group
+    ("InstanceProfileName", INSTANCE_PROFILE, "instance-profile"),
+    ("RoleName", ROLE, "role"),
+    ("UserName", USER, "user"),
+)
+_NEW: Final = frozenset({"CreateUser", "CreateGroup", "CreateRole", "CreateInstanceProfile"})
+_ATTACHING: Final = frozenset(
+    {
+        "AttachUserPolicy",
+        "AttachGroupPolicy",
+        "AttachRolePolicy",
+        "DetachUserPolicy",
+        "DetachGroupPolicy",
+        "DetachRolePolicy",
+    }
+)
+
+
+def access_of(directory: Directory, call: Call, params: Mapping[str, Any]) -> tuple[Access, ...]:
+    """Say what an IAM call touches."""
+    action = f"iam:{call.operation}"
+    if call.operation in _UNBOUND:
+        return (Access(action),)
+    arn, entity = _resource(directory, call, params)
+    found = [Access(action, arn, _context(call, params, entity))]
+    if call.operation == "AddRoleToInstanceProfile":
+        role = directory.role(call.account_id, params["RoleName"])
+        role_arn = role.arn if role else f"arn:aws:iam::{call.account_id}:role/{params['RoleName']}"
+        found.append(Access("iam:PassRole", role_arn, {"iam:passedtoservice": "ec2.amazonaws.com"}))
+    return tuple(found)
+
+
+def _resource(directory: Directory, call: Call, params: Mapping[str, Any]) -> tuple[str, object | None]:
+    own = f"arn:aws:iam::{call.account_id}:"
+    if call.operation in ("SimulatePrincipalPolicy", "GetContextKeysForPrincipalPolicy"):
+        return params["PolicySourceArn"], None
+    if call.operation == "GetAccessKeyLastUsed":
+        owner = directory.key_owner(params["AccessKeyId"])
+        return (owner.arn if owner else own + "user/*"), None
+    for parameter, kind, word in _NAMED:
+        name = params.get(parameter)
+        if name is None:
+            continue
+        stored = None if call.operation in _NEW else directory.stored(kind, call.account_id, name)
+        if stored is not None and not isinstance(stored.entity, ManagedPolicy):
+            return stored.entity.arn, stored.entity
+        return f"{own}{word}{params.get('Path', '/')}{name}", None
+    if "PolicyArn" in params:
+        return params["PolicyArn"], directory.managed_policy(params["PolicyArn"])
+    if "PolicyName" in params:
+        return f"{own}policy{params.get('Path', '/')}{params['PolicyName']}", None
+    if call.operation in _CALLER:
+        principal = call.principal
+        return principal.arn, directory.user(call.account_id, principal.name) if principal.kind == "user" else None
+    return "*", None
+
+
+def _context(call: Call, params: Mapping[str, Any], entity: object | None) -> dict[str, str | tuple[str, ...]]:
+    context: dict[str, str | tuple[str, ...]] = {}
+    if isinstance(entity, User | Role | ManagedPolicy | InstanceProfile):
+        for key, value in entity.tags:
+            context[f"aws:resourcetag/{key.lower()}"] = value
+            context[f"iam:resourcetag/{key.lower()}"] = value
+    if isinstance(entity, User | Role) and entity.policies.boundary:
+        context["iam:permissionsboundary"] = entity.policies.boundary
+    if "PermissionsBoundary" in params:
+        context["iam:permissionsboundary"] = params["PermissionsBoundary"]
+    if call.operation in _ATTACHING:
+        context["iam:policyarn"] = params["PolicyArn"]
+    if "Tags" in params:
+        context |= {f"aws:requesttag/{tag['Key'].lower()}": tag["Value"] for tag in params["Tags"]}
+        context["aws:tagkeys"] = tuple(tag["Key"] for tag in params["Tags"])
+    elif "TagKeys" in params:
+        context["aws:tagkeys"] = tuple(params["TagKeys"])
+    return context

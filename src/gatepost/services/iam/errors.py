@@ -1,0 +1,82 @@
+"""What IAM says no with. Codes and statuses are those of botocore's model of the service."""
+
+from __future__ import annotations
+
+from gatepost.kernel.errors import ServiceError
+
+
+class NoSuchEntityException(ServiceError):
+    """The request names a user, role, group, policy or key that is not there."""
+
+    code = "NoSuchEntity"
+    status = 404
+
+
+class EntityAlreadyExistsException(ServiceError):
+    """There is one of that name already; names differ by more than case."""
+
+    code = "EntityAlreadyExists"
+    status = 409
+
+
+class DeleteConflictException(ServiceError):
+    """What is to be deleted still has something attached to it."""
+
+    code = "DeleteConflict"
+    status = 409
+
+
+class LimitExceededException(ServiceError):
+    """A quota of the account, or of the entity."""
+
+    code = "LimitExceeded"
+    status = 409
+
+
+class MalformedPolicyDocumentException(ServiceError):
+    """The policy document breaks the policy grammar."""
+
+    code = "MalformedPolicyDocument"
+    status = 400
+
+
+class InvalidInputException(ServiceError):
+    """A parameter's value cannot be."""
+
+    code = "InvalidInput"
+    status = 400
+
+
+class PolicyNotAttachableException(ServiceError):
+    """The policy is a service's own and goes to service-linked roles only."""
+
+    code = "PolicyNotAttachable"
+    status = 400
+
+
+class UnmodifiableEntityException(ServiceError):
+    """The entity is AWS's own."""
+
+    code = "UnmodifiableEntity"
+    status = 400
+
+
+class ConcurrentModificationException(ServiceError):
+    """Somebody changed the entity at the same time; the request may be tried again."""
+
+    code = "ConcurrentModification"
+    status = 409
+
+
+class ValidationError(ServiceError):
+    """A parameter breaks a rule that the model does not state."""
+
+    code = "ValidationError"
+    status = 400
+
+
+class ExpiredToken(ServiceError):
+    """The session token's time is over."""
+
+    code = "ExpiredToken"
+    status = 403

@@ -1,0 +1,83 @@
+"""IAM's provider: its parts put together, its start, and the administrator's first key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.operations import Access, Call, Change
+from gatepost.kernel.ports import Credentials, Publisher
+from gatepost.security.access_keys import new_secret_access_key
+from gatepost.security.session_tokens import Sealing
+from gatepost.services.iam.access import access_of
+from gatepost.services.iam.account import AccountOperations
+from gatepost.services.iam.directory import Directory
+from gatepost.services.iam.entities import Entities
+from gatepost.services.iam.groups import GroupOperations
+from gatepost.services.iam.holders import HolderOperations
+from gatepost.services.iam.instance_profiles import InstanceProfileOperations
+from gatepost.services.iam.model import ACCOUNT, ACCOUNT_RECORD_ID, Account
+from gatepost.services.iam.policies import PolicyOperations
+from gatepost.services.iam.roles import RoleOperations
+from gatepost.services.iam.simulation import SimulationOperations
+from gatepost.services.iam.users import UserOperations
+from gatepost.storage.base import Records
+
+
+class IamProvider(
+    UserOperations,
+    GroupOperations,
+    RoleOperations,
+    PolicyOperations,
+    HolderOperations,
+    InstanceProfileOperations,
+    AccountOperations,
+    SimulationOperations,
+):
+    """IAM's operations. Each base class holds those on one kind of entity, and nothing else inherits from it."""
+
+    service = "iam"
+
+    def __init__(
+        self, records: Records, directory: Directory, publisher: Publisher, seal: Sealing, clock: Clock
+    ) -> None:
+        self._directory = directory
+        self._entities = Entities(records, directory, publisher)
+        self._seal = seal
+        self._clock = clock
+
+    async def load(self) -> None:
+        """Read every record into the directory. Call it once, before the first request. Raises: StoreUnavailable."""
+        await self._entities.load()
+
+    def access(self, call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
+        """Say what a call touches."""
+        return access_of(self._directory, call, params)
+
+    async def published(self) -> Sequence[Change]:
+        """Give every record, secrets sealed, under the topic "principal"."""
+        return self._directory.changes()
+
+    async def create_administrator_key(self, account_id: str) -> Credentials:
+        """Make an access key for the account's root user, for the one who starts the platform.
+
+        There may be two; the oldest gives way, so that a lost key can be replaced.
+
+        Raises: StoreUnavailable.
+        """
+        secret = new_secret_access_key()
+        key = self.new_access_key(account_id, secret, self._clock.now_ms())
+        if self._directory.stored(ACCOUNT, account_id, ACCOUNT_RECORD_ID) is None:
+            await self._entities.create(Account(account_id, (key,)), exists="The account has its record already.")
+        else:
+            await self._entities.change(
+                Account,
+                ACCOUNT,
+                account_id,
+                ACCOUNT_RECORD_ID,
+                missing="The account has no record.",
+                change=lambda account: replace(account, access_keys=(*account.access_keys, key)[-2:]),
+            )
+        return Credentials(key.id, secret)

@@ -1,0 +1,40 @@
+"""What STS says no with. Codes and statuses are those of botocore's model, and of AWS's common errors."""
+
+from __future__ import annotations
+
+from gatepost.kernel.errors import AccessDeniedException, ServiceError
+
+
+class AccessDenied(AccessDeniedException):
+    """The caller may not have these credentials."""
+
+    code = "AccessDenied"
+    status = 403
+
+
+class MalformedPolicyDocumentException(ServiceError):
+    """A session policy breaks the policy grammar."""
+
+    code = "MalformedPolicyDocument"
+    status = 400
+
+
+class PackedPolicyTooLargeException(ServiceError):
+    """Session policies and tags together are too long."""
+
+    code = "PackedPolicyTooLarge"
+    status = 400
+
+
+class ValidationError(ServiceError):
+    """A parameter breaks a rule that the model does not state."""
+
+    code = "ValidationError"
+    status = 400
+
+
+class InvalidParameterValue(ServiceError):
+    """A parameter's value cannot be."""
+
+    code = "InvalidParameterValue"
+    status = 400

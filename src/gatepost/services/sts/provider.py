@@ -1,0 +1,249 @@
+"""STS's provider: who am I, and temporary credentials for me or for a role.
+
+Authorization of AssumeRole is the authorizer's: `access` hands it the role's trust policy, which must allow, and the
+condition keys of the request. What is left here are the limits of a session.
+Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from gatepost.kernel.operations import Access, Call, operation
+from gatepost.kernel.ports import Credentials
+from gatepost.languages.iam_policy import PolicyError, parse_policy
+from gatepost.security.access_keys import account_of
+from gatepost.services.sts.errors import (
+    AccessDenied,
+    InvalidParameterValue,
+    MalformedPolicyDocumentException,
+    PackedPolicyTooLargeException,
+    ValidationError,
+)
+from gatepost.services.sts.roles import AssumableRole, Roles
+from gatepost.services.sts.sessions import SessionRequest, Sessions
+
+# A role that does not exist trusts nobody, and is refused in the same words as one that does not trust the caller.
+NOBODY_IS_TRUSTED: Final = (
+    '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"nobody.amazonaws.com"},'
+    '"Action":"sts:AssumeRole"}}'
+)
+FREE: Final = frozenset({"GetCallerIdentity", "GetSessionToken"})  # no policy is asked
+CHAINED_DURATION_S_MAX: Final = 3_600
+SESSION_POLICY_CHARACTERS_MAX: Final = 2_048
+SESSION_POLICY_ARNS_MAX: Final = 10
+PACKED_BYTES_MAX: Final = 2_048  # our bound on deflated policies and tags; AWS does not publish its own
+ROOT_SESSION_DURATION_S_MAX: Final = 3_600
+
+Params = Mapping[str, Any]
+Answer = dict[str, object]
+
+
+class StsProvider:
+    """STS's operations."""
+
+    service = "sts"
+
+    def __init__(self, roles: Roles, sessions: Sessions) -> None:
+        self._roles = roles
+        self._sessions = sessions
+
+    def access(self, call: Call, params: Params) -> Sequence[Access]:
+        """Say what a call touches: GetCallerIdentity and GetSessionToken need no permission."""
+        if call.operation != "AssumeRole":
+            return (
+                () if call.operation in ("GetCallerIdentity", "GetSessionToken") else (Access(f"sts:{call.operation}"),)
+            )
+        arn = params["RoleArn"]
+        role = self._roles.role_by_arn(arn)
+        trust_policy = NOBODY_IS_TRUSTED if role is None else role.trust_policy
+        context = _assume_role_context(call, params, role)
+        actions = ["sts:AssumeRole"]
+        if _session_tags(call, params)[0]:
+            actions.append("sts:TagSession")
+        if "SourceIdentity" in params:
+            actions.append("sts:SetSourceIdentity")
+        return tuple(Access(action, arn, context, trust_policy) for action in actions)
+
+    @operation("GetCallerIdentity")
+    def get_caller_identity(self, call: Call, params: Params) -> Answer:  # noqa: ARG002
+        """Say who calls. No policy can deny it."""
+        principal = call.principal
+        return {"UserId": principal.principal_id, "Account": principal.account_id, "Arn": principal.arn}
+
+    @operation("AssumeRole")
+    def assume_role(self, call: Call, params: Params) -> Answer:
+        """Give credentials of a role.
+
+        Raises: AccessDenied, ValidationError, MalformedPolicyDocument, PackedPolicyTooLarge.
+        """
+        role = self._roles.role_by_arn(params["RoleArn"])
+        if role is None or call.principal.kind == "root":
+            why = "Roles may not be assumed by root accounts." if role else "Access denied"
+            raise AccessDenied(why)
+        _refuse(params, "SerialNumber", "TokenCode", "ProvidedContexts", "MinimumSessionTokenSize")
+        duration_s = _duration_s(call, params, role)
+        policies = self._session_policies(params)
+        tags, transitive = _session_tags(call, params)
+        packed = _packed_percent(policies, tags)
+        request = SessionRequest(
+            session_name=params["RoleSessionName"],
+            duration_s=duration_s,
+            policies=policies,
+            tags=tags,
+            transitive_tag_keys=transitive,
+            source_identity=_source_identity(call, params),
+        )
+        credentials = self._sessions.of_role(role, request, now_ms=call.now_ms)
+        answer: Answer = {
+            "Credentials": _to_aws(credentials),
+            "AssumedRoleUser": {
+                "AssumedRoleId": f"{role.id}:{request.session_name}",
+                "Arn": f"arn:aws:sts::{role.account_id}:assumed-role/{role.name}/{request.session_name}",
+            },
+        }
+        if policies or tags:
+            answer["PackedPolicySize"] = packed
+        if request.source_identity:
+            answer["SourceIdentity"] = request.source_identity
+        return answer
+
+    @operation("GetSessionToken")
+    def get_session_token(self, call: Call, params: Params) -> Answer:
+        """Give temporary credentials of the calling user. Raises: AccessDenied for a session, ValidationError."""
+        principal = call.principal
+        if principal.kind not in ("user", "root") or principal.token_issued_at_ms:
+            raise AccessDenied("Cannot call GetSessionToken with session credentials")
+        _refuse(params, "SerialNumber", "TokenCode", "MinimumSessionTokenSize")
+        duration_s = params.get("DurationSeconds", 43_200)
+        if principal.kind == "root":
+            duration_s = min(duration_s, ROOT_SESSION_DURATION_S_MAX)
+        credentials = self._sessions.of_user(
+            principal.kind,
+            principal.account_id,
+            principal.name,
+            principal.principal_id,
+            duration_s=duration_s,
+            now_ms=call.now_ms,
+        )
+        return {"Credentials": _to_aws(credentials)}
+
+    @operation("GetAccessKeyInfo")
+    def get_access_key_info(self, call: Call, params: Params) -> Answer:  # noqa: ARG002
+        """Say which account an access key id was made for; the id alone tells. Raises: ValidationError."""
+        account = account_of(params["AccessKeyId"])
+        if account is None:
+            raise ValidationError(f"Invalid value for Access Key ID: {params['AccessKeyId'][:128]}")
+        return {"Account": account}
+
+    def _session_policies(self, params: Params) -> tuple[str, ...]:
+        """Check and collect the session policies: one document and up to ten managed policies of the role's account."""
+        arns = [descriptor.get("arn", "") for descriptor in params.get("PolicyArns", ())]
+        if len(arns) > SESSION_POLICY_ARNS_MAX:
+            raise ValidationError(f"There are {len(arns)} PolicyArns: use at most {SESSION_POLICY_ARNS_MAX}")
+        for arn in arns:
+            if self._roles.managed_policy(arn) is None:
+                raise InvalidParameterValue(f"PolicyArn {arn} does not exist or is not one that Gatepost has.")
+        document = params.get("Policy")
+        if document is None:
+            return tuple(arns)
+        if len(document) > SESSION_POLICY_CHARACTERS_MAX:
+            raise PackedPolicyTooLargeException(
+                f"The session policy has {len(document)} characters: use at most {SESSION_POLICY_CHARACTERS_MAX}"
+            )
+        try:
+            parse_policy(document, "session")
+        except PolicyError as error:
+            raise MalformedPolicyDocumentException(str(error)) from error
+        return (document, *arns)
+
+
+def _refuse(params: Params, *names: str) -> None:
+    for name in names:
+        if name in params:
+            raise ValidationError(f"{name} is not supported by Gatepost.")
+
+
+def _assume_role_context(call: Call, params: Params, role: AssumableRole | None) -> dict[str, str | tuple[str, ...]]:
+    context: dict[str, str | tuple[str, ...]] = {"sts:rolesessionname": params["RoleSessionName"]}
+    if "ExternalId" in params:
+        context["sts:externalid"] = params["ExternalId"]
+    if "SourceIdentity" in params:
+        context["sts:sourceidentity"] = params["SourceIdentity"]
+    tags, transitive = _session_tags(call, params)
+    if tags:
+        context |= {f"aws:requesttag/{key.lower()}": value for key, value in tags}
+        context["aws:tagkeys"] = tuple(key for key, _ in tags)
+    if transitive:
+        context["sts:transitivetagkeys"] = transitive
+    if role is not None:
+        for key, value in role.tags:
+            context[f"aws:resourcetag/{key.lower()}"] = value
+            context[f"iam:resourcetag/{key.lower()}"] = value
+    return context
+
+
+def _duration_s(call: Call, params: Params, role: AssumableRole) -> int:
+    is_chained = call.principal.kind == "assumed-role"
+    duration_s: int = params.get("DurationSeconds", 3_600)
+    if is_chained and duration_s > CHAINED_DURATION_S_MAX:
+        raise ValidationError(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
+        )
+    if duration_s > role.session_duration_s_max:
+        raise ValidationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+    return duration_s
+
+
+def _session_tags(call: Call, params: Params) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Give the new session's tags and which of them go on: the request's, and the transitive ones of the caller.
+
+    Raises: InvalidParameterValue when the request names a tag that is inherited, or a key twice.
+    """
+    inherited_keys = {key.lower() for key in call.principal.transitive_tag_keys}
+    inherited = [(key, value) for key, value in call.principal.tags if key.lower() in inherited_keys]
+    requested = [(tag["Key"], tag["Value"]) for tag in params.get("Tags", ())]
+    keys = [key.lower() for key, _ in requested]
+    if len(set(keys)) != len(keys):
+        raise InvalidParameterValue("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+    for key in keys:
+        if key in inherited_keys:
+            raise InvalidParameterValue(
+                "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key "
+                "from the calling session."
+            )
+    transitive = (*call.principal.transitive_tag_keys, *params.get("TransitiveTagKeys", ()))
+    known = {key.lower() for key, _ in (*inherited, *requested)}
+    if any(key.lower() not in known for key in transitive):
+        raise InvalidParameterValue("The specified transitive tag key must be included in the requested tags.")
+    return (*inherited, *requested), transitive
+
+
+def _source_identity(call: Call, params: Params) -> str:
+    own = call.principal.source_identity
+    asked: str = params.get("SourceIdentity", own)
+    if own and asked != own:
+        raise AccessDenied("The source identity of a session cannot be changed by role chaining.")
+    return asked
+
+
+def _packed_percent(policies: Sequence[str], tags: Sequence[tuple[str, str]]) -> int:
+    packed = len(zlib.compress(json.dumps([policies, tags], separators=(",", ":")).encode(), 9))
+    percent = -(-packed * 100 // PACKED_BYTES_MAX)
+    if percent > 100:
+        raise PackedPolicyTooLargeException(
+            f"Packed size of session policies and tags is {percent}% of the allowed size: use at most 100%"
+        )
+    return percent
+
+
+def _to_aws(credentials: Credentials) -> dict[str, object]:
+    return {
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": credentials.secret_access_key,
+        "SessionToken": credentials.session_token,
+        "Expiration": credentials.expires_at_ms,
+    }

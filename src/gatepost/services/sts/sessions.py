@@ -1,0 +1,122 @@
+"""Temporary credentials: made from a role and a request, sealed into their own token.
+
+`Sessions` implements `kernel.ports.RoleSessions` for services that assume a role on its owner's behalf, and makes the
+credentials of the STS operations.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.ports import Credentials
+from gatepost.languages.iam_policy import CompiledPolicies, PolicyError
+from gatepost.languages.iam_policy_evaluation import Policies, Question, decide
+from gatepost.languages.iam_policy_principals import Subject
+from gatepost.security.access_keys import SESSION, new_access_key_id, new_secret_access_key
+from gatepost.security.session_tokens import Session, SessionTokens
+from gatepost.services.sts.errors import AccessDenied
+from gatepost.services.sts.roles import AssumableRole, Roles
+
+_SESSION_NAME: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
+SESSION_NAME_CHARACTERS_MAX: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """What one session of a role is asked to be."""
+
+    session_name: str
+    duration_s: int
+    policies: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    transitive_tag_keys: tuple[str, ...] = field(default=())
+    source_identity: str = ""
+
+
+class Sessions:
+    """Makes temporary credentials; implements `kernel.ports.RoleSessions`."""
+
+    def __init__(self, roles: Roles, tokens: SessionTokens, clock: Clock) -> None:
+        self._roles = roles
+        self._tokens = tokens
+        self._clock = clock
+        self._compiled = CompiledPolicies()
+
+    def assume(self, role_arn: str, *, service: str, session_name: str, duration_s: int = 3600) -> Credentials:
+        """Give credentials of `role_arn` when its trust policy lets `service` (lambda.amazonaws.com) assume it.
+
+        The trust policy's conditions see aws:SourceAccount (the role's account) and aws:PrincipalServiceName.
+        Characters that session names cannot have become `-`.
+
+        Raises: AccessDeniedException when the trust policy does not, or the role does not exist.
+        """
+        role = self._roles.role_by_arn(role_arn)
+        if role is None or not self._is_trusted(role, service):
+            raise AccessDenied(
+                f"The role defined for the function cannot be assumed by {service.partition('.')[0].capitalize()}."
+                if service == "lambda.amazonaws.com"
+                else f"{service} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+            )
+        name = _SESSION_NAME.sub("-", session_name)[:SESSION_NAME_CHARACTERS_MAX]
+        duration_s = min(duration_s, 43_200)
+        return self.of_role(role, SessionRequest(name, duration_s), now_ms=self._clock.now_ms())
+
+    def _is_trusted(self, role: AssumableRole, service: str) -> bool:
+        try:
+            trust = self._compiled.get(role.trust_policy, "trust")
+        except PolicyError:
+            return False
+        subject = Subject("service", role.account_id, service, service=service)
+        keys = {
+            "aws:principalisawsservice": "true",
+            "aws:principalservicename": service,
+            "aws:sourceaccount": role.account_id,
+        }
+        question = Question(subject, "sts:AssumeRole", role.arn, role.account_id, keys)
+        return decide(question, Policies(resource=trust, is_trust=True)).is_allowed
+
+    def of_role(self, role: AssumableRole, request: SessionRequest, *, now_ms: int) -> Credentials:
+        """Make credentials of a role. Nothing is checked: the caller has."""
+        return self._issue(
+            Session(
+                kind="assumed-role",
+                account_id=role.account_id,
+                access_key_id=new_access_key_id(SESSION, role.account_id),
+                secret_access_key=new_secret_access_key(),
+                issued_at_ms=now_ms,
+                expires_at_ms=now_ms + request.duration_s * 1000,
+                name=role.name,
+                owner_id=role.id,
+                session_name=request.session_name,
+                role_arn=role.arn,
+                policies=request.policies,
+                tags=request.tags,
+                transitive_tag_keys=request.transitive_tag_keys,
+                source_identity=request.source_identity,
+            )
+        )
+
+    def of_user(
+        self, kind: str, account_id: str, name: str, user_id: str, *, duration_s: int, now_ms: int
+    ) -> Credentials:
+        """Make temporary credentials of a user (`kind` "user") or of the account's root user ("root")."""
+        return self._issue(
+            Session(
+                kind=kind,
+                account_id=account_id,
+                access_key_id=new_access_key_id(SESSION, account_id),
+                secret_access_key=new_secret_access_key(),
+                issued_at_ms=now_ms,
+                expires_at_ms=now_ms + duration_s * 1000,
+                name=name,
+                owner_id=user_id,
+            )
+        )
+
+    def _issue(self, session: Session) -> Credentials:
+        return Credentials(
+            session.access_key_id, session.secret_access_key, self._tokens.issue(session), session.expires_at_ms
+        )
