@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from gatepost.wire.messages import Headers
+from gatepost.wire.messages import Request
 
+SIGNATURE: Final = b"AWS4-HMAC-SHA256"
 REMAPPED_PREFIX: Final = b"x-amzn-Remapped-"
 
 _DROPPED_REQUEST: Final = frozenset(
@@ -87,15 +88,6 @@ def clean_field_value(value: str) -> bytes:
     return value.encode("utf-8").translate(None, _CONTROL).strip()
 
 
-def find(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
-    """Give the first header called `name` (lower case). Compares lengths first: this runs for every request."""
-    length = len(name)
-    for key, value in headers:
-        if len(key) == length and key.lower() == name:
-            return value
-    return None
-
-
 def media_type(content_type: bytes | None) -> str:
     """Give the media type of a Content-Type or of the first entry of an Accept header, in lower case.
 
@@ -117,14 +109,15 @@ def matches_any(media: str, patterns: Iterable[str]) -> bool:
     return False
 
 
-def forwarded(headers: Headers, client_ip: str, *, is_tls: bool, host: bytes) -> tuple[str, str, str]:
+def forwarded(request: Request) -> tuple[str, str, str]:
     """Give X-Forwarded-For (the client's own with its address appended), -Port and -Proto."""
-    given = find(headers, b"x-forwarded-for")
+    given = request.header(b"x-forwarded-for")
+    client_ip = request.client_ip
     chain = f"{given.decode('latin-1')}, {client_ip}" if given else client_ip
-    _, colon, port = host.rpartition(b":")
-    has_port = colon and port.isdigit()
-    default = "443" if is_tls else "80"
-    return chain, port.decode() if has_port else default, "https" if is_tls else "http"
+    _, colon, port = request.host().rpartition(":")
+    if not (colon and port.isdigit()):
+        port = "443" if request.is_tls else "80"
+    return chain, port, "https" if request.is_tls else "http"
 
 
 FORWARDED_NAMES: Final = frozenset({b"x-forwarded-for", b"x-forwarded-port", b"x-forwarded-proto"})

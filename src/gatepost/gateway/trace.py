@@ -10,7 +10,6 @@ import re
 from typing import Final
 
 from gatepost.gateway.exchange import Exchange
-from gatepost.gateway.headers import find
 
 TRACE_HEADER: Final = b"x-amzn-trace-id"
 _ROOT: Final = re.compile(rb"(?:^|;)\s*(Root=1-[0-9a-f]{8}-[0-9a-f]{24})(?:;|$)")
@@ -20,7 +19,7 @@ def trace_root(exchange: Exchange) -> str:
     """Give `Root=1-{time}-{id}`; the same for every call with the same exchange."""
     root = exchange.trace_root
     if not root:
-        given = find(exchange.request.headers, TRACE_HEADER)
+        given = exchange.request.header(TRACE_HEADER)
         found = _ROOT.search(given) if given is not None else None
         if found is not None:
             root = found.group(1).decode()

@@ -1,18 +1,279 @@
-"""HTTP_PROXY: another HTTP server answers."""
+"""HTTP_PROXY: another HTTP server answers; method, query, headers and body pass through.
+
+Parameter mappings (`integration.request.path.x`, `….querystring.x`, `….header.x`) are compiled at deployment and
+win over what passes through. Which headers pass is in `headers.py`. The answer is taken whole (10 MB at most), as
+AWS does in its BUFFERED mode: so the timeout counts for all of it.
+
+Source: API Gateway developer guide, "Set up HTTP integrations in API Gateway"
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/setup-http-integrations.html).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Protocol
+from urllib.parse import quote, unquote
 
-from gatepost.gateway.mapping import MappingError
+from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
+from gatepost.gateway.headers import (
+    DROPPED_TO_HTTP,
+    FORWARDED_NAMES,
+    SIGNATURE,
+    clean_field_value,
+    forwarded,
+    is_token,
+    response_name,
+)
+from gatepost.gateway.mapping import MappingError, Values, compile_values
 from gatepost.gateway.plan import Backend
+from gatepost.gateway.responses import (
+    API_CONFIGURATION_ERROR,
+    BAD_REQUEST,
+    CONTENT_TYPE,
+    INTEGRATION_FAILURE,
+    INTEGRATION_TIMEOUT,
+    Refusal,
+)
 from gatepost.gateway.route import Route, StageFacts
+from gatepost.gateway.trace import TRACE_HEADER, trace_root
+from gatepost.gateway.upstreams import AddressPolicy, Upstream, parse_upstream
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.limits import API_GATEWAY_BODY_BYTES_MAX
 from gatepost.services.apigateway.deployment import Integration
+from gatepost.wire.messages import Headers, Response
+from gatepost.wire.outgoing import (
+    AddressRefused,
+    IncomingResponse,
+    OutgoingRequest,
+    UpstreamError,
+    UpstreamTimedOut,
+)
+
+_SEGMENT_SAFE: Final = ":@!$&'()*+,;=-._~"
+_PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close", b""})
+_NO_CONTENT: Final = frozenset({204, 304})
+_REPLACED: Final = FORWARDED_NAMES | {TRACE_HEADER, b"x-amzn-apigateway-api-id"}
+
+
+class Sender(Protocol):
+    """Sends requests to other servers: `wire.client.Client`."""
+
+    def send(self, request: OutgoingRequest) -> Coroutine[Any, Any, IncomingResponse]:
+        """Send `request` and give its answer. Raises: UpstreamError; ValueError when it cannot be sent."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class HttpProxyParts:
-    """What HTTP_PROXY integrations use."""
+    """What HTTP_PROXY integrations use.
+
+    `unverified_client` is for integrations with tlsConfig.insecureSkipVerification. `own_listener` gives host and
+    port of this gateway when `{api}.execute-api.….amazonaws.com` is one of its own APIs, else None: names of local
+    resources are never contacted outside.
+    """
+
+    client: Sender
+    clock: Clock
+    policy: AddressPolicy = field(default_factory=AddressPolicy)
+    unverified_client: Sender | None = None
+    own_listener: Callable[[str], tuple[str, int] | None] = lambda _api_id: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """Compiled request parameters. `raw_path` are path variables that are the route's own, still encoded."""
+
+    raw_path: Mapping[str, int]
+    path: Mapping[str, Values]
+    query: Mapping[str, Values]
+    headers: Mapping[bytes, Values]
+
+
+class HttpProxy:
+    """Sends the request to an upstream and answers with what it answers."""
+
+    needs: ClassVar[Facts] = NO_FACTS
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        mapped: _Mapped,
+        parts: HttpProxyParts,
+        client: Sender,
+        *,
+        api_id: str,
+        method: str,
+        timeout_ms: int,
+        drops_authorization: bool,
+    ) -> None:
+        self._upstream = upstream
+        self._mapped = mapped
+        self._parts = parts
+        self._client = client
+        self._clock = parts.clock
+        self._method = method
+        self._timeout_ms = timeout_ms
+        self._api_header = (b"x-amzn-apigateway-api-id", api_id.encode())
+        self._has_mapped_headers = bool(mapped.headers)
+        self._dropped = DROPPED_TO_HTTP | _REPLACED | {name.lower() for name in mapped.headers}
+        if drops_authorization:
+            self._dropped |= {b"authorization"}
+
+    def answer(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
+        """Ask the upstream. Raises: Refusal."""
+        return self._answer(exchange)
+
+    async def _answer(self, exchange: Exchange) -> Response:
+        upstream, request = self._upstream, exchange.request
+        host, port, is_tls = upstream.host, upstream.port, upstream.is_tls
+        headers = self._headers(exchange)
+        if upstream.alias_api_id and (own := self._parts.own_listener(upstream.alias_api_id)) is not None:
+            host, port = own
+            is_tls = False
+            headers.append((b"Host", upstream.host.encode()))
+        outgoing = OutgoingRequest(
+            self._method or exchange.method,
+            host,
+            port,
+            self._target(exchange),
+            headers,
+            request.body,
+            is_tls=is_tls,
+            read_ms=self._timeout_ms,
+            body_bytes_max=API_GATEWAY_BODY_BYTES_MAX,
+        )
+        started = self._clock.monotonic_ns()
+        try:
+            incoming = await self._client.send(outgoing)
+        except UpstreamError as error:
+            raise _refusal(error) from error
+        except ValueError as error:
+            raise Refusal(BAD_REQUEST, detail=f"the request cannot be passed on: {error}") from error
+        finally:
+            exchange.integration_ns = self._clock.monotonic_ns() - started
+        return self._response(exchange, incoming)
+
+    def _target(self, exchange: Exchange) -> str:
+        pieces = self._upstream.path
+        target = pieces[0] if len(pieces) == 1 else self._filled(exchange)
+        query = exchange.request.query
+        mapped = self._mapped.query
+        if mapped:
+            query = self._mapped_query(exchange, query)
+        static = self._upstream.query
+        if static:
+            query = f"{static}&{query}" if query else static
+        return f"{target}?{query}" if query else target
+
+    def _filled(self, exchange: Exchange) -> str:
+        filled = []
+        for position, piece in enumerate(self._upstream.path):
+            if position % 2 == 0:
+                filled.append(piece)
+            elif piece in self._mapped.raw_path:
+                filled.append(_checked(exchange.values[self._mapped.raw_path[piece]]))
+            else:
+                values = self._mapped.path[piece](exchange)
+                filled.append(_checked(quote(values[-1] if values else "", safe=_SEGMENT_SAFE)))
+        return "".join(filled)
+
+    def _mapped_query(self, exchange: Exchange, query: str) -> str:
+        """Give the client's query without the names that are mapped, and the mapped ones after it."""
+        mapped = self._mapped.query
+        pieces = [
+            piece
+            for piece in query.split("&")
+            if piece and unquote(piece.partition("=")[0].replace("+", " ")) not in mapped
+        ]
+        for name, values in mapped.items():
+            pieces += [f"{quote(name, safe='')}={quote(value, safe='')}" for value in values(exchange)]
+        return "&".join(pieces)
+
+    def _headers(self, exchange: Exchange) -> Headers:
+        request = exchange.request
+        given = request.headers
+        dropped = self._dropped
+        connection = request.header(b"connection")
+        if connection is not None and connection.lower() not in _PLAIN_CONNECTION:
+            dropped = dropped | {name.strip().lower() for name in connection.split(b",")}
+        sent = [pair for pair in given if pair[0].lower() not in dropped]
+        authorization = request.header(b"authorization")
+        if authorization is not None and authorization.startswith(SIGNATURE):
+            sent = [pair for pair in sent if pair[0].lower() != b"authorization"]
+        chain, port, scheme = forwarded(request)
+        sent += (
+            (b"X-Forwarded-For", chain.encode("latin-1")),
+            (b"X-Forwarded-Port", port.encode("latin-1")),
+            (b"X-Forwarded-Proto", scheme.encode("latin-1")),
+            (b"X-Amzn-Trace-Id", trace_root(exchange).encode("latin-1")),
+            self._api_header,
+        )
+        if self._has_mapped_headers:
+            for name, values in self._mapped.headers.items():
+                sent += [(name, clean_field_value(value)) for value in values(exchange)]
+        return sent
+
+    def _response(self, exchange: Exchange, incoming: IncomingResponse) -> Response:
+        headers: Headers = []
+        for name, value in incoming.headers:
+            sent_name = response_name(name)
+            if sent_name is not None:
+                headers.append((sent_name, value))
+        if incoming.header(b"content-type") is None and incoming.status not in _NO_CONTENT:
+            headers.append(CONTENT_TYPE)  # "API Gateway includes a Content-Type header for all integration responses"
+        headers.append((b"X-Amzn-Trace-Id", trace_root(exchange).encode("latin-1")))
+        response = Response(incoming.status, headers, incoming.body)
+        if exchange.method == "HEAD":
+            length = incoming.header(b"content-length")
+            if length is not None and length.isdigit():
+                response.content_length = int(length)
+        return response
+
+    def __repr__(self) -> str:
+        path = "".join(piece if at % 2 == 0 else f"{{{piece}}}" for at, piece in enumerate(self._upstream.path))
+        return f"HttpProxy({self._method or 'ANY'} {self._upstream}{path}, {self._timeout_ms} ms)"
+
+
+def _checked(value: str) -> str:
+    """Let a path variable pass unless it climbs out of its place: `..` is refused in every spelling."""
+    if "." in value or "%2" in value:
+        for segment in unquote(value).replace("\\", "/").split("/"):
+            if segment in ("..", "."):
+                raise Refusal(BAD_REQUEST, detail=f"path parameter {value!r} holds a dot segment")
+    return value
+
+
+def _refusal(error: UpstreamError) -> Refusal:
+    if isinstance(error, UpstreamTimedOut):
+        return Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {error}")
+    if isinstance(error, AddressRefused):
+        return Refusal(API_CONFIGURATION_ERROR, detail=f"Invalid endpoint address: {error}")
+    return Refusal(INTEGRATION_FAILURE, detail=f"{type(error).__name__}: {error}")
+
+
+def _compile_mapped(integration: Integration, stage: StageFacts, route: Route) -> _Mapped:
+    raw_path: dict[str, int] = {}
+    path: dict[str, Values] = {}
+    query: dict[str, Values] = {}
+    headers: dict[bytes, Values] = {}
+    for target, expression in integration.request_parameters.items():
+        place, _, name = target.removeprefix("integration.request.").partition(".")
+        if not target.startswith("integration.request.") or not name:
+            raise MappingError(f"request parameter {target}: use integration.request.path, querystring or header")
+        values = compile_values(expression, stage)
+        source = expression.removeprefix("method.request.path.")
+        if place == "path" and source in route.parameter_names and source != expression:
+            raw_path[name] = route.parameter_names.index(source)
+        elif place == "path":
+            path[name] = values
+        elif place == "querystring":
+            query[name] = values
+        elif place == "header" and is_token(name.encode("latin-1", "replace")):
+            headers[name.encode("latin-1")] = values
+        else:
+            raise MappingError(f"request parameter {target}: use integration.request.path, querystring or header")
+    return _Mapped(raw_path, path, query, headers)
 
 
 def compile_http_proxy(
@@ -24,4 +285,33 @@ def compile_http_proxy(
     drops_authorization: bool,
 ) -> Backend:
     """Compile an HTTP_PROXY integration. Raises: MappingError when it cannot work."""
-    raise MappingError("HTTP_PROXY cannot work: this gateway was built without an upstream client")
+    if parts is None:
+        raise MappingError("HTTP_PROXY: this gateway was built without an upstream client")
+    if integration.connection_type not in ("", "INTERNET"):
+        raise MappingError(f"connectionType {integration.connection_type} is not supported: use INTERNET")
+    if integration.content_handling:
+        raise MappingError(f"contentHandling {integration.content_handling} has no meaning for a proxy")
+    if integration.credentials_arn:
+        raise MappingError("credentials have no meaning for HTTP_PROXY")
+    client = parts.unverified_client if integration.is_tls_verification_skipped else parts.client
+    if client is None:
+        raise MappingError("tlsConfig.insecureSkipVerification: this gateway has no client that skips verification")
+    upstream = parse_upstream(integration.uri, stage, parts.policy)
+    mapped = _compile_mapped(integration, stage, route)
+    _check_variables(upstream.path[1::2], mapped)
+    return HttpProxy(
+        upstream,
+        mapped,
+        parts,
+        client,
+        api_id=stage.api_id,
+        method="" if integration.http_method in ("", "ANY") else integration.http_method,
+        timeout_ms=integration.timeout_ms,
+        drops_authorization=drops_authorization,
+    )
+
+
+def _check_variables(names: Sequence[str], mapped: _Mapped) -> None:
+    for name in names:
+        if name not in mapped.raw_path and name not in mapped.path:
+            raise MappingError(f"the URI's {{{name}}} has no mapping: add integration.request.path.{name}")

@@ -19,7 +19,7 @@ from gatepost.gateway.exchange import CALLER, Exchange
 from gatepost.gateway.headers import (
     DROPPED_TO_LAMBDA,
     FORWARDED_NAMES,
-    find,
+    SIGNATURE,
     forwarded,
     matches_any,
     media_type,
@@ -43,7 +43,6 @@ _NO_IDENTITY: Final[dict[str, Any]] = {
     "userAgent": None,
     "user": None,
 }
-_SIGNATURE: Final = b"AWS4-HMAC-SHA256"
 
 
 class EventFormat:
@@ -94,14 +93,11 @@ class EventFormat:
         request = exchange.request
         single: dict[str, str] = {}
         lists: dict[str, list[str]] = {}
-        host = b""
         for key, raw in request.headers:
             lower = key.lower()
             if lower in DROPPED_TO_LAMBDA or lower in FORWARDED_NAMES or lower == TRACE_HEADER:
                 continue
-            if lower == b"host":
-                host = raw
-            elif lower == b"authorization" and (self._has_caller or raw.startswith(_SIGNATURE)):
+            if lower == b"authorization" and (self._has_caller or raw.startswith(SIGNATURE)):
                 continue
             name, value = key.decode("latin-1"), raw.decode("utf-8", "replace")
             single[name] = value
@@ -109,7 +105,7 @@ class EventFormat:
                 lists[name].append(value)
             else:
                 lists[name] = [value]
-        chain, port, scheme = forwarded(request.headers, request.client_ip, is_tls=request.is_tls, host=host)
+        chain, port, scheme = forwarded(request)
         for name, value in (
             ("X-Amzn-Trace-Id", trace_root(exchange)),
             ("X-Forwarded-For", chain),
@@ -145,7 +141,7 @@ class EventFormat:
         identity = _NO_IDENTITY.copy()
         identity["sourceIp"] = exchange.request.client_ip
         agent = headers.get("User-Agent")
-        if agent is None and (found := find(exchange.request.headers, b"user-agent")) is not None:
+        if agent is None and (found := exchange.request.header(b"user-agent")) is not None:
             agent = found.decode("utf-8", "replace")
         identity["userAgent"] = agent
         if self._has_caller:
@@ -161,7 +157,7 @@ class EventFormat:
         if not body:
             return None, False
         if self._binary:
-            media = media_type(find(exchange.request.headers, b"content-type"))
+            media = media_type(exchange.request.header(b"content-type"))
             if matches_any(media, self._binary):
                 return base64.b64encode(body).decode("ascii"), True
         return body.decode("utf-8", "replace"), False

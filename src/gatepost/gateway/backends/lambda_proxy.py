@@ -22,7 +22,7 @@ import orjson
 from gatepost.gateway.backends.lambda_event import EventFormat
 from gatepost.gateway.deadline import DeadlinePassed, within
 from gatepost.gateway.exchange import CALLER, NO_FACTS, Exchange, Facts
-from gatepost.gateway.headers import find, is_field_value, is_token, matches_any, media_type, response_name
+from gatepost.gateway.headers import is_field_value, is_token, matches_any, media_type, response_name
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
 from gatepost.gateway.responses import (
     API_CONFIGURATION_ERROR,
@@ -148,7 +148,7 @@ class LambdaProxy:
 
     def _wants_binary(self, exchange: Exchange) -> bool:
         """Say whether base64 is decoded: the first media type that the client accepts is a binary one."""
-        accept = media_type(find(exchange.request.headers, b"accept"))
+        accept = media_type(exchange.request.header(b"accept"))
         return bool(self._binary) and matches_any(accept, self._binary)
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
-from gatepost.gateway.headers import clean_field_value, find, is_token, media_type
+from gatepost.gateway.headers import clean_field_value, is_token, media_type
 from gatepost.gateway.mapping import MappingError, Source, compile_source
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, UNSUPPORTED_MEDIA_TYPE, Refusal
 from gatepost.gateway.route import StageFacts
@@ -79,15 +79,15 @@ class Mock:
     def answer(self, exchange: Exchange) -> Response:
         """Give the declared answer. Raises: Refusal."""
         exchange.integration_ns = 0
-        headers = exchange.request.headers
-        content_type = find(headers, b"content-type")
+        request = exchange.request
+        content_type = request.header(b"content-type")
         media = "application/json" if content_type is None else media_type(content_type)
         answer = self._chosen.get(media)
         if answer is None:
             answer = self._passed_through(exchange, media)
         entry = answer.default
         if len(answer.bodies) > 1:
-            entry = answer.bodies.get(media_type(find(headers, b"accept")), entry)
+            entry = answer.bodies.get(media_type(request.header(b"accept")), entry)
         content_header, body = entry
         sent = [content_header, *answer.constant_headers]
         for name, source in answer.headers:
