@@ -14,9 +14,9 @@ import botocore.config
 from botocore.awsrequest import AWSResponse
 
 from gatepost.awsapi.dispatch import Dispatcher
+from gatepost.awsapi.listener import AWS_LIMITS, refuse
 from gatepost.awsapi.server import AwsEndpoint
 from gatepost.kernel.clock import SystemClock
-from gatepost.wire.limits import ListenerLimits
 from gatepost.wire.messages import Request, Response
 from gatepost.wire.server import Server
 from tests.support.toys import ACCOUNT, SECRET, KnownIdentities, StrangersMayNothing
@@ -115,8 +115,8 @@ def listening(endpoint: AwsEndpoint) -> Iterator[str]:
     async def serve() -> None:
         server = Server(
             endpoint,
-            limits=ListenerLimits(head_bytes_max=65_536),
-            refuse=lambda refusal: Response(refusal.status, [], refusal.reason.encode()),
+            limits=AWS_LIMITS,
+            refuse=refuse,
             clock=SystemClock(),
             body_bytes_max=endpoint.body_bytes_max,
         )

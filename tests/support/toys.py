@@ -45,9 +45,8 @@ class StrangersMayNothing:
     def check(self, call: Call, access: Access) -> None:
         self.asked.append((access.action, access.resource))
         if call.principal != ADMINISTRATOR and call.principal.name != "anyone":
-            raise AccessDeniedException(
-                f"User: {call.principal.arn} is not authorized to perform: {access.action} on resource: {access.resource}"
-            )
+            told = f"is not authorized to perform: {access.action} on resource: {access.resource}"
+            raise AccessDeniedException(f"User: {call.principal.arn} {told}")
 
 
 def a_provider(service_name: str, *, wire_json: Sequence[str] = (), **methods: Method) -> Any:

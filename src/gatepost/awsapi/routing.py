@@ -1,22 +1,27 @@
 """Which operation a request means, and in which protocol it is spoken.
 
 In this order: `X-Amz-Target` (JSON), `smithy-protocol` (CBOR), `Action` (query), and the path (REST) of the service
-that the credential scope names. Everything is compiled at its first use and kept; only operations that AWS has are kept, so
-strangers cannot fill the memory.
+that the credential scope names. Everything is compiled at its first use and kept. Only operations that AWS has are
+kept, so strangers cannot fill the memory.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from gatepost.awsapi.dispatch import BoundOperation, Dispatcher
-from gatepost.awsapi.errors import SerializationException, UnknownOperationException
+from gatepost.awsapi.errors import (
+    MissingAuthenticationTokenException,
+    SerializationException,
+    UnknownOperationException,
+)
 from gatepost.awsapi.protocols.base import Codec, ServiceProtocol
 from gatepost.awsapi.protocols.cbor import CborProtocol
 from gatepost.awsapi.protocols.json import JsonProtocol
-from gatepost.awsapi.protocols.query import QueryProtocol
+from gatepost.awsapi.protocols.query import FORM_TYPE, QueryProtocol
 from gatepost.awsapi.protocols.rest_json import RestJsonProtocol
 from gatepost.awsapi.protocols.uri_templates import UriRouter
 from gatepost.awsapi.shapes import OperationModel, ServiceModel, ServiceModels
@@ -31,6 +36,7 @@ _PROTOCOLS: Final[Mapping[str, type[Any]]] = {
     "query": QueryProtocol,
     "smithy-rpc-v2-cbor": CborProtocol,
 }
+_SCOPE: Final = re.compile(rb"Credential=[^/&,]{1,128}/[0-9]{8}/[a-z0-9-]{1,64}/([a-z0-9-]{1,64})/aws4_request")
 _NO_LABELS: Final[Mapping[str, str]] = {}
 
 
@@ -114,15 +120,26 @@ class Router:
         """
         if b"smithy-protocol" in headers:
             return self._by_cbor_path(request.path)
-        form = headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
+        form = headers.get(b"content-type", b"").startswith(FORM_TYPE)
         if form or "Action=" in request.query:
             return self._by_action(request, scope_service, is_form=form)
         for service in self._signing_names.get(scope_service, ()):
             if "rest-json" in self._models.index[service].get("protocols", ()):
                 return self._by_path(service, request)
-        raise Unroutable(
-            UnknownOperationException(f"No operation of {scope_service[:64] or 'AWS'} has this path"), None
-        )
+        if not scope_service:
+            raise Unroutable(MissingAuthenticationTokenException("Missing Authentication Token"), None)
+        raise Unroutable(UnknownOperationException(f"No operation of {scope_service[:64]} has this path"), None)
+
+    def guess(self, request: Request, headers: Mapping[bytes, bytes]) -> ServiceProtocol | None:
+        """Give the protocol in which a client expects to hear that its signature is wrong; None: unknown.
+
+        Nothing that it says is verified, so it decides about the form of an error only.
+        """
+        scope = _SCOPE.search(headers.get(b"authorization", b"")) or _SCOPE.search(unquote(request.query).encode())
+        try:
+            return self.route(request, headers, scope[1].decode() if scope is not None else "").served.protocol
+        except Unroutable as unroutable:
+            return unroutable.protocol
 
     def protocol(self, service: str, name: str) -> ServiceProtocol:
         """Give a service's protocol by botocore's name of it."""

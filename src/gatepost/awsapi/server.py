@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from inspect import isawaitable
 from typing import Any, Final
 
 import orjson
@@ -20,17 +21,20 @@ from gatepost.awsapi import dispatch
 from gatepost.awsapi.authentication import Authenticator, Caller
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.awsapi.errors import (
+    IncompleteSignatureException,
     InvalidSignatureException,
     MissingAuthenticationTokenException,
     RequestEntityTooLargeException,
     SerializationException,
     UnknownOperationException,
+    UnrecognizedClientException,
 )
 from gatepost.awsapi.hosts import HostGuard
 from gatepost.awsapi.own_routes import OPERATIONS_PREFIX, PREFIX, OwnRoute, OwnRoutes
 from gatepost.awsapi.protocols.base import Incoming, ServiceProtocol
 from gatepost.awsapi.protocols.errors import REST, rendered
 from gatepost.awsapi.protocols.json import parse_object
+from gatepost.awsapi.protocols.query import FORM_TYPE, error_document
 from gatepost.awsapi.routing import Routed, Router, Unroutable
 from gatepost.awsapi.validation import raise_problems
 from gatepost.kernel.errors import InternalFailure, ServiceError, StateUnavailable, StoreUnavailable, VersionConflict
@@ -53,6 +57,12 @@ _LARGE_OPERATIONS: Final = frozenset({"CreateFunction", "UpdateFunctionCode", "P
 _FAILED: Final = "The request processing has failed because of an unknown error, exception or failure."
 _LOST: Final = (NotImplementedError, StoreUnavailable, StateUnavailable, VersionConflict)
 
+SIGNATURE_REFUSALS: Final = (
+    IncompleteSignatureException,
+    InvalidSignatureException,
+    MissingAuthenticationTokenException,
+    UnrecognizedClientException,
+)
 Answer = Response | Coroutine[Any, Any, Response]
 
 
@@ -115,6 +125,8 @@ class AwsEndpoint:
             return self._answer_operation(routed, claim, request, headers, request_id, now_ms)
         except Unroutable as unroutable:
             return self._failed(unroutable.error, unroutable.protocol, request, request_id)
+        except SIGNATURE_REFUSALS as refusal:
+            return self._failed(refusal, protocol or self._router.guess(request, headers), request, request_id)
         except Exception as error:  # noqa: BLE001 its home: whatever fails is answered here
             return self._failed(error, protocol, request, request_id)
 
@@ -195,9 +207,9 @@ class AwsEndpoint:
         if bound.wire_json and served.wire is None:
             params = bound.to_wire(params)
         result = self._dispatcher.start(bound, call, params)
-        if isinstance(result, Coroutine):
-            return self._finish(routed, result, request, request_id)
-        return self._render(routed, result, request_id)
+        if result.__class__ is bytes or result.__class__ is dict or not isawaitable(result):
+            return self._render(routed, result, request_id)
+        return self._finish(routed, result, request, request_id)
 
     def _call(
         self,
@@ -231,9 +243,7 @@ class AwsEndpoint:
             result = served.bound.from_wire(result)
         return served.codec.render(result or {}, request_id)
 
-    async def _finish(
-        self, routed: Routed, running: Coroutine[Any, Any, Any], request: Request, request_id: str
-    ) -> Response:
+    async def _finish(self, routed: Routed, running: Awaitable[Any], request: Request, request_id: str) -> Response:
         try:
             return self._render(routed, await running, request_id)
         except Exception as error:  # noqa: BLE001 its home: whatever fails is answered here
@@ -321,7 +331,7 @@ class AwsEndpoint:
         if request.path.startswith(PREFIX):
             return plain_error(error, request_id)
         if protocol is None:
-            return unrouted_error(error, request_id)
+            return unrouted_error(error, request, request_id)
         return protocol.render_error(error, request_id)
 
 
@@ -337,8 +347,10 @@ def plain_error(error: ServiceError, request_id: str) -> Response:
     return Response(status, headers, orjson.dumps({"code": code, "message": error.message}))
 
 
-def unrouted_error(error: ServiceError, request_id: str) -> Response:
-    """Render an error for a request that means no operation, so that JSON and REST clients both can read it."""
+def unrouted_error(error: ServiceError, request: Request, request_id: str) -> Response:
+    """Render an error for a request that means no operation: XML for a form, else what JSON and REST clients read."""
+    if (request.header(b"content-type") or b"").startswith(FORM_TYPE):
+        return error_document(error, None, request_id)
     code, status, _ = rendered(error, None, REST)
     headers: Headers = [
         (b"x-amzn-RequestId", request_id.encode()),

@@ -64,7 +64,8 @@ class JsonCodec:
 
     def parse(self, incoming: Incoming) -> dict[str, Any]:
         """Give the parameters. Raises: SerializationException."""
-        return self._read(parse_object(incoming.body))
+        found: dict[str, Any] = self._read(parse_object(incoming.body))
+        return found
 
     def render(self, result: Mapping[str, Any], request_id: str) -> Response:
         """Render a result; an operation without output has an empty body."""

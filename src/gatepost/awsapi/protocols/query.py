@@ -21,6 +21,7 @@ from gatepost.awsapi.shapes import Member, OperationModel, ServiceModel, Shape
 from gatepost.kernel.errors import ServiceError
 from gatepost.wire.messages import Response
 
+FORM_TYPE: Final = b"application/x-www-form-urlencoded"
 FIELDS_MAX: Final = 20_000
 DEPTH_MAX: Final = 64
 ITEMS_MAX: Final = 10_000
@@ -269,12 +270,17 @@ class QueryProtocol:
 
     def render_error(self, error: ServiceError, request_id: str) -> Response:
         """Render `<ErrorResponse><Error><Type>…`, with the exception's further members."""
-        code, status, shape = rendered(error, self._model, QUERY)
-        fault = "Receiver" if status >= 500 else "Sender"
-        content = xml.element("Type", fault) + xml.element("Code", xml.text(code))
-        content += xml.element("Message", xml.text(error.message))
-        if shape is not None and error.members:
-            content += self._writers.writer(shape)(error.members)
-        content = xml.element("Error", content) + xml.element("RequestId", request_id)
-        body = f'<ErrorResponse xmlns="{self._model.xml_namespace}">{content}</ErrorResponse>'
-        return answer(status, body, request_id)
+        shape = self._model.exception(error.code)
+        members = self._writers.writer(shape)(error.members) if shape is not None and error.members else ""
+        return error_document(error, self._model, request_id, members=members)
+
+
+def error_document(error: ServiceError, model: ServiceModel | None, request_id: str, *, members: str = "") -> Response:
+    """Render `<ErrorResponse>`; `members` is the XML of further members, `model` None when no service is known."""
+    code, status, _ = rendered(error, model, QUERY)
+    fault = "Receiver" if status >= 500 else "Sender"
+    content = xml.element("Type", fault) + xml.element("Code", xml.text(code))
+    content += xml.element("Message", xml.text(error.message)) + members
+    content = xml.element("Error", content) + xml.element("RequestId", request_id)
+    namespace = f' xmlns="{model.xml_namespace}"' if model is not None else ""
+    return answer(status, f"<ErrorResponse{namespace}>{content}</ErrorResponse>", request_id)

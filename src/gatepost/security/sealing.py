@@ -1,0 +1,105 @@
+"""Sealing: secrets that are kept in files and records, encrypted and bound to what they are for.
+
+AES-256-GCM with a random nonce for each seal. `purpose` ("function-environment", "session-token") is authenticated with
+the content: what was sealed for one purpose does not open for another. The key lies in a file of its own, mode 0600,
+made once; whoever has a copy of the records without that file has nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gatepost.kernel.errors import SettingsError
+
+KEY_BYTES: Final = 32
+NONCE_BYTES: Final = 12
+TAG_BYTES: Final = 16
+VERSION: Final = b"\x01"
+PLAIN_BYTES_MAX: Final = 64 * 1024 * 1024
+
+
+class NotSealed(Exception):
+    """What should be opened was not sealed with this key for this purpose, or was changed since."""
+
+
+class Seal:
+    """Seals and opens bytes with one key of 32 bytes."""
+
+    __slots__ = ("_cipher",)
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"a sealing key has {KEY_BYTES} bytes, not {len(key)}")
+        self._cipher = AESGCM(key)
+
+    def __repr__(self) -> str:
+        return "Seal(...)"
+
+    def seal(self, plain: bytes, *, purpose: str) -> bytes:
+        """Encrypt `plain`, at most 64 MiB; the result is 29 bytes longer."""
+        if len(plain) > PLAIN_BYTES_MAX:
+            raise ValueError(f"{len(plain)} bytes are too many to seal: at most {PLAIN_BYTES_MAX}")
+        nonce = os.urandom(NONCE_BYTES)
+        return VERSION + nonce + self._cipher.encrypt(nonce, plain, _bound_to(purpose))
+
+    def open(self, sealed: bytes, *, purpose: str) -> bytes:
+        """Decrypt what `seal` made for the same purpose. Raises: NotSealed."""
+        if len(sealed) < 1 + NONCE_BYTES + TAG_BYTES or sealed[:1] != VERSION:
+            raise NotSealed("this is no sealed content of a version that we know")
+        nonce, content = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, content, _bound_to(purpose))
+        except InvalidTag as error:
+            raise NotSealed(f"this was not sealed with our key for {purpose!r}, or was changed since") from error
+
+
+def _bound_to(purpose: str) -> bytes:
+    if not purpose:
+        raise ValueError("a seal needs a purpose")
+    return b"gatepost seal 1\x00" + purpose.encode()
+
+
+def load_key(path: Path) -> bytes:
+    """Read the sealing key at `path`, or make it: 32 random bytes, mode 0600, durable once this returns.
+
+    Several processes may ask at once: one makes it, all get the same.
+
+    Raises: SettingsError when the file is of another length or others may read it; OSError.
+    """
+    if not path.exists():
+        _make_key(path)
+    status = path.stat()
+    if status.st_mode & 0o077:
+        raise SettingsError(f"{path} can be read by others (mode {status.st_mode & 0o777:04o}): chmod 600 {path}")
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise SettingsError(f"{path} has {len(key)} bytes, a sealing key has {KEY_BYTES}: restore it from a backup")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        try:
+            os.write(descriptor, os.urandom(KEY_BYTES))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        try:
+            os.link(draft, path)  # unlike a rename, this never replaces a key that exists
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
