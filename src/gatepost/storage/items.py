@@ -109,6 +109,15 @@ class ItemStore:
             raise _lost(error) from error
         return found, len(found) >= count_max
 
+    def size_of_range(self, place: ItemTable | ItemIndex, low: bytes, high: bytes) -> int:
+        """Give the bytes of all items under keys in `[low, high)`. It reads them all."""
+        sql = f"SELECT coalesce(sum(size), 0) FROM {place.relation} WHERE key>=? AND key<?"  # noqa: S608
+        try:
+            total: int = self._database.reader.execute(sql, (low, high)).get
+        except apsw.Error as error:
+            raise _lost(error) from error
+        return total
+
     def snapshot(self, read: Callable[[], Result]) -> Result:
         """Run several reads on one state of the store."""
         reader = self._database.reader

@@ -1,0 +1,237 @@
+"""DynamoDB's records and exceptions: what a table is, as it is stored and as the operations describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gatepost.kernel.errors import ServiceError
+from gatepost.storage.items_keys import KeyAttribute, KeySchema
+from gatepost.storage.items_tables import IndexLayout, ItemIndex, ItemTable, item_table
+
+ACTIVE: Final = "ACTIVE"
+CREATING: Final = "CREATING"
+PAY_PER_REQUEST: Final = "PAY_PER_REQUEST"
+PROVISIONED: Final = "PROVISIONED"
+
+
+class ResourceNotFoundException(ServiceError):
+    """The table does not exist."""
+
+    code = "ResourceNotFoundException"
+    status = 400
+
+
+class ResourceInUseException(ServiceError):
+    """The table exists already, or is in a state that forbids this."""
+
+    code = "ResourceInUseException"
+    status = 400
+
+
+class LimitExceededException(ServiceError):
+    """Too many tables or indexes, or too many changes at once."""
+
+    code = "LimitExceededException"
+    status = 400
+
+
+class ConditionalCheckFailedException(ServiceError):
+    """The condition of a write did not hold."""
+
+    code = "ConditionalCheckFailedException"
+    status = 400
+
+
+class TransactionCanceledException(ServiceError):
+    """Something in the transaction cannot be done, so none of it was."""
+
+    code = "TransactionCanceledException"
+    status = 400
+
+
+class IdempotentParameterMismatchException(ServiceError):
+    """The idempotency token was used with other parameters."""
+
+    code = "IdempotentParameterMismatchException"
+    status = 400
+
+
+class ProvisionedThroughputExceededException(ServiceError):
+    """The table's or index's provisioned units are used up."""
+
+    code = "ProvisionedThroughputExceededException"
+    status = 400
+
+
+class UnknownTable(ResourceNotFoundException):
+    """A data operation on a table that does not exist, in AWS's words."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__("Requested resource not found", detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Provisioned units per second; zeros on demand."""
+
+    read_units: int = 0
+    write_units: int = 0
+
+    def to_aws(self) -> dict[str, object]:
+        """Render as ProvisionedThroughputDescription."""
+        return {
+            "NumberOfDecreasesToday": 0,
+            "ReadCapacityUnits": self.read_units,
+            "WriteCapacityUnits": self.write_units,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDefinition:
+    """A secondary index as it was declared. `id` is its number in the store."""
+
+    id: int
+    name: str
+    keys: KeySchema
+    is_local: bool
+    projection_type: str
+    non_key_attributes: tuple[str, ...] = ()
+    throughput: Throughput = Throughput()
+    status: str = ACTIVE
+
+    def layout(self) -> IndexLayout:
+        """Give what the store needs to know."""
+        projected = None if self.projection_type == "ALL" else frozenset(self.non_key_attributes)
+        return IndexLayout(self.id, self.name, self.keys, self.is_local, projected)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the index as it is stored."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "keys": keys_to_json(self.keys),
+            "is_local": self.is_local,
+            "projection_type": self.projection_type,
+            "non_key_attributes": list(self.non_key_attributes),
+            "throughput": [self.throughput.read_units, self.throughput.write_units],
+            "status": self.status,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TableDefinition:
+    """A table as it was declared, with what later operations changed."""
+
+    account_id: str
+    region: str
+    name: str
+    table_id: str  # AWS: TableId, a UUID
+    attribute_types: tuple[tuple[str, str], ...]
+    keys: KeySchema
+    billing_mode: str
+    created_at_ms: int
+    indexes: tuple[IndexDefinition, ...] = ()
+    throughput: Throughput = Throughput()
+    deletion_protection_enabled: bool = False
+    table_class: str = ""
+    ttl_attribute: str = ""  # empty: time to live is disabled
+    tags: tuple[tuple[str, str], ...] = ()
+    next_index_id: int = 1
+    billing_mode_set_at_ms: int = 0
+
+    @property
+    def arn(self) -> str:
+        """The table's ARN."""
+        return f"arn:aws:dynamodb:{self.region}:{self.account_id}:table/{self.name}"
+
+    @property
+    def is_provisioned(self) -> bool:
+        """Whether reads and writes draw on provisioned units."""
+        return self.billing_mode == PROVISIONED
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the definition as it is stored."""
+        return {
+            "table_id": self.table_id,
+            "attribute_types": dict(self.attribute_types),
+            "keys": keys_to_json(self.keys),
+            "billing_mode": self.billing_mode,
+            "created_at_ms": self.created_at_ms,
+            "indexes": [index.to_json() for index in self.indexes],
+            "throughput": [self.throughput.read_units, self.throughput.write_units],
+            "deletion_protection_enabled": self.deletion_protection_enabled,
+            "table_class": self.table_class,
+            "ttl_attribute": self.ttl_attribute,
+            "tags": dict(self.tags),
+            "next_index_id": self.next_index_id,
+            "billing_mode_set_at_ms": self.billing_mode_set_at_ms,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that is open for use: its definition and how the store sees it."""
+
+    definition: TableDefinition
+    items: ItemTable
+    arn: str
+    readable: Mapping[str, ItemIndex] = field(default_factory=dict)  # the indexes that are filled, by name
+
+
+def open_table(store_id: int, definition: TableDefinition) -> Table:
+    """Make a stored definition ready for use."""
+    items = item_table(store_id, definition.keys, [index.layout() for index in definition.indexes])
+    active = {index.name for index in definition.indexes if index.status == ACTIVE}
+    readable = {index.name: index for index in items.indexes if index.name in active}
+    return Table(definition, items, definition.arn, readable)
+
+
+def keys_to_json(keys: KeySchema) -> list[list[str]]:
+    """Give a key schema as it is stored."""
+    pairs = [[keys.partition.name, keys.partition.type]]
+    if keys.sort is not None:
+        pairs.append([keys.sort.name, keys.sort.type])
+    return pairs
+
+
+def keys_from_json(pairs: list[list[str]]) -> KeySchema:
+    """Read a key schema back."""
+    partition, *sort = [KeyAttribute(name, kind) for name, kind in pairs]
+    return KeySchema(partition, sort[0] if sort else None)
+
+
+def table_from_json(account_id: str, region: str, name: str, value: Mapping[str, Any]) -> TableDefinition:
+    """Read a stored definition back."""
+    indexes = [
+        IndexDefinition(
+            id=index["id"],
+            name=index["name"],
+            keys=keys_from_json(index["keys"]),
+            is_local=index["is_local"],
+            projection_type=index["projection_type"],
+            non_key_attributes=tuple(index["non_key_attributes"]),
+            throughput=Throughput(*index["throughput"]),
+            status=index["status"],
+        )
+        for index in value["indexes"]
+    ]
+    return TableDefinition(
+        account_id=account_id,
+        region=region,
+        name=name,
+        table_id=value["table_id"],
+        attribute_types=tuple(value["attribute_types"].items()),
+        keys=keys_from_json(value["keys"]),
+        billing_mode=value["billing_mode"],
+        created_at_ms=value["created_at_ms"],
+        indexes=tuple(indexes),
+        throughput=Throughput(*value["throughput"]),
+        deletion_protection_enabled=value["deletion_protection_enabled"],
+        table_class=value["table_class"],
+        ttl_attribute=value["ttl_attribute"],
+        tags=tuple(value["tags"].items()),
+        next_index_id=value["next_index_id"],
+        billing_mode_set_at_ms=value["billing_mode_set_at_ms"],
+    )

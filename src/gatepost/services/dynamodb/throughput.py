@@ -1,0 +1,104 @@
+"""Provisioned throughput: a token bucket for the reads and one for the writes of every provisioned table and index.
+
+A bucket refills at the provisioned units per second and keeps up to 300 seconds of them, which is AWS's burst
+capacity. A request is let in while the bucket holds something and is charged for what it turned out to cost,
+so that one large request may overdraw it; then further ones are refused until it has refilled. On AWS the burst
+is "best effort" and a partition has its own limits: approximated. Buckets start full and are not kept over a restart.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from gatepost.kernel.clock import Clock
+from gatepost.services.dynamodb.capacity import Consumed
+from gatepost.services.dynamodb.model import ProvisionedThroughputExceededException, Table, Throughput
+
+BURST_S: Final = 300
+REFUSED: Final = (
+    "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning "
+    "level with the UpdateTable API."
+)
+REFUSED_INDEX: Final = (
+    "The level of configured provisioned throughput for one or more global secondary indexes of the table was "
+    "exceeded. Consider increasing your provisioning level for the under-provisioned global secondary indexes with "
+    "the UpdateTable API"
+)
+
+BucketKey = tuple[int, str, bool]
+
+
+class _Bucket:
+    __slots__ = ("at_ns", "tokens", "units")
+
+    def __init__(self, units: int, now_ns: int) -> None:
+        self.units = units
+        self.tokens = float(units * BURST_S)
+        self.at_ns = now_ns
+
+    def refill(self, units: int, now_ns: int) -> None:
+        self.units = units
+        self.tokens = min(units * BURST_S, self.tokens + (now_ns - self.at_ns) / 1e9 * units)
+        self.at_ns = now_ns
+
+
+class ThroughputMeter:
+    """Refuses what a provisioned table cannot take, and charges what was taken. At most two buckets a place."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._buckets: dict[BucketKey, _Bucket] = {}
+
+    def admit_read(self, table: Table, index: str = "") -> None:
+        """Let a read in. Raises: ProvisionedThroughputExceededException."""
+        if table.definition.is_provisioned and self._bucket(table, index, is_write=False).tokens <= 0:
+            raise ProvisionedThroughputExceededException(REFUSED_INDEX if index else REFUSED)
+
+    def admit_write(self, table: Table) -> None:
+        """Let a write in: the table and every global index must have units left.
+
+        Raises: ProvisionedThroughputExceededException.
+        """
+        if not table.definition.is_provisioned:
+            return
+        if self._bucket(table, "", is_write=True).tokens <= 0:
+            raise ProvisionedThroughputExceededException(REFUSED)
+        for index in table.definition.indexes:
+            if not index.is_local and self._bucket(table, index.name, is_write=True).tokens <= 0:
+                raise ProvisionedThroughputExceededException(REFUSED_INDEX)
+
+    def charge(self, consumed: Consumed, *, is_write: bool) -> None:
+        """Take what a request has consumed; local indexes draw on their table."""
+        table = consumed.table
+        if not table.definition.is_provisioned:
+            return
+        own = consumed.table_units + sum(consumed.local_indexes.values())
+        self._bucket(table, "", is_write=is_write).tokens -= own
+        for name, units in consumed.global_indexes.items():
+            self._bucket(table, name, is_write=is_write).tokens -= units
+
+    def forget(self, table_ids: Iterable[int]) -> None:
+        """Drop the buckets of tables that are gone."""
+        gone = set(table_ids)
+        self._buckets = {key: bucket for key, bucket in self._buckets.items() if key[0] not in gone}
+
+    def _bucket(self, table: Table, index: str, *, is_write: bool) -> _Bucket:
+        throughput = _throughput(table, index)
+        units = throughput.write_units if is_write else throughput.read_units
+        key = (table.items.id, index, is_write)
+        now_ns = self._clock.monotonic_ns()
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = _Bucket(units, now_ns)
+        bucket.refill(units, now_ns)
+        return bucket
+
+
+def _throughput(table: Table, index: str) -> Throughput:
+    if index:
+        for found in table.definition.indexes:
+            if found.name == index and not found.is_local:
+                return found.throughput
+    return table.definition.throughput
