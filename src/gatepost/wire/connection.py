@@ -47,7 +47,7 @@ _METHODS: Final = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 }
 _TARGET: Final = re.compile(rb"/[!\"$-~]*|\*").fullmatch
-_ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)([!\"$-~]*)").fullmatch
+_ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)((?:[/?][!\"$-~]*)?)").fullmatch
 
 
 class ServerConnection(asyncio.Protocol):
@@ -62,7 +62,7 @@ class ServerConnection(asyncio.Protocol):
         self._state = HEAD
         self._pending = b""  # read but not yet understood
         self._fed = 0  # bytes of `_pending` that the parser has seen
-        self._has_begun = False  # the time for this head is running
+        self._has_begun = False  # the time for this head is running, an empty line was ignored
         self._block: HeaderBlock | None = None  # of the last request without a body
         self._feed = HttpRequestParser(None).feed_data
         self._request: Request | None = None
@@ -240,22 +240,25 @@ class ServerConnection(asyncio.Protocol):
     def _read_part(self, data: bytes, at: int) -> int:
         """Take what is no whole head: give where one begins, or -1 when more must arrive first. Raises: Refused."""
         rest = data[at:]
-        if rest.startswith(b"\r\n"):
-            # RFC 9112 section 2.2: an empty line before a request is ignored. One; not a stream of them.
-            if rest[2:3] in {b"\r", b"\n"}:
-                raise Refused("malformed", "empty lines instead of a request")
-            return at + 2 if len(rest) > 2 else -1
-        if rest != b"\r":
-            if rest[0] < 32:
-                raise Refused("malformed", "a request begins with its method")
-            if len(rest) > self._limits.raw_head_bytes_max:
-                raise Refused("headers_too_large", "the head does not end")
-            self._check_request_line(rest)
-            self._feed_head(rest)
-        if not self._has_begun:
+        if rest == b"\r":
+            self._pending = rest
+            return -1
+        is_first = not self._has_begun
+        if is_first:
             self._has_begun = True
             self._expect(self._server.head_ticks)
-        self._fed = 0 if rest == b"\r" else len(rest)
+        if rest.startswith(b"\r\n"):
+            # RFC 9112 section 2.2: an empty line before a request is ignored. One; not a stream of them.
+            if not is_first or rest[2:3] in {b"\r", b"\n"}:
+                raise Refused("malformed", "empty lines instead of a request")
+            return at + 2 if len(rest) > 2 else -1
+        if rest[0] < 32:
+            raise Refused("malformed", "a request begins with its method")
+        if len(rest) > self._limits.raw_head_bytes_max:
+            raise Refused("headers_too_large", "the head does not end")
+        self._check_request_line(rest)
+        self._feed_head(rest)
+        self._fed = len(rest)
         self._pending = rest
         return -1
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.tasks import Tasks
+from gatepost.kernel.tasks import Tasks, begin
 from gatepost.wire.connection import ServerConnection
 from gatepost.wire.limits import ListenerLimits, Reason, Refuse, WireRefusal
 from gatepost.wire.messages import Handler, Request, Response
@@ -137,14 +137,16 @@ class Server:
         """Give the bound for this request's body."""
         if self._body_bytes_max is None:
             return self.limits.body_bytes_max
-        return self._body_bytes_max(request)
+        bytes_max = begin(self._body_bytes_max, request)
+        return bytes_max if isinstance(bytes_max, int) else 0
 
     def refusal(self, refusal: WireRefusal) -> Response:
         """Count and log a refusal and make its response."""
         refusals = self.counters.refusals
         refusals[refusal.reason] = refusals.get(refusal.reason, 0) + 1
         log.info("refused", extra={"reason": refusal.reason, "detail": refusal.detail})
-        return self._refuse(refusal)
+        response = begin(self._refuse, refusal)
+        return response if isinstance(response, Response) else Response(refusal.status)
 
     def failed(self, request: Request) -> Response:
         """Give what a client gets when the handler has failed; the handler's error is in the log."""
