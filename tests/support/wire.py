@@ -159,7 +159,7 @@ def exchanged(*pieces: bytes, server: Server | None = None) -> list[Answer]:
         connection, transport = a_connection(server)
         for piece in pieces:
             connection.data_received(piece)
-        for _ in range(5):
+        for _ in range(12):
             await asyncio.sleep(0)
         return transport.sent
 

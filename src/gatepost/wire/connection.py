@@ -457,7 +457,7 @@ class ServerConnection(asyncio.Protocol):
             self._task = self._server.tasks.spawn(self._stream(request, response), name="stream")
             return
         self._finished()
-        self._send(request, response if type(response) is Response else self._server.failed(request))
+        self._send(request, response if type(response) is Response else self._server.failed(request, "no response"))
         if self._out:
             self._flush()
         if self._pending:
@@ -475,10 +475,9 @@ class ServerConnection(asyncio.Protocol):
         connection = (KEEP_1_0 if self._is_http_1_0 else KEEP) if keeps_alive else CLOSE
         try:
             rendered = server.renderer.render(response, head_only=request.method == "HEAD", connection=connection)
-        except BadResponse as error:
-            log.error("bad response", extra={"detail": str(error), "target": request.target})
+        except (BadResponse, TypeError) as error:  # TypeError: a body that is not bytes
             rendered = server.renderer.render(
-                server.failed(request), head_only=request.method == "HEAD", connection=connection
+                server.failed(request, str(error)), head_only=request.method == "HEAD", connection=connection
             )
         self._out.append(rendered)
         if keeps_alive:

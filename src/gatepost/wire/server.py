@@ -148,10 +148,10 @@ class Server:
         response = begin(self._refuse, refusal)
         return response if isinstance(response, Response) else Response(refusal.status)
 
-    def failed(self, request: Request) -> Response:
-        """Give what a client gets when the handler has failed; the handler's error is in the log."""
-        del request
+    def failed(self, request: Request, detail: str) -> Response:
+        """Give what a client gets when the handler has failed; its error, if it raised one, is in the log already."""
         self.counters.failures += 1
+        log.error("handler failed", extra={"detail": detail, "method": request.method, "path": request.path})
         return Response(500, [(b"Content-Type", b"application/json")], FAILED_BODY)
 
 
