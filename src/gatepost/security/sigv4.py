@@ -27,6 +27,8 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final, Generic, Literal, NamedTuple, TypeVar
 from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
@@ -148,11 +150,7 @@ class SignatureVerifier:
             scope, signature = _read_authorization(authorization)
         if len(signature) != 64 or not _SIGNATURE.fullmatch(signature):
             raise SignatureError("mismatch", MISMATCH, detail="the signature is not 64 hexadecimal digits")
-        timestamp = headers.get(b"x-amz-date")
-        if timestamp is None:
-            raise SignatureError(
-                "incomplete", "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
-            )
+        timestamp = headers.get(b"x-amz-date") or _date_header(headers, scope)
         self._check_time(timestamp, scope, now_ms)
         token = headers.get(b"x-amz-security-token")
         return Claim(scope, timestamp, signature, token.decode("latin-1") if token else "", False, head)
@@ -262,9 +260,22 @@ def parse_timestamp(timestamp: bytes) -> int:
     return calendar.timegm((year, month, day, hour, minute, second)) * 1000
 
 
-def _compact(at_ms: int) -> str:
-    from datetime import UTC, datetime
+def _date_header(headers: Headers, scope: Scope) -> bytes:
+    """Give the Date header's time where a request has no X-Amz-Date; it must be signed."""
+    date = headers.get(b"date")
+    if date is None or b"date" not in scope.names:
+        told = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        raise SignatureError("incomplete", told)
+    if _DATE.fullmatch(date):
+        return date
+    try:
+        at = parsedate_to_datetime(date.decode("latin-1"))
+        return _compact(round(at.timestamp() * 1000)).encode()
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise SignatureError("incomplete", "Date must be in ISO-8601 'basic format' or RFC 822.") from error
 
+
+def _compact(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y%m%dT%H%M%SZ}"
 
 
@@ -343,7 +354,8 @@ def canonical_request(
         value = headers.get(name)
         if value is None:
             raise SignatureError("mismatch", MISMATCH, detail=f"signed header {name!r} is not there")
-        lines.append(name + b":" + (b" ".join(value.split()) if b"  " in value or value != value.strip() else value))
+        words = value.split()
+        lines.append(name + b":" + (value if len(words) == 1 and len(words[0]) == len(value) else b" ".join(words)))
     for name in headers:
         if name.startswith(b"x-amz-") and name not in names:
             raise SignatureError(
