@@ -24,6 +24,8 @@ _STAGES: Final = f"{_API}/stages"
 _STAGE: Final = f"{_STAGES}/{{stageName}}"
 _MODELS: Final = f"{_API}/models"
 _MODEL: Final = f"{_MODELS}/{{modelName}}"
+_GATEWAY_RESPONSES: Final = f"{_API}/gatewayresponses"
+_GATEWAY_RESPONSE: Final = f"{_GATEWAY_RESPONSES}/{{responseType}}"
 _TAGS: Final = "/tags/{resourceArn}"
 
 # The service model's HTTP method and URI of each operation; a test compares them.
@@ -34,6 +36,7 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "CreateRestApi": ("POST", "/restapis"),
     "CreateStage": ("POST", _STAGES),
     "DeleteDeployment": ("DELETE", _DEPLOYMENT),
+    "DeleteGatewayResponse": ("DELETE", _GATEWAY_RESPONSE),
     "DeleteIntegration": ("DELETE", _INTEGRATION),
     "DeleteIntegrationResponse": ("DELETE", _INTEGRATION_RESPONSE),
     "DeleteMethod": ("DELETE", _METHOD),
@@ -45,6 +48,8 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "GetAccount": ("GET", "/account"),
     "GetDeployment": ("GET", _DEPLOYMENT),
     "GetDeployments": ("GET", _DEPLOYMENTS),
+    "GetGatewayResponse": ("GET", _GATEWAY_RESPONSE),
+    "GetGatewayResponses": ("GET", _GATEWAY_RESPONSES),
     "GetIntegration": ("GET", _INTEGRATION),
     "GetIntegrationResponse": ("GET", _INTEGRATION_RESPONSE),
     "GetMethod": ("GET", _METHOD),
@@ -59,6 +64,7 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "GetStages": ("GET", _STAGES),
     "GetTags": ("GET", _TAGS),
     "ImportRestApi": ("POST", "/restapis"),
+    "PutGatewayResponse": ("PUT", _GATEWAY_RESPONSE),
     "PutIntegration": ("PUT", _INTEGRATION),
     "PutIntegrationResponse": ("PUT", _INTEGRATION_RESPONSE),
     "PutMethod": ("PUT", _METHOD),
@@ -68,6 +74,7 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "UntagResource": ("DELETE", _TAGS),
     "UpdateAccount": ("PATCH", "/account"),
     "UpdateDeployment": ("PATCH", _DEPLOYMENT),
+    "UpdateGatewayResponse": ("PATCH", _GATEWAY_RESPONSE),
     "UpdateIntegration": ("PATCH", _INTEGRATION),
     "UpdateIntegrationResponse": ("PATCH", _INTEGRATION_RESPONSE),
     "UpdateMethod": ("PATCH", _METHOD),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from gatepost.services.apigateway.model import BadRequestException
+from gatepost.services.apigateway.support import ERROR_VARIABLES, check_context, check_json_path
 
 _NAME: Final = r"[a-zA-Z0-9._$\-]+"  # what AWS allows in the last part
 _DECLARED: Final = re.compile(
@@ -20,14 +21,11 @@ _TARGET: Final = re.compile(
     rf"integration\.request\.(?:path|querystring|header|multivaluequerystring|multivalueheader)\.{_NAME}"
 )
 _LITERAL: Final = re.compile(r"'[^']*'")
-_CONTEXT: Final = re.compile(rf"(?:context|stageVariables)\.{_NAME}")
-_BODY: Final = re.compile(r"(?:method\.request|integration\.response)\.body(?:[.\[].*)?")
+_CONTEXT: Final = re.compile(r"(context|stageVariables)\.([a-zA-Z0-9._\-]+)")
+_BODY: Final = re.compile(r"(method\.request|integration\.response)\.body(?:\.(.+)|(\[.+))?")
+_GATEWAY_RESPONSE: Final = re.compile(rf"gatewayresponse\.header\.{_NAME}")
+_TEMPLATE_VARIABLE: Final = re.compile(r"\$\{?context\.([A-Za-z0-9_.]+)")
 _ANSWER: Final = re.compile(rf"integration\.response\.(?:header|multivalueheader)\.{_NAME}")
-
-
-def is_literal(expression: str) -> bool:
-    """Say whether an expression is a static value in single quotes."""
-    return _LITERAL.fullmatch(expression) is not None
 
 
 def check_method_parameters(names: Iterable[str]) -> None:
@@ -47,9 +45,7 @@ def check_integration_request(mappings: Mapping[str, str], declared: Mapping[str
     """
     _check_all(_TARGET, mappings)
     for source in mappings.values():
-        if _LITERAL.fullmatch(source) or _CONTEXT.fullmatch(source):
-            continue
-        if _BODY.fullmatch(source) and source.startswith("method."):
+        if _is_known(source, "method.request"):
             continue
         _check_all(_DECLARED, (source,))
         if source not in declared:
@@ -65,9 +61,47 @@ def check_integration_response(mappings: Mapping[str, str], declared: Mapping[st
         _check_all(_RESPONSE, (target,))
         if target not in declared:
             raise _refused(f"Invalid mapping expression parameter specified: {target}")
-        is_known = any(form.fullmatch(source) for form in (_LITERAL, _CONTEXT, _ANSWER))
-        if not is_known and not (_BODY.fullmatch(source) and source.startswith("integration.")):
+        if not _ANSWER.fullmatch(source) and not _is_known(source, "integration.response"):
             raise _refused(f"Invalid mapping expression specified: {source}")
+
+
+def check_gateway_response(mappings: Mapping[str, str], templates: Mapping[str, str]) -> None:
+    """Check the parameters and templates of a gateway response. Raises: BadRequestException."""
+    for target, source in mappings.items():
+        if not _GATEWAY_RESPONSE.fullmatch(target):
+            raise _refused(f"Invalid mapping expression specified: {target}")
+        if source.startswith("context.error."):
+            _check_error_variable(source.removeprefix("context.error."))
+        elif not _is_known(source, ""):
+            _check_all(_DECLARED, (source,))
+    for template in templates.values():
+        for found in _TEMPLATE_VARIABLE.finditer(template):
+            name = found[1].rstrip(".")
+            if name.startswith("error."):
+                _check_error_variable(name.removeprefix("error."))
+            else:
+                check_context(name)
+
+
+def _check_error_variable(name: str) -> None:
+    if name not in ERROR_VARIABLES:
+        raise BadRequestException(
+            f"Gatepost does not support context.error.{name} yet: it knows {', '.join(sorted(ERROR_VARIABLES))}"
+        )
+
+
+def _is_known(source: str, body_of: str) -> bool:
+    """Say whether a source is a literal, a context or stage variable, or (part of) the body of `body_of`."""
+    if _LITERAL.fullmatch(source):
+        return True
+    if (found := _CONTEXT.fullmatch(source)) is not None:
+        if found[1] == "context":
+            check_context(found[2])
+        return True
+    if (found := _BODY.fullmatch(source)) is None or found[1] != body_of:
+        return False
+    check_json_path(found[2] or found[3] or "")
+    return True
 
 
 def _check_all(form: re.Pattern[str], expressions: Iterable[str]) -> None:

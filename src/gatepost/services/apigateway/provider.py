@@ -13,6 +13,8 @@ from gatepost.kernel.ports import Authorization, Publisher
 from gatepost.services.apigateway.access import access_of
 from gatepost.services.apigateway.account import Account
 from gatepost.services.apigateway.deployments import Deployments
+from gatepost.services.apigateway.gateway_responses import GatewayResponses
+from gatepost.services.apigateway.imports import Imports
 from gatepost.services.apigateway.integrations import Integrations
 from gatepost.services.apigateway.methods import Methods
 from gatepost.services.apigateway.models import Models
@@ -36,6 +38,8 @@ class ApiGateway:
         self._store = records
         held = ApiRecords(records)
         self._rest_apis = RestApis(held, publisher)
+        self._imports = Imports(held, self._rest_apis, authorization)
+        self._gateway_responses = GatewayResponses(held)
         self._resources = Resources(held)
         self._methods = Methods(held)
         self._integrations = Integrations(held)
@@ -77,6 +81,41 @@ class ApiGateway:
     async def delete_rest_api(self, call: Call, params: Mapping[str, Any]) -> None:
         """Delete an API with everything that belongs to it."""
         await self._rest_apis.delete(call, params)
+
+    @operation("ImportRestApi")
+    async def import_rest_api(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Create an API from an OpenAPI document."""
+        return await self._imports.create(call, params)
+
+    @operation("PutRestApi")
+    async def put_rest_api(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Overwrite an API by an OpenAPI document, or merge it in."""
+        return await self._imports.put(call, params)
+
+    @operation("PutGatewayResponse")
+    async def put_gateway_response(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Declare an API's own answer where the gateway says no."""
+        return await self._gateway_responses.put(call, params)
+
+    @operation("GetGatewayResponse")
+    async def get_gateway_response(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the answer for a response type."""
+        return await self._gateway_responses.get(call, params)
+
+    @operation("GetGatewayResponses")
+    async def get_gateway_responses(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the answers for all response types."""
+        return await self._gateway_responses.list(call, params)
+
+    @operation("UpdateGatewayResponse")
+    async def update_gateway_response(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Patch the answer for a response type."""
+        return await self._gateway_responses.update(call, params)
+
+    @operation("DeleteGatewayResponse")
+    async def delete_gateway_response(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Go back to AWS's own answer for a response type."""
+        await self._gateway_responses.delete(call, params)
 
     @operation("CreateResource")
     async def create_resource(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:

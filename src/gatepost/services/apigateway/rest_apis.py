@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -148,7 +148,7 @@ def api_from_aws(call: Call, params: Mapping[str, Any]) -> RestApi:
         created_at_ms=call.now_ms,
         description=params.get("description", ""),
         version=params.get("version", ""),
-        binary_media_types=tuple(params.get("binaryMediaTypes", ())),
+        binary_media_types=media_types(params.get("binaryMediaTypes", ())),
         minimum_compression_bytes=params.get("minimumCompressionSize"),
         api_key_source=params.get("apiKeySource", "HEADER"),
         endpoint_type=endpoint_type_of(endpoint.get("types", ())),
@@ -181,7 +181,6 @@ def check_settings(api: RestApi) -> None:
 
 def check_policy(policy: str) -> None:
     """Check that a resource policy has a policy's form. Raises: BadRequestException."""
-    check_supported("policy", policy)
     refused = BadRequestException(
         "Invalid policy document. Please check the policy syntax and ensure that Principals are valid."
     )
@@ -193,6 +192,11 @@ def check_policy(policy: str) -> None:
         raise refused from None
     if not isinstance(document, dict) or not isinstance(document.get("Statement"), list | dict):
         raise refused
+
+
+def media_types(given: Iterable[str]) -> tuple[str, ...]:
+    """Give binary media types as they are meant: CloudFormation writes `image~1png`."""
+    return tuple(dict.fromkeys(each.replace("~1", "/") for each in given))
 
 
 def endpoint_type_of(types: Any) -> str:

@@ -35,7 +35,8 @@ UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("endpointConfiguration.vpcEndpointIds", ANY): _LATER,
     ("securityPolicy", ANY): _LATER,
     ("endpointAccessMode", "STRICT"): "use BASIC",
-    ("policy", ANY): _LATER,
+    ("credentials", ANY): "allow the API to call the function by the function's own policy",
+    ("tlsConfig.insecureSkipVerification", "true"): "use false",
     ("minimumCompressionSize", ANY): _LATER,
     ("apiKeySource", "AUTHORIZER"): "use HEADER",
     ("cacheClusterEnabled", "true"): "use false",
@@ -52,8 +53,40 @@ UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("throttlingBurstLimit", ANY): _LATER,
     ("throttlingRateLimit", ANY): _LATER,
     ("cachingEnabled", "true"): "use false",
-    ("gatewayResponse", ANY): _LATER,
 }
+
+# The variables of `$context` that the gateway knows when it maps parameters and answers refusals.
+CONTEXT_VARIABLES: Final = frozenset(
+    {
+        "accountId",
+        "apiId",
+        "deploymentId",
+        "domainName",
+        "domainPrefix",
+        "extendedRequestId",
+        "httpMethod",
+        "identity.accessKey",
+        "identity.accountId",
+        "identity.apiKey",
+        "identity.apiKeyId",
+        "identity.caller",
+        "identity.sourceIp",
+        "identity.user",
+        "identity.userAgent",
+        "identity.userArn",
+        "path",
+        "protocol",
+        "requestId",
+        "requestTime",
+        "requestTimeEpoch",
+        "resourceId",
+        "resourcePath",
+        "stage",
+    }
+)
+ERROR_VARIABLES: Final = frozenset({"message", "messageString", "responseType", "validationErrorString"})
+
+_JSON_PATH: Final = re.compile(r"(?:\.?[A-Za-z_][\w-]*|\[\d{1,6}\])+")
 
 # What Apache Velocity would act on: a reference, or a directive, comment or macro call.
 _VELOCITY: Final = re.compile(r"\$!?\{?[A-Za-z_]|#(?:[#*\[@{A-Za-z])")
@@ -72,6 +105,20 @@ def check_supported(setting: str, value: object) -> None:
     if instead is not None:
         what = f"{setting} {text}" if named else setting
         raise BadRequestException(f"Gatepost does not support {what} yet: {instead}")
+
+
+def check_context(name: str) -> None:
+    """Refuse a `$context` variable that the gateway does not know. Raises: BadRequestException."""
+    if name not in CONTEXT_VARIABLES:
+        raise BadRequestException(
+            f"Gatepost does not support context.{name} yet: it knows {', '.join(sorted(CONTEXT_VARIABLES))}"
+        )
+
+
+def check_json_path(path: str) -> None:
+    """Refuse a JSONPath into a body that is more than names and indexes. Raises: BadRequestException."""
+    if path and not _JSON_PATH.fullmatch(path):
+        raise BadRequestException(f"Gatepost does not support the JSONPath {path} yet: use names and [index]")
 
 
 def check_template(setting: str, content_type: str, template: str) -> None:

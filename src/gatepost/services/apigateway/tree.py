@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,8 @@ from gatepost.services.apigateway.model import (
     LimitExceededException,
     NotFoundException,
 )
+
+NO_IDS: Final[Mapping[str, str]] = {}
 
 _PART: Final = re.compile(r"[a-zA-Z0-9._\-:,*]+|\{[a-zA-Z0-9._\-:]+\+?\}")
 _PART_REFUSED: Final = (
@@ -32,10 +35,13 @@ def resource_of(definition: Definition, resource_id: str) -> Resource:
     return resource
 
 
-def add_resource(definition: Definition, api_id: str, parent: Resource, path_part: str) -> tuple[Definition, Resource]:
+def add_resource(
+    definition: Definition, api_id: str, parent: Resource, path_part: str, *, known_ids: Mapping[str, str] = NO_IDS
+) -> tuple[Definition, Resource]:
     """Hang a new resource named `path_part` under `parent`.
 
-    Its id is derived from the API and the path: the same template gives the same ids everywhere.
+    Unless `known_ids` has one for the path, its id is derived from the API and the path: the same template
+    gives the same ids everywhere.
 
     Raises: BadRequestException, ConflictException, LimitExceededException.
     """
@@ -46,7 +52,7 @@ def add_resource(definition: Definition, api_id: str, parent: Resource, path_par
             "Resources."
         )
     path = join_path(parent.path, path_part)
-    resource = Resource(id=_free_id(definition, api_id, path), path=path)
+    resource = Resource(id=known_ids.get(path) or _free_id(definition, api_id, path, known_ids), path=path)
     return with_resource(definition, resource), resource
 
 
@@ -154,9 +160,9 @@ def is_within(each: Resource, top: Resource) -> bool:
     return top.path in (each.path, "/") or each.path.startswith(f"{top.path}/")
 
 
-def _free_id(definition: Definition, api_id: str, path: str) -> str:
+def _free_id(definition: Definition, api_id: str, path: str, known_ids: Mapping[str, str]) -> str:
     candidate, salt = stable_id(api_id, path, length=6), 0
-    while candidate in definition.resources:
+    while candidate in definition.resources or candidate in known_ids.values():
         salt += 1
         candidate = stable_id(api_id, path, str(salt), length=6)
     return candidate
