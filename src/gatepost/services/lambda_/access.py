@@ -1,0 +1,59 @@
+"""What each Lambda operation touches: action, resource and condition keys.
+
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gatepost.kernel.operations import Access, Call
+from gatepost.services.lambda_.catalogue import Catalogue
+from gatepost.services.lambda_.model import InvalidParameterValueException
+from gatepost.services.lambda_.names import function_arn, parse_name
+
+_UNBOUND: Final = frozenset({"ListFunctions", "GetAccountSettings", "ListEventSourceMappings"})
+_ACTIONS: Final[Mapping[str, str]] = {"Invoke": "lambda:InvokeFunction"}
+SERVICE: Final = "lambda.amazonaws.com"
+
+
+def access_of(catalogue: Catalogue, call: Call, params: Mapping[str, Any]) -> tuple[Access, ...]:
+    """Say what a Lambda call touches."""
+    action = _ACTIONS.get(call.operation, f"lambda:{call.operation}")
+    if call.operation in _UNBOUND:
+        return (Access(action),)
+    arn, policy_arn = _resource(call, params)
+    function = catalogue.find(arn)
+    context: dict[str, str | tuple[str, ...]] = {}
+    if function is not None:
+        context |= {f"aws:resourcetag/{key.lower()}": value for key, value in function.tags.items()}
+    tags = params.get("Tags")
+    if isinstance(tags, Mapping):
+        context |= {f"aws:requesttag/{key.lower()}": str(value) for key, value in tags.items()}
+        context["aws:tagkeys"] = tuple(tags)
+    if isinstance(keys := params.get("TagKeys"), list):
+        context["aws:tagkeys"] = tuple(keys)
+    if call.operation == "AddPermission" and isinstance(principal := params.get("Principal"), str):
+        context["lambda:principal"] = principal
+    policy = function.policy if function is not None and function.policy else None
+    found = [Access(action, policy_arn, context, policy)]
+    if call.operation == "CreateFunction" and tags:
+        found.append(Access("lambda:TagResource", arn, context))
+    if call.operation in {"CreateFunction", "UpdateFunctionConfiguration"} and isinstance(params.get("Role"), str):
+        found.append(Access("iam:PassRole", params["Role"], {"iam:passedtoservice": SERVICE}))
+    return tuple(found)
+
+
+def _resource(call: Call, params: Mapping[str, Any]) -> tuple[str, str]:
+    """Give the function's unqualified ARN, and the ARN that policies see."""
+    text = params.get("FunctionName") or params.get("Resource")
+    if not isinstance(text, str):
+        return "*", "*"
+    try:
+        name = parse_name(text)
+    except InvalidParameterValueException:
+        return "*", "*"
+    arn = function_arn(call, name)
+    qualifier = params.get("Qualifier") or name.qualifier
+    return arn, f"{arn}:{qualifier}" if qualifier else arn

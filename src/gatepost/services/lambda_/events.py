@@ -1,0 +1,135 @@
+"""Asynchronous invocations: recorded before they are acknowledged, run after, retried as Lambda does.
+
+An event that fails in the function is tried twice more, after one and two minutes; one that finds no place or no
+gateway is tried again for six hours, with growing pauses. A restart goes on with what is recorded: an event may run
+more than once, as on AWS.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.errors import ServiceError, StoreUnavailable
+from gatepost.kernel.operations import RecordKey
+from gatepost.kernel.ports import FunctionInvoker, Invocation
+from gatepost.kernel.tasks import Tasks
+from gatepost.services.lambda_.model import ResourceNotFoundException, TooManyRequestsException
+from gatepost.storage.base import Records
+
+log = logging.getLogger(__name__)
+
+EVENT: Final = "function_event"
+PENDING_MAX: Final = 10_000
+RUNNING_MAX: Final = 50
+RETRY_PAUSES_S: Final = (60, 120)  # after an error of the function
+AGE_MS_MAX: Final = 6 * 3600 * 1000
+BUSY_PAUSE_S_MAX: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionEvent:
+    """One accepted asynchronous invocation."""
+
+    request_id: str
+    function_arn: str
+    payload_base64: str
+    accepted_at_ms: int
+    client_context: str = ""
+    failures: int = 0
+
+    def invocation(self) -> Invocation:
+        """Give the call that the invoker makes of it."""
+        payload = base64.b64decode(self.payload_base64)
+        return Invocation(self.function_arn, payload, self.request_id, client_context=self.client_context)
+
+
+class FunctionEvents:
+    """Accepts events durably and sees them through. Call `start` once, `close` before the store closes."""
+
+    def __init__(
+        self,
+        records: Records,
+        invoker: FunctionInvoker,
+        clock: Clock,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._records = records
+        self._invoker = invoker
+        self._clock = clock
+        self._pause = pause
+        self._tasks = Tasks("function events")
+        self._running = asyncio.Semaphore(RUNNING_MAX)
+
+    async def start(self) -> None:
+        """Go on with what an earlier process accepted."""
+        for record in await self._records.scan(EVENT):
+            self._see_through(record.key, FunctionEvent(**record.value))
+
+    async def accept(self, event: FunctionEvent) -> None:
+        """Record an event and run it later. Raises: TooManyRequestsException, StoreUnavailable."""
+        if len(self._tasks) >= PENDING_MAX:
+            raise TooManyRequestsException("Rate Exceeded.", members={"Type": "User"})
+        parts = event.function_arn.split(":")
+        key = RecordKey(EVENT, parts[4], parts[3], event.request_id)
+        await self._records.put(key, asdict(event), expected_version=None)
+        self._see_through(key, event)
+
+    def _see_through(self, key: RecordKey, event: FunctionEvent) -> None:
+        self._tasks.spawn(self._deliver(key, event), name=event.request_id)
+
+    async def _deliver(self, key: RecordKey, event: FunctionEvent) -> None:
+        busy_pause_s = 1.0
+        while self._clock.now_ms() - event.accepted_at_ms < AGE_MS_MAX:
+            outcome = await self._try(event)
+            if outcome == "done":
+                break
+            if outcome == "failed":
+                if event.failures >= len(RETRY_PAUSES_S):
+                    log.warning("function event given up", extra={"function": event.function_arn})
+                    break
+                pause_s: float = RETRY_PAUSES_S[event.failures]
+                event = replace(event, failures=event.failures + 1)
+                await self._keep(key, asdict(event))
+            else:
+                pause_s, busy_pause_s = busy_pause_s, min(busy_pause_s * 2, BUSY_PAUSE_S_MAX)
+            await self._pause(pause_s)
+        await self._forget(key)
+
+    async def _try(self, event: FunctionEvent) -> str:
+        async with self._running:
+            try:
+                result = await self._invoker.invoke(event.invocation())
+            except ResourceNotFoundException:
+                return "done"  # the function was deleted: nobody is left to run it
+            except ServiceError as error:
+                log.info("function event waits", extra={"function": event.function_arn, "code": error.code})
+                return "busy"
+        return "failed" if result.function_error else "done"
+
+    async def _keep(self, key: RecordKey, value: dict[str, Any]) -> None:
+        try:
+            await self._records.put(key, value, expected_version=None)
+        except StoreUnavailable as error:
+            log.warning("function event not updated", extra={"error": str(error)})
+
+    async def _forget(self, key: RecordKey) -> None:
+        try:
+            await self._records.delete(key)
+        except StoreUnavailable as error:  # it will run once more after the next start
+            log.warning("function event not deleted", extra={"error": str(error)})
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def close(self) -> None:
+        """Stop; what is recorded is taken up at the next start."""
+        await self._tasks.close()
