@@ -17,7 +17,15 @@ def post(body: bytes, *headers: bytes) -> bytes:
 
 def post_chunked(*chunks: bytes, trailers: bytes = b"") -> bytes:
     body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
-    return b"POST /orders HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + body + b"0\r\n" + trailers + b"\r\n"
+    return (
+        b"POST /orders HTTP/1.1\r\n"
+        + HOST
+        + b"Transfer-Encoding: chunked\r\n\r\n"
+        + body
+        + b"0\r\n"
+        + trailers
+        + b"\r\n"
+    )
 
 
 async def settle(turns: int = 8) -> None:
@@ -213,7 +221,9 @@ def test_pipelined_requests_wait_for_a_slow_one_while_reading_stops():
 
 def test_pipelined_requests_are_not_answered_while_the_client_does_not_read():
     async def scenario():
-        connection, transport = a_connection(a_server(lambda request: Response(200, body=b"x" * 100_000), write_buffer_bytes=50_000))
+        connection, transport = a_connection(
+            a_server(lambda request: Response(200, body=b"x" * 100_000), write_buffer_bytes=50_000)
+        )
         transport.room = 1000
         connection.data_received(GET)
         connection.data_received(GET)
@@ -635,7 +645,11 @@ def test_the_date_moves_on_every_second():
 
 
 def test_unusual_statuses_can_be_sent():
-    assert [exchanged(GET, server=a_server(lambda _, s=s: Response(s)))[0].status for s in (299, 599, 777)] == [299, 599, 777]
+    assert [exchanged(GET, server=a_server(lambda _, s=s: Response(s)))[0].status for s in (299, 599, 777)] == [
+        299,
+        599,
+        777,
+    ]
 
 
 # -- streams
@@ -711,7 +725,9 @@ def test_a_bad_header_of_a_stream_ends_the_connection(caplog):
 def test_the_answer_to_head_has_no_stream():
     closed = []
     transport = streamed(
-        lambda _: Response(200, stream=pieces(b"ab", closed=closed), content_length=2), GET.replace(b"GET", b"HEAD"), GET
+        lambda _: Response(200, stream=pieces(b"ab", closed=closed), content_length=2),
+        GET.replace(b"GET", b"HEAD"),
+        GET,
     )
     head, _, rest = transport.sent.partition(b"\r\n\r\n")
     assert b"Content-Length: 2" in head
@@ -775,7 +791,9 @@ def test_a_stream_that_waits_for_the_client_is_closed_when_it_goes_away():
             finally:
                 closed.append(True)
 
-        connection, transport = a_connection(a_server(lambda _: Response(200, stream=endless()), write_buffer_bytes=5000))
+        connection, transport = a_connection(
+            a_server(lambda _: Response(200, stream=endless()), write_buffer_bytes=5000)
+        )
         transport.room = 0
         connection.data_received(GET)
         await settle()

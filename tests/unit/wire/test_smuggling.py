@@ -76,7 +76,10 @@ REFUSED = {
     "chunk extension with a bare carriage return": (400, chunked(b"3;a\r=b\r\nabc\r\n0\r\n\r\n")),
     "chunk extension with a line feed": (400, chunked(b"3;a=\nb\r\nabc\r\n0\r\n\r\n")),
     "chunk extension without an end": (400, chunked(b"3;" + b"a" * 300)),
-    "too many chunk extensions": (400, chunked(b"1;" + b"a" * 200 + b"\r\nx\r\n") + (b"1;" + b"a" * 200 + b"\r\nx\r\n") * 30),
+    "too many chunk extensions": (
+        400,
+        chunked(b"1;" + b"a" * 200 + b"\r\nx\r\n") + (b"1;" + b"a" * 200 + b"\r\nx\r\n") * 30,
+    ),
     "trailer without a colon": (400, chunked(b"0\r\nadmin\r\n\r\n")),
     "folded trailer": (400, chunked(b"0\r\nX-A: 1\r\n 2\r\n\r\n")),
     "trailers without an end": (400, chunked(b"0\r\n" + b"X-A: 0123456789\r\n" * 400)),
@@ -84,7 +87,10 @@ REFUSED = {
     "transfer encoding gzip": (400, LINE + HOST + b"Transfer-Encoding: gzip\r\n\r\n0\r\n\r\n"),
     "transfer encoding gzip, chunked": (501, LINE + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
     "transfer encoding chunked, chunked": (400, LINE + HOST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
-    "transfer encoding chunked, identity": (400, LINE + HOST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+    "transfer encoding chunked, identity": (
+        400,
+        LINE + HOST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    ),
     "transfer encoding twice": (
         400,
         LINE + HOST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
