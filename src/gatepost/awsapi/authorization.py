@@ -89,9 +89,9 @@ class RequestKeys:
 
     def get(self, name: str, /) -> KeyValue | None:
         """Give a key by its lower-case name; None when this request does not have it."""
-        value = self._access.context.get(name)
-        if value is not None:
-            return value
+        for key, value in self._access.context.items():
+            if key.lower() == name:
+                return value
         read = _GLOBAL_KEYS.get(name)
         if read is not None:
             return read(self._call)
@@ -130,6 +130,11 @@ def _token_issue_time(call: Call) -> str | None:
     return f"{iso_8601(issued)[:19]}Z" if issued else None
 
 
+def _has_mfa(call: Call) -> str | None:
+    """Only temporary credentials have the key, and ours are never made with a second factor."""
+    return "false" if call.principal.token_issued_at_ms else None
+
+
 def _if_known(text: str) -> str | None:
     return text or None
 
@@ -140,6 +145,7 @@ _GLOBAL_KEYS: Final[Mapping[str, Callable[[Call], KeyValue | None]]] = {
     "aws:calledvialast": lambda call: call.called_via[-1] if call.called_via else None,
     "aws:currenttime": lambda call: f"{iso_8601(call.now_ms)[:19]}Z",
     "aws:epochtime": lambda call: str(call.now_ms // 1000),
+    "aws:multifactorauthpresent": _has_mfa,
     "aws:principalaccount": lambda call: None if call.principal.kind == "anonymous" else call.principal.account_id,
     "aws:principalarn": _principal_arn,
     "aws:principalisawsservice": lambda call: "true" if call.principal.kind == "service" else "false",
@@ -192,8 +198,7 @@ class Authorizer:
         if not decision.is_allowed:
             raise _refusal(call, access, decision)
         principal = call.principal
-        if principal.token_issued_at_ms and principal.kind in ("user", "root") and call.service == "iam":
-            # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html: no IAM without MFA
+        if principal.token_issued_at_ms and principal.kind in ("user", "root") and _needs_long_term_key(call):
             raise InvalidClientTokenId("The security token included in the request is invalid")
 
     def decide(self, call: Call, access: Access) -> Decision:
@@ -236,6 +241,14 @@ class Authorizer:
             return self._source.compiled.get(document, "trust" if is_trust else "resource")
         except PolicyError:
             return deny_everything()  # a guard fails closed; its owner checks the document when it is set
+
+
+def _needs_long_term_key(call: Call) -> bool:
+    """Say whether GetSessionToken's credentials, made without a second factor, are refused.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+    """
+    return call.service == "iam" or (call.service == "sts" and call.operation != "AssumeRole")
 
 
 def pass_role(role_arn: str, service: str) -> Access:

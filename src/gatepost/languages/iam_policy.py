@@ -33,6 +33,7 @@ PolicyKind = Literal["identity", "boundary", "session", "resource", "trust"]
 DOCUMENT_CHARACTERS_MAX: Final = 131_072  # the models' policyDocumentType; services have lower quotas
 STATEMENTS_MAX: Final = 2_000  # more cannot fit into any quota
 SYNTAX_ERRORS: Final = "Syntax errors in policy."
+PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-eusc", "*")
 VERSIONS: Final = ("2012-10-17", "2008-10-17")
 
 # What cannot change while an access key's decisions are remembered: who calls.
@@ -311,8 +312,9 @@ def _resources(statement: Mapping[str, Any], kind: PolicyKind, *, has_variables:
     names = _texts(statement["Resource"] if "Resource" in statement else statement["NotResource"])
     if not names:
         raise PolicyError("Policy statement must contain resources.")
-    for name in names:
-        _check_resource(name)
+    if kind != "resource":  # services have forms of their own there, such as execute-api:/stage/GET/path
+        for name in names:
+            _check_resource(name)
     try:
         return tuple(compile_resource(name, has_variables=has_variables) for name in names)
     except PatternError as error:
@@ -325,7 +327,7 @@ def _check_resource(name: str) -> None:
     parts = name.split(":", 5)
     if parts[0] != "arn":
         raise PolicyError(f'Resource {name} must be in ARN format or "*".')
-    if len(parts) > 1 and parts[1] not in ("aws", "aws-cn", "aws-us-gov", "*") and "$" not in parts[1]:
+    if len(parts) > 1 and parts[1] not in PARTITIONS and "$" not in parts[1]:
         raise PolicyError(f'Partition "{parts[1]}" is not valid for resource "{name}".')
     if len(parts) < 6 and not name.endswith("*") and "$" not in name:
         raise PolicyError("The policy failed legacy parsing")

@@ -2,9 +2,8 @@
 
 `*` stands for any run of characters and `?` for exactly one. A pattern is cut at its stars into chunks; the first
 is a prefix, the last a suffix, and each of the others is looked for from where the one before it ended. That greedy
-choice is complete for globs, so a match never goes back: it costs at most len(pattern) * len(value) steps when a chunk
-has `?`, and one `str.find` per chunk otherwise. Policies are at most 20,480 characters, so there is no input that
-explodes.
+choice is complete for globs, so a match never goes back: it costs one `str.find` per chunk, or one step per character
+of the value for a chunk with `?`.
 
 Policy variables (`${aws:username}`, `${aws:PrincipalTag/team, 'none'}`) are put in when the request is known. What
 they bring in is text: a `*` in a user's tag is a star, not a wildcard. `${*}`, `${?}` and `${$}` are the characters.
@@ -15,7 +14,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_res
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
@@ -56,10 +55,16 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Holes:
-    """A chunk with `?` in it: `text` has a filler at each of `holes`."""
+    """A chunk with `?` in it: `text` has a filler at each of `holes`.
+
+    `find` is the Shift-And algorithm: bit n of the state says that the chunk's first n+1 characters end here. One step
+    per character of the value, whatever the chunk.
+    """
 
     text: str
     holes: frozenset[int]
+    masks: Mapping[str, int]  # by character: the places of the chunk that take it
+    hole_mask: int
 
     def fits(self, value: str, start: int) -> bool:
         """Say whether the chunk stands in `value` at `start`."""
@@ -69,8 +74,21 @@ class Holes:
 
     def find(self, value: str, start: int) -> int:
         """Give the first place at or after `start`, or -1."""
-        last = len(value) - len(self.text)
-        return next((at for at in range(start, last + 1) if self.fits(value, at)), -1)
+        state, accept = 0, 1 << (len(self.text) - 1)
+        for at in range(start, len(value)):
+            state = ((state << 1) | 1) & self.masks.get(value[at], self.hole_mask)
+            if state & accept:
+                return at - len(self.text) + 1
+        return -1
+
+
+def _holes(text: str, holes: set[int]) -> Holes:
+    hole_mask = sum(1 << place for place in holes)
+    masks: dict[str, int] = {}
+    for place, character in enumerate(text):
+        if place not in holes:
+            masks[character] = masks.get(character, hole_mask) | 1 << place
+    return Holes(text, frozenset(holes), masks, hole_mask)
 
 
 Chunk = str | Holes
@@ -126,7 +144,7 @@ def compile_glob(tokens: Sequence[str | Wildcard]) -> Glob:
         if token is None or token is Wildcard.STAR:
             if not (was_star and token is Wildcard.STAR):
                 joined = "".join(text)
-                chunks.append(Holes(joined, frozenset(holes)) if holes else joined)
+                chunks.append(_holes(joined, holes) if holes else joined)
             text, holes, length = [], set(), 0
             was_star = True
         else:

@@ -102,7 +102,9 @@ def _inflated(packed: bytes) -> bytes:
     return unpack.decompress(packed, _PLAIN_BYTES_MAX)
 
 
-def _session(values: list[Any]) -> Session:
+def _session(values: list[Any]) -> Session | None:
+    if len(values) != len(_MEMBERS):
+        return None  # of a version with other members
     members = dict(zip(_MEMBERS, values, strict=True))
     for member in ("policies", "transitive_tag_keys"):
         members[member] = tuple(members[member])

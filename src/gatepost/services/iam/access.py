@@ -69,9 +69,6 @@ def _resource(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
     own = f"arn:aws:iam::{call.account_id}:"
     if call.operation in ("SimulatePrincipalPolicy", "GetContextKeysForPrincipalPolicy"):
         return params["PolicySourceArn"], None
-    if call.operation == "GetAccessKeyLastUsed":
-        owner = directory.key_owner(params["AccessKeyId"])
-        return (owner.arn if owner else own + "user/*"), None
     for parameter, kind, word in _NAMED:
         name = params.get(parameter)
         if name is None:

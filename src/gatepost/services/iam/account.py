@@ -85,7 +85,8 @@ class AccountOperations:
         alias = params["AccountAlias"]
         if self._directory.stored(ACCOUNT, call.account_id, ACCOUNT_RECORD_ID) is None:
             await self._entities.create(
-                Account(call.account_id, alias=alias), exists=f"The account alias {alias} already exists."
+                Account(call.account_id, alias=alias, created_at_ms=call.now_ms),
+                exists=f"The account alias {alias} already exists.",
             )
             return {}
 

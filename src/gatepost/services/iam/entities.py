@@ -19,7 +19,7 @@ from gatepost.services.iam.errors import (
     NoSuchEntityException,
 )
 from gatepost.services.iam.model import KINDS, Entity, kind_of, to_json
-from gatepost.storage.base import Record, Records
+from gatepost.storage.base import Record, Records, Write
 
 
 class Entities:
@@ -110,8 +110,13 @@ class Entities:
     async def _rename(self, before: AnEntity, after: AnEntity, version: int) -> None:
         if self._directory.stored(kind_of(after), after.account_id, after.name) is not None:
             raise EntityAlreadyExistsException(f"{type(after).__name__} with name {after.name} already exists.")
-        await self._write(after, 0)
-        await self._remove(before, version)
+        old, new = _key(before), _key(after)
+        _, record = await self._records.commit((Write(old, None, version), Write(new, to_json(after), 0)))
+        assert record is not None
+        self._directory.apply(old.kind, old.account_id, old.id, None, 0)
+        self._take_over(record)
+        await self._publish(after.account_id, old, None)
+        await self._publish(after.account_id, new, record)
 
     async def _remove(self, entity: Entity, version: int) -> None:
         key = _key(entity)

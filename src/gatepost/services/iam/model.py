@@ -228,6 +228,7 @@ class Account:
     account_id: str
     access_keys: tuple[AccessKey, ...] = ()
     alias: str = ""
+    created_at_ms: int = 0
 
     @property
     def name(self) -> str:

@@ -70,7 +70,8 @@ class IamProvider(
         secret = new_secret_access_key()
         key = self.new_access_key(account_id, secret, self._clock.now_ms())
         if self._directory.stored(ACCOUNT, account_id, ACCOUNT_RECORD_ID) is None:
-            await self._entities.create(Account(account_id, (key,)), exists="The account has its record already.")
+            account = Account(account_id, (key,), created_at_ms=key.created_at_ms)
+            await self._entities.create(account, exists="The account has its record already.")
         else:
             await self._entities.change(
                 Account,

@@ -77,15 +77,16 @@ class RoleOperations:
 
     @operation("UpdateRole")
     async def update_role(self, call: Call, params: Params) -> Answer:
-        """Change description and the longest session; what is left out is reset. Raises: NoSuchEntity.
+        """Change description and the longest session; a duration that is left out is reset. Raises: NoSuchEntity.
 
+        That a description that is left out stays is `unverified`.
         https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateRole.html
         """
 
         def change(role: Role) -> Role:
             return replace(
                 role,
-                description=params.get("Description", ""),
+                description=params.get("Description", role.description),
                 session_duration_s_max=params.get("MaxSessionDuration", 3_600),
             )
 

@@ -71,19 +71,15 @@ class UserOperations:
 
     @operation("GetUser")
     def get_user(self, call: Call, params: Params) -> Answer:
-        """Give a user, by default the caller. Raises: NoSuchEntity, ValidationError for a role's session."""
+        """Give a user, by default the caller (of root there are no name and path).
+
+        Raises: NoSuchEntity, ValidationError for a role's session.
+        """
         name = params.get("UserName", "")
         if not name and call.principal.kind == "root":
             account = self._directory.account(call.account_id)
-            return {
-                "User": {
-                    "Path": "/",
-                    "UserName": "root",
-                    "UserId": account.account_id,
-                    "Arn": account.arn,
-                    "CreateDate": 0,
-                }
-            }
+            root = {"UserId": account.account_id, "Arn": account.arn, "CreateDate": account.created_at_ms}
+            return {"User": root}
         return {"User": self._user(call, name or caller_name(call)).to_aws()}
 
     @operation("ListUsers")
