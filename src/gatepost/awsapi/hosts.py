@@ -28,9 +28,13 @@ class HostGuard:
 
     def __init__(self, hosts: Iterable[str], *, origins: Iterable[str] = ()) -> None:
         self._hosts = frozenset(host.lower().strip("[]") for host in hosts)
-        self._origins = frozenset(origin.lower().encode() for origin in origins)
+        self._origins = {origin.lower().encode() for origin in origins}
         self._any_address = bool(self._hosts & _UNSPECIFIED)
         self._kept: dict[bytes, HostKind] = {}
+
+    def trust_origin(self, origin: str) -> None:
+        """Answer to the pages of `origin` (`http://127.0.0.1:4566`), known once the listener has its port."""
+        self._origins.add(origin.lower().encode())
 
     def kind(self, headers: Mapping[bytes, bytes]) -> HostKind:
         """Say what the Host header addresses. Raises: UntrustedHost."""

@@ -109,7 +109,7 @@ class Router:
             prefix, _, operation = target.decode("latin-1").rpartition(".")
             service = self._target_prefixes.get(prefix)
             if service is None:
-                raise Unroutable(UnknownOperationException(""), None)
+                raise Unroutable(UnsupportedOperation(f"Gatepost does not have {target.decode('latin-1')[:128]}"), None)
             found = self._by_target[target] = Routed(self._serve(service, operation, "json"), _NO_LABELS)
         return found
 
@@ -128,7 +128,7 @@ class Router:
                 return self._by_path(service, request)
         if not scope_service:
             raise Unroutable(MissingAuthenticationTokenException("Missing Authentication Token"), None)
-        raise Unroutable(UnknownOperationException(f"No operation of {scope_service[:64]} has this path"), None)
+        raise Unroutable(UnsupportedOperation(f"Gatepost does not have the service {scope_service[:64]}"), None)
 
     def guess(self, request: Request, headers: Mapping[bytes, bytes]) -> ServiceProtocol | None:
         """Give the protocol in which a client expects to hear that its signature is wrong; None: unknown.
@@ -196,9 +196,10 @@ class Router:
                     message = f"Could not find operation {action[:128]} for version {version[:32]}"
                     raise Unroutable(UnknownOperationException(message), protocol)
                 return Routed(self._serve(service, action, "query"), _NO_LABELS)
-        raise Unroutable(
-            UnknownOperationException(f"Could not find operation {action[:128]} for version {version[:32]}"), None
-        )
+        if scope_service and scope_service not in self._signing_names:
+            raise Unroutable(UnsupportedOperation(f"Gatepost does not have the service {scope_service[:64]}"), None)
+        message = f"Could not find operation {action[:128]} for version {version[:32]}"
+        raise Unroutable(UnknownOperationException(message), None)
 
     def _by_path(self, service: str, request: Request) -> Routed:
         router = self._uri_routers.get(service)

@@ -32,7 +32,7 @@ from gatepost.awsapi.errors import (
 from gatepost.awsapi.hosts import HostGuard
 from gatepost.awsapi.own_routes import OPERATIONS_PREFIX, PREFIX, OwnRoute, OwnRoutes
 from gatepost.awsapi.protocols.base import Incoming, ServiceProtocol
-from gatepost.awsapi.protocols.errors import REST, rendered
+from gatepost.awsapi.protocols.errors import JSON, REST, rendered
 from gatepost.awsapi.protocols.json import parse_object
 from gatepost.awsapi.protocols.query import FORM_TYPE, error_document
 from gatepost.awsapi.routing import Routed, Router, Unroutable
@@ -129,6 +129,10 @@ class AwsEndpoint:
             return self._failed(refusal, protocol or self._router.guess(request, headers), request, request_id)
         except Exception as error:  # noqa: BLE001 its home: whatever fails is answered here
             return self._failed(error, protocol, request, request_id)
+
+    def trust_origin(self, origin: str) -> None:
+        """Answer to the pages of `origin`: the console's, known once the listener has its port."""
+        self._hosts.trust_origin(origin)
 
     def body_bytes_max(self, request: Request) -> int:
         """Give the most bytes that the body of this request may have; more than 10 MiB only for known keys."""
@@ -351,7 +355,7 @@ def unrouted_error(error: ServiceError, request: Request, request_id: str) -> Re
     """Render an error for a request that means no operation: XML for a form, else what JSON and REST clients read."""
     if (request.header(b"content-type") or b"").startswith(FORM_TYPE):
         return error_document(error, None, request_id)
-    code, status, _ = rendered(error, None, REST)
+    code, status, _ = rendered(error, None, JSON if request.header(b"x-amz-target") else REST)
     headers: Headers = [
         (b"x-amzn-RequestId", request_id.encode()),
         (b"x-amzn-ErrorType", code.encode()),

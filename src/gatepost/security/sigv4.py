@@ -49,6 +49,7 @@ Value = TypeVar("Value")
 _DATE = re.compile(rb"[0-9]{8}T[0-9]{6}Z", re.ASCII)
 _SIGNATURE = re.compile(rb"[0-9a-f]{64}", re.ASCII)
 _SCOPE_PART = re.compile(rb"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_REGION = re.compile(rb"[a-z0-9-]{1,64}", re.ASCII)
 _ACCESS_KEY = re.compile(rb"[A-Za-z0-9_.@:+=-]{1,128}", re.ASCII)
 _PLAIN_QUERY = re.compile(r"[A-Za-z0-9\-._~]*", re.ASCII)
 
@@ -310,7 +311,7 @@ def _read_scope(credential: bytes, signed_headers: bytes) -> Scope:
     key, date, region, service, terminator = parts
     if terminator != TERMINATOR:
         raise SignatureError("mismatch", "Credential should be scoped with a valid terminator: 'aws4_request'.")
-    if not (_ACCESS_KEY.fullmatch(key) and _SCOPE_PART.fullmatch(region) and _SCOPE_PART.fullmatch(service)):
+    if not (_ACCESS_KEY.fullmatch(key) and _REGION.fullmatch(region) and _SCOPE_PART.fullmatch(service)):
         raise SignatureError(
             "incomplete", "Credential has an element that is empty or has characters that none can have."
         )

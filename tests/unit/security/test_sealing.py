@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -87,4 +86,4 @@ def test_a_truncated_key_is_refused_and_kept(tmp_path: Path) -> None:
     path.chmod(0o600)
     with pytest.raises(SettingsError, match="restore it"):
         load_key(path)
-    assert os.path.getsize(path) == 5
+    assert path.stat().st_size == 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -92,8 +92,8 @@ def signed_by_botocore(
     **auth_options: Any,
 ) -> Signed:
     request = AWSRequest(method=method, url=url, data=body, headers=headers or {}, params=params or {})
-    moment = datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC)
-    with mock.patch.object(botocore.auth, "get_current_datetime", lambda *_, **__: moment.replace(tzinfo=None)):
+    moment = dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC)
+    with mock.patch.object(botocore.auth, "get_current_datetime", return_value=moment.replace(tzinfo=None)):
         auth(Credentials(KEY, SECRET, token), service, "eu-central-1", **auth_options).add_auth(request)
     prepared = request.prepare()
     parts = urlsplit(prepared.url)

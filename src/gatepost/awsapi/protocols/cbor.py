@@ -82,7 +82,10 @@ class CborProtocol:
     def render_error(self, error: ServiceError, request_id: str) -> Response:
         """Render `{"__type": …, "message": …}` with the exception's further members."""
         code, status, shape = rendered(error, self._model, JSON_ERRORS)
-        told: dict[str, Any] = {"__type": shape.name if shape is not None else code, message_name(shape): error.message}
+        told: dict[str, Any] = {
+            "__type": shape.name if shape is not None else code,
+            message_name(code, shape): error.message,
+        }
         if shape is not None and error.members:
             told |= self._writers.writer(shape)(error.members)
         response = answer(status, _dumps(told), request_id)

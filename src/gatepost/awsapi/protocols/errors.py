@@ -56,10 +56,13 @@ def rendered(error: ServiceError, model: ServiceModel | None, family: dict[str, 
     return RenderedError(code, status, None)
 
 
-def message_name(shape: Shape | None) -> str:
+CAPITALIZED: Final = frozenset({"AccessDeniedException", "SerializationException"})  # as coral writes them; unverified
+
+
+def message_name(code: str, shape: Shape | None) -> str:
     """Give the name of the member that holds an exception's message, in the model's own case."""
     if shape is not None:
         for name, member in shape.members.items():
             if name.lower() == "message":
                 return member.wire_name
-    return "message"
+    return "Message" if code in CAPITALIZED else "message"

@@ -110,7 +110,7 @@ class JsonProtocol:
         else:
             prefix = self._namespaces.validation if code == "ValidationException" else self._namespaces.common
             name = code
-        told: dict[str, Any] = {"__type": prefix + name, message_name(shape): error.message}
+        told: dict[str, Any] = {"__type": prefix + name, message_name(code, shape): error.message}
         if shape is not None and error.members:
             told |= self._writers.writer(shape)(error.members)
         response = self.answer(status, orjson.dumps(told), request_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
@@ -22,7 +22,8 @@ from gatepost.awsapi.shapes import Member, OperationModel, ServiceModel, Shape
 from gatepost.kernel.errors import ServiceError
 from gatepost.wire.messages import Headers, Response
 
-QUERY_PARAMETERS_MAX = 1_000
+QUERY_PARAMETERS_MAX: Final = 1_000
+PAYLOAD_TYPES: Final = {"lambda": b"application/json"}  # of payloads for which the operation declares no type
 TextReader = Callable[[str], Any]
 
 
@@ -86,7 +87,8 @@ class RestJsonCodec:
     def __init__(self, operation: OperationModel, readers: ReaderCompiler, writers: WriterCompiler) -> None:
         self._status = operation.response_status
         self._input = _InputPlan(operation.input, readers) if operation.input is not None else None
-        self._output = _OutputPlan(operation.output, writers) if operation.output is not None else None
+        payload_type = PAYLOAD_TYPES.get(operation.service, b"application/octet-stream")
+        self._output = _OutputPlan(operation.output, writers, payload_type) if operation.output is not None else None
 
     def parse(self, incoming: Incoming) -> dict[str, Any]:
         """Give the parameters. Raises: SerializationException."""
@@ -198,9 +200,10 @@ def _nothing(value: Any) -> Any:
 class _OutputPlan:
     """Where each member of an output goes."""
 
-    def __init__(self, shape: Shape, writers: WriterCompiler) -> None:
+    def __init__(self, shape: Shape, writers: WriterCompiler, payload_type: bytes) -> None:
         members = shape.members.values()
         self.shape = shape
+        self.payload_type = payload_type
         self.headers = {m.name: m for m in members if m.location in {"header", "headers"}}
         self.status = next((m.name for m in members if m.location == "statusCode"), None)
         self.payload = shape.members[shape.payload] if shape.payload else None
@@ -231,7 +234,7 @@ class _OutputPlan:
         if self.payload is not None and self.payload.shape.type in {"blob", "string"}:
             content = payload.encode() if isinstance(payload, str) else bytes(payload or b"")
             if not any(name.lower() == b"content-type" for name, _ in headers):
-                headers.append((b"Content-Type", b"application/octet-stream"))
+                headers.append((b"Content-Type", self.payload_type))
             return Response(status, headers, content)
         if self.payload is not None:
             body = self.write_payload(payload) if payload is not None else {}
@@ -283,6 +286,6 @@ class RestJsonProtocol:
                 _add_header(member, value, headers)
             else:
                 told[member.wire_name] = self._writers.writer(member.shape, member.timestamp_format)(value)
-        told[message_name(shape)] = error.message
+        told[message_name(code, shape)] = error.message
         headers.append((b"Content-Type", b"application/json"))
         return Response(status, headers, orjson.dumps(told))
