@@ -43,6 +43,7 @@ from gatepost.kernel.ports import FunctionInvoker
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Deployment, Method, Resource, StageSettings
 from gatepost.telemetry.metrics import Dimensions, Metrics
+from gatepost.telemetry.usage import Counter
 
 Plans = Mapping[str, Plan]
 
@@ -60,9 +61,9 @@ class Parts:
     metrics: Metrics
     request_log: RequestLog
     failures: ObserverFailures
+    usage: Callable[[str], Counter]  # by `{api_id}/{stage_name}`
     signatures: signature.SignatureParts | None = None  # None: methods with AWS_IAM cannot work
     http: HttpProxyParts | None = None  # None: HTTP_PROXY cannot work
-    count_usage: Callable[[str, str], Callable[[], None]] | None = None  # (api id, stage name) -> counter
 
 
 class CompiledStage:
@@ -126,9 +127,7 @@ class _StageCompiler:
         self._problems: list[str] = []
         self._responses = self._compile_responses()
         self._stage_problem = self._find_stage_problem()
-        self._count_usage = (
-            parts.count_usage(deployment.api_id, settings.stage_name) if parts.count_usage is not None else None
-        )
+        self._usage = parts.usage(f"{deployment.api_id}/{settings.stage_name}")
 
     def compile(self) -> CompiledStage:
         targets: list[tuple[str, Plans]] = []
@@ -230,7 +229,7 @@ class _StageCompiler:
         )
         finishers: list[Finisher] = [RequestIdHeaders()]
         observers: list[Observer] = [
-            Meters(meter, parts.clock, self._count_usage),
+            Meters(meter, self._usage, parts.clock),
             StageLog(parts.request_log, self._stage, route, parts.clock),
         ]
         return Plan(

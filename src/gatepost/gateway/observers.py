@@ -20,6 +20,7 @@ from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.route import Route, StageFacts
 from gatepost.kernel.clock import Clock
 from gatepost.telemetry.metrics import Meter
+from gatepost.telemetry.usage import Counter
 from gatepost.wire.messages import Response
 
 BATCH_RECORDS: Final = 256
@@ -29,14 +30,14 @@ PATH_CHARACTERS_MAX: Final = 1_024
 
 
 class Meters:
-    """Counts a route's requests and their latencies."""
+    """Counts a route's requests and their latencies, and the stage's usage."""
 
-    __slots__ = ("_clock", "_count_usage", "_meter")
+    __slots__ = ("_clock", "_meter", "_usage")
 
-    def __init__(self, meter: Meter, clock: Clock, count_usage: Callable[[], None] | None = None) -> None:
+    def __init__(self, meter: Meter, usage: Counter, clock: Clock) -> None:
         self._meter = meter
+        self._usage = usage
         self._clock = clock
-        self._count_usage = count_usage
 
     def observe(self, exchange: Exchange, response: Response) -> None:
         """Count the request, its status and its two latencies."""
@@ -47,8 +48,7 @@ class Meters:
             (self._clock.monotonic_ns() - exchange.started_ns) // 1000,
             integration_ns // 1000 if integration_ns >= 0 else -1,
         )
-        if self._count_usage is not None:
-            self._count_usage()
+        self._usage.pending += 1
 
     def __repr__(self) -> str:
         return "Meters(Count, Latency, IntegrationLatency, 4XXError, 5XXError)"

@@ -17,6 +17,7 @@ from typing import Final
 import orjson
 
 from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.headers import clean_field_value
 from gatepost.gateway.mapping import MappingError, Source, compile_source
 from gatepost.gateway.route import StageFacts
 from gatepost.services.apigateway.deployment import GatewayResponse
@@ -253,7 +254,7 @@ class GatewayResponses:
         for name, value in declared.headers:
             text = _render((value,), exchange, refusal)
             if text:
-                headers.append((name, text.encode("utf-8")))
+                headers.append((name, clean_field_value(text)))
         if declared.body is None:
             return Response(status, headers, default_body(kind.status, refusal.message))
         return Response(status, headers, _render(declared.body, exchange, refusal).encode())
