@@ -127,6 +127,25 @@ def compare(left: Value, right: Value) -> int | None:
     return -1 if a < b else 1
 
 
+def native_item(item: Item) -> dict[str, Any]:
+    """Copy an item with its binaries as bytes, as boto3 would show it."""
+    return {name: _native(value) for name, value in item.items()}
+
+
+def _native(value: Value) -> Value:
+    tag = type_of(value)
+    content = value[tag]
+    if tag == "B":
+        return {tag: binary_of(content)}
+    if tag == "BS":
+        return {tag: [binary_of(element) for element in content]}
+    if tag == "M":
+        return {tag: native_item(content)}
+    if tag == "L":
+        return {tag: [_native(element) for element in content]}
+    return value
+
+
 def sort_set(tag: str, elements: list[str]) -> list[str]:
     """Put a set's elements in their canonical order."""
     return sorted(elements, key=_SET_ORDERS[tag])

@@ -11,7 +11,7 @@ Reads run on the event loop by the database's reader and see what is committed. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -37,7 +37,7 @@ MIGRATIONS: Final = (
             "CREATE TABLE counts (table_id INTEGER NOT NULL, index_id INTEGER NOT NULL, items INTEGER NOT NULL,"
             " bytes INTEGER NOT NULL, PRIMARY KEY (table_id, index_id)) WITHOUT ROWID",
             "CREATE TABLE transaction_tokens (account_id TEXT NOT NULL, region TEXT NOT NULL, token TEXT NOT NULL,"
-            " fingerprint BLOB NOT NULL, answer BLOB NOT NULL, expires_at_ms INTEGER NOT NULL,"
+            " fingerprint BLOB NOT NULL, expires_at_ms INTEGER NOT NULL,"
             " PRIMARY KEY (account_id, region, token)) WITHOUT ROWID",
             "CREATE INDEX transaction_tokens_by_age ON transaction_tokens (expires_at_ms)",
         ),
@@ -133,15 +133,12 @@ class ItemStore:
         rows: Any = self._database.reader.execute(sql, (table_id,))
         return {index_id: (items, size) for index_id, items, size in rows}
 
-    async def write(self, work: Callable[[ItemWriter], Result]) -> Result:
-        """Run `work` as one atomic write; it is durable when this returns.
+    def write(self, work: Callable[[ItemWriter], Result]) -> Awaitable[Result]:
+        """Queue `work` as one atomic write, behind all that was queued before; durable when the awaited one returns.
 
         Raises: what `work` raises, TableGone, StoreUnavailable.
         """
-        try:
-            return await self._database.write(lambda cursor: work(ItemWriter(cursor)))
-        except apsw.Error as error:
-            raise _lost(error) from error
+        return _settled(self._database.write(lambda cursor: work(ItemWriter(cursor))))
 
     async def create_table(
         self, account_id: str, region: str, name: str, definition: dict[str, Any], describe: Callable[[int], ItemTable]
@@ -165,15 +162,13 @@ class ItemStore:
 
         return await self.write(work)
 
-    async def redefine(
-        self,
-        table: ItemTable,
-        definition: dict[str, Any],
-        *,
-        added: Sequence[ItemIndex] = (),
-        removed: Sequence[ItemIndex] = (),
-    ) -> None:
-        """Store a table's new definition, create the (empty) indexes added and drop those removed."""
+    def redefine(self, table: ItemTable, changed: ItemTable, definition: dict[str, Any]) -> Awaitable[None]:
+        """Queue a table's new definition: what `changed` has more is made (empty), what it lacks is dropped."""
+        before = {index.id: index for index in table.indexes}
+        after = {index.id: index for index in changed.indexes}
+        added = [index for index_id, index in after.items() if index_id not in before]
+        removed = [index for index_id, index in before.items() if index_id not in after]
+        has_new_expiry = changed.expiry is not None and changed.expiry != table.expiry
 
         def work(writer: ItemWriter) -> None:
             cursor = writer.cursor
@@ -183,8 +178,15 @@ class ItemStore:
             for index in removed:
                 cursor.execute(f"DROP TABLE IF EXISTS {index.relation}")
                 cursor.execute("DELETE FROM counts WHERE table_id=? AND index_id=?", (table.id, index.id))
+            if table.expiry is not None and changed.expiry != table.expiry:
+                cursor.execute(f"DROP TABLE IF EXISTS {table.expiry.relation}")
+            if changed.expiry is not None and has_new_expiry:
+                cursor.execute(
+                    f"CREATE TABLE {changed.expiry.relation} (expires_at INTEGER NOT NULL, key BLOB NOT NULL,"
+                    " PRIMARY KEY (expires_at, key)) WITHOUT ROWID"
+                )
 
-        await self.write(work)
+        return self.write(work)
 
     async def drop_table(self, table: ItemTable) -> None:
         """Delete a table with its indexes and items. Raises: StoreUnavailable."""
@@ -193,7 +195,10 @@ class ItemStore:
             cursor = writer.cursor
             cursor.execute("DELETE FROM catalogue WHERE id=?", (table.id,))
             cursor.execute("DELETE FROM counts WHERE table_id=?", (table.id,))
-            for relation in (table.relation, *(index.relation for index in table.indexes)):
+            relations = [table.relation, *(index.relation for index in table.indexes)]
+            if table.expiry is not None:
+                relations.append(table.expiry.relation)
+            for relation in relations:
                 cursor.execute(f"DROP TABLE IF EXISTS {relation}")
 
         await self.write(work)
@@ -207,16 +212,14 @@ class ItemStore:
 
         def work(writer: ItemWriter) -> bytes | None:
             cursor = writer.cursor
-            sql = f"SELECT key, size, item FROM {table.relation} WHERE key>? ORDER BY key LIMIT ?"  # noqa: S608
-            rows: Any = cursor.execute(sql, (after, count_max)).fetchall()
-            for key, size, blob in rows:
-                row = Stored(size, blob)
+            last = b""
+            for key, row in _next_items(cursor, table, after, count_max):
+                last = key
                 entry_key = index_key(index.keys, row.item, key)
                 if entry_key is not None:
                     entry = index.project(row)
                     cursor.execute(index.sql.put_if_absent, (entry_key, entry.size, entry.blob))
-            if len(rows) == count_max:
-                last: bytes = rows[-1][0]
+            if last:
                 return last
             cursor.execute(
                 f"REPLACE INTO counts SELECT ?, ?, count(*), coalesce(sum(size), 0) FROM {index.relation}",  # noqa: S608
@@ -225,6 +228,50 @@ class ItemStore:
             return None
 
         return await self.write(work)
+
+    async def fill_expiry(self, table: ItemTable, *, after: bytes, count_max: int) -> bytes | None:
+        """Add the next `count_max` items to a new list of expiries; give where to go on, None at the end."""
+        expiry = table.expiry
+        assert expiry is not None
+
+        def work(writer: ItemWriter) -> bytes | None:
+            last = b""
+            for key, row in _next_items(writer.cursor, table, after, count_max):
+                last = key
+                expires_at = expiry.of(row)
+                if expires_at is not None:
+                    writer.cursor.execute(expiry.put, (expires_at, key))
+            return last or None
+
+        return await self.write(work)
+
+    async def expire(self, table: ItemTable, *, after_s: int, until_s: int, count_max: int) -> int:
+        """Delete at most `count_max` items that expired after `after_s` and not after `until_s`; give how many."""
+        expiry = table.expiry
+        assert expiry is not None
+
+        def work(writer: ItemWriter) -> int:
+            keys: Any = writer.cursor.execute(expiry.due, (after_s, until_s, count_max)).fetchall()
+            for (key,) in keys:
+                old = writer.get(table, key)
+                if old is not None:
+                    writer.delete(table, key, old)
+            return len(keys)
+
+        return await self.write(work)
+
+
+async def _settled(answer: Awaitable[Result]) -> Result:
+    try:
+        return await answer
+    except apsw.Error as error:
+        raise _lost(error) from error
+
+
+def _next_items(cursor: apsw.Cursor, table: ItemTable, after: bytes, count_max: int) -> list[tuple[bytes, Stored]]:
+    sql = f"SELECT key, size, item FROM {table.relation} WHERE key>? ORDER BY key LIMIT ?"  # noqa: S608
+    rows: Any = cursor.execute(sql, (after, count_max)).fetchall()
+    return [(key, Stored(size, blob)) for key, size, blob in rows]
 
 
 def _create(cursor: apsw.Cursor, relation: str, table_id: int, index_id: int) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
 from gatepost.languages.item_values import Item, item_bytes
 from gatepost.storage.items_keys import KeySchema
+
+SECONDS_DIGITS_MAX: Final = 15  # of a time of expiry: far beyond any date, and an integer of SQLite's
 
 
 class Stored:
@@ -80,6 +82,25 @@ class ItemIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class Expiry:
+    """Time to live: which attribute says when an item expires (in seconds since 1970), and the list by that time."""
+
+    attribute: str
+    relation: str
+    put: str
+    delete: str
+    due: str
+
+    def of(self, row: Stored | None) -> int | None:
+        """Give when an item expires, in whole seconds; None when it does not say so by a number that a time can be."""
+        value = None if row is None else row.item.get(self.attribute)
+        if value is None or "N" not in value:
+            return None
+        seconds = value["N"].partition(".")[0]
+        return int(seconds) if len(seconds) <= SECONDS_DIGITS_MAX else None
+
+
+@dataclass(frozen=True, slots=True)
 class ItemTable:
     """A table with its indexes."""
 
@@ -88,6 +109,7 @@ class ItemTable:
     indexes: tuple[ItemIndex, ...]
     relation: str
     sql: Statements
+    expiry: Expiry | None = None
 
 
 class IndexLayout(NamedTuple):
@@ -100,8 +122,10 @@ class IndexLayout(NamedTuple):
     projected: frozenset[str] | None
 
 
-def item_table(table_id: int, keys: KeySchema, layouts: Sequence[IndexLayout]) -> ItemTable:
-    """Describe a table to the store: the table is `t<id>`, an index `t<id>_<index id>`."""
+def item_table(
+    table_id: int, keys: KeySchema, layouts: Sequence[IndexLayout] = (), *, expiry_attribute: str = ""
+) -> ItemTable:
+    """Describe a table to the store: it is `t<id>`, an index `t<id>_<index id>`, the list of expiries `t<id>_x`."""
     relation = f"t{table_id}"
     indexes = []
     for layout in layouts:
@@ -110,4 +134,15 @@ def item_table(table_id: int, keys: KeySchema, layouts: Sequence[IndexLayout]) -
         indexes.append(
             ItemIndex(layout.id, layout.name, layout.keys, layout.is_local, projected, name, _statements(name))
         )
-    return ItemTable(table_id, keys, tuple(indexes), relation, _statements(relation))
+    expiry = _expiry(expiry_attribute, f"{relation}_x") if expiry_attribute else None
+    return ItemTable(table_id, keys, tuple(indexes), relation, _statements(relation), expiry)
+
+
+def _expiry(attribute: str, relation: str) -> Expiry:
+    return Expiry(
+        attribute,
+        relation,
+        f"REPLACE INTO {relation} VALUES (?,?)",  # noqa: S608
+        f"DELETE FROM {relation} WHERE expires_at=? AND key=?",  # noqa: S608
+        f"SELECT key FROM {relation} WHERE expires_at>? AND expires_at<=? ORDER BY expires_at LIMIT ?",  # noqa: S608
+    )

@@ -7,8 +7,10 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from gatepost.storage.items_keys import index_key
-from gatepost.storage.items_tables import ItemIndex, ItemTable, Stored
+from gatepost.storage.items_tables import Expiry, ItemIndex, ItemTable, Stored
 
+_SEEN: Final = "SELECT fingerprint FROM transaction_tokens WHERE account_id=? AND region=? AND token=?"
+_REMEMBER: Final = "INSERT INTO transaction_tokens VALUES (?,?,?,?,?)"
 COUNT: Final = "UPDATE counts SET items=items+?, bytes=bytes+? WHERE table_id=? AND index_id=?"
 
 
@@ -47,6 +49,8 @@ class ItemWriter:
         written: list[IndexWrite] = []
         for index in table.indexes:
             self._reindex(table, index, key, old, new, written)
+        if table.expiry is not None:
+            self._set_expiry(table.expiry, key, old, new)
         return written
 
     def delete(self, table: ItemTable, key: bytes, old: Stored) -> list[IndexWrite]:
@@ -56,7 +60,31 @@ class ItemWriter:
         written: list[IndexWrite] = []
         for index in table.indexes:
             self._reindex(table, index, key, old, None, written)
+        if table.expiry is not None:
+            self._set_expiry(table.expiry, key, old, None)
         return written
+
+    def claim_token(
+        self, account_id: str, region: str, token: str, fingerprint: bytes, *, now_ms: int, life_ms: int
+    ) -> bytes | None:
+        """Remember a transaction's token for `life_ms`; give the fingerprint it came with before, or None."""
+        self.cursor.execute("DELETE FROM transaction_tokens WHERE expires_at_ms<=?", (now_ms,))
+        place = (account_id, region, token)
+        rows: Any = self.cursor.execute(_SEEN, place).fetchall()
+        for (seen,) in rows:
+            found: bytes = seen
+            return found
+        self.cursor.execute(_REMEMBER, (*place, fingerprint, now_ms + life_ms))
+        return None
+
+    def _set_expiry(self, expiry: Expiry, key: bytes, old: Stored | None, new: Stored | None) -> None:
+        before, after = expiry.of(old), expiry.of(new)
+        if before == after:
+            return
+        if before is not None:
+            self.cursor.execute(expiry.delete, (before, key))
+        if after is not None:
+            self.cursor.execute(expiry.put, (after, key))
 
     def _count(self, table_id: int, index_id: int, items: int, grown: int) -> None:
         self.cursor.execute(COUNT, (items, grown, table_id, index_id))

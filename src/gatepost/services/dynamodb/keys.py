@@ -10,7 +10,7 @@ from typing import Final
 
 from gatepost.kernel.errors import ValidationException
 from gatepost.languages.item_values import Item, ItemValueError, Value, binary_of, measure, text_bytes, type_of
-from gatepost.services.dynamodb.model import Table
+from gatepost.services.dynamodb.model import ItemRejected, Table
 from gatepost.storage.items_keys import KeyAttribute, KeySchema, index_key, table_key
 
 PARTITION_KEY_BYTES_MAX: Final = 2048
@@ -21,7 +21,7 @@ _NOT_VALID: Final = "One or more parameter values are not valid. "
 
 
 def key_bytes(table: Table, key: Item) -> bytes:
-    """Check a Key parameter, make it canonical and give its bytes. Raises: ValidationException."""
+    """Check a Key parameter, make it canonical and give its bytes. Raises: ItemRejected."""
     keys = table.items.keys
     partition, sort = keys.partition, keys.sort
     if len(key) != (1 if sort is None else 2):
@@ -32,13 +32,13 @@ def key_bytes(table: Table, key: Item) -> bytes:
     return table_key(keys, key)
 
 
-def _odd_key(key: Item) -> ValidationException:
+def _odd_key(key: Item) -> ItemRejected:
     for value in key.values():
         try:
             measure(value)
         except ItemValueError as error:
-            return ValidationException(str(error))
-    return ValidationException("The number of conditions on the keys is invalid")
+            return ItemRejected(str(error))
+    return ItemRejected("The number of conditions on the keys is invalid")
 
 
 def _check_key_value(attribute: KeyAttribute, value: Value | None, key: Item, bytes_max: int) -> None:
@@ -47,45 +47,43 @@ def _check_key_value(attribute: KeyAttribute, value: Value | None, key: Item, by
     try:
         size = measure(value)
     except ItemValueError as error:
-        raise ValidationException(str(error)) from error
+        raise ItemRejected(str(error)) from error
     if attribute.type not in value:
-        raise ValidationException(MISMATCH)
+        raise ItemRejected(MISMATCH)
     if not size:
         raise _empty(attribute, value)
     if size > bytes_max:
         raise _too_long(bytes_max)
 
 
-def _odd_or_mismatch(key: Item) -> ValidationException:
+def _odd_or_mismatch(key: Item) -> ItemRejected:
     odd = _odd_key(key)
-    return ValidationException(MISMATCH) if odd.message.startswith("The number of conditions") else odd
+    return ItemRejected(MISMATCH) if odd.message.startswith("The number of conditions") else odd
 
 
-def _empty(attribute: KeyAttribute, value: Value) -> ValidationException:
+def _empty(attribute: KeyAttribute, value: Value) -> ItemRejected:
     noun = "string" if type_of(value) == "S" else "binary"
-    return ValidationException(
+    return ItemRejected(
         f"{_NOT_VALID}The AttributeValue for a key attribute cannot contain an empty {noun} value. "
         f"Key: {attribute.name}"
     )
 
 
-def _too_long(bytes_max: int) -> ValidationException:
+def _too_long(bytes_max: int) -> ItemRejected:
     if bytes_max == PARTITION_KEY_BYTES_MAX:
-        return ValidationException(f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{bytes_max} bytes")
-    return ValidationException(
-        f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of {bytes_max} bytes"
-    )
+        return ItemRejected(f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{bytes_max} bytes")
+    return ItemRejected(f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of {bytes_max} bytes")
 
 
 def item_key_bytes(table: Table, item: Item) -> bytes:
-    """Check the key attributes of a canonical item and give the key's bytes. Raises: ValidationException."""
+    """Check the key attributes of a canonical item and give the key's bytes. Raises: ItemRejected."""
     keys = table.items.keys
     for attribute, bytes_max in _limits(keys):
         value = item.get(attribute.name)
         if value is None:
-            raise ValidationException(f"{_INVALID}Missing the key {attribute.name} in the item")
+            raise ItemRejected(f"{_INVALID}Missing the key {attribute.name} in the item")
         if attribute.type not in value:
-            raise ValidationException(
+            raise ItemRejected(
                 f"{_INVALID}Type mismatch for key {attribute.name} expected: {attribute.type} actual: {type_of(value)}"
             )
         size = _key_size(attribute.type, value[attribute.type])
@@ -97,21 +95,21 @@ def item_key_bytes(table: Table, item: Item) -> bytes:
 
 
 def check_index_keys(table: Table, item: Item) -> None:
-    """Check those attributes of a canonical item that are keys of an index. Raises: ValidationException."""
+    """Check those attributes of a canonical item that are keys of an index. Raises: ItemRejected."""
     for index in table.items.indexes:
         for attribute, bytes_max in _limits(index.keys):
             value = item.get(attribute.name)
             if value is None:
                 continue
             if attribute.type not in value:
-                raise ValidationException(
+                raise ItemRejected(
                     f"{_INVALID}Type mismatch for Index Key {attribute.name} Expected: {attribute.type} "
                     f"Actual: {type_of(value)} IndexName: {index.name}"
                 )
             size = _key_size(attribute.type, value[attribute.type])
             if not size:
                 noun = "string" if attribute.type == "S" else "binary"
-                raise ValidationException(
+                raise ItemRejected(
                     f"{_NOT_VALID}A value specified for a secondary index key is not supported. The AttributeValue for "
                     f"a key attribute cannot contain an empty {noun} value. IndexName: {index.name}, "
                     f"IndexKey: {attribute.name}"

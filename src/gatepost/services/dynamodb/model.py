@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gatepost.kernel.errors import ServiceError
+from gatepost.kernel.errors import ServiceError, ValidationException
 from gatepost.storage.items_keys import KeyAttribute, KeySchema
 from gatepost.storage.items_tables import IndexLayout, ItemIndex, ItemTable, item_table
 
@@ -63,6 +63,13 @@ class ProvisionedThroughputExceededException(ServiceError):
 
     code = "ProvisionedThroughputExceededException"
     status = 400
+
+
+class ItemRejected(ValidationException):
+    """An item or key breaks a rule that only the table's schema or the item's state can tell.
+
+    In a transaction it is the reason of one item; elsewhere it is a ValidationException like any other.
+    """
 
 
 class UnknownTable(ResourceNotFoundException):
@@ -137,6 +144,7 @@ class TableDefinition:
     deletion_protection_enabled: bool = False
     table_class: str = ""
     ttl_attribute: str = ""  # empty: time to live is disabled
+    is_ttl_filled: bool = False  # whether the list of expiries holds every item
     tags: tuple[tuple[str, str], ...] = ()
     next_index_id: int = 1
     billing_mode_set_at_ms: int = 0
@@ -164,6 +172,7 @@ class TableDefinition:
             "deletion_protection_enabled": self.deletion_protection_enabled,
             "table_class": self.table_class,
             "ttl_attribute": self.ttl_attribute,
+            "is_ttl_filled": self.is_ttl_filled,
             "tags": dict(self.tags),
             "next_index_id": self.next_index_id,
             "billing_mode_set_at_ms": self.billing_mode_set_at_ms,
@@ -182,7 +191,8 @@ class Table:
 
 def open_table(store_id: int, definition: TableDefinition) -> Table:
     """Make a stored definition ready for use."""
-    items = item_table(store_id, definition.keys, [index.layout() for index in definition.indexes])
+    layouts = [index.layout() for index in definition.indexes]
+    items = item_table(store_id, definition.keys, layouts, expiry_attribute=definition.ttl_attribute)
     active = {index.name for index in definition.indexes if index.status == ACTIVE}
     readable = {index.name: index for index in items.indexes if index.name in active}
     return Table(definition, items, definition.arn, readable)
@@ -231,6 +241,7 @@ def table_from_json(account_id: str, region: str, name: str, value: Mapping[str,
         deletion_protection_enabled=value["deletion_protection_enabled"],
         table_class=value["table_class"],
         ttl_attribute=value["ttl_attribute"],
+        is_ttl_filled=value["is_ttl_filled"],
         tags=tuple(value["tags"].items()),
         next_index_id=value["next_index_id"],
         billing_mode_set_at_ms=value["billing_mode_set_at_ms"],

@@ -7,12 +7,17 @@ from typing import Any
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.operations import Access, Call, operation
+from gatepost.kernel.tasks import Tasks
 from gatepost.languages.item_expressions import Expressions
-from gatepost.services.dynamodb.model import ResourceInUseException
+from gatepost.services.dynamodb.access import ItemAccess
+from gatepost.services.dynamodb.administration import Administration
+from gatepost.services.dynamodb.backfill import Backfill
+from gatepost.services.dynamodb.batches import Batches
 from gatepost.services.dynamodb.reads import Reads
-from gatepost.services.dynamodb.schema import definition_of
-from gatepost.services.dynamodb.tables import Tables, table_name
+from gatepost.services.dynamodb.tables import Tables
 from gatepost.services.dynamodb.throughput import ThroughputMeter
+from gatepost.services.dynamodb.time_to_live import TimeToLive
+from gatepost.services.dynamodb.transactions import Transactions
 from gatepost.services.dynamodb.writes import Writes
 from gatepost.storage.items import ItemStore
 
@@ -26,44 +31,37 @@ class DynamoDbProvider:
     service = "dynamodb"
 
     def __init__(self, items: ItemStore, clock: Clock) -> None:
-        self._clock = clock
-        self._tables = Tables(items)
         expressions = Expressions()
-        meter = ThroughputMeter(clock)
-        self._meter = meter
-        self._reads = Reads(self._tables, items, expressions, meter)
-        self._writes = Writes(self._tables, items, expressions, meter)
+        self._tasks = Tasks("dynamodb")
+        self._meter = meter = ThroughputMeter(clock)
+        self._tables = tables = Tables(items)
+        self._backfill = Backfill(tables, items, self._tasks)
+        self._time_to_live = TimeToLive(tables, items, clock, self._tasks)
+        self._administration = Administration(tables, meter, self._backfill)
+        self._reads = Reads(tables, items, expressions, meter)
+        self._writes = Writes(tables, items, expressions, meter)
+        self._batches = Batches(tables, items, self._reads, self._writes, meter)
+        self._transactions = Transactions(tables, items, self._reads, self._writes, meter)
+        self._access = ItemAccess(tables, expressions)
 
     async def start(self) -> None:
-        """Read the catalogue."""
-        self._tables.load()
+        """Read the catalogue and take up the background work: fills that a stop interrupted, time to live."""
+        for table in self._tables.load():
+            self._backfill.start(table)
+            self._time_to_live.resume(table)
+        self._tasks.spawn(self._time_to_live.sweep_for_ever(), name="time to live")
 
     async def close(self) -> None:
         """End the background work."""
+        await self._tasks.close()
+
+    async def expire_items(self) -> int:
+        """Delete what has expired by now, without waiting for the next sweep; give how many items."""
+        return await self._time_to_live.sweep()
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
         """Say what a call touches."""
-        name = params.get("TableName")
-        if not isinstance(name, str):
-            return (Access(f"dynamodb:{call.operation}"),)
-        arn = name if name.startswith("arn:") else call.arn(f"table/{name}")
-        if call.operation in {"Query", "Scan"} and "IndexName" in params:
-            arn = f"{arn}/index/{params['IndexName']}"
-        return (Access(f"dynamodb:{call.operation}", arn),)
-
-    @operation("CreateTable")
-    async def create_table(self, call: Call, params: Params) -> Answer:
-        """Create a table with its indexes; it is there for use when this answers."""
-        name = table_name(call, params["TableName"])
-        definition = definition_of(call, name, params)
-        if self._tables.get(call, name) is not None:
-            raise ResourceInUseException(f"Table already exists: {name}")
-        return {"TableDescription": self._tables.describe(await self._tables.create(definition))}
-
-    @operation("DescribeTable")
-    def describe_table(self, call: Call, params: Params) -> Answer:
-        """Describe a table."""
-        return {"Table": self._tables.describe(self._tables.described(call, params["TableName"]))}
+        return self._access.of(call, params)
 
     @operation("GetItem", wire_json=True)
     def get_item(self, call: Call, params: Params) -> bytes:
@@ -77,7 +75,7 @@ class DynamoDbProvider:
 
     @operation("Scan", wire_json=True)
     def scan(self, call: Call, params: Params) -> bytes:
-        """Get a page of all items."""
+        """Get a page of all items, or of one segment of them."""
         return self._reads.scan(call, params)
 
     @operation("PutItem", wire_json=True)
@@ -94,3 +92,93 @@ class DynamoDbProvider:
     async def delete_item(self, call: Call, params: Params) -> Answer:
         """Delete one item."""
         return await self._writes.delete_item(call, params)
+
+    @operation("BatchGetItem", wire_json=True)
+    def batch_get_item(self, call: Call, params: Params) -> bytes:
+        """Get up to 100 items of several tables."""
+        return self._batches.get(call, params)
+
+    @operation("BatchWriteItem", wire_json=True)
+    async def batch_write_item(self, call: Call, params: Params) -> Answer:
+        """Write or delete up to 25 items, each for itself."""
+        return await self._batches.write(call, params)
+
+    @operation("TransactGetItems", wire_json=True)
+    def transact_get_items(self, call: Call, params: Params) -> bytes:
+        """Get up to 100 items as they stood at one moment."""
+        return self._transactions.get(call, params)
+
+    @operation("TransactWriteItems", wire_json=True)
+    async def transact_write_items(self, call: Call, params: Params) -> Answer:
+        """Write up to 100 items, all or none."""
+        return await self._transactions.write(call, params)
+
+    @operation("CreateTable")
+    async def create_table(self, call: Call, params: Params) -> Answer:
+        """Create a table with its indexes."""
+        return await self._administration.create(call, params)
+
+    @operation("DescribeTable")
+    def describe_table(self, call: Call, params: Params) -> Answer:
+        """Describe a table."""
+        return self._administration.describe(call, params)
+
+    @operation("ListTables")
+    def list_tables(self, call: Call, params: Params) -> Answer:
+        """List the tables by name."""
+        return self._administration.list(call, params)
+
+    @operation("UpdateTable")
+    async def update_table(self, call: Call, params: Params) -> Answer:
+        """Change a table's billing, throughput, protection, class or global indexes."""
+        return await self._administration.update(call, params)
+
+    @operation("DeleteTable")
+    async def delete_table(self, call: Call, params: Params) -> Answer:
+        """Delete a table with all that is in it."""
+        return await self._administration.delete(call, params)
+
+    @operation("TagResource")
+    async def tag_resource(self, call: Call, params: Params) -> None:
+        """Put tags on a table."""
+        await self._administration.tag(call, params)
+
+    @operation("UntagResource")
+    async def untag_resource(self, call: Call, params: Params) -> None:
+        """Take tags off a table."""
+        await self._administration.untag(call, params)
+
+    @operation("ListTagsOfResource")
+    def list_tags_of_resource(self, call: Call, params: Params) -> Answer:
+        """List a table's tags."""
+        return self._administration.tags_of(call, params)
+
+    @operation("UpdateTimeToLive")
+    async def update_time_to_live(self, call: Call, params: Params) -> Answer:
+        """Enable or disable a table's time to live."""
+        return await self._time_to_live.update(call, params)
+
+    @operation("DescribeTimeToLive")
+    def describe_time_to_live(self, call: Call, params: Params) -> Answer:
+        """Tell whether items expire, and by which attribute."""
+        return self._time_to_live.describe(call, params)
+
+    @operation("DescribeLimits")
+    def describe_limits(self, _call: Call, _params: Params) -> Answer:
+        """Tell the account's quotas."""
+        return self._administration.limits()
+
+    @operation("DescribeEndpoints")
+    def describe_endpoints(self, call: Call, _params: Params) -> Answer:
+        """Tell where DynamoDB answers."""
+        return self._administration.endpoints(call)
+
+    @operation("DescribeContinuousBackups")
+    def describe_continuous_backups(self, call: Call, params: Params) -> Answer:
+        """Tell that a table has no continuous backups."""
+        return self._administration.backups(call, params)
+
+    @operation("UpdateContinuousBackups")
+    def update_continuous_backups(self, call: Call, params: Params) -> Answer:
+        """Leave continuous backups disabled; enabling them is refused."""
+        return self._administration.update_backups(call, params)

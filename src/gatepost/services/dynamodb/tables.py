@@ -95,15 +95,16 @@ class Tables:
     async def redefine(self, table: Table, definition: TableDefinition) -> Table:
         """Give a table a new definition: indexes that are new to it are made (empty), those it lacks dropped."""
         changed = open_table(table.items.id, definition)
-        before = {index.id: index for index in table.items.indexes}
-        after = {index.id: index for index in changed.items.indexes}
-        added = [index for index_id, index in after.items() if index_id not in before]
-        removed = [index for index_id, index in before.items() if index_id not in after]
-        # New indexes exist in the store before writes maintain them; dropped ones are forgotten first.
-        if removed:
-            self._put(changed)
-        await self._store.redefine(table.items, definition.to_json(), added=added, removed=removed)
+        # Queued before anyone can see it: whatever is written with the new definition runs behind it, and two
+        # changes that cross build on each other.
+        stored = self._store.redefine(table.items, changed.items, definition.to_json())
         self._put(changed)
+        try:
+            await stored
+        except StoreUnavailable:
+            if self.current(table) is changed:
+                self._put(table)
+            raise
         return changed
 
     def _put(self, table: Table) -> None:

@@ -18,13 +18,14 @@ from gatepost.languages.item_expressions import CompiledCondition, Expressions
 from gatepost.languages.item_expressions_paths import Values
 from gatepost.languages.item_expressions_tree import ExpressionError, UpdateError
 from gatepost.languages.item_expressions_updates import UpdatePlan
-from gatepost.languages.item_values import Item, ItemValueError, measure_item
+from gatepost.languages.item_values import Item, ItemValueError, measure_item, native_item
 from gatepost.services.dynamodb.capacity import Consumed, wants_capacity, write_units
 from gatepost.services.dynamodb.item_collections import collection_metrics
 from gatepost.services.dynamodb.keys import check_index_keys, item_key_bytes, key_bytes
 from gatepost.services.dynamodb.legacy import refuse_legacy
 from gatepost.services.dynamodb.model import (
     ConditionalCheckFailedException,
+    ItemRejected,
     Table,
     UnknownTable,
 )
@@ -81,7 +82,7 @@ class PreparedWrite:
         if self.condition is not None and not self.condition.test(_NO_ITEM if old is None else old.item, self.values):
             members: dict[str, object] = {}
             if self.returns_item_on_failure and old is not None:
-                members["Item"] = old.item
+                members["Item"] = native_item(old.item)
             raise ConditionalCheckFailedException(CONDITION_FAILED, members=members)
         if self.is_check:
             return Outcome(old, old, [])
@@ -96,15 +97,15 @@ class PreparedWrite:
             try:
                 item = self.plan.apply(item, self.values)
             except UpdateError as error:
-                raise ValidationException(str(error)) from error
+                raise ItemRejected(str(error)) from error
         elif old is not None:
             return old
         try:
             size = measure_item(item)
         except ItemValueError as error:
-            raise ValidationException(str(error)) from error
+            raise ItemRejected(str(error)) from error
         if size > DYNAMODB_ITEM_BYTES_MAX:
-            raise ValidationException(TOO_LARGE_UPDATE)
+            raise ItemRejected(TOO_LARGE_UPDATE)
         check_index_keys(self.table, item)
         return stored(item, size)
 
@@ -146,7 +147,7 @@ class Writes:
         key = item_key_bytes(table, item)
         check_index_keys(table, item)
         if size > DYNAMODB_ITEM_BYTES_MAX:
-            raise ValidationException(TOO_LARGE)
+            raise ItemRejected(TOO_LARGE)
         return PreparedWrite(
             table,
             key,
