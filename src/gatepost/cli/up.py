@@ -7,7 +7,7 @@ import json
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -16,7 +16,8 @@ from gatepost.cli.endpoint import Endpoint, administrator_of, read_addresses
 from gatepost.cli.options import json_option, platform_options, settings_of, stack_option
 from gatepost.config import Settings
 
-EXIT_FAILED = 1
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
 
 
 @click.command("up")
@@ -44,10 +45,12 @@ def run_in_foreground(settings: Settings, *, stack_name: str | None, as_json: bo
     """Be a platform until a signal comes; give the exit code."""
 
     async def deploy_and_tell(endpoint: Endpoint) -> int:
-        from gatepost.cli.deploy import deploy_templates
-
         loop = asyncio.get_running_loop()
-        deployed = await loop.run_in_executor(None, deploy_templates, endpoint, settings, stack_name, as_json)
+        deployed = True
+        if settings.templates:
+            from gatepost.cli.deploy import deploy_templates
+
+            deployed = await loop.run_in_executor(None, deploy_templates, endpoint, settings, stack_name, as_json)
         if deployed:
             await loop.run_in_executor(None, _print_endpoints, endpoint, settings, as_json)
         return 0 if deployed else EXIT_FAILED
@@ -67,7 +70,15 @@ async def live(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
-    await supervisor.start()
+    starting = asyncio.ensure_future(supervisor.start())
+    waiting = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not starting.done():
+        starting.cancel()
+        await supervisor.stop()
+        return EXIT_INTERRUPTED
+    starting.result()
     code = 0
     try:
         endpoint = _endpoint(supervisor)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 MARK: Final = "__gatepost_operation__"
 
@@ -142,6 +142,7 @@ class Change:
     value: Mapping[str, Any] | None
 
 
+@runtime_checkable
 class Publishes(Protocol):
     """A provider whose records matter to the gateway: it can tell all of them again for a snapshot."""
 

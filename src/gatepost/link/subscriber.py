@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 
@@ -20,6 +20,7 @@ from gatepost.kernel.ports import FunctionInvoker, Invocation
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.frames import FrameProtocol, Kind
 from gatepost.link.publisher import error_head
+from gatepost.security.sealing import NotSealed, Seal
 
 log = logging.getLogger(__name__)
 
@@ -30,22 +31,10 @@ SNAPSHOT_PURPOSE: Final = "gateway-snapshot"
 Watcher = Callable[[str, Mapping[str, Any] | None], None]
 
 
-class Seals(Protocol):
-    """Seals bytes so that only this platform can read them."""
-
-    def seal(self, plain: bytes, *, purpose: str) -> bytes:
-        """Seal `plain` for `purpose`."""
-        ...
-
-    def open(self, sealed: bytes, *, purpose: str) -> bytes:
-        """Give back what was sealed. Raises: ValueError."""
-        ...
-
-
 class LocalReplica:
     """Implements `kernel.ports.Replica`; saved in `path`, sealed, mode 0600."""
 
-    def __init__(self, path: Path, seal: Seals, write: Callable[[Path, bytes], None]) -> None:
+    def __init__(self, path: Path, seal: Seal, write: Callable[[Path, bytes], None]) -> None:
         self._path = path
         self._seal = seal
         self._write = write
@@ -62,7 +51,7 @@ class LocalReplica:
             saved = orjson.loads(self._seal.open(self._path.read_bytes(), purpose=SNAPSHOT_PURPOSE))
         except FileNotFoundError:
             return False
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, NotSealed) as error:
             log.error("the saved snapshot cannot be read; waiting for services", extra={"error": str(error)})
             return False
         for topic, values in saved.items():
@@ -128,7 +117,7 @@ class LocalReplica:
     def _save_now(self, content: bytes) -> None:
         try:
             self._write(self._path, self._seal.seal(content, purpose=SNAPSHOT_PURPOSE))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             log.error("the snapshot was not saved", extra={"path": str(self._path), "error": str(error)})
 
     async def close(self) -> None:

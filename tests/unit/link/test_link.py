@@ -8,18 +8,11 @@ from gatepost.kernel.operations import Change
 from gatepost.kernel.ports import Invocation, InvocationResult
 from gatepost.link.publisher import ServicesLink
 from gatepost.link.subscriber import GatewayLink, LocalReplica
+from gatepost.security.sealing import Seal
 from gatepost.storage.data_directory import write_durably
 
 
-class PlainSeal:
-    def seal(self, plain, *, purpose):
-        return purpose.encode() + b"\0" + plain
-
-    def open(self, sealed, *, purpose):
-        name, _, plain = sealed.partition(b"\0")
-        if name != purpose.encode():
-            raise ValueError("sealed for something else")
-        return plain
+SEAL = Seal(bytes(32))
 
 
 class Echo:
@@ -51,7 +44,7 @@ class Platform:
         return link
 
     def gateway(self):
-        replica = LocalReplica(self.folder / "snapshot", PlainSeal(), write_durably)
+        replica = LocalReplica(self.folder / "snapshot", SEAL, write_durably)
         link = GatewayLink(
             str(self.folder / "s"),
             gateway_id="g1",
@@ -144,7 +137,7 @@ def test_a_gateway_starts_from_what_it_saved_when_services_is_down(tmp_path):
         await gateway.close()
         await replica.close()
         await services.close()
-        again = LocalReplica(tmp_path / "snapshot", PlainSeal(), write_durably)
+        again = LocalReplica(tmp_path / "snapshot", SEAL, write_durably)
         assert again.load()
         seen = {}
         again.watch("t", lambda key, value: seen.update({key: value}))
@@ -156,7 +149,7 @@ def test_a_gateway_starts_from_what_it_saved_when_services_is_down(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"garbage", b"gateway-snapshot\0{"])
 def test_a_damaged_snapshot_is_not_used(tmp_path, content):
     (tmp_path / "snapshot").write_bytes(content)
-    assert not LocalReplica(tmp_path / "snapshot", PlainSeal(), write_durably).load()
+    assert not LocalReplica(tmp_path / "snapshot", SEAL, write_durably).load()
 
 
 def test_services_have_functions_run_by_the_gateway(tmp_path):

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 from gatepost.kernel.operations import Change, Principal
 from gatepost.kernel.ports import Identity
 from gatepost.languages.iam_policy import CompiledPolicies, Policy, deny_everything
+from gatepost.security.access_keys import SESSION, account_of
 from gatepost.security.session_tokens import Sealing, Session, SessionTokens
 from gatepost.services.iam.aws_policies import AwsPolicies
 from gatepost.services.iam.errors import ExpiredToken
@@ -134,6 +135,16 @@ class Directory:
                 raise ExpiredToken("The security token included in the request is expired")
             return identity
         return self._identities.get(access_key_id) or self._long_term(access_key_id)
+
+    def knows(self, access_key_id: str) -> bool:
+        """Say whether an access key is one of ours, active or not, with a valid session token or without.
+
+        Of sessions nothing is stored: every key id of a session that was made for one of our accounts counts.
+        """
+        if access_key_id in self._key_owners:
+            return True
+        account_id = account_of(access_key_id)
+        return access_key_id.startswith(SESSION) and any(account_id == account for _, account in self._stored)
 
     def stored(self, kind: str, account_id: str, name: str) -> Stored | None:
         """Find an entity and its version by its name, in any case."""

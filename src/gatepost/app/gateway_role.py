@@ -1,0 +1,195 @@
+"""The gateway role: the public listener, the plans, the function workers, and the link's receiving end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from gatepost.app.child import Orders, inherited_socket, run_role
+from gatepost.app.services_role import local_host
+from gatepost.awsapi.authorization import Authorizer
+from gatepost.gateway.backends.http_proxy import HttpProxyParts
+from gatepost.gateway.compiler import Parts
+from gatepost.gateway.guards.signature import SignatureParts
+from gatepost.gateway.observers import RequestLog
+from gatepost.gateway.plan import ObserverFailures
+from gatepost.gateway.plans import ActivePlans
+from gatepost.gateway.request_ids import RequestIds
+from gatepost.gateway.server import Gateway, refuse
+from gatepost.gateway.upstreams import AddressPolicy
+from gatepost.kernel.clock import Clock, SystemClock
+from gatepost.kernel.tasks import Tasks
+from gatepost.link.subscriber import GatewayLink, LocalReplica
+from gatepost.security.sealing import Seal, load_key
+from gatepost.security.session_tokens import SessionTokens
+from gatepost.services.iam.directory import TOPIC as PRINCIPAL
+from gatepost.services.iam.directory import Directory
+from gatepost.services.lambda_.runner.runner import FunctionRunner
+from gatepost.services.lambda_.runner.starter import RunnerParts
+from gatepost.services.sts.sessions import Sessions
+from gatepost.storage.assets import FileAssets
+from gatepost.storage.data_directory import DataDirectory, write_durably
+from gatepost.telemetry.metrics import Metrics
+from gatepost.telemetry.outbox import LogOutbox
+from gatepost.telemetry.rotating_file import RotatingFile
+from gatepost.telemetry.usage import UsageJournal
+from gatepost.wire.client import Client
+from gatepost.wire.limits import ListenerLimits
+from gatepost.wire.server import Server
+
+TELEMETRY_EVERY_S: Final = 0.1
+FIGURES_EVERY: Final = 10  # figures go with every tenth batch of log lines
+GATEWAY_ID: Final = "local"
+
+
+class GatewayRole:
+    """Every object of the role, built once, in order."""
+
+    def __init__(self, orders: Orders, *, clock: Clock) -> None:
+        settings = orders.settings
+        self._orders = orders
+        self._settings = settings
+        self._clock = clock
+        self._tasks = Tasks("gateway")
+        data = DataDirectory(settings.data_dir.absolute())
+        seal = Seal(load_key(data.path / "seal.key"))
+        self._replica = LocalReplica(data.gateway / "snapshot", seal, write_durably)
+        self._link = GatewayLink(
+            orders.link_path,
+            gateway_id=GATEWAY_ID,
+            replica=self._replica,
+            usage_acknowledged=self._acknowledged,
+            connected=self._connected,
+        )
+        self._usage = UsageJournal(data.gateway / "usage.journal", clock=clock, send=self._link.send_usage)
+        self._logs = LogOutbox()
+        directory = self._directory = Directory(seal)
+        self._runner = FunctionRunner(
+            RunnerParts(
+                clock=clock,
+                role_sessions=Sessions(directory, SessionTokens(seal), clock),
+                logs=self._logs,
+                assets=FileAssets(data.assets),
+                functions_dir=data.functions,
+                cache_dir=data.cache,
+                endpoint_url=f"http://{local_host(settings)}:{orders.ports[2]}",
+            )
+        )
+        self._link.invoker = self._runner
+        self._access_log = RotatingFile(data.gateway / "access.log")
+        self._request_log = RequestLog(clock, self._access_log.put)
+        self._metrics = Metrics()
+        ids = RequestIds()
+        policy = AddressPolicy()
+        self._client = Client(clock=clock, allow_address=policy)
+        parts = Parts(
+            clock=clock,
+            tasks=self._tasks,
+            invoker=self._runner,
+            new_id=ids.next,
+            metrics=self._metrics,
+            request_log=self._request_log,
+            failures=ObserverFailures(),
+            signatures=SignatureParts(directory, Authorizer(directory)),
+            http=HttpProxyParts(self._client, clock, policy=policy, own_listener=self._own_listener),
+            usage=self._usage.counter,
+        )
+        self._plans = ActivePlans(parts)
+        self._server = Server(
+            Gateway(self._plans, parts, ids=ids, clock=clock), limits=ListenerLimits(), refuse=refuse, clock=clock
+        )
+
+    async def start(self) -> None:
+        """Take up what was known last, connect to services, serve. Raises: SettingsError."""
+        self._usage.open()
+        has_snapshot = self._replica.load()
+        self._replica.watch(PRINCIPAL, self._directory.apply_change)
+        self._runner.watch(self._replica)
+        self._plans.follow(self._replica)
+        self._link.start()
+        if not has_snapshot:
+            await self._link.synchronised.wait()
+        self._usage.start()
+        await self._server.serve(inherited_socket(self._orders.sockets[0]))
+        self._tasks.spawn(self._send_telemetry(), name="telemetry")
+        self._runner.warm()
+
+    async def stop(self) -> dict[str, int]:
+        """Let running requests finish, end every worker, and give how many requests were cut off."""
+        cut_off = await self._server.drain(self._settings.drain_ms)
+        await self._runner.close()
+        await self._tasks.close()
+        self._request_log.flush()
+        self._send_logs()
+        await self._usage.close()
+        await self._link.close()
+        await self._replica.close()
+        await self._client.close()
+        self._access_log.close()
+        return {"cut_off": cut_off}
+
+    def _connected(self) -> None:
+        self._usage.connected()
+
+    def _acknowledged(self, number: int) -> None:
+        self._usage.acknowledge(number)
+
+    def _own_listener(self, api_id: str) -> tuple[str, int] | None:
+        return (local_host(self._settings), self._orders.ports[0]) if api_id in self._plans.apis else None
+
+    async def _send_telemetry(self) -> None:
+        """Send log lines as they come and figures once a second, for ever."""
+        rounds = 0
+        while True:
+            await asyncio.sleep(TELEMETRY_EVERY_S)
+            self._send_logs()
+            rounds += 1
+            if rounds % FIGURES_EVERY == 0 and self._link.can_send:
+                self._link.send_telemetry({"figures": self._figures(), "gateway": {"pid": os.getpid()}})
+
+    def _send_logs(self) -> None:
+        while self._link.can_send and (batch := self._logs.take()):
+            if not self._link.send_telemetry({"logs": batch}):
+                self._logs.give_back(batch)
+                return
+
+    def _figures(self) -> list[dict[str, Any]]:
+        """Give the figures since the start, for each stage."""
+        found = []
+        for dimensions, figures in self._metrics.snapshot().items():
+            if not dimensions.stage or dimensions.method:
+                continue
+            found.append(
+                {
+                    "key": [dimensions.api_id, dimensions.stage],
+                    "usage_key": f"{dimensions.api_id}/{dimensions.stage}",
+                    "api": dimensions.api_name,
+                    "api_id": dimensions.api_id,
+                    "stage": dimensions.stage,
+                    "count": figures.count,
+                    "4xx": figures.client_errors,
+                    "5xx": figures.server_errors,
+                    "latency_p50_ms": figures.latency.percentile_us(50) / 1000,
+                    "latency_p99_ms": figures.latency.percentile_us(99) / 1000,
+                    "integration_latency_p50_ms": figures.integration_latency.percentile_us(50) / 1000,
+                }
+            )
+        return found
+
+
+async def serve(orders: Orders, stopping: asyncio.Event) -> Callable[[], Awaitable[dict[str, int]]]:
+    """Start the role and give what stops it."""
+    role = GatewayRole(orders, clock=SystemClock())
+    starting = asyncio.ensure_future(role.start())
+    waiting = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if starting.done():
+        starting.result()
+    return role.stop
+
+
+if __name__ == "__main__":
+    run_role(serve)
