@@ -19,7 +19,7 @@ from gatepost.wire.messages import HeaderBlock
 CHUNKED: Final = -1
 UNTIL_CLOSED: Final = -2  # a response whose length nobody has said
 
-_HOST: Final = re.compile(rb"(?:[a-z0-9._~!$&'()*+,;=%-]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
+_HOST: Final = re.compile(rb"(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
 _DIGITS: Final = re.compile(rb"[0-9]{1,18}").fullmatch  # more would not be a size but an attempt at overflow
 _FRAMING: Final = re.compile(rb"\r\n(?:content-length|transfer-encoding|connection|expect):").search
 

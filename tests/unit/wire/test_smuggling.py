@@ -178,8 +178,8 @@ def test_is_refused_byte_by_byte_too(case: str) -> None:
     status, data = REFUSED[case]
     seen, sent, transport = talk([bytes([byte]) for byte in data + HIDDEN])
     assert seen == []
-    assert [answer.status for answer in answers_in(sent)][0] in {status, 400, 505}
-    assert len(answers_in(sent)) == 1
+    (answer,) = answers_in(sent)
+    assert answer.status in {status, 400, 505}
     assert transport.has_ended
 
 
@@ -187,7 +187,5 @@ def test_is_refused_byte_by_byte_too(case: str) -> None:
 def test_is_refused_after_a_good_request(case: str) -> None:
     status, data = REFUSED[case]
     seen, sent, _ = talk([GET + data + HIDDEN])
-    if case in {"leading line feed, in parts"}:
-        status = 400
     assert seen == ["/orders"]
     assert [answer.status for answer in answers_in(sent)] == [200, status]
