@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+from gatepost.awsapi.errors import UnrecognizedClientException
 from gatepost.kernel.clock import iso_8601
-from gatepost.kernel.errors import AccessDeniedException, ServiceError
+from gatepost.kernel.errors import AccessDeniedException
 from gatepost.kernel.operations import Access, Call, Principal
 from gatepost.languages.iam_policy import CompiledPolicies, Policy, PolicyError, deny_everything
 from gatepost.languages.iam_policy_evaluation import Decision, Policies, Question, decide
@@ -21,31 +22,7 @@ from gatepost.languages.iam_policy_patterns import KeyValue
 from gatepost.languages.iam_policy_principals import Subject
 
 DECISIONS_MAX: Final = 50_000
-QUERY_SERVICES: Final = frozenset(
-    {"iam", "sts", "cloudformation", "sqs", "sns", "cloudwatch", "autoscaling", "elbv2", "rds", "ec2", "s3"}
-)
-FORBIDDEN_SERVICES: Final = frozenset({"apigateway", "apigatewayv2", "lambda", "apigatewaymanagementapi", "appsync"})
 ASSUME_ROLE_ACTIONS: Final = frozenset({"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"})
-
-
-class AccessDenied(AccessDeniedException):
-    """The refusal of services with the query protocol."""
-
-    code = "AccessDenied"
-    status = 403
-
-
-class ForbiddenAccess(AccessDeniedException):
-    """The refusal of services with a REST protocol: AWS's AccessDeniedException with status 403."""
-
-    status = 403
-
-
-class InvalidClientTokenId(ServiceError):
-    """The credentials are not of the kind that the service takes."""
-
-    code = "InvalidClientTokenId"
-    status = 403
 
 
 class PrincipalPolicies(Protocol):
@@ -192,14 +169,14 @@ class Authorizer:
     def check(self, call: Call, access: Access) -> None:
         """Return when the call's principal may do `access`.
 
-        Raises: AccessDeniedException or a subclass with the service's code and status; InvalidClientTokenId.
+        Raises: AccessDeniedException; UnrecognizedClientException for credentials that the service does not take.
         """
         decision = self.decide(call, access)
         if not decision.is_allowed:
-            raise _refusal(call, access, decision)
+            raise _refusal(call.principal, access, decision)
         principal = call.principal
         if principal.token_issued_at_ms and principal.kind in ("user", "root") and _needs_long_term_key(call):
-            raise InvalidClientTokenId("The security token included in the request is invalid")
+            raise UnrecognizedClientException("The security token included in the request is invalid.")
 
     def decide(self, call: Call, access: Access) -> Decision:
         """Give the decision with the policy and statement that made it."""
@@ -256,11 +233,7 @@ def pass_role(role_arn: str, service: str) -> Access:
     return Access("iam:PassRole", role_arn, {"iam:passedtoservice": service})
 
 
-def _refusal(call: Call, access: Access, decision: Decision) -> AccessDeniedException:
-    message = decision.sentence(call.principal.arn or "anonymous", access.action, access.resource)
+def _refusal(principal: Principal, access: Access, decision: Decision) -> AccessDeniedException:
+    message = decision.sentence(principal.arn or "anonymous", access.action, access.resource)
     detail = f"{decision.layer} {decision.policy} statement {decision.statement}" if decision.is_explicit else ""
-    if call.service in QUERY_SERVICES:
-        return AccessDenied(message, detail=detail)
-    if call.service in FORBIDDEN_SERVICES:
-        return ForbiddenAccess(message, detail=detail)
     return AccessDeniedException(message, detail=detail)

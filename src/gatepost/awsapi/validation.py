@@ -154,38 +154,13 @@ class CheckerCompiler:
 
     def _structure(self, shape: Shape) -> Checker:
         rules: dict[str, type | Checker] = {}
-        required = shape.required
-        strips_nulls, refuses_unknown = self._kind == "wire", self._kind == "native"
-
-        def check(value: Any) -> list[Problem] | None:
-            if value.__class__ is not dict:
-                raise wrong_type(value, "Structure")
-            found: list[Problem] | None = None
-            has_nulls = False
-            for name, item in value.items():
-                rule = rules.get(name)
-                if rule is item.__class__:
-                    continue
-                if item is None and strips_nulls:
-                    has_nulls = True
-                elif rule is None:
-                    if refuses_unknown:
-                        found = (found or []) + [_unknown(name, shape)]
-                elif isinstance(rule, type):
-                    value[name] = _coerced(item, rule)
-                elif (problems := rule(item)) is not None:
-                    found = _under(member_path(name), problems, found)
-            if has_nulls:
-                _strip_nulls(value)
-            for name in required:
-                if name not in value:
-                    return _missing(required, value, found)
-            return found
-
-        self._made[shape.name] = check
+        whole: set[str] = set()
+        check = self._made[shape.name] = _structure_checker(shape, rules, whole, self._kind)
         for member in shape.members.values():
             name = member.wire_name if self._kind == "wire" else member.name
             rules[name] = _plain_type(member.shape, self._kind) or self.checker(member.shape)
+            if member.shape.type in _WHOLE_NUMBERS:
+                whole.add(name)
         return check
 
     def _list(self, shape: Shape) -> Checker:
@@ -251,6 +226,41 @@ class CheckerCompiler:
         return check
 
 
+def _structure_checker(shape: Shape, rules: dict[str, type | Checker], whole: set[str], kind: Kind) -> Checker:
+    """Make the checker of a structure. `rules` and `whole` (members that are integers) are filled afterwards."""
+    required = shape.required
+    strips_nulls, refuses_unknown = kind == "wire", kind == "native"
+
+    def check(value: Any) -> list[Problem] | None:
+        if value.__class__ is not dict:
+            raise wrong_type(value, "Structure")
+        found: list[Problem] | None = None
+        has_nulls = False
+        for name, item in value.items():
+            rule = rules.get(name)
+            if rule is item.__class__:
+                continue
+            if item is None and strips_nulls:
+                has_nulls = True
+            elif rule is not None:
+                if item.__class__ is float and name in whole:
+                    item = value[name] = _coerced(item, int)
+                if isinstance(rule, type):
+                    value[name] = _coerced(item, rule)
+                elif (problems := rule(item)) is not None:
+                    found = _under(member_path(name), problems, found)
+            elif refuses_unknown:
+                found = (found or []) + [_unknown(name, shape)]
+        if has_nulls:
+            _strip_nulls(value)
+        for name in required:
+            if name not in value:
+                return _missing(required, value, found)
+        return found
+
+    return check
+
+
 def _is_leaf(shape: Shape) -> bool:
     return shape.type != "structure" and shape.element is None and shape.value is None
 
@@ -288,7 +298,7 @@ def _plain_type(shape: Shape, kind: Kind) -> type | None:
 
 def _coerced(value: Any, wanted: type) -> Any:
     """Give a number as the type that the model wants where nothing is lost. Raises: SerializationException."""
-    if wanted is float and value.__class__ is int:
+    if value.__class__ is wanted or (wanted is float and value.__class__ is int):
         return value
     if wanted is int and value.__class__ is float and value.is_integer():
         return int(value)
