@@ -141,9 +141,9 @@ _GLOBAL_KEYS: Final[Mapping[str, Callable[[Call], KeyValue | None]]] = {
 
 
 def account_of(resource: str) -> str:
-    """Give the account field of an ARN, empty when it has none."""
+    """Give the account number in an ARN, empty when it has none (AWS's own policies belong to `aws`)."""
     parts = resource.split(":", 5)
-    return parts[4] if len(parts) == 6 else ""
+    return parts[4] if len(parts) == 6 and parts[4].isdigit() else ""
 
 
 def subject_of(principal: Principal) -> Subject:

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from gatepost.kernel.errors import AccessDeniedException, ServiceError
-
-
-class AccessDenied(AccessDeniedException):
-    """The caller may not have these credentials."""
-
-    code = "AccessDenied"
-    status = 403
+from gatepost.kernel.errors import ServiceError
 
 
 class MalformedPolicyDocumentException(ServiceError):

@@ -12,12 +12,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from gatepost.kernel.errors import AccessDeniedException
 from gatepost.kernel.operations import Access, Call, operation
 from gatepost.kernel.ports import Credentials
 from gatepost.languages.iam_policy import PolicyError, parse_policy
 from gatepost.security.access_keys import account_of
 from gatepost.services.sts.errors import (
-    AccessDenied,
     InvalidParameterValue,
     MalformedPolicyDocumentException,
     PackedPolicyTooLargeException,
@@ -83,7 +83,7 @@ class StsProvider:
         role = self._roles.role_by_arn(params["RoleArn"])
         if role is None or call.principal.kind == "root":
             why = "Roles may not be assumed by root accounts." if role else "Access denied"
-            raise AccessDenied(why)
+            raise AccessDeniedException(why)
         _refuse(params, "SerialNumber", "TokenCode", "ProvidedContexts", "MinimumSessionTokenSize")
         duration_s = _duration_s(call, params, role)
         policies = self._session_policies(params)
@@ -116,7 +116,7 @@ class StsProvider:
         """Give temporary credentials of the calling user. Raises: AccessDenied for a session, ValidationError."""
         principal = call.principal
         if principal.kind not in ("user", "root") or principal.token_issued_at_ms:
-            raise AccessDenied("Cannot call GetSessionToken with session credentials")
+            raise AccessDeniedException("Cannot call GetSessionToken with session credentials")
         _refuse(params, "SerialNumber", "TokenCode", "MinimumSessionTokenSize")
         duration_s = params.get("DurationSeconds", 43_200)
         if principal.kind == "root":
@@ -226,7 +226,7 @@ def _source_identity(call: Call, params: Params) -> str:
     own = call.principal.source_identity
     asked: str = params.get("SourceIdentity", own)
     if own and asked != own:
-        raise AccessDenied("The source identity of a session cannot be changed by role chaining.")
+        raise AccessDeniedException("The source identity of a session cannot be changed by role chaining.")
     return asked
 
 

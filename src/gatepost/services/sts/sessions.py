@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gatepost.kernel.clock import Clock
+from gatepost.kernel.errors import AccessDeniedException
 from gatepost.kernel.ports import Credentials
 from gatepost.languages.iam_policy import CompiledPolicies, PolicyError
 from gatepost.languages.iam_policy_evaluation import Policies, Question, decide
 from gatepost.languages.iam_policy_principals import Subject
 from gatepost.security.access_keys import SESSION, new_access_key_id, new_secret_access_key
 from gatepost.security.session_tokens import Session, SessionTokens
-from gatepost.services.sts.errors import AccessDenied
 from gatepost.services.sts.roles import AssumableRole, Roles
 
 _SESSION_NAME: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
@@ -55,7 +55,7 @@ class Sessions:
         """
         role = self._roles.role_by_arn(role_arn)
         if role is None or not self._is_trusted(role, service):
-            raise AccessDenied(
+            raise AccessDeniedException(
                 f"The role defined for the function cannot be assumed by {service.partition('.')[0].capitalize()}."
                 if service == "lambda.amazonaws.com"
                 else f"{service} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
