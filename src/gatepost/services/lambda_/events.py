@@ -108,9 +108,9 @@ class FunctionEvents:
         async with self._running:
             try:
                 result = await self._invoker.invoke(event.invocation())
-            except ResourceNotFoundException:
-                return "done"  # the function was deleted: nobody is left to run it
             except ServiceError as error:
+                if error.code == ResourceNotFoundException.code:  # over the link the class is another
+                    return "done"  # the function was deleted: nobody is left to run it
                 log.info("function event waits", extra={"function": event.function_arn, "code": error.code})
                 return "busy"
         return "failed" if result.function_error else "done"

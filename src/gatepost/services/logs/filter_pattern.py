@@ -1,0 +1,253 @@
+"""Filter patterns of CloudWatch Logs: text to a test of one message.
+
+Terms (`ERROR "with words" ?either ?or -without %regex%`) and JSON patterns (`{ $.level = "ERROR" && $.ms > 100 }`).
+Patterns for space-delimited events (`[ip, user, ...]`) are refused.
+
+Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+import re2
+
+from gatepost.services.logs.model import InvalidParameterException
+
+PATTERN_CHARACTERS_MAX: Final = 1024
+DEPTH_MAX: Final = 32
+_TERM: Final = re.compile(r'\s*([?-]?)(?:"((?:[^"\\]|\\.)*)"|(%[^%]*%)|([^\s"]+))')
+_TOKEN: Final = re.compile(
+    r'\s*(?:(&&|\|\||!=|<=|>=|[()=<>])|("(?:[^"\\]|\\.)*")|(%[^%]*%)|(\$(?:\.[\w-]+|\[(?:\d+|\*|"[^"]*")\]|\.\[\d+\])*)'
+    r"|([^\s()&|=<>!]+))"
+)
+
+Test = Callable[[str], bool]
+JsonTest = Callable[[Any], bool]
+
+
+def invalid(why: str) -> InvalidParameterException:
+    """Make the error for a pattern that cannot be used."""
+    return InvalidParameterException(f"Invalid filter pattern: {why}")
+
+
+def compile_pattern(pattern: str) -> Test:
+    """Compile a filter pattern; an empty one takes everything. Raises: InvalidParameterException."""
+    text = pattern.strip()
+    if len(text) > PATTERN_CHARACTERS_MAX:
+        raise invalid(f"it has {len(text)} characters, at most {PATTERN_CHARACTERS_MAX} are allowed")
+    if text.startswith("["):
+        raise invalid("patterns for space-delimited events are not supported by Gatepost; use terms or { $.field = … }")
+    if text.startswith("{"):
+        if not text.endswith("}"):
+            raise invalid("it begins with { and does not end with }")
+        return _json_pattern(text[1:-1])
+    return _terms(text)
+
+
+def _terms(text: str) -> Test:
+    required: list[Test] = []
+    either: list[Test] = []
+    excluded: list[Test] = []
+    at = 0
+    while at < len(text):
+        found = _TERM.match(text, at)
+        if found is None:
+            if text[at:].strip():
+                raise invalid(f"a quotation mark is not closed at {text[at:][:40]!r}")
+            break
+        at = found.end()
+        kind, quoted, regex, plain = found.groups()
+        {"": required, "?": either, "-": excluded}[kind].append(_term(quoted, regex, plain))
+
+    def test(message: str) -> bool:
+        return (
+            all(one(message) for one in required)
+            and not any(one(message) for one in excluded)
+            and (not either or bool(required) or any(one(message) for one in either))
+        )
+
+    return test
+
+
+def _term(quoted: str | None, regex: str | None, plain: str | None) -> Test:
+    if regex is not None:
+        return _regex(regex)
+    word = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (plain or "")
+    return lambda message: word in message
+
+
+def _regex(text: str) -> Callable[[str], bool]:
+    options = re2.Options()
+    options.max_mem = 1 << 20
+    options.log_errors = False
+    try:
+        compiled = re2.compile(text[1:-1], options)
+    except re2.error as error:
+        raise invalid(f"the regular expression {text} is not supported: {error}") from error
+    return lambda message: compiled.search(message) is not None
+
+
+# --- JSON patterns -------------------------------------------------------------------------------------------------
+
+
+def _json_pattern(text: str) -> Test:
+    test = _Parser(text).parse()
+
+    def on_message(message: str) -> bool:
+        stripped = message.strip()
+        if not stripped.startswith("{"):
+            return False
+        try:
+            return test(orjson.loads(stripped))
+        except orjson.JSONDecodeError:
+            return False
+
+    return on_message
+
+
+class _Parser:
+    """Recursive descent over `or := and (|| and)*`, `and := unit (&& unit)*`."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens: list[str] = []
+        at = 0
+        while at < len(text) and text[at:].strip():
+            found = _TOKEN.match(text, at)
+            if found is None:
+                raise invalid(f"it cannot be read at {text[at:][:40]!r}")
+            self._tokens.append(found.group(0).strip())
+            at = found.end()
+        self._at = 0
+
+    def parse(self) -> JsonTest:
+        test = self._or(0)
+        if self._at < len(self._tokens):
+            raise invalid(f"{self._tokens[self._at]!r} was not expected")
+        return test
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _take(self) -> str:
+        token = self._peek()
+        if not token:
+            raise invalid("it ends too early")
+        self._at += 1
+        return token
+
+    def _or(self, depth: int) -> JsonTest:
+        if depth > DEPTH_MAX:
+            raise invalid(f"it is nested more than {DEPTH_MAX} deep")
+        parts = [self._and(depth)]
+        while self._peek() == "||":
+            self._take()
+            parts.append(self._and(depth))
+        return parts[0] if len(parts) == 1 else lambda value: any(part(value) for part in parts)
+
+    def _and(self, depth: int) -> JsonTest:
+        parts = [self._unit(depth)]
+        while self._peek() == "&&":
+            self._take()
+            parts.append(self._unit(depth))
+        return parts[0] if len(parts) == 1 else lambda value: all(part(value) for part in parts)
+
+    def _unit(self, depth: int) -> JsonTest:
+        first = self._take()
+        if first == "(":
+            test = self._or(depth + 1)
+            if self._take() != ")":
+                raise invalid("a parenthesis is not closed")
+            return test
+        if not first.startswith("$"):
+            raise invalid(f"{first!r} was found where a selector such as $.level belongs")
+        select = _selector(first)
+        operator = self._take()
+        if operator.upper() in {"IS", "NOT"}:
+            return self._special(select, operator.upper(), self._take().upper())
+        if operator not in _COMPARISONS:
+            raise invalid(f"{operator!r} is no comparison")
+        return _comparison(select, operator, self._take())
+
+    @staticmethod
+    def _special(select: Callable[[Any], list[Any]], operator: str, word: str) -> JsonTest:
+        if (operator, word) == ("NOT", "EXISTS"):
+            return lambda value: not select(value)
+        constants: dict[str, object] = {"NULL": None, "TRUE": True, "FALSE": False}
+        if operator == "IS" and word in constants:
+            wanted = constants[word]
+            return lambda value: any(found is wanted for found in select(value))
+        raise invalid(f"{operator} {word} is not known: use IS NULL, IS TRUE, IS FALSE or NOT EXISTS")
+
+
+_COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
+    "=": lambda one, other: one == other,
+    "!=": lambda one, other: one != other,
+    "<": lambda one, other: one < other,
+    ">": lambda one, other: one > other,
+    "<=": lambda one, other: one <= other,
+    ">=": lambda one, other: one >= other,
+}
+
+
+def _selector(text: str) -> Callable[[Any], list[Any]]:
+    steps: list[str | int | None] = []
+    for name, index, quoted in re.findall(r'\.([\w-]+)|\[(\d+|\*)\]|\["([^"]*)"\]', text):
+        steps.append((None if index == "*" else int(index)) if index else (name or quoted))
+
+    def select(value: Any) -> list[Any]:
+        found = [value]
+        for step in steps:
+            found = [inner for outer in found for inner in _step(outer, step)]
+        return found
+
+    return select
+
+
+def _step(value: Any, step: str | int | None) -> list[Any]:
+    if isinstance(step, str):
+        return [value[step]] if isinstance(value, dict) and step in value else []
+    if not isinstance(value, list):
+        return []
+    return list(value) if step is None else value[step : step + 1]
+
+
+def _comparison(select: Callable[[Any], list[Any]], operator: str, operand: str) -> JsonTest:
+    try:
+        number = float(operand)
+    except ValueError:
+        return _text_comparison(select, operator, operand)
+    compare = _COMPARISONS[operator]
+
+    def test(value: Any) -> bool:
+        return any(
+            compare(found, number)
+            for found in select(value)
+            if isinstance(found, int | float) and not isinstance(found, bool)
+        )
+
+    return test
+
+
+def _text_comparison(select: Callable[[Any], list[Any]], operator: str, operand: str) -> JsonTest:
+    if operator not in {"=", "!="}:
+        raise invalid(f"{operator} compares numbers, and {operand} is none")
+    if operand.startswith("%"):
+        matches = _regex(operand)
+    else:
+        text = re.sub(r"\\(.)", r"\1", operand[1:-1]) if operand.startswith('"') else operand
+        pattern = re.compile(".*".join(re.escape(part) for part in text.split("*")), re.DOTALL)
+
+        def matches(found: str) -> bool:
+            return pattern.fullmatch(found) is not None
+
+    is_equal = operator == "="
+
+    def test(value: Any) -> bool:
+        texts = [found for found in select(value) if isinstance(found, str)]
+        return any(matches(found) is is_equal for found in texts)
+
+    return test
