@@ -16,13 +16,14 @@ from gatepost.kernel.errors import AccessDeniedException
 from gatepost.kernel.ids import request_id as random_uuid
 from gatepost.kernel.limits import LAMBDA_PAYLOAD_BYTES_MAX, LAMBDA_UNZIPPED_BYTES_MAX, LAMBDA_ZIP_BYTES_MAX
 from gatepost.kernel.operations import Access, Call, Change, operation
-from gatepost.kernel.ports import Assets, FunctionInvoker, Invocation, Publisher, RoleSessions
+from gatepost.kernel.ports import Assets, Authorization, FunctionInvoker, Invocation, Publisher, RoleSessions
 from gatepost.services.lambda_ import policy as policies
 from gatepost.services.lambda_.access import SERVICE, access_of
 from gatepost.services.lambda_.catalogue import Catalogue
 from gatepost.services.lambda_.code import BadCode, extract
 from gatepost.services.lambda_.configuration import bad, check_complete, configured, refuse_unsupported, to_aws
 from gatepost.services.lambda_.events import FunctionEvent, FunctionEvents
+from gatepost.services.lambda_.log_permission import FunctionLogPermission
 from gatepost.services.lambda_.model import (
     LATEST,
     Function,
@@ -58,6 +59,7 @@ class LambdaParts:
     role_sessions: RoleSessions
     invoker: FunctionInvoker
     functions_dir: Path  # where code is unpacked
+    authorization: Authorization
     new_id: Callable[[], str] = random_uuid
 
 
@@ -75,6 +77,7 @@ class LambdaProvider:
         self._new_id = parts.new_id
         self._catalogue = Catalogue(parts.records, parts.publisher)
         self._events = FunctionEvents(parts.records, parts.invoker, parts.clock)
+        self.log_permission = FunctionLogPermission(self._catalogue.all, parts.authorization, parts.clock)
 
     async def start(self) -> None:
         """Read the functions and go on with recorded events."""

@@ -56,7 +56,7 @@ _UNSUPPORTED: Final[Mapping[str, str]] = {
 class LogPermission(Protocol):
     """Whether those who log from within (functions) may."""
 
-    def may_log(self, group: GroupName, log_stream: str) -> bool:
+    def may_log(self, group: GroupName, log_stream: str, *, is_new_group: bool) -> bool:
         """Say whether events of a stream are taken. AWS drops what a function's role does not let it write."""
         ...
 
@@ -114,7 +114,7 @@ class LogsProvider:
         for part in batch:
             key = group_of(part["group"], account_id=self._account_id, region=self._region)
             events = [(int(at_ms), str(message)) for at_ms, message in part["events"]]
-            if key is None or (self._permission and not self._permission.may_log(key, part["stream"])):
+            if key is None or not self._may_log(key, part["stream"]):
                 self.refused_events += len(events)
                 continue
             entries.append((key, part["stream"], events))
@@ -123,6 +123,11 @@ class LogsProvider:
         except StoreUnavailable as error:
             self.lost_events += sum(len(events) for _, _, events in entries)
             log.warning("log events lost", extra={"error": str(error)})
+
+    def _may_log(self, key: GroupName, stream: str) -> bool:
+        if self._permission is None:
+            return True
+        return self._permission.may_log(key, stream, is_new_group=self._store.group(key) is None)
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
         """Say what a call touches.

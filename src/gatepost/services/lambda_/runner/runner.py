@@ -11,8 +11,9 @@ import base64
 import binascii
 import contextlib
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError, UnsupportedOperation
 from gatepost.kernel.limits import LAMBDA_PAYLOAD_BYTES_MAX
@@ -31,8 +32,8 @@ from gatepost.services.lambda_.runner.pool import NS_PER_MS, FunctionPool
 from gatepost.services.lambda_.runner.process import Worker
 from gatepost.services.lambda_.runner.starter import RunnerParts, WorkerStarter
 
-WARM_RUNTIME = "python3.13"
-HOUSEKEEPING_MS = 5_000
+OWN_RUNTIME: Final = f"python3.{sys.version_info.minor}"
+HOUSEKEEPING_MS: Final = 5_000
 
 
 class FunctionRunner:
@@ -85,8 +86,8 @@ class FunctionRunner:
         if not self._is_closed:
             self._tasks.spawn(work(), name=f"prepare {function.name}")
 
-    def warm(self, runtime: str = WARM_RUNTIME) -> None:
-        """Start a zygote in the background: call it once the listeners are open."""
+    def warm(self, runtime: str = OWN_RUNTIME) -> None:
+        """Start a zygote in the background, our own Python's by default: call it once the listeners are open."""
         if not self._is_closed:
             self._tasks.spawn(self._starter.warm(runtime), name="warm")
 

@@ -114,7 +114,7 @@ class WorkerStarter:
         clock = self._parts.clock
         stream = self._stream_name()
         settings = self._parts.settings
-        group = log_group_of(function)
+        group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{log_group_of(function)}"
         transcript = Transcript(self._parts.logs, clock, group, stream, events_max=settings.log_events_max)
         self._number += 1
         worker = Worker(
