@@ -19,7 +19,8 @@ LONG = settings(max_examples=30_000, deadline=None, suppress_health_check=list(H
 GOOD = [
     b"GET /a?b=1 HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: x\r\nAccept: */*\r\n\r\n",
     b"POST /b HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 5\r\nContent-Type: text/plain\r\n\r\nhello",
-    b"PUT /c HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\nA\r\n0123456789\r\n0\r\nX: y\r\n\r\n",
+    b"PUT /c HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"5;x=y\r\nhello\r\nA\r\n0123456789\r\n0\r\nX: y\r\n\r\n",
     b"HEAD / HTTP/1.0\r\nHost: [::1]:80\r\nConnection: keep-alive\r\n\r\n",
     b"OPTIONS * HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab",
     b"GET http://a/ HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -78,10 +79,12 @@ def talk(pieces: list[bytes], *, waits: bool = False):
         connection, transport = a_connection(a_server(answer_later if waits else answer))
         for piece in pieces:
             turns = 0
-            while not transport.is_reading_now:
+            while not transport.is_reading_now and not transport.is_closed:
                 await asyncio.sleep(0)
                 turns += 1
                 assert turns < 1000, "it never reads again"
+            if transport.is_closed:
+                break
             connection.data_received(piece)
         for _ in range(40):
             await asyncio.sleep(0)

@@ -13,8 +13,12 @@ LINE_BYTES_MAX: Final = 256  # a size with its extensions
 EXTENSION_BYTES_MAX: Final = 4_096  # of all extensions of a body
 TRAILER_BYTES_MAX: Final = 4_096
 
-# One size; extensions are tolerated (RFC 9112 section 7.1.1), ignored, and may not hold control bytes.
-_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;[\t\x20-\x7e\x80-\xff]*)?").fullmatch
+# One size; extensions (RFC 9112 section 7.1.1) are read, without the white space that it calls bad, and ignored.
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED: Final = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e]|\\[\t\x20-\x7e])*"'
+_SIZE_LINE: Final = re.compile(
+    rb"([0-9A-Fa-f]{1,15})((?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*)"
+).fullmatch
 _TRAILER_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*").fullmatch
 
 _SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
@@ -105,7 +109,7 @@ class ChunkedBody:
         match = _SIZE_LINE(line)
         if match is None:
             raise BadChunk("a chunk's size is no hexadecimal number")
-        self._extension_bytes += len(match[2] or b"")
+        self._extension_bytes += len(match[2])
         if self._extension_bytes > EXTENSION_BYTES_MAX:
             raise BadChunk("too many chunk extensions")
         self._missing = int(match[1], 16)

@@ -75,6 +75,9 @@ REFUSED = {
     "chunk data that ends in a bare line feed": (400, chunked(b"3\r\nabc\n0\r\n\r\n")),
     "chunk extension with a bare carriage return": (400, chunked(b"3;a\r=b\r\nabc\r\n0\r\n\r\n")),
     "chunk extension with a line feed": (400, chunked(b"3;a=\nb\r\nabc\r\n0\r\n\r\n")),
+    "chunk extension after white space": (400, chunked(b"3 ;a=b\r\nabc\r\n0\r\n\r\n")),
+    "chunk extension that is no token": (400, chunked(b"3;a/b\r\nabc\r\n0\r\n\r\n")),
+    "chunk extension with an open quote": (400, chunked(b'3;a="b\r\nabc\r\n0\r\n\r\n')),
     "chunk extension without an end": (400, chunked(b"3;" + b"a" * 300)),
     "too many chunk extensions": (
         400,
