@@ -66,10 +66,12 @@ class IdentityWorld:
         """Run an operation, by default as root."""
         return await self.dispatcher.invoke(_as or self.root, service, operation, params)
 
-    async def refused(self, code: str, operation: str, _as: Principal | None = None, /, **params: Any) -> str:
+    async def refused(
+        self, code: str, operation: str, _as: Principal | None = None, /, service: str = "iam", **params: Any
+    ) -> str:
         """Run an operation that must fail with `code`; give its message."""
         with pytest.raises(ServiceError) as caught:
-            await self.do(operation, _as, **params)
+            await self.do(operation, _as, service=service, **params)
         assert caught.value.code == code, caught.value
         return caught.value.message
 
