@@ -160,7 +160,7 @@ class _StageCompiler:
             guards = self._guards(method)
             backend = self._backend(method, route)
             check_order(guards, backend)
-        except (MappingError, OrderError) as error:
+        except (MappingError, OrderError, ValueError) as error:  # ValueError: text that no header can hold, "2oo"
             self._problems.append(f"{route}: {error}")
             return self._make(route, (), AlwaysRefuses(API_CONFIGURATION_ERROR, str(error)))
         return self._make(route, guards, backend)
