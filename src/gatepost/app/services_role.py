@@ -19,6 +19,7 @@ from gatepost.awsapi.listener import AWS_LIMITS, refuse
 from gatepost.awsapi.server import AwsEndpoint
 from gatepost.config import Settings
 from gatepost.kernel.clock import Clock, SystemClock
+from gatepost.kernel.ids import request_id
 from gatepost.kernel.operations import Change, Principal, Provider, Publishes
 from gatepost.link.publisher import ServicesLink
 from gatepost.security.sealing import Seal, load_key
@@ -27,6 +28,7 @@ from gatepost.services.apigateway.provider import ApiGateway
 from gatepost.services.dynamodb.provider import DynamoDbProvider
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
+from gatepost.services.lambda_.provider import LambdaParts, LambdaProvider
 from gatepost.services.sts.provider import StsProvider
 from gatepost.services.sts.sessions import Sessions
 from gatepost.storage import items, records
@@ -64,10 +66,23 @@ class ServicesRole:
         sessions = Sessions(directory, SessionTokens(self._seal), clock)
         self._iam = IamProvider(store, directory, self._link, self._seal, clock)
         self._dynamodb = DynamoDbProvider(ItemStore(self._items_db), clock)
+        self._lambda = LambdaProvider(
+            LambdaParts(
+                records=store,
+                publisher=self._link,
+                invoker=self._link,
+                role_sessions=sessions,
+                assets=self._assets,
+                functions_dir=data.functions,
+                clock=clock,
+                new_id=request_id,
+            )
+        )
         self._providers: list[Provider] = [
             self._iam,
             StsProvider(directory, sessions),
             self._dynamodb,
+            self._lambda,
             ApiGateway(store, self._link, authorizer),
         ]
         self._dispatcher = Dispatcher(
@@ -101,6 +116,7 @@ class ServicesRole:
         await self._items_db.open()
         await self._iam.load()
         await self._dynamodb.start()
+        await self._lambda.start()
         await self._usage.load()
         await self._keep_administrator()
         self._link.load(await self._published())
@@ -112,6 +128,7 @@ class ServicesRole:
         cut_off = await self._server.drain(self._settings.drain_ms)
         await self._link.close()
         await self._client.close()
+        await self._lambda.close()
         await self._dynamodb.close()
         await self._items_db.close()
         await self._records_db.close()
