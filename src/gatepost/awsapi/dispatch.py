@@ -49,7 +49,10 @@ class Service:
 
 
 class BoundOperation:
-    """An operation of a model with the method that holds its meaning."""
+    """An operation of a model with the method that holds its meaning.
+
+    `wire_json` concerns parameters and results. Members of errors are native values (blobs as bytes) in any case.
+    """
 
     __slots__ = ("_service", "access", "is_async", "method", "model", "name", "wire_json")
 
