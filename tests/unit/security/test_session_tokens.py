@@ -40,7 +40,7 @@ def test_any_text_survives(policy: str, tags: list[tuple[str, str]]) -> None:
 
 
 def test_a_large_session_policy_still_fits_into_a_header() -> None:
-    policy = '{"Version":"2012-10-17","Statement":[%s]}' % ",".join(f'"{n:x}"' for n in range(350))
+    policy = "".join(f'"{n:x}",' for n in range(350))
     assert len(TOKENS.issue(a_session(policies=(policy,)))) < TOKEN_CHARACTERS_MAX
 
 

@@ -39,6 +39,7 @@ from gatepost.services.iam.model import (
     InstanceProfile,
     ManagedPolicy,
     Role,
+    Tags,
     User,
     from_json,
     to_json,
@@ -326,12 +327,17 @@ def session_of_role(session: Session, role: Role) -> Principal:
         name=role.name,
         role_arn=role.arn,
         session_policies=session.policies,
-        tags=tuple((dict(role.tags) | dict(session.tags)).items()),
+        tags=_merged(role.tags, session.tags),
         token_issued_at_ms=session.issued_at_ms,
         expires_at_ms=session.expires_at_ms,
         transitive_tag_keys=session.transitive_tag_keys,
         source_identity=session.source_identity,
     )
+
+
+def _merged(tags: Tags, session_tags: Tags) -> Tags:
+    replaced = {key.lower() for key, _ in session_tags}
+    return tuple(tag for tag in tags if tag[0].lower() not in replaced) + session_tags
 
 
 def _access_keys(entity: Entity) -> tuple[AccessKey, ...]:

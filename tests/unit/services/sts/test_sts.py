@@ -57,8 +57,8 @@ def test_a_role_is_not_assumed_without_its_trust(tmp_path: Path) -> None:
             arn = await world.a_role()
             told = await refused(world, "AccessDeniedException", ana, RoleArn=arn, RoleSessionName="s1")
             assert told == (
-                f"User: {ana.arn} is not authorized to perform: sts:AssumeRole on resource: {arn} because no role trust "
-                "policy allows the sts:AssumeRole action"
+                f"User: {ana.arn} is not authorized to perform: sts:AssumeRole on resource: {arn} because no role "
+                "trust policy allows the sts:AssumeRole action"
             )
             nobody = arn + "-not-there"
             missing = await refused(world, "AccessDeniedException", ana, RoleArn=nobody, RoleSessionName="s1")
@@ -171,7 +171,7 @@ def test_session_tags_need_permission_and_go_down_the_chain(tmp_path: Path) -> N
     async def scenario() -> None:
         async with an_identity_world(tmp_path) as world:
             ana = await world.a_user()
-            first = await world.a_role("first", trusts={"AWS": ana.arn}, Tags=[{"Key": "team", "Value": "role's"}])
+            first = await world.a_role("first", trusts={"AWS": ana.arn}, Tags=[{"Key": "Team", "Value": "own"}])
             tags = {
                 "Tags": [{"Key": "team", "Value": "red"}, {"Key": "b", "Value": "c"}],
                 "TransitiveTagKeys": ["team"],
