@@ -20,7 +20,7 @@ import orjson
 
 from gatepost.kernel.errors import StoreUnavailable
 from gatepost.storage.items_keys import index_key
-from gatepost.storage.items_tables import ItemIndex, ItemTable, Stored
+from gatepost.storage.items_tables import Expiry, ItemIndex, ItemTable, Stored
 from gatepost.storage.items_writer import ItemWriter
 from gatepost.storage.sqlite import Database, Migration
 
@@ -158,6 +158,8 @@ class ItemStore:
             _create(cursor, table.relation, table.id, 0)
             for index in table.indexes:
                 _create(cursor, index.relation, table.id, index.id)
+            if table.expiry is not None:
+                _create_expiry(cursor, table.expiry)
             return table
 
         return await self.write(work)
@@ -181,10 +183,7 @@ class ItemStore:
             if table.expiry is not None and changed.expiry != table.expiry:
                 cursor.execute(f"DROP TABLE IF EXISTS {table.expiry.relation}")
             if changed.expiry is not None and has_new_expiry:
-                cursor.execute(
-                    f"CREATE TABLE {changed.expiry.relation} (expires_at INTEGER NOT NULL, key BLOB NOT NULL,"
-                    " PRIMARY KEY (expires_at, key)) WITHOUT ROWID"
-                )
+                _create_expiry(cursor, changed.expiry)
 
         return self.write(work)
 
@@ -279,6 +278,13 @@ def _create(cursor: apsw.Cursor, relation: str, table_id: int, index_id: int) ->
         f"CREATE TABLE {relation} (key BLOB PRIMARY KEY, size INTEGER NOT NULL, item BLOB NOT NULL) WITHOUT ROWID"
     )
     cursor.execute("INSERT INTO counts VALUES (?,?,0,0)", (table_id, index_id))
+
+
+def _create_expiry(cursor: apsw.Cursor, expiry: Expiry) -> None:
+    cursor.execute(
+        f"CREATE TABLE {expiry.relation} (expires_at INTEGER NOT NULL, key BLOB NOT NULL,"
+        " PRIMARY KEY (expires_at, key)) WITHOUT ROWID"
+    )
 
 
 def _lost(error: apsw.Error) -> Exception:
