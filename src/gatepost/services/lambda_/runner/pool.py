@@ -129,10 +129,10 @@ class FunctionPool:
             return
         running = self._waiting.popleft()
         if error:
-            worker.close_failed_start(running, error, _error_kind(error))
+            worker.close_failed_start(running, error, error_kind=_error_kind(error))
         else:
             fault = exited(running.invocation.request_id, worker.status)
-            worker.close_failed_start(running, fault.payload, fault.kind, fault.log_line)
+            worker.close_failed_start(running, fault.payload, error_kind=fault.kind, fault=fault)
         self.grow()
 
     def free(self, worker: Worker) -> None:
@@ -187,7 +187,7 @@ class FunctionPool:
             running = self._waiting.popleft()
             request_id = running.invocation.request_id
             fault = timed_out(request_id, self.function.timeout_s, iso_8601(self._clock.now_ms()))
-            worker.close_failed_start(running, fault.payload, "", fault.log_line)
+            worker.close_failed_start(running, fault.payload, error_kind=fault.kind, fault=fault)
         self.grow()
 
     def check_memory(self, now_ns: int) -> None:

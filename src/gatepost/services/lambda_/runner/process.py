@@ -18,8 +18,9 @@ from gatepost.kernel.ports import Invocation, InvocationResult
 from gatepost.services.lambda_.model import Function
 from gatepost.services.lambda_.runner import frames, memory
 from gatepost.services.lambda_.runner.faults import PlatformFault, exited, timed_out
+from gatepost.services.lambda_.runner.platform_lines import Ending, lines_of
 from gatepost.services.lambda_.runner.settings import RunnerSettings
-from gatepost.services.lambda_.runner.transcript import Transcript, report
+from gatepost.services.lambda_.runner.transcript import Transcript
 from gatepost.services.lambda_.runner.zygote import SpawnRequest, Zygote
 
 UNHANDLED: Final = "Unhandled"
@@ -94,6 +95,7 @@ class Worker(asyncio.Protocol):
         self._zygote = zygote
         self._clock = clock
         self._settings = settings
+        self._lines = lines_of(function, clock)
         self._arn = function.arn.encode()
         self._timeout_ns = function.timeout_s * 1_000_000_000
         self._pid = 0
@@ -128,10 +130,7 @@ class Worker(asyncio.Protocol):
         self._output = read_end
         loop.add_reader(read_end, self._native_output)
         self._transport, _ = await loop.create_unix_connection(lambda: self, sock=ours)
-        self.transcript.platform(
-            f"INIT_START Runtime Version: {self.function.runtime.replace('python', 'python:')}.gatepost\t"
-            f"Runtime Version ARN: arn:aws:lambda:{self.function.region}::runtime:gatepost\n"
-        )
+        self.transcript.platform(self._lines.init_start())
         self.transcript.begin(bytes_max=self._settings.log_bytes_max, wants_tail=False)
         self._transport.write(frames.blob(configuration))
         return True
@@ -152,7 +151,7 @@ class Worker(asyncio.Protocol):
         invocation = running.invocation
         transcript = self.transcript
         transcript.begin(bytes_max=self._settings.log_bytes_max, wants_tail=invocation.wants_log_tail)
-        transcript.platform(f"START RequestId: {invocation.request_id} Version: $LATEST\n")
+        transcript.platform(self._lines.start(invocation.request_id))
         self.current = running
         now_ns = self._clock.monotonic_ns()
         running.started_ns = now_ns
@@ -239,28 +238,22 @@ class Worker(asyncio.Protocol):
         request_id = running.invocation.request_id
         transcript = self.transcript
         transcript.finish_line()
-        transcript.platform(f"END RequestId: {request_id}\n")
         init_ms, self._init_ms = self._init_ms, None
         memory_mb = self.function.memory_mb
-        transcript.platform(
-            report(
-                request_id,
-                duration_ms=duration_ms,
-                init_ms=init_ms,
-                memory_mb=memory_mb,
-                used_mb=min(memory_mb, -(-self._peak_bytes // MB)),
-                status=status,
-                error_kind=error_kind,
-            )
-        )
+        used_mb = min(memory_mb, -(-self._peak_bytes // MB))
+        ending = Ending(duration_ms, init_ms, memory_mb, used_mb, status, error_kind)
+        transcript.platform(self._lines.end(request_id, ending))
+        transcript.platform(self._lines.report(request_id, ending))
 
-    def close_failed_start(self, running: Running, payload: bytes, error_kind: str, log_line: str = "") -> None:
+    def close_failed_start(
+        self, running: Running, payload: bytes, *, error_kind: str = "", fault: PlatformFault | None = None
+    ) -> None:
         """Answer, with its log lines, an invocation that this worker was started for and could not take."""
         transcript = self.transcript
         transcript.begin(bytes_max=self._settings.log_bytes_max, wants_tail=running.invocation.wants_log_tail)
-        transcript.platform(f"START RequestId: {running.invocation.request_id} Version: $LATEST\n")
-        if log_line:
-            transcript.platform(log_line)
+        transcript.platform(self._lines.start(running.invocation.request_id))
+        if fault is not None:
+            transcript.platform(self._lines.fault(fault))
         duration_ms = (self._clock.monotonic_ns() - self.started_ns) / 1e6
         self._close_log(running, duration_ms, status="error", error_kind=error_kind)
         self._give(running, payload, UNHANDLED)
@@ -301,7 +294,7 @@ class Worker(asyncio.Protocol):
         self._native_output()
         self.current = None
         self.transcript.finish_line()
-        self.transcript.platform(fault.log_line)
+        self.transcript.platform(self._lines.fault(fault))
         error_kind = fault.kind if status == "error" else ""
         self._close_log(running, duration_ms, status=status, error_kind=error_kind)
         self.kill()
@@ -346,7 +339,7 @@ class Worker(asyncio.Protocol):
             fault = exited(running.invocation.request_id, self._status)
             self._native_output()
             self.transcript.finish_line()
-            self.transcript.platform(fault.log_line)
+            self.transcript.platform(self._lines.fault(fault))
             duration_ms = (self._clock.monotonic_ns() - running.started_ns) / 1e6
             self._close_log(running, duration_ms, status="error", error_kind=fault.kind)
             self._leave()

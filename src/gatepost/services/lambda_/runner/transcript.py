@@ -1,7 +1,4 @@
-"""What one worker says: its log stream, the platform's lines in it, and the tail of an invocation.
-
-Lines: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
-"""
+"""What one worker says: its log stream, bounded, and the tail of an invocation."""
 
 from __future__ import annotations
 
@@ -13,7 +10,6 @@ from gatepost.kernel.ports import LogEvent, LogSink
 
 EVENT_BYTES_MAX: Final = 256 * 1024  # longer lines become several events
 TAIL_BYTES: Final = 4096  # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: LogType
-BYTES_PER_FLUSH_MAX: Final = 8 * 1024 * 1024
 
 
 class Transcript:
@@ -39,7 +35,9 @@ class Transcript:
         self._tail = [] if wants_tail else None
 
     def platform(self, text: str) -> None:
-        """Add a line of the platform's own."""
+        """Add a line of the platform's own; an empty one is none."""
+        if not text:
+            return
         self._events.append((self._clock.now_ms(), text))
         if self._tail is not None:
             self._tail.append(text)
@@ -99,32 +97,3 @@ class Transcript:
             events = [LogEvent(at_ms, text) for at_ms, text in self._events]
             self._events.clear()
             self._sink.put(self._group, self._stream, events)
-
-
-def report(
-    request_id: str,
-    *,
-    duration_ms: float,
-    init_ms: float | None,
-    memory_mb: int,
-    used_mb: int,
-    status: str = "",
-    error_kind: str = "",
-) -> str:
-    """Render the REPORT line. The init phase is billed since August 2025.
-
-    Source: https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/
-    """
-    billed = duration_ms + (init_ms or 0.0)
-    billed_ms = int(billed) + (billed > int(billed))
-    text = (
-        f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {billed_ms} ms\t"
-        f"Memory Size: {memory_mb} MB\tMax Memory Used: {used_mb} MB\t"
-    )
-    if init_ms is not None:
-        text += f"Init Duration: {init_ms:.2f} ms\t"
-    if status:
-        text += f"Status: {status}\t"
-    if error_kind:
-        text += f"Error Type: {error_kind}\t"
-    return text + "\n"
