@@ -26,6 +26,7 @@ from gatepost.security.sealing import Seal, load_key
 from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.iam.directory import TOPIC as PRINCIPAL
 from gatepost.services.iam.directory import Directory
+from gatepost.services.lambda_.grants import FunctionGrants
 from gatepost.services.lambda_.runner.runner import FunctionRunner
 from gatepost.services.lambda_.runner.starter import RunnerParts
 from gatepost.services.sts.sessions import Sessions
@@ -66,10 +67,12 @@ class GatewayRole:
         self._usage = UsageJournal(data.gateway / "usage.journal", clock=clock, send=self._link.send_usage)
         self._logs = LogOutbox()
         directory = self._directory = Directory(seal)
+        self._grants = FunctionGrants()
+        role_sessions = Sessions(directory, SessionTokens(seal), clock)
         self._runner = FunctionRunner(
             RunnerParts(
                 clock=clock,
-                role_sessions=Sessions(directory, SessionTokens(seal), clock),
+                role_sessions=role_sessions,
                 logs=self._logs,
                 assets=FileAssets(data.assets),
                 functions_dir=data.functions,
@@ -95,6 +98,8 @@ class GatewayRole:
             signatures=SignatureParts(directory, Authorizer(directory)),
             http=HttpProxyParts(self._client, clock, policy=policy, own_listener=self._own_listener),
             usage=self._usage.counter,
+            grants=self._grants,
+            role_sessions=role_sessions,
         )
         self._plans = ActivePlans(parts)
         self._server = Server(
@@ -107,6 +112,7 @@ class GatewayRole:
         has_snapshot = self._replica.load()
         self._replica.watch(PRINCIPAL, self._directory.apply_change)
         self._runner.watch(self._replica)
+        self._grants.watch(self._replica)
         self._plans.follow(self._replica)
         self._link.start()
         if not has_snapshot:

@@ -72,6 +72,7 @@ class ServicesRole:
                 publisher=self._link,
                 invoker=self._link,
                 role_sessions=sessions,
+                authorization=authorizer,
                 assets=self._assets,
                 functions_dir=data.functions,
                 clock=clock,

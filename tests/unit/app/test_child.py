@@ -1,0 +1,24 @@
+import json
+import logging
+from pathlib import Path
+
+from gatepost.app.child import JsonLines, Orders
+from gatepost.config import Settings
+
+
+def test_orders_survive_the_way_to_the_process():
+    settings = Settings(
+        data_dir=Path("/data"), parameters=(("A", "b=c"),), templates=(Path("/t.yaml"),), any_credentials=True
+    )
+    orders = Orders(
+        role="gateway", settings=settings, sockets=(3, 4, 5), ports=(1, 2, 3), link_path="/l", report=9, supervisor=1
+    )
+    assert Orders.from_json(orders.to_json()) == orders
+
+
+def test_our_log_is_one_json_object_a_line():
+    record = logging.makeLogRecord({"name": "gatepost.x", "msg": "refused", "levelname": "INFO", "reason": "too long"})
+    line = JsonLines().format(record)
+    assert "\n" not in line
+    assert json.loads(line)["event"] == "refused"
+    assert json.loads(line)["reason"] == "too long"

@@ -1,0 +1,31 @@
+import socket
+from dataclasses import replace
+
+import pytest
+
+from gatepost.app.listeners import open_listeners
+from gatepost.config import Settings
+from gatepost.kernel.errors import SettingsError
+
+FREE = Settings(port=0, private_port=0, aws_port=0)
+
+
+def test_port_0_picks_three_free_ports():
+    listeners = open_listeners(FREE)
+    ports = {each.getsockname()[1] for each in listeners.all()}
+    listeners.close()
+    assert len(ports) == 3
+
+
+def test_a_port_in_use_is_named_with_the_flag_that_moves_it():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=rf"port {port} on 127.0.0.1 is in use.*--aws-port"):
+            open_listeners(replace(FREE, aws_port=port))
+
+
+def test_a_host_that_is_no_address_here_is_refused():
+    with pytest.raises(SettingsError, match=r"--host 203\.0\.113\.7"):
+        open_listeners(replace(FREE, host="203.0.113.7"))

@@ -1,0 +1,25 @@
+from dataclasses import replace
+
+import pytest
+
+from gatepost.config import Settings
+
+
+def test_the_defaults_are_sound():
+    assert Settings().problems() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"port": 65_536}, "--port is 65536: use 0 to 65535"),
+        ({"aws_port": -1}, "--aws-port is -1"),
+        ({"account_id": "123"}, "use 12 digits"),
+        ({"account_id": "1234567890１２"}, "use 12 digits"),
+        ({"any_credentials": True, "host": "0.0.0.0"}, "loopback"),
+        ({"drain_ms": 60_001}, "use 0 to 60000"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_would_be_right(change, problem):
+    (found,) = replace(Settings(), **change).problems()
+    assert problem in found
