@@ -21,7 +21,7 @@ from gatepost.gateway.server import Gateway
 from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError
-from gatepost.kernel.ports import Invocation, InvocationResult
+from gatepost.kernel.ports import Invocation, InvocationResult, RoleSessions
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import (
     Deployment,
@@ -77,6 +77,18 @@ class Functions:
     @property
     def event(self) -> dict[str, Any]:
         return orjson.loads(self.invocations[-1].payload)
+
+
+class Grants:
+    """Functions' policies: the source ARNs that were asked for are kept, and allowed unless they are denied."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str]] = []
+        self.denied: set[str] = set()
+
+    def allow(self, function_arn: str, *, service: str, source_arn: str) -> bool:
+        self.asked.append((function_arn, service, source_arn))
+        return source_arn not in self.denied
 
 
 class Upstreams:
@@ -180,6 +192,7 @@ class TestGateway:
         functions: Functions | None = None,
         upstreams: Upstreams | None = None,
         signatures: SignatureParts | None = None,
+        role_sessions: RoleSessions | None = None,
         clock: FixedClock | None = None,
         own_listener: Callable[[str], tuple[str, int] | None] = lambda _api: None,
         policy: AddressPolicy | None = None,
@@ -187,6 +200,7 @@ class TestGateway:
         self.clock = clock or FixedClock()
         self.functions = functions or Functions()
         self.upstreams = upstreams or Upstreams()
+        self.grants = Grants()
         self.metrics = Metrics()
         self.lines: list[bytes] = []
         self.request_log = RequestLog(self.clock, self.lines.append)
@@ -204,6 +218,8 @@ class TestGateway:
             failures=self.failures,
             usage=lambda key: self.counters.setdefault(key, Counter()),
             signatures=signatures,
+            grants=self.grants,
+            role_sessions=role_sessions,
             http=HttpProxyParts(
                 client=self.upstreams,
                 clock=self.clock,

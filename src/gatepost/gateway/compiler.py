@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from gatepost.gateway.backends.http_proxy import HttpProxyParts, compile_http_proxy
-from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy
+from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy, function_arn
 from gatepost.gateway.backends.mock import compile_mock
 from gatepost.gateway.backends.refusal import AlwaysRefuses
 from gatepost.gateway.finishers import RequestIdHeaders
-from gatepost.gateway.guards import endpoint, invoke_permission, resource_policy, signature
+from gatepost.gateway.guards import endpoint, function_grant, invoke_permission, resource_policy, signature
+from gatepost.gateway.guards.function_grant import FunctionGrants
 from gatepost.gateway.lifecycle import (
     ENDPOINT,
+    FUNCTION_GRANT,
     INVOKE_PERMISSION,
     RESOURCE_POLICY,
     REST_GUARDS,
@@ -27,7 +29,7 @@ from gatepost.gateway.lifecycle import (
     OrderError,
     check_order,
 )
-from gatepost.gateway.mapping import MappingError
+from gatepost.gateway.mapping import MappingError, resolve_stage_variables
 from gatepost.gateway.observers import Meters, RequestLog, StageLog
 from gatepost.gateway.plan import Backend, Finisher, Guard, Observer, ObserverFailures, Plan
 from gatepost.gateway.responses import (
@@ -39,7 +41,7 @@ from gatepost.gateway.responses import (
 from gatepost.gateway.route import NO_ROUTE, Route, StageFacts, parameter_names
 from gatepost.gateway.router import PathMatcher
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.ports import FunctionInvoker
+from gatepost.kernel.ports import FunctionInvoker, RoleSessions
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Deployment, Method, Resource, StageSettings
 from gatepost.telemetry.metrics import Dimensions, Metrics
@@ -64,6 +66,8 @@ class Parts:
     usage: Callable[[str], Counter]  # by `{api_id}/{stage_name}`
     signatures: signature.SignatureParts | None = None  # None: methods with AWS_IAM cannot work
     http: HttpProxyParts | None = None  # None: HTTP_PROXY cannot work
+    grants: FunctionGrants | None = None  # None: AWS_PROXY without credentials cannot work
+    role_sessions: RoleSessions | None = None  # None: AWS_PROXY with credentials cannot work
 
 
 class CompiledStage:
@@ -157,7 +161,7 @@ class _StageCompiler:
         route = Route(resource.id, resource.path, method.http_method, parameter_names(resource.path))
         try:
             self._check_enforced(method)
-            guards = self._guards(method)
+            guards = self._guards(method, route)
             backend = self._backend(method, route)
             check_order(guards, backend)
         except (MappingError, OrderError, ValueError) as error:  # ValueError: text that no header can hold, "2oo"
@@ -175,7 +179,7 @@ class _StageCompiler:
         if method.request_validator_id:
             raise MappingError("request validators are not supported")
 
-    def _guards(self, method: Method) -> list[Guard]:
+    def _guards(self, method: Method, route: Route) -> list[Guard]:
         deployment, stage, access = self._deployment, self._stage, self._parts.signatures
         authorization = access.authorization if access is not None else None
         made: Mapping[str, Callable[[], Guard | None]] = {
@@ -183,6 +187,7 @@ class _StageCompiler:
             SIGNATURE: lambda: signature.for_stage(stage, access),
             INVOKE_PERMISSION: lambda: invoke_permission.for_deployment(deployment, stage, access),
             RESOURCE_POLICY: lambda: resource_policy.for_deployment(deployment, stage, authorization),
+            FUNCTION_GRANT: lambda: self._function_grant(method, route),
         }
         guards: list[Guard] = []
         for name in REST_GUARDS[method.authorization_type]:
@@ -190,6 +195,18 @@ class _StageCompiler:
             if guard is not None:
                 guards.append(guard)
         return guards
+
+    def _function_grant(self, method: Method, route: Route) -> Guard | None:
+        integration, stage, parts = method.integration, self._stage, self._parts
+        if integration is None or integration.type != "AWS_PROXY":
+            return None
+        function = function_arn(integration.uri, stage)
+        if not integration.credentials_arn:
+            return function_grant.for_function(parts.grants, function, stage, route)
+        role_arn = resolve_stage_variables(integration.credentials_arn, stage)
+        return function_grant.for_role(
+            parts.role_sessions, parts.signatures, role_arn=role_arn, function_arn=function, stage=stage
+        )
 
     def _backend(self, method: Method, route: Route) -> Backend:
         integration, parts = method.integration, self._parts

@@ -22,12 +22,13 @@ ENDPOINT: Final = "endpoint"
 SIGNATURE: Final = "signature"
 INVOKE_PERMISSION: Final = "invoke_permission"
 RESOURCE_POLICY: Final = "resource_policy"
+FUNCTION_GRANT: Final = "function_grant"
 
 REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
     # Without an authorizer the policy alone decides: it must allow, and nothing in it may deny.
-    "NONE": (ENDPOINT, RESOURCE_POLICY),
+    "NONE": (ENDPOINT, RESOURCE_POLICY, FUNCTION_GRANT),
     # With IAM the caller's policies and the resource policy are evaluated together, once the caller is known.
-    "AWS_IAM": (ENDPOINT, SIGNATURE, INVOKE_PERMISSION),
+    "AWS_IAM": (ENDPOINT, SIGNATURE, INVOKE_PERMISSION, FUNCTION_GRANT),
 }
 
 

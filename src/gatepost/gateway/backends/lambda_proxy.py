@@ -230,8 +230,6 @@ def compile_lambda_proxy(
     tasks: Tasks,
 ) -> LambdaProxy:
     """Compile an AWS_PROXY integration. Raises: MappingError when it cannot work."""
-    if integration.credentials_arn:
-        raise MappingError("integration credentials are not supported: allow the API by the function's policy")
     if integration.http_method not in ("", "POST"):
         raise MappingError(f"integration httpMethod is {integration.http_method}: Lambda takes POST only")
     return LambdaProxy(
