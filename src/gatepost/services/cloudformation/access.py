@@ -1,0 +1,49 @@
+"""What a CloudFormation operation touches, for authorization.
+
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from gatepost.kernel.operations import Access, Call
+
+_WITHOUT_RESOURCE: Final = frozenset(
+    {"ListStacks", "ListExports", "ListImports", "ValidateTemplate", "GetTemplateSummary"}
+)
+
+
+def access_of(call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
+    """Say which stack a call touches, with AWS's condition keys."""
+    action = f"cloudformation:{call.operation}"
+    name = str(params.get("StackName", ""))
+    change_set = str(params.get("ChangeSetName", ""))
+    if call.operation in _WITHOUT_RESOURCE or not (name or change_set.startswith("arn:")):
+        return [Access(action)]
+    if name.startswith("arn:"):
+        resource = name
+    elif name:
+        resource = call.arn(f"stack/{name}/*", service="cloudformation")
+    else:
+        resource = "*"
+    context: dict[str, str | tuple[str, ...]] = {}
+    for member, key in (
+        ("ChangeSetName", "cloudformation:changesetname"),
+        ("RoleARN", "cloudformation:rolearn"),
+        ("TemplateURL", "cloudformation:templateurl"),
+    ):
+        if params.get(member):
+            context[key] = str(params[member])
+    tags = params.get("Tags") or []
+    for tag in tags:
+        context[f"aws:requesttag/{str(tag.get('Key', '')).lower()}"] = str(tag.get("Value", ""))
+    if tags:
+        context["aws:tagkeys"] = tuple(str(tag.get("Key", "")) for tag in tags)
+    found = [Access(action, resource, context)]
+    if params.get("RoleARN"):
+        found.append(
+            Access("iam:PassRole", str(params["RoleARN"]), {"iam:passedtoservice": "cloudformation.amazonaws.com"})
+        )
+    return found

@@ -1,0 +1,34 @@
+"""Every resource handler by type, and the compiler with its ledger: what `app.py` builds the engine from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gatepost.templates.compile import TemplateCompiler
+from gatepost.templates.ledger import Ledger
+from gatepost.templates.ledger_entries import all_entries
+from gatepost.templates.resources import apigateway, apigateway_stages, cloudformation, dynamodb, iam, lambda_, logs
+from gatepost.templates.resources.base import ResourceHandler
+from gatepost.templates.sam import SamTranslator
+from gatepost.templates.specification import Specification
+from gatepost.templates.transforms import Transforms
+
+
+def resource_handlers() -> dict[str, ResourceHandler]:
+    """Give the handlers of all types that the engine creates."""
+    return {
+        **apigateway.handlers(),
+        **apigateway_stages.handlers(),
+        **cloudformation.handlers(),
+        **dynamodb.handlers(),
+        **iam.handlers(),
+        **lambda_.handlers(),
+        **logs.handlers(),
+    }
+
+
+def template_compiler(cache_dir: Path) -> TemplateCompiler:
+    """Build a compiler; SAM's output is cached below `cache_dir`, which need not exist yet."""
+    specification = Specification.load()
+    ledger = Ledger(specification, all_entries())
+    return TemplateCompiler(specification, ledger, Transforms(SamTranslator(cache_dir)))

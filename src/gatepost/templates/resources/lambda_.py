@@ -1,0 +1,300 @@
+"""AWS::Lambda types by Lambda's operations."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gatepost.templates.resources.base import Outcome, ResourceFailure, ResourceHandler, Work
+from gatepost.templates.resources.changes import Unnamed, present, tag_changes, tag_map, unless_gone
+
+READY_POLLS_MAX: Final = 600
+READY_POLL_S: Final = 0.1
+INLINE_CODE_BYTES_MAX: Final = 4 * 1024 * 1024  # AWS: 4 MB of ZipFile text
+
+# Property of the type -> parameter of CreateFunction and UpdateFunctionConfiguration, where both have it.
+_CONFIGURATION: Final = (
+    "DeadLetterConfig",
+    "Description",
+    "Environment",
+    "EphemeralStorage",
+    "FileSystemConfigs",
+    "Handler",
+    "ImageConfig",
+    "Layers",
+    "LoggingConfig",
+    "MemorySize",
+    "Role",
+    "Runtime",
+    "SnapStart",
+    "Timeout",
+    "TracingConfig",
+    "VpcConfig",
+)
+_KMS: Final = ("KmsKeyArn", "KMSKeyArn")
+# What an update must say to go back to AWS's default.
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "Description": "",
+    "Environment": {"Variables": {}},
+    "EphemeralStorage": {"Size": 512},
+    "Layers": [],
+    "MemorySize": 128,
+    "Timeout": 3,
+    "TracingConfig": {"Mode": "PassThrough"},
+}
+
+# CloudFormation puts this module beside inline code, so that it can answer as a custom resource.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-lambda-function-code-cfnresponsemodule.html
+CFNRESPONSE: Final = '''\
+"""Answer CloudFormation from a custom resource's function."""
+import json
+import urllib.request
+
+SUCCESS = "SUCCESS"
+FAILED = "FAILED"
+
+
+def send(event, context, responseStatus, responseData, physicalResourceId=None, noEcho=False, reason=None):
+    body = json.dumps({
+        "Status": responseStatus,
+        "Reason": reason or "See the details in CloudWatch Log Stream: {}".format(context.log_stream_name),
+        "PhysicalResourceId": physicalResourceId or context.log_stream_name,
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+        "NoEcho": noEcho,
+        "Data": responseData,
+    }).encode()
+    request = urllib.request.Request(event["ResponseURL"], data=body, method="PUT", headers={"content-type": ""})
+    with urllib.request.urlopen(request) as response:
+        print("Status code:", response.status)
+'''
+
+
+def inline_zip(text: str, runtime: str) -> bytes:
+    """Give a package with inline code in a file named index, the same bytes for the same text."""
+    suffix = ".py" if runtime.startswith("python") else ".js"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
+        files = {f"index{suffix}": text}
+        if suffix == ".py":
+            files["cfnresponse.py"] = CFNRESPONSE
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            package.writestr(entry, files[name])
+    return buffer.getvalue()
+
+
+def code_parameters(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what CreateFunction's Code and UpdateFunctionCode take. Raises: ResourceFailure."""
+    code = dict(properties["Code"])
+    if "ZipFile" in code:
+        text = str(code["ZipFile"])
+        if len(text.encode()) > INLINE_CODE_BYTES_MAX:
+            raise ResourceFailure(f"ZipFile has more than {INLINE_CODE_BYTES_MAX} bytes: use a code folder")
+        code["ZipFile"] = inline_zip(text, str(properties.get("Runtime", "")))
+    return code
+
+
+class Function(Unnamed):
+    """AWS::Lambda::Function."""
+
+    name_property = "FunctionName"
+
+    async def create(self, work: Work) -> Outcome:
+        """Make the function and wait until it is active."""
+        properties = work.properties
+        name = work.name("FunctionName", length_max=64)
+        await work.initiated(name)
+        parameters = {key: properties[key] for key in _CONFIGURATION if key in properties}
+        made = await work.invoke(
+            "lambda",
+            "CreateFunction",
+            present(
+                **parameters,
+                FunctionName=name,
+                Code=code_parameters(properties),
+                PackageType=properties.get("PackageType"),
+                Architectures=properties.get("Architectures"),
+                CodeSigningConfigArn=properties.get("CodeSigningConfigArn"),
+                Tags=tag_map(properties) or None,
+                **({_KMS[1]: properties[_KMS[0]]} if _KMS[0] in properties else {}),
+            ),
+        )
+        await work.made(name)
+        await self._ready(work, name)
+        await self._concurrency(work, name)
+        return Outcome(name, {"Arn": made["FunctionArn"]})
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Change code, configuration, concurrency and tags."""
+        properties = work.properties
+        configuration = {key: properties.get(key, _DEFAULTS.get(key)) for key in _CONFIGURATION if work.changed(key)}
+        if work.changed(_KMS[0]):
+            configuration[_KMS[1]] = properties.get(_KMS[0], "")
+        arn = ""
+        if configuration:
+            unsettable = sorted(key for key, value in configuration.items() if value is None)
+            if unsettable:
+                raise ResourceFailure(f"{', '.join(unsettable)} cannot be taken away: declare the value you want")
+            changed = await work.invoke(
+                "lambda", "UpdateFunctionConfiguration", {"FunctionName": physical_id, **configuration}
+            )
+            arn = changed["FunctionArn"]
+            await self._ready(work, physical_id)
+        if work.changed("Code", "Architectures") or (work.changed("Runtime") and "ZipFile" in properties["Code"]):
+            parameters = present(
+                FunctionName=physical_id,
+                **code_parameters(properties),
+                Architectures=properties.get("Architectures"),
+            )
+            arn = (await work.invoke("lambda", "UpdateFunctionCode", parameters))["FunctionArn"]
+            await self._ready(work, physical_id)
+        if not arn:
+            found = await work.invoke("lambda", "GetFunctionConfiguration", {"FunctionName": physical_id})
+            arn = found["FunctionArn"]
+        if work.changed("ReservedConcurrentExecutions"):
+            await self._concurrency(work, physical_id)
+        added, gone = tag_changes(work.before, properties)
+        if added:
+            await work.invoke("lambda", "TagResource", {"Resource": arn, "Tags": added})
+        if gone:
+            await work.invoke("lambda", "UntagResource", {"Resource": arn, "TagKeys": gone})
+        return Outcome(physical_id, {"Arn": arn})
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Delete the function."""
+        await unless_gone(work.invoke("lambda", "DeleteFunction", {"FunctionName": physical_id}))
+
+    async def _ready(self, work: Work, name: str) -> None:
+        """Wait until the function can be invoked and changed."""
+        for _ in range(READY_POLLS_MAX):
+            found = await work.invoke("lambda", "GetFunctionConfiguration", {"FunctionName": name})
+            if found.get("State") == "Failed" or found.get("LastUpdateStatus") == "Failed":
+                reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or "no reason given"
+                raise ResourceFailure(f"Resource of type 'AWS::Lambda::Function' did not stabilize: {reason}")
+            if found.get("State", "Active") == "Active" and found.get("LastUpdateStatus") != "InProgress":
+                return
+            await work.pause(READY_POLL_S)
+        raise ResourceFailure("Resource of type 'AWS::Lambda::Function' did not stabilize.")
+
+    async def _concurrency(self, work: Work, name: str) -> None:
+        reserved = work.properties.get("ReservedConcurrentExecutions")
+        if reserved is not None:
+            parameters = {"FunctionName": name, "ReservedConcurrentExecutions": reserved}
+            await work.invoke("lambda", "PutFunctionConcurrency", parameters)
+        elif work.before.get("ReservedConcurrentExecutions") is not None:
+            await unless_gone(work.invoke("lambda", "DeleteFunctionConcurrency", {"FunctionName": name}))
+
+
+class Permission(Unnamed):
+    """AWS::Lambda::Permission: one statement of a function's policy. Every change makes a new one."""
+
+    async def create(self, work: Work) -> Outcome:
+        """Add the statement."""
+        statement_id = work.name("", length_max=100)
+        await work.initiated(statement_id)
+        await work.invoke(
+            "lambda",
+            "AddPermission",
+            {
+                **{key: value for key, value in work.properties.items() if key != "FunctionName"},
+                "FunctionName": work.properties["FunctionName"],
+                "StatementId": statement_id,
+            },
+        )
+        return Outcome(statement_id, {"Id": statement_id})
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Give what stands: nothing of a permission changes in place."""
+        del work
+        return Outcome(physical_id, {"Id": physical_id})
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Remove the statement; a function that is gone has none."""
+        parameters = {"FunctionName": work.properties["FunctionName"], "StatementId": physical_id}
+        await unless_gone(work.invoke("lambda", "RemovePermission", parameters))
+
+
+class Version(Unnamed):
+    """AWS::Lambda::Version: a published version."""
+
+    async def create(self, work: Work) -> Outcome:
+        """Publish the function as it stands."""
+        properties = work.properties
+        made = await work.invoke(
+            "lambda",
+            "PublishVersion",
+            present(
+                FunctionName=properties["FunctionName"],
+                CodeSha256=properties.get("CodeSha256"),
+                Description=properties.get("Description"),
+            ),
+        )
+        arn = made["FunctionArn"]
+        await work.made(arn)
+        return Outcome(arn, {"FunctionArn": arn, "Version": made["Version"]})
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Give what stands: a version never changes."""
+        del work
+        return Outcome(physical_id, {"FunctionArn": physical_id, "Version": physical_id.rsplit(":", 1)[1]})
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Delete the version."""
+        function, _, version = physical_id.rpartition(":")
+        await unless_gone(work.invoke("lambda", "DeleteFunction", {"FunctionName": function, "Qualifier": version}))
+
+
+class Alias(Unnamed):
+    """AWS::Lambda::Alias: a name for a version."""
+
+    name_property = ""
+
+    async def create(self, work: Work) -> Outcome:
+        """Make the alias."""
+        parameters = present(
+            **{key: work.properties.get(key) for key in ("FunctionName", "FunctionVersion", "Name", "Description")},
+            RoutingConfig=_routing(work.properties),
+        )
+        made = await work.invoke("lambda", "CreateAlias", parameters)
+        await work.made(made["AliasArn"])
+        return Outcome(made["AliasArn"], {"AliasArn": made["AliasArn"]})
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Point the alias at another version."""
+        parameters = present(
+            FunctionName=work.properties["FunctionName"],
+            Name=work.properties["Name"],
+            FunctionVersion=work.properties["FunctionVersion"],
+            Description=work.properties.get("Description", ""),
+            RoutingConfig=_routing(work.properties) or {"AdditionalVersionWeights": {}},
+        )
+        await work.invoke("lambda", "UpdateAlias", parameters)
+        return Outcome(physical_id, {"AliasArn": physical_id})
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Delete the alias."""
+        del physical_id
+        parameters = {"FunctionName": work.properties["FunctionName"], "Name": work.properties["Name"]}
+        await unless_gone(work.invoke("lambda", "DeleteAlias", parameters))
+
+
+def _routing(properties: Mapping[str, Any]) -> dict[str, Any] | None:
+    weights = (properties.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
+    if not weights:
+        return None
+    return {"AdditionalVersionWeights": {weight["FunctionVersion"]: weight["FunctionWeight"] for weight in weights}}
+
+
+def handlers() -> dict[str, ResourceHandler]:
+    """Give the handlers of this service by type."""
+    return {
+        "AWS::Lambda::Alias": Alias(),
+        "AWS::Lambda::Function": Function(),
+        "AWS::Lambda::Permission": Permission(),
+        "AWS::Lambda::Version": Version(),
+    }

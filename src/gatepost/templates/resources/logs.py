@@ -1,0 +1,82 @@
+"""AWS::Logs types by CloudWatch Logs' operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatepost.templates.resources.base import Outcome, ResourceHandler, Work
+from gatepost.templates.resources.changes import Unnamed, present, tag_changes, tag_map, unless_gone
+
+
+class LogGroup(Unnamed):
+    """AWS::Logs::LogGroup."""
+
+    name_property = "LogGroupName"
+
+    async def create(self, work: Work) -> Outcome:
+        """Make the group and set its retention."""
+        name = work.name("LogGroupName", length_max=512)
+        await work.initiated(name)
+        parameters = present(
+            logGroupName=name, tags=tag_map(work.properties) or None, logGroupClass=work.properties.get("LogGroupClass")
+        )
+        await work.invoke("logs", "CreateLogGroup", parameters)
+        await work.made(name)
+        await self._retain(work, name)
+        return self._outcome(work, name)
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Change retention and tags."""
+        if work.changed("RetentionInDays"):
+            await self._retain(work, physical_id)
+        outcome = self._outcome(work, physical_id)
+        arn = str(outcome.attributes["Arn"]).removesuffix(":*")
+        added, gone = tag_changes(work.before, work.properties)
+        if added:
+            await work.invoke("logs", "TagResource", {"resourceArn": arn, "tags": added})
+        if gone:
+            await work.invoke("logs", "UntagResource", {"resourceArn": arn, "tagKeys": gone})
+        return outcome
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Delete the group with its events."""
+        await unless_gone(work.invoke("logs", "DeleteLogGroup", {"logGroupName": physical_id}))
+
+    async def _retain(self, work: Work, name: str) -> None:
+        days: Any = work.properties.get("RetentionInDays")
+        if days is not None:
+            await work.invoke("logs", "PutRetentionPolicy", {"logGroupName": name, "retentionInDays": days})
+        elif work.before.get("RetentionInDays") is not None:
+            await unless_gone(work.invoke("logs", "DeleteRetentionPolicy", {"logGroupName": name}))
+
+    def _outcome(self, work: Work, name: str) -> Outcome:
+        return Outcome(name, {"Arn": f"arn:aws:logs:{work.region}:{work.account_id}:log-group:{name}:*"})
+
+
+class LogStream(Unnamed):
+    """AWS::Logs::LogStream."""
+
+    name_property = "LogStreamName"
+
+    async def create(self, work: Work) -> Outcome:
+        """Make the stream."""
+        name = work.name("LogStreamName", length_max=512)
+        await work.initiated(name)
+        parameters = {"logGroupName": work.properties["LogGroupName"], "logStreamName": name}
+        await work.invoke("logs", "CreateLogStream", parameters)
+        return Outcome(name)
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Give what stands: nothing of a stream changes in place."""
+        del work
+        return Outcome(physical_id)
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Delete the stream with its events."""
+        parameters = {"logGroupName": work.properties["LogGroupName"], "logStreamName": physical_id}
+        await unless_gone(work.invoke("logs", "DeleteLogStream", parameters))
+
+
+def handlers() -> dict[str, ResourceHandler]:
+    """Give the handlers of this service by type."""
+    return {"AWS::Logs::LogGroup": LogGroup(), "AWS::Logs::LogStream": LogStream()}

@@ -1,0 +1,348 @@
+"""The template engine: what the CloudFormation operations ask for, answered by compiling, planning and executing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gatepost.kernel.arn import parse_arn
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.errors import SettingsError
+from gatepost.kernel.operations import Call, Principal
+from gatepost.kernel.ports import Assets, Identities, Operations, RoleSessions
+from gatepost.kernel.tasks import Tasks
+from gatepost.services.cloudformation.engine import Prepared, Summary
+from gatepost.services.cloudformation.model import STACK, Running, Stack, StackRequest, ValidationError
+from gatepost.services.cloudformation.records import StackRecords
+from gatepost.storage.base import Records
+from gatepost.templates.acceptance import Acceptance, parse_accept_file
+from gatepost.templates.asset_files import AssetFiles
+from gatepost.templates.capabilities import IAM_TYPES, capabilities_of
+from gatepost.templates.compile import Compiled, Place, TemplateCompiler
+from gatepost.templates.execution import Execution
+from gatepost.templates.intrinsics import EvaluationFault, Evaluator, displayed, scalar_text, waits_for
+from gatepost.templates.parameters import is_no_echo, shown_value
+from gatepost.templates.plan import Plan, Standing, make_plan
+from gatepost.templates.problems import TemplateRefused
+from gatepost.templates.progress import Progress
+from gatepost.templates.resources.base import ResourceHandler
+from gatepost.templates.stack_operation import StackOperation
+from gatepost.templates.workshop import CLOUDFORMATION, Workshop
+
+TAG_PREFIX: Final = "gatepost:"
+FILE_TAG: Final = "gatepost:template"  # the template's file, for refusals
+ACCEPT_TAG: Final = "gatepost:accept"  # the gatepost.accept file beside it, among the assets
+LENIENT_TAG: Final = "gatepost:lenient"
+MESSAGE_CHARACTERS_MAX: Final = 20_000
+
+
+class Stacks:
+    """Compiles templates, plans changes and carries them out: the `StackEngine` of `services.cloudformation`."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        operations: Operations,
+        assets: Assets,
+        clock: Clock,
+        compiler: TemplateCompiler,
+        acceptance: Acceptance,
+        handlers: Mapping[str, ResourceHandler],
+        custom: ResourceHandler,
+        named: ResourceHandler,
+        roles: RoleSessions,
+        identities: Identities,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._records = records
+        self._operations = operations
+        self._assets = assets
+        self._files = AssetFiles(assets)
+        self._clock = clock
+        self._compiler = compiler
+        self._acceptance = acceptance
+        self._handlers = handlers
+        self._custom = custom
+        self._named = named
+        self._roles = roles
+        self._identities = identities
+        self._pause = pause
+        self._tasks = Tasks("stacks")
+        self._running: dict[str, Progress] = {}
+        self._parents: dict[tuple[str, str, str], Stack] = {}
+
+    # Reading templates.
+
+    async def summarize(self, call: Call, template: str) -> Summary:
+        """Read a template without values. Raises: ValidationError."""
+        place = Place(call.account_id, call.region, "stack", call.arn("stack/stack/none", service="cloudformation"))
+        try:
+            read = await self._compiler.read(template, file="template", given={}, place=place, files=self._files)
+        except SettingsError as refusal:
+            raise refused(refusal) from refusal
+        types = sorted({resource.type for resource in read.resources.values()})
+        named = any(IAM_TYPES.get(r.type) in r.properties for r in read.resources.values() if IAM_TYPES.get(r.type))
+        capabilities, reason = capabilities_of([name for name in types if name in IAM_TYPES], is_named=named)
+        return Summary(
+            description=read.description,
+            parameters=tuple(_declared_parameter(name, value) for name, value in read.parameters.items()),
+            resource_types=tuple(types),
+            capabilities=capabilities,
+            capabilities_reason=reason,
+            transforms=read.transforms,
+            metadata=json.dumps(read.metadata) if read.metadata else "",
+        )
+
+    async def processed(self, call: Call, stack: Stack, request: StackRequest) -> str:
+        """Give the template as JSON after its transforms. Raises: ValidationError."""
+        place = Place(call.account_id, call.region, stack.name, stack.id, request.notification_arns)
+        text = self._text(request)
+        try:
+            read = await self._compiler.read(
+                text, file=file_of(request), given=request.parameters, place=place, files=self._files
+            )
+        except SettingsError as refusal:
+            raise refused(refusal) from refusal
+        return json.dumps(read.raw, indent=2)
+
+    async def prepare(self, call: Call, stack: Stack, request: StackRequest) -> Prepared:
+        """Work out the changes of a request against `stack` as it stands. Raises: ValidationError."""
+        records = StackRecords(self._records, call.account_id, call.region)
+        try:
+            compiled = await self._compile(records, stack, request)
+            resources = await records.resources(stack) if stack.request else {}
+            plan = make_plan(
+                compiled,
+                resources,
+                handlers=self._handlers,
+                specification=self._compiler.specification,
+                stack_tags=resource_tags(request),
+            )
+        except SettingsError as refusal:
+            raise refused(refusal) from refusal
+        except EvaluationFault as fault:
+            raise ValidationError(fault.message) from fault
+        same_tags = stack.request is not None and resource_tags(request) == resource_tags(
+            StackRequest.from_json(stack.request)
+        )
+        return Prepared(
+            changes=tuple(change.to_aws() for change in plan.changes),
+            parameters=tuple(_shown_parameters(compiled)),
+            capabilities=compiled.capabilities,
+            capabilities_reason=compiled.capabilities_reason,
+            transforms=compiled.template.transforms,
+            description=compiled.template.description,
+            is_unchanged=same_tags and not plan.changes and self._outputs_stand(compiled, resources, stack, plan),
+            warnings=tuple(compiled.warnings()),
+        )
+
+    def _outputs_stand(self, compiled: Compiled, resources: Mapping[str, Any], stack: Stack, plan: Plan) -> bool:
+        """Say whether the outputs would be those that the stack has."""
+        del plan
+        incarnations = {name: now for name, resource in resources.items() if (now := resource.now()) is not None}
+        evaluator = Evaluator(compiled.scope, Standing(incarnations, compiled.resources))
+        wanted = {}
+        for name, output in compiled.template.outputs.items():
+            if output.condition and not compiled.scope.decided[output.condition]:
+                continue
+            value = evaluator.value(output.value, ("Outputs", name, "Value"))
+            if waits_for(value):
+                return False
+            export = displayed(evaluator.value(output.export_name, ("Outputs", name)))
+            wanted[name] = (scalar_text(value), output.description, scalar_text(export))
+        standing = {
+            output["OutputKey"]: (output["OutputValue"], output.get("Description", ""), output.get("ExportName", ""))
+            for output in stack.outputs
+        }
+        return wanted == standing
+
+    def _text(self, request: StackRequest) -> bytes:
+        path = self._assets.path(request.template_sha256)
+        if path is None:
+            raise ValidationError("The template is gone: it is not among the assets any more")
+        return path.read_bytes()
+
+    async def _compile(self, records: StackRecords, stack: Stack, request: StackRequest) -> Compiled:
+        """Compile a request's template. Raises: TemplateRefused, ValidationError."""
+        return await self._compiler.compile(
+            self._text(request),
+            file=file_of(request),
+            given=request.parameters,
+            place=Place(records.account_id, records.region, stack.name, stack.id, request.notification_arns),
+            files=self._files,
+            exports={name: value for name, (_, value) in (await records.exports()).items()},
+            acceptance=self._acceptance_of(request),
+        )
+
+    def _acceptance_of(self, request: StackRequest) -> Acceptance:
+        """Give what the platform and the template's own accept file let pass. Raises: TemplateRefused."""
+        is_lenient = request.tags.get(LENIENT_TAG, "").lower() == "true"
+        sha256 = request.tags.get(ACCEPT_TAG)
+        if not sha256:
+            return self._acceptance.with_gaps((), is_lenient=is_lenient)
+        text = self._files.text("gatepost-assets", sha256)
+        if text is None:
+            raise TemplateRefused([])
+        today = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).date()
+        return self._acceptance.with_gaps(
+            parse_accept_file(text, file="gatepost.accept", today=today), is_lenient=is_lenient
+        )
+
+    # Carrying out.
+
+    def parent_of(self, call: Call, stack_name: str) -> Stack | None:
+        """Give the stack whose nested stack is being created under this name, or None."""
+        return self._parents.pop((call.account_id, call.region, stack_name), None)
+
+    def start(self, stack: Stack) -> None:
+        """Carry out `stack.running`, which was committed before; progress goes to the stack's records."""
+        self._tasks.spawn(self._run(stack, is_resumed=False), name=stack.name)
+
+    def cancel(self, stack: Stack) -> None:
+        """Let a running update stop at the next resource and roll back."""
+        progress = self._running.get(stack.id)
+        if progress is not None:
+            progress.is_cancelled = True
+
+    async def resume(self) -> int:
+        """Go on with every operation that was interrupted; to be called once, when the operations can be invoked.
+
+        A creation or update is rolled back; deletions, cleanups and rollbacks go on. Gives their number.
+        """
+        count = 0
+        for record in await self._records.scan(STACK):
+            stack = Stack.from_json(record.value)
+            if stack.running is not None and stack.is_busy:
+                self._tasks.spawn(self._run(stack, is_resumed=True), name=stack.name)
+                count += 1
+        return count
+
+    async def close(self) -> None:
+        """Stop what runs; the records tell where to go on."""
+        await self._tasks.close()
+
+    async def _run(self, stack: Stack, *, is_resumed: bool) -> None:
+        place = parse_arn(stack.id)
+        if place is None or stack.running is None:
+            return
+        records = StackRecords(self._records, place.account_id, place.region)
+        running = Running.from_json(stack.running)
+        request = StackRequest.from_json(running.request)
+        progress = Progress(
+            records,
+            stack,
+            await records.resources(stack),
+            self._clock,
+            sequence=await records.next_sequence(stack),
+        )
+        self._running[stack.id] = progress
+        alarm = None
+        if request.timeout_minutes and running.kind == "create" and not is_resumed:
+            alarm = asyncio.get_running_loop().call_later(request.timeout_minutes * 60, _time_out, progress)
+        try:
+            operation = StackOperation(
+                records=records,
+                progress=progress,
+                execution=Execution(self._workshop(stack, request, running, place.account_id, place.region), progress),
+                running=running,
+                compiled=lambda: self._compile(records, stack, request),
+                shown_parameters=_shown_parameters,
+                stack_tags=resource_tags(request),
+                clock=self._clock,
+            )
+            await operation.run(is_resumed=is_resumed)
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+            del self._running[stack.id]
+
+    def _workshop(
+        self, stack: Stack, request: StackRequest, running: Running, account_id: str, region: str
+    ) -> Workshop:
+        def adopting(name: str) -> None:
+            self._parents[account_id, region, name] = stack
+
+        return Workshop(
+            operations=self._operations,
+            specification=self._compiler.specification,
+            handlers=self._handlers,
+            custom=self._custom,
+            named=self._named,
+            principal=self._principal(request, running),
+            stack=stack,
+            request=request,
+            account_id=account_id,
+            region=region,
+            pause=self._pause,
+            asset_text=self._files.text,
+            adopting=adopting,
+        )
+
+    def _principal(self, request: StackRequest, running: Running) -> Principal:
+        """Give who the stack acts as: its role, or who asked for the operation."""
+        if not request.role_arn:
+            return principal_from_json(running.principal)
+        credentials = self._roles.assume(request.role_arn, service=CLOUDFORMATION, session_name="AWSCloudFormation")
+        identity = self._identities.find(credentials.access_key_id, credentials.session_token, self._clock.now_ms())
+        if identity is None:
+            raise SettingsError(f"the session of {request.role_arn} is not known")
+        return identity.principal
+
+
+def _time_out(progress: Progress) -> None:
+    progress.is_cancelled = True
+
+
+def refused(refusal: SettingsError) -> ValidationError:
+    """Give the operation's error for a template that cannot be deployed."""
+    return ValidationError(f"Template error: {refusal}"[:MESSAGE_CHARACTERS_MAX])
+
+
+def file_of(request: StackRequest) -> str:
+    """Give the file name that refusals show."""
+    return request.tags.get(FILE_TAG, "template")
+
+
+def resource_tags(request: StackRequest) -> dict[str, str]:
+    """Give the stack tags that its resources get."""
+    return {key: value for key, value in request.tags.items() if not key.startswith(TAG_PREFIX)}
+
+
+def principal_to_json(principal: Principal) -> dict[str, Any]:
+    """Give a principal as a record's part. It holds no secret."""
+    return asdict(principal)
+
+
+def principal_from_json(value: Mapping[str, Any]) -> Principal:
+    """Read a principal back."""
+    pairs = tuple((str(key), str(text)) for key, text in value["tags"])
+    return Principal(**{**value, "session_policies": tuple(value["session_policies"]), "tags": pairs})
+
+
+def _shown_parameters(compiled: Compiled) -> list[dict[str, Any]]:
+    declared = compiled.template.parameters
+    return [
+        {"ParameterKey": name, "ParameterValue": shown_value(declared[name], text)}
+        for name, text in compiled.texts.items()
+    ]
+
+
+def _declared_parameter(name: str, declaration: Mapping[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "ParameterKey": name,
+        "ParameterType": str(declaration.get("Type", "String")),
+        "NoEcho": is_no_echo(declaration),
+        "ParameterConstraints": {},
+    }
+    if "Default" in declaration:
+        shown["DefaultValue"] = scalar_text(declaration["Default"])
+    if declaration.get("Description"):
+        shown["Description"] = str(declaration["Description"])
+    if isinstance(declaration.get("AllowedValues"), list):
+        shown["ParameterConstraints"] = {"AllowedValues": [scalar_text(v) for v in declaration["AllowedValues"]]}
+    return shown

@@ -1,0 +1,100 @@
+"""What resource handlers are given for their work: operations in the stack's name, names and files."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gatepost.kernel.operations import Principal
+from gatepost.kernel.ports import Operations
+from gatepost.services.cloudformation.model import Incarnation, Stack, StackRequest
+from gatepost.templates.document import ActiveResource
+from gatepost.templates.resources.base import ResourceFailure, ResourceHandler, Work
+from gatepost.templates.specification import Specification, is_custom
+
+CLOUDFORMATION: Final = "cloudformation.amazonaws.com"
+NESTING_MAX: Final = 5  # unverified: AWS names no limit; ours is a bound
+
+
+async def _nothing(physical_id: str) -> None:
+    del physical_id
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Everything that one operation on one stack works with."""
+
+    operations: Operations
+    specification: Specification
+    handlers: Mapping[str, ResourceHandler]
+    custom: ResourceHandler  # of every Custom:: type
+    named: ResourceHandler  # of accepted gaps and inert types
+    principal: Principal
+    stack: Stack
+    request: StackRequest
+    account_id: str
+    region: str
+    pause: Callable[[float], Awaitable[None]]
+    asset_text: Callable[[str, str], str | None]
+    adopting: Callable[[str], None]  # the name of a nested stack that is about to be created
+
+    def handler(self, resource: ActiveResource) -> ResourceHandler:
+        """Give the handler of a declared resource."""
+        if resource.is_accepted or resource.is_forwarded:
+            return self.named
+        return self._of_type(resource.declaration.type)
+
+    def handler_of_type(self, type_name: str, incarnation: Incarnation) -> ResourceHandler:
+        """Give the handler of a resource that stands."""
+        return self._of_type(incarnation.type or type_name)
+
+    def _of_type(self, type_name: str) -> ResourceHandler:
+        if is_custom(type_name):
+            return self.custom
+        return self.handlers.get(type_name, self.named)
+
+    def is_ours(self, type_name: str, incarnation: Incarnation) -> bool:
+        """Say whether a physical name is derived from the stack, so that nobody else can have made it."""
+        return not self.handler_of_type(type_name, incarnation).is_named(incarnation.properties)
+
+    async def _invoke(self, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        if service == "cloudformation" and operation == "CreateStack":
+            if self.request.depth >= NESTING_MAX:
+                raise ResourceFailure(f"stacks are nested more than {NESTING_MAX} deep")
+            self.adopting(str(params["StackName"]))
+        return await self.operations.invoke(
+            self.principal, service, operation, params, region=self.region, called_via=(CLOUDFORMATION,)
+        )
+
+    def work(
+        self,
+        *,
+        logical_id: str,
+        type_name: str,
+        properties: Mapping[str, Any],
+        generation: int,
+        before: Mapping[str, Any] | None = None,
+        initiated: Callable[[str], Awaitable[None]] = _nothing,
+        made: Callable[[str], Awaitable[None]] = _nothing,
+    ) -> Work:
+        """Give one resource's turn."""
+        return Work(
+            type=type_name,
+            logical_id=logical_id,
+            properties=properties,
+            stack_name=self.stack.name,
+            stack_id=self.stack.id,
+            account_id=self.account_id,
+            region=self.region,
+            generation=generation,
+            invoke=self._invoke,
+            pause=self.pause,
+            initiated=initiated,
+            made=made,
+            asset_text=self.asset_text,
+            before=before or {},
+            capabilities=self.request.capabilities,
+            stack_tags=self.request.tags,
+            is_rollback_disabled=self.request.is_rollback_disabled,
+        )
