@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import importlib
+import importlib.util
 import inspect
 import json
 import pkgutil
@@ -14,7 +14,9 @@ import botocore
 import pytest
 
 import gatepost.services
+from gatepost.awsapi.shapes import ServiceModels
 from gatepost.kernel.errors import ServiceError
+from gatepost.kernel.operations import MARK
 
 # What AWS's services answer and no model lists.
 # https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
@@ -47,6 +49,29 @@ def service_errors() -> list[Any]:
                     service = FOLDERS.get(folder.name, folder.name)
                     found.append(pytest.param(service, kind, id=f"{service}.{name}"))
     return found
+
+
+def providers() -> list[Any]:
+    found = []
+    for folder in pkgutil.iter_modules(gatepost.services.__path__):
+        package = f"gatepost.services.{folder.name}"
+        if folder.ispkg and importlib.util.find_spec(f"{package}.provider") is not None:
+            module = importlib.import_module(f"{package}.provider")
+            for name, kind in inspect.getmembers(module, inspect.isclass):
+                if kind.__module__ == module.__name__ and isinstance(getattr(kind, "service", None), str):
+                    found.append(pytest.param(kind, id=f"{kind.service}.{name}"))
+    return found
+
+
+@pytest.mark.parametrize("kind", providers())
+def test_every_operation_of_a_provider_is_one_of_awss(kind: Any) -> None:
+    names = {
+        mark.name for attribute in dir(kind) if (mark := getattr(getattr(kind, attribute), MARK, None)) is not None
+    }
+    model = ServiceModels().get(kind.service)
+    assert model is not None
+    assert names
+    assert names - set(model.operations) == set()
 
 
 def exceptions_of(service: str) -> dict[str, tuple[str, int]]:

@@ -6,6 +6,7 @@ from typing import Final
 
 import orjson
 
+from gatepost.awsapi.protocols.query import FORM_TYPE, error_document
 from gatepost.kernel.ids import request_id as new_request_id
 from gatepost.wire.limits import ListenerLimits, Reason, WireRefusal
 from gatepost.wire.messages import Response
@@ -30,8 +31,11 @@ _TOLD: Final[dict[Reason, tuple[str, str]]] = {
 def refuse(refusal: WireRefusal) -> Response:
     """Make the response to a request that never reached the endpoint (`wire.server.Server(refuse=…)`)."""
     code, message = _TOLD[refusal.reason]
+    request, request_id = refusal.request, new_request_id()
+    if request is not None and (request.header(b"content-type") or b"").startswith(FORM_TYPE):
+        return error_document(refusal.status, code, message, request_id)
     headers = [
-        (b"x-amzn-RequestId", new_request_id().encode()),
+        (b"x-amzn-RequestId", request_id.encode()),
         (b"x-amzn-ErrorType", code.encode()),
         (b"Content-Type", b"application/json"),
     ]

@@ -32,7 +32,7 @@ from gatepost.awsapi.errors import (
 from gatepost.awsapi.hosts import HostGuard
 from gatepost.awsapi.own_routes import OPERATIONS_PREFIX, PREFIX, OwnRoute, OwnRoutes
 from gatepost.awsapi.protocols.base import Incoming, ServiceProtocol
-from gatepost.awsapi.protocols.errors import JSON, REST, rendered
+from gatepost.awsapi.protocols.errors import JSON, QUERY, REST, rendered
 from gatepost.awsapi.protocols.json import parse_object
 from gatepost.awsapi.protocols.query import FORM_TYPE, error_document
 from gatepost.awsapi.routing import Routed, Router, Unroutable
@@ -354,7 +354,8 @@ def plain_error(error: ServiceError, request_id: str) -> Response:
 def unrouted_error(error: ServiceError, request: Request, request_id: str) -> Response:
     """Render an error for a request that means no operation: XML for a form, else what JSON and REST clients read."""
     if (request.header(b"content-type") or b"").startswith(FORM_TYPE):
-        return error_document(error, None, request_id)
+        code, status, _ = rendered(error, None, QUERY)
+        return error_document(status, code, error.message, request_id)
     code, status, _ = rendered(error, None, JSON if request.header(b"x-amz-target") else REST)
     headers: Headers = [
         (b"x-amzn-RequestId", request_id.encode()),

@@ -183,14 +183,15 @@ class SignatureVerifier:
             payload_hash,
             is_presigned=claim.is_presigned,
         )
-        to_sign = b"\n".join((ALGORITHM, claim.timestamp, scope.scope, hashlib.sha256(canonical).hexdigest().encode()))
+        digest = hashlib.sha256(canonical).hexdigest()
+        to_sign = b"\n".join((ALGORITHM, claim.timestamp, scope.scope, digest.encode()))
         key = self._signing_keys.get((secret_access_key, scope.scope))
         is_new = key is None
         if key is None:
             key = signing_key(secret_access_key, scope.date, scope.region, scope.service)
         expected = hmac.digest(key, to_sign, "sha256").hex().encode()
         if not hmac.compare_digest(expected, claim.signature):
-            raise SignatureError("mismatch", MISMATCH, detail=f"canonical request {canonical!r}")
+            raise SignatureError("mismatch", MISMATCH, detail=f"the canonical request's SHA-256 is {digest}")
         if is_new:
             self._signing_keys.put((secret_access_key, scope.scope), key)
         if claim.head and self._scopes.get(claim.head) is None:
@@ -351,12 +352,13 @@ def canonical_request(
         b"/" if path == "/" else canonical_path(path, is_s3=scope.service == "s3").encode(),
         canonical_query(query, is_presigned=is_presigned).encode() if query else b"",
     ]
-    for name in names:
-        value = headers.get(name)
-        if value is None:
-            raise SignatureError("mismatch", MISMATCH, detail=f"signed header {name!r} is not there")
-        words = value.split()
-        lines.append(name + b":" + (value if len(words) == 1 and len(words[0]) == len(value) else b" ".join(words)))
+    try:
+        signed = b"\n".join([name + b":" + headers[name] for name in names])
+    except KeyError as error:
+        raise SignatureError("mismatch", MISMATCH, detail=f"signed header {error} is not there") from error
+    if b"  " in signed or b": " in signed or b" \n" in signed or b"\t" in signed or signed.endswith(b" "):
+        signed = b"\n".join([name + b":" + b" ".join(headers[name].split()) for name in names])
+    lines.append(signed)
     for name in headers:
         if name.startswith(b"x-amz-") and name not in names:
             raise SignatureError(

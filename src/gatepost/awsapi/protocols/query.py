@@ -134,12 +134,13 @@ def _numbered(tree: Tree, step: str) -> list[Tree]:
     items = [(part, item) for part, item in tree.items() if part]
     if len(items) > ITEMS_MAX:
         raise SerializationException(f"A list has more than {ITEMS_MAX} items")
+    is_number = all(part.isascii() and part.isdigit() and len(part) < 10 for part, _ in items)
+    if not is_number:
+        raise SerializationException("A list's items are named by numbers")
     try:
-        numbered = sorted((int(part[:9]), item) for part, item in items if part.isascii() and part.isdigit())
+        numbered = sorted((int(part), item) for part, item in items)
     except TypeError as error:  # two names for one number: 1 and 01
         raise SerializationException("A list has two items of one number") from error
-    if len(numbered) != len(items):
-        raise SerializationException("A list's items are named by numbers")
     return [item for _, item in numbered]
 
 
@@ -270,17 +271,19 @@ class QueryProtocol:
 
     def render_error(self, error: ServiceError, request_id: str) -> Response:
         """Render `<ErrorResponse><Error><Type>…`, with the exception's further members."""
-        shape = self._model.exception(error.code)
+        code, status, shape = rendered(error, self._model, QUERY)
         members = self._writers.writer(shape)(error.members) if shape is not None and error.members else ""
-        return error_document(error, self._model, request_id, members=members)
+        namespace = self._model.xml_namespace
+        return error_document(status, code, error.message, request_id, members=members, namespace=namespace)
 
 
-def error_document(error: ServiceError, model: ServiceModel | None, request_id: str, *, members: str = "") -> Response:
-    """Render `<ErrorResponse>`; `members` is the XML of further members, `model` None when no service is known."""
-    code, status, _ = rendered(error, model, QUERY)
+def error_document(
+    status: int, code: str, message: str, request_id: str, *, members: str = "", namespace: str = ""
+) -> Response:
+    """Render `<ErrorResponse>`; `members` is the XML of further members."""
     fault = "Receiver" if status >= 500 else "Sender"
     content = xml.element("Type", fault) + xml.element("Code", xml.text(code))
-    content += xml.element("Message", xml.text(error.message)) + members
+    content += xml.element("Message", xml.text(message)) + members
     content = xml.element("Error", content) + xml.element("RequestId", request_id)
-    namespace = f' xmlns="{model.xml_namespace}"' if model is not None else ""
-    return answer(status, f"<ErrorResponse{namespace}>{content}</ErrorResponse>", request_id)
+    attribute = f' xmlns="{namespace}"' if namespace else ""
+    return answer(status, f"<ErrorResponse{attribute}>{content}</ErrorResponse>", request_id)

@@ -146,7 +146,8 @@ class _InputPlan:
         for name, text in pairs:
             member = self.query.get(name)
             if member is None:
-                rest.setdefault(name, []).append(text)
+                if not name.startswith("X-Amz-"):  # a pre-signed URL's own
+                    rest.setdefault(name, []).append(text)
             elif member.shape.element is not None:
                 found.setdefault(member.name, []).append(text_reader(member.shape.element.shape)(text))
             else:
