@@ -23,6 +23,7 @@ VALUES_MAX: Final = 1_000_000  # in the whole document, what YAML's aliases stan
 FINDINGS_MAX: Final = 200
 REFERENCES_MAX: Final = 20  # that lead one to the next
 
+_TAGS: Final = (None, "!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq")))
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,300}")
 _FLOAT: Final = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _CONSTANTS: Final[Mapping[str, Any]] = {
@@ -246,11 +247,13 @@ class _Composer:
         """Give the value that starts with `first`, and take its further events."""
         if not isinstance(first, yaml.CollectionStartEvent):
             return self._leaf(first)
+        _check_tag(first)
         # Each open collection: its values (keys and values in turn for a mapping), event and first count.
         open_ones: list[tuple[list[Any], yaml.CollectionStartEvent, int]] = [([], first, self._count)]
         while True:
             event = next(self._events)
             if isinstance(event, yaml.CollectionStartEvent):
+                _check_tag(event)
                 open_ones.append(([], event, self._count))
                 if len(open_ones) > DEPTH_MAX:
                     raise _too_deep()
@@ -275,9 +278,8 @@ class _Composer:
             self._took(count)
             return value
         assert isinstance(event, yaml.ScalarEvent)
-        value = _plain(event.value) if event.implicit[0] and event.style is None else event.value
-        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-            raise _invalid(f"tag {event.tag} at line {_line(event)} is not supported")
+        value = _plain(event.value) if event.implicit[0] and not event.style else event.value
+        _check_tag(event)
         self._took(1)
         if event.anchor:
             self._anchors[event.anchor] = (value, 1)
@@ -287,6 +289,11 @@ class _Composer:
         self._count += count
         if self._count > VALUES_MAX:
             raise _too_large()
+
+
+def _check_tag(event: yaml.CollectionStartEvent | yaml.ScalarEvent) -> None:
+    if event.tag not in _TAGS:
+        raise _invalid(f"tag {event.tag} at line {_line(event)} is not supported")
 
 
 def _mapping(values: list[Any], start: yaml.CollectionStartEvent) -> dict[str, Any]:

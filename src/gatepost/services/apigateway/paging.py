@@ -31,7 +31,7 @@ def limit_of(params: Mapping[str, Any]) -> int:
 def position_of(params: Mapping[str, Any]) -> str:
     """Give the id after which the page starts, "" for the first. Raises: BadRequestException."""
     try:
-        return base64.urlsafe_b64decode(params.get("position", "").encode()).decode()
+        return base64.b64decode(params.get("position", "").encode(), b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):
         raise BadRequestException("Invalid position parameter") from None
 

@@ -21,6 +21,7 @@ _LATER: Final = "leave it out"
 UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("type", "AWS"): _INTEGRATION_TYPE,
     ("type", "HTTP"): _INTEGRATION_TYPE,
+    ("contentHandling", ANY): "leave it out: API Gateway knows binary media types by the API's list",
     ("connectionType", "VPC_LINK"): "use INTERNET",
     ("integrationTarget", ANY): _LATER,
     ("responseTransferMode", "STREAM"): "use BUFFERED",

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from gatepost.gateway.mapping import compile_source
+from gatepost.gateway.route import StageFacts
+from gatepost.services.apigateway.model import BadRequestException
+from gatepost.services.apigateway.support import (
+    ANY,
+    CONTEXT_VARIABLES,
+    UNSUPPORTED,
+    check_context,
+    check_supported,
+    check_template,
+)
+
+
+@pytest.mark.parametrize(("setting", "value"), sorted(UNSUPPORTED))
+def test_each_line_of_the_table_refuses_and_says_what_works(setting: str, value: str) -> None:
+    given: object = {"true": True, ANY: "anything"}.get(value, value)
+    with pytest.raises(BadRequestException) as refused:
+        check_supported(setting, given)
+    assert refused.value.message.startswith(f"Gatepost does not support {setting}")
+    assert refused.value.message.endswith(UNSUPPORTED[setting, value])
+
+
+@pytest.mark.parametrize("nothing", [None, False, "", {}, [], ()])
+def test_what_says_nothing_is_not_refused(nothing: object) -> None:
+    for setting, _ in UNSUPPORTED:
+        check_supported(setting, nothing)
+
+
+def test_a_value_that_works_is_not_refused() -> None:
+    check_supported("type", "MOCK")
+    check_supported("authorizationType", "AWS_IAM")
+
+
+def test_zero_is_a_value() -> None:
+    with pytest.raises(BadRequestException):
+        check_supported("throttlingBurstLimit", 0)
+
+
+@pytest.mark.parametrize("name", sorted(CONTEXT_VARIABLES))
+def test_the_gateway_knows_each_context_variable_that_is_let_in(name: str) -> None:
+    check_context(name)
+    assert compile_source(f"context.{name}", StageFacts("000000000000", "us-east-1", "api1", "shop", "prod", "d1"))
+
+
+@pytest.mark.parametrize(
+    "template", ['{"statusCode": 200}', "{}\n", "costs $5", "issue #1", "$", "# a heading", "a $(b)", "50 % #", ""]
+)
+def test_static_text_is_a_template(template: str) -> None:
+    check_template("requestTemplates", "application/json", template)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "$input.body",
+        "${context.stage}",
+        "$!x",
+        "$!{x}",
+        "#set($a = 1)",
+        "#if(true)#end",
+        "## note",
+        "#*x*#",
+        "#{else}",
+        "#@m()",
+        "#[[raw]]#",
+    ],
+)
+def test_a_template_with_velocity_in_it_is_refused(template: str) -> None:
+    with pytest.raises(BadRequestException, match="does not support mapping templates with references or directives"):
+        check_template("requestTemplates", "application/json", template)
