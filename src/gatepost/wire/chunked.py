@@ -21,6 +21,8 @@ _SIZE_LINE: Final = re.compile(
 ).fullmatch
 _TRAILER_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*").fullmatch
 
+_FRAMING_NAMES: Final = frozenset((b"content-length", b"transfer-encoding"))
+
 _SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
 
 
@@ -102,6 +104,8 @@ class ChunkedBody:
             self._trailer_bytes += len(line)
             if self._trailer_bytes > TRAILER_BYTES_MAX or not _TRAILER_LINE(line):
                 raise BadChunk("a trailer is malformed or too long")
+            if line.partition(b":")[0].lower() in _FRAMING_NAMES:  # RFC 9110 section 6.5.1
+                raise BadChunk("a trailer speaks of the message's length")
         else:
             self._state = _DONE
 

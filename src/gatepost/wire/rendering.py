@@ -115,8 +115,7 @@ class Renderer:
         except TypeError as error:
             raise BadResponse("a header's value is not bytes") from error
         # One CR and one LF come with each name: any other is a value's, and would start a header of its own.
-        expected = len(parts) >> 1
-        if head.count(b"\n") != expected or head.count(b"\r") != expected or b"\0" in head:
+        if len(head) - len(head.translate(None, b"\r\n\0")) != len(parts) - 1:
             raise BadResponse("CR, LF or NUL in a header's value")
         return head
 
@@ -162,8 +161,7 @@ class RequestRenderer:
             parts.append(b"\r\nHost: ")
             parts.append(_authority(request))
         head = b"".join(parts)
-        expected = len(parts) >> 1
-        if head.count(b"\n") != expected or head.count(b"\r") != expected or b"\0" in head:
+        if len(head) - len(head.translate(None, b"\r\n\0")) != len(parts) - 1:
             raise ValueError("CR, LF or NUL in a header's value")
         if request.body or method in {"POST", "PUT", "PATCH"}:
             return b"%b\r\nContent-Length: %d\r\n\r\n" % (head, len(request.body))

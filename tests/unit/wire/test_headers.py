@@ -3,18 +3,12 @@
 import httptools
 import pytest
 
-from gatepost.wire.headers import CHUNKED, UNTIL_CLOSED, read_block, read_response_block, values_bytes, values_of
+from gatepost.wire.headers import CHUNKED, UNTIL_CLOSED, read_block, read_response_block, values_bytes
 from gatepost.wire.limits import Refused
 
 
 def block(*lines: bytes) -> bytes:
     return b"\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
-
-
-def test_values_are_found_in_order_and_stripped():
-    low = block(b"a: 1", b"ab: 2", b"a:\t3 ", b"a:")
-    assert values_of(low, b"a") == [b"1", b"3", b""]
-    assert values_of(low, b"b") == []
 
 
 @pytest.mark.parametrize(

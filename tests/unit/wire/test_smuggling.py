@@ -85,6 +85,8 @@ REFUSED = {
     ),
     "trailer without a colon": (400, chunked(b"0\r\nadmin\r\n\r\n")),
     "folded trailer": (400, chunked(b"0\r\nX-A: 1\r\n 2\r\n\r\n")),
+    "transfer encoding in a trailer": (400, chunked(b"0\r\nTransfer-Encoding: chunked\r\n\r\n")),
+    "content length in a trailer": (400, chunked(b"0\r\ncontent-length: 3\r\n\r\n")),
     "trailers without an end": (400, chunked(b"0\r\n" + b"X-A: 0123456789\r\n" * 400)),
     "transfer encoding xchunked": (400, LINE + HOST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
     "transfer encoding gzip": (400, LINE + HOST + b"Transfer-Encoding: gzip\r\n\r\n0\r\n\r\n"),
