@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.operations import Principal
 from gatepost.kernel.ports import Operations
 from gatepost.services.cloudformation.model import Incarnation, Stack, StackRequest
@@ -15,6 +16,16 @@ from gatepost.templates.specification import Specification, is_custom
 
 CLOUDFORMATION: Final = "cloudformation.amazonaws.com"
 NESTING_MAX: Final = 5  # unverified: AWS names no limit; ours is a bound
+CONFLICT_CODES: Final = frozenset(
+    {
+        "ResourceConflictException",
+        "ConcurrentModificationException",
+        "ConcurrentModification",
+        "TooManyRequestsException",
+    }
+)
+CONFLICT_RETRIES_MAX: Final = 40
+CONFLICT_PAUSE_S: Final = 0.05
 
 
 async def _nothing(physical_id: str) -> None:
@@ -63,9 +74,17 @@ class Workshop:
             if self.request.depth >= NESTING_MAX:
                 raise ResourceFailure(f"stacks are nested more than {NESTING_MAX} deep")
             self.adopting(str(params["StackName"]))
-        return await self.operations.invoke(
-            self.principal, service, operation, params, region=self.region, called_via=(CLOUDFORMATION,)
-        )
+        for left in reversed(range(CONFLICT_RETRIES_MAX + 1)):
+            try:
+                return await self.operations.invoke(
+                    self.principal, service, operation, params, region=self.region, called_via=(CLOUDFORMATION,)
+                )
+            except ServiceError as fault:
+                # Neighbours change the same thing at the same time (two permissions of one function).
+                if not left or operation.startswith("Create") or fault.code not in CONFLICT_CODES:
+                    raise
+            await self.pause(CONFLICT_PAUSE_S)
+        raise AssertionError("unreachable: the last try returns or raises")
 
     def work(
         self,
