@@ -79,17 +79,19 @@ class Decision:
     def reason(self, action: str) -> str:
         """Give the end of AWS's sentence for a refusal, from "because" or "with" on.
 
+        Empty for a trust policy: who is not trusted does not learn whether there is such a role.
         https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
         """
-        article = "the" if self.layer == TRUST else "an" if self.layer == IDENTITY else "a"
+        if self.layer == TRUST:
+            return ""
         if self.is_explicit:
-            return f"with an explicit deny in {article} {self.layer}"
+            return f"with an explicit deny in {'an' if self.layer == IDENTITY else 'a'} {self.layer}"
         return f"because no {self.layer} allows the {action} action"
 
     def sentence(self, subject_arn: str, action: str, resource: str) -> str:
         """Give AWS's whole sentence for a refusal. `resource` "*" is not spoken of."""
         on = "" if resource == "*" else f" on resource: {resource}"
-        return f"User: {subject_arn} is not authorized to perform: {action}{on} {self.reason(action)}"
+        return f"User: {subject_arn} is not authorized to perform: {action}{on} {self.reason(action)}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ case: IAM's names are unique without regard to case (https://docs.aws.amazon.com
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 from urllib.parse import quote
+
+import orjson
 
 USER: Final = "iam.user"
 GROUP: Final = "iam.group"
@@ -260,8 +262,9 @@ def kind_of(entity: Entity) -> str:
 
 
 def to_json(entity: Entity) -> dict[str, Any]:
-    """Give the record's value."""
-    return asdict(entity)
+    """Give the record's value: JSON's own types, so that what is told equals what is read back."""
+    value: dict[str, Any] = orjson.loads(orjson.dumps(entity))
+    return value
 
 
 def from_json(kind: str, value: Mapping[str, Any]) -> Entity:
