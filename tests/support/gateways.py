@@ -203,7 +203,7 @@ class TestGateway:
         self.grants = Grants()
         self.metrics = Metrics()
         self.lines: list[bytes] = []
-        self.request_log = RequestLog(self.clock, self.lines.append)
+        self.request_log = RequestLog(self.lines.append)
         self.failures = ObserverFailures()
         self.counters: dict[str, Counter] = {}
         self.tasks = Tasks("gateway")

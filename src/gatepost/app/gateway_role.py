@@ -82,7 +82,7 @@ class GatewayRole:
         )
         self._link.invoker = self._runner
         self._access_log = RotatingFile(data.gateway / "access.log")
-        self._request_log = RequestLog(clock, self._access_log.put)
+        self._request_log = RequestLog(self._access_log.put)
         self._metrics = Metrics()
         ids = RequestIds()
         policy = AddressPolicy()
@@ -106,6 +106,12 @@ class GatewayRole:
             Gateway(self._plans, parts, ids=ids, clock=clock), limits=ListenerLimits(), refuse=refuse, clock=clock
         )
 
+        # No private API can be deployed yet, so this door knows none: it answers 403 to everything.
+        no_plans = ActivePlans(parts)
+        self._private_server = Server(
+            Gateway(no_plans, parts, ids=ids, clock=clock), limits=ListenerLimits(), refuse=refuse, clock=clock
+        )
+
     async def start(self) -> None:
         """Take up what was known last, connect to services, serve. Raises: SettingsError."""
         self._usage.open()
@@ -119,12 +125,17 @@ class GatewayRole:
             await self._link.synchronised.wait()
         self._usage.start()
         await self._server.serve(inherited_socket(self._orders.sockets[0]))
+        await self._private_server.serve(inherited_socket(self._orders.sockets[1]))
         self._tasks.spawn(self._send_telemetry(), name="telemetry")
         self._runner.warm()
 
     async def stop(self) -> dict[str, int]:
         """Let running requests finish, end every worker, and give how many requests were cut off."""
-        cut_off = await self._server.drain(self._settings.drain_ms)
+        cut_off = sum(
+            await asyncio.gather(
+                self._server.drain(self._settings.drain_ms), self._private_server.drain(self._settings.drain_ms)
+            )
+        )
         await self._runner.close()
         await self._tasks.close()
         self._request_log.flush()

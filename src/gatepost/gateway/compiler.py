@@ -9,10 +9,11 @@ Nothing here does I/O; `Parts` holds what the made parts will use later.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gatepost.gateway.backends.http_proxy import HttpProxyParts, compile_http_proxy
+from gatepost.gateway.backends.lambda_event import PassedToLambda
 from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy, function_arn
 from gatepost.gateway.backends.mock import compile_mock
 from gatepost.gateway.backends.refusal import AlwaysRefuses
@@ -31,6 +32,7 @@ from gatepost.gateway.lifecycle import (
 )
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
 from gatepost.gateway.observers import Meters, RequestLog, StageLog
+from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.gateway.plan import Backend, Finisher, Guard, Observer, ObserverFailures, Plan
 from gatepost.gateway.responses import (
     API_CONFIGURATION_ERROR,
@@ -68,6 +70,7 @@ class Parts:
     http: HttpProxyParts | None = None  # None: HTTP_PROXY cannot work
     grants: FunctionGrants | None = None  # None: AWS_PROXY without credentials cannot work
     role_sessions: RoleSessions | None = None  # None: AWS_PROXY with credentials cannot work
+    passed_to_lambda: PassedHeaders[PassedToLambda] = field(default_factory=PassedHeaders)
 
 
 class CompiledStage:
@@ -226,6 +229,7 @@ class _StageCompiler:
                 new_id=parts.new_id,
                 clock=parts.clock,
                 tasks=parts.tasks,
+                passed=parts.passed_to_lambda,
             )
         if integration.type == "HTTP_PROXY":
             return compile_http_proxy(
@@ -247,7 +251,7 @@ class _StageCompiler:
         finishers: list[Finisher] = [RequestIdHeaders()]
         observers: list[Observer] = [
             Meters(meter, self._usage, parts.clock),
-            StageLog(parts.request_log, self._stage, route, parts.clock),
+            StageLog(parts.request_log, self._stage, route),
         ]
         return Plan(
             route,
@@ -267,7 +271,10 @@ def compile_unknown_api(parts: Parts) -> Plan:
         guards=(),
         backend=AlwaysRefuses(FORBIDDEN),
         finishers=(RequestIdHeaders(),),
-        observers=(StageLog(parts.request_log, NO_STAGE, NO_ROUTE, parts.clock),),
+        observers=(
+            Meters(parts.metrics.meter(Dimensions("", "")), Counter(), parts.clock),
+            StageLog(parts.request_log, NO_STAGE, NO_ROUTE),
+        ),
         responses=GatewayResponses((), NO_STAGE),
         failures=parts.failures,
     )

@@ -62,6 +62,7 @@ class Exchange:
         "extended_id",
         "full_path",
         "integration_ns",
+        "latency_ns",
         "method",
         "path",
         "request",
@@ -81,6 +82,7 @@ class Exchange:
         self.time_ms = time_ms
         self.started_ns = started_ns
         self.integration_ns = NOT_CALLED
+        self.latency_ns = 0
         self.path = request.path
         self.domain = ""
         self.route = NO_ROUTE

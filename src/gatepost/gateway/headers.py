@@ -9,6 +9,7 @@ the wire has unpacked the body already. `Content-Length` is the server's and the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from gatepost.wire.messages import Request
@@ -65,6 +66,7 @@ _CONTROL: Final = bytes(range(32)).replace(b"\t", b"") + b"\x7f"
 _TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
+@lru_cache(maxsize=4096)
 def response_name(name: bytes) -> bytes | None:
     """Give the name under which an integration's response header goes to the client; None drops it."""
     lower = name.lower()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -32,20 +32,21 @@ PATH_CHARACTERS_MAX: Final = 1_024
 class Meters:
     """Counts a route's requests and their latencies, and the stage's usage."""
 
-    __slots__ = ("_clock", "_meter", "_usage")
+    __slots__ = ("_meter", "_now_ns", "_usage")
 
     def __init__(self, meter: Meter, usage: Counter, clock: Clock) -> None:
         self._meter = meter
         self._usage = usage
-        self._clock = clock
+        self._now_ns = clock.monotonic_ns
 
     def observe(self, exchange: Exchange, response: Response) -> None:
         """Count the request, its status and its two latencies."""
         integration_ns = exchange.integration_ns
+        exchange.latency_ns = latency_ns = self._now_ns() - exchange.started_ns
         self._meter.observe(
             exchange.time_ms,
             response.status,
-            (self._clock.monotonic_ns() - exchange.started_ns) // 1000,
+            latency_ns // 1000,
             integration_ns // 1000 if integration_ns >= 0 else -1,
         )
         self._usage.pending += 1
@@ -54,28 +55,16 @@ class Meters:
         return "Meters(Count, Latency, IntegrationLatency, 4XXError, 5XXError)"
 
 
-class Finished(NamedTuple):
-    """A request that is over. Everything is a reference or a number; nothing is rendered yet."""
-
-    exchange_id: str
-    client_ip: str
-    time_ms: int
-    method: str
-    path: str
-    status: int
-    response_bytes: int
-    latency_ns: int
-    integration_ns: int
-    stage: StageFacts
-    route: Route
-    decisions: list[tuple[object, object]] | None
+Finished = tuple[str, str, int, str, str, int, int, int, int, StageFacts, Route, list[tuple[object, object]] | None]
+"""A request that is over: id, client's address, time in ms, method, path with stage, status, bytes of the body,
+latency and integration latency in ns, stage, route, decisions. References and numbers: nothing is rendered yet. A
+plain tuple, because one is made for every request."""
 
 
 class RequestLog:
     """The access log of every request, and the last `REMEMBERED_MAX` requests for whoever asks how they fared."""
 
-    def __init__(self, clock: Clock, write: Callable[[bytes], None]) -> None:
-        self._clock = clock
+    def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
         self._batch: list[Finished] = []
         self._remembered: deque[Finished] = deque(maxlen=REMEMBERED_MAX)
@@ -103,10 +92,10 @@ class RequestLog:
     def find(self, request_id: str) -> dict[str, Any] | None:
         """Give what is remembered of a request, with the verdicts that decided it."""
         for finished in reversed(self._remembered):
-            if finished.exchange_id == request_id:
+            if finished[0] == request_id:
                 return _record(finished) | {
                     "decisions": [
-                        {"part": str(part), "verdict": _verdict(verdict)} for part, verdict in finished.decisions or ()
+                        {"part": str(part), "verdict": _verdict(verdict)} for part, verdict in finished[-1] or ()
                     ]
                 }
         return None
@@ -115,27 +104,26 @@ class RequestLog:
 class StageLog:
     """Hands a stage's finished requests to the request log."""
 
-    __slots__ = ("_clock", "_log", "_route", "_stage")
+    __slots__ = ("_route", "_stage", "_take")
 
-    def __init__(self, log: RequestLog, stage: StageFacts, route: Route, clock: Clock) -> None:
-        self._log = log
+    def __init__(self, log: RequestLog, stage: StageFacts, route: Route) -> None:
+        self._take = log.take
         self._stage = stage
         self._route = route
-        self._clock = clock
 
     def observe(self, exchange: Exchange, response: Response) -> None:
         """Keep what happened; whoever reads the log renders it."""
-        path = exchange.full_path
-        self._log.take(
-            Finished(
+        path, request = exchange.full_path, exchange.request
+        self._take(
+            (
                 exchange.request_id,
-                exchange.request.client_ip,
+                request.client_ip if request.block is None else request.peer.ip,
                 exchange.time_ms,
                 exchange.method,
                 path if len(path) <= PATH_CHARACTERS_MAX else path[:PATH_CHARACTERS_MAX],
                 response.status,
                 len(response.body),
-                self._clock.monotonic_ns() - exchange.started_ns,
+                exchange.latency_ns,
                 exchange.integration_ns,
                 self._stage,
                 self._route,
@@ -154,20 +142,21 @@ def _verdict(verdict: object) -> str:
 
 
 def _record(finished: Finished) -> dict[str, Any]:
+    (request_id, client_ip, time_ms, method, path, status, size, latency_ns, integration_ns, stage, route, _) = finished
     return {
-        "requestId": finished.exchange_id,
-        "ip": finished.client_ip,
-        "requestTime": request_time(finished.time_ms),
-        "requestTimeEpoch": finished.time_ms,
-        "httpMethod": finished.method,
-        "apiId": finished.stage.api_id,
-        "stage": finished.stage.stage_name,
-        "resourcePath": finished.route.resource_path,
-        "path": finished.path,
-        "status": finished.status,
-        "responseLength": finished.response_bytes,
-        "responseLatency": finished.latency_ns // 1_000_000,
-        "integrationLatency": finished.integration_ns // 1_000_000 if finished.integration_ns >= 0 else None,
+        "requestId": request_id,
+        "ip": client_ip,
+        "requestTime": request_time(time_ms),
+        "requestTimeEpoch": time_ms,
+        "httpMethod": method,
+        "apiId": stage.api_id,
+        "stage": stage.stage_name,
+        "resourcePath": route.resource_path,
+        "path": path,
+        "status": status,
+        "responseLength": size,
+        "responseLatency": latency_ns // 1_000_000,
+        "integrationLatency": integration_ns // 1_000_000 if integration_ns >= 0 else None,
     }
 
 

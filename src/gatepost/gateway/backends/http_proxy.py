@@ -26,6 +26,7 @@ from gatepost.gateway.headers import (
     response_name,
 )
 from gatepost.gateway.mapping import MappingError, Values, compile_values
+from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.gateway.plan import Backend
 from gatepost.gateway.responses import (
     API_CONFIGURATION_ERROR,
@@ -41,7 +42,7 @@ from gatepost.gateway.upstreams import AddressPolicy, Upstream, parse_upstream
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.limits import API_GATEWAY_BODY_BYTES_MAX
 from gatepost.services.apigateway.deployment import Integration
-from gatepost.wire.messages import Headers, Response
+from gatepost.wire.messages import Headers, Request, Response
 from gatepost.wire.outgoing import (
     AddressRefused,
     IncomingResponse,
@@ -52,6 +53,7 @@ from gatepost.wire.outgoing import (
 
 _SEGMENT_SAFE: Final = ":@!$&'()*+,;=-._~"
 _PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close", b""})
+_TYPE_LENGTH: Final = len(b"content-type")
 _NO_CONTENT: Final = frozenset({204, 304})
 _REPLACED: Final = FORWARDED_NAMES | {TRACE_HEADER, b"x-amzn-apigateway-api-id"}
 
@@ -78,6 +80,7 @@ class HttpProxyParts:
     policy: AddressPolicy = field(default_factory=AddressPolicy)
     unverified_client: Sender | None = None
     own_listener: Callable[[str], tuple[str, int] | None] = lambda _api_id: None
+    passed: PassedHeaders[Headers] = field(default_factory=PassedHeaders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,14 @@ class HttpProxy:
         self._mapped = mapped
         self._parts = parts
         self._client = client
+        self._passed = parts.passed
         self._clock = parts.clock
         self._method = method
         self._timeout_ms = timeout_ms
         self._api_header = (b"x-amzn-apigateway-api-id", api_id.encode())
         self._has_mapped_headers = bool(mapped.headers)
-        self._dropped = DROPPED_TO_HTTP | _REPLACED | {name.lower() for name in mapped.headers}
-        if drops_authorization:
-            self._dropped |= {b"authorization"}
+        own = {name.lower() for name in mapped.headers} | ({b"authorization"} if drops_authorization else set())
+        self._dropped: frozenset[bytes] = DROPPED_TO_HTTP | _REPLACED | own
 
     def answer(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
         """Ask the upstream. Raises: Refusal."""
@@ -191,36 +194,40 @@ class HttpProxy:
         return "&".join(pieces)
 
     def _headers(self, exchange: Exchange) -> Headers:
-        request = exchange.request
-        given = request.headers
-        dropped = self._dropped
-        connection = request.header(b"connection")
-        if connection is not None and connection.lower() not in _PLAIN_CONNECTION:
-            dropped = dropped | {name.strip().lower() for name in connection.split(b",")}
-        sent = [pair for pair in given if pair[0].lower() not in dropped]
-        authorization = request.header(b"authorization")
-        if authorization is not None and authorization.startswith(SIGNATURE):
-            sent = [pair for pair in sent if pair[0].lower() != b"authorization"]
-        chain, port, scheme = forwarded(request)
-        sent += (
-            (b"X-Forwarded-For", chain.encode("latin-1")),
-            (b"X-Forwarded-Port", port.encode("latin-1")),
-            (b"X-Forwarded-Proto", scheme.encode("latin-1")),
-            (b"X-Amzn-Trace-Id", trace_root(exchange).encode("latin-1")),
-            self._api_header,
-        )
+        given = self._passed.of(exchange.request, self._dropped, self._prepare)
+        sent = [*given, (b"X-Amzn-Trace-Id", trace_root(exchange).encode("latin-1")), self._api_header]
         if self._has_mapped_headers:
             for name, values in self._mapped.headers.items():
                 sent += [(name, clean_field_value(value)) for value in values(exchange)]
         return sent
 
+    def _prepare(self, request: Request) -> Headers:
+        """Give the client's headers that pass, and the X-Forwarded ones."""
+        dropped = self._dropped
+        connection = request.header(b"connection")
+        if connection is not None and connection.lower() not in _PLAIN_CONNECTION:
+            dropped = dropped | {name.strip().lower() for name in connection.split(b",")}
+        authorization = request.header(b"authorization")
+        if authorization is not None and authorization.startswith(SIGNATURE):
+            dropped = dropped | {b"authorization"}
+        chain, port, scheme = forwarded(request)
+        return [
+            *(pair for pair in request.headers if pair[0].lower() not in dropped),
+            (b"X-Forwarded-For", chain.encode("latin-1")),
+            (b"X-Forwarded-Port", port.encode("latin-1")),
+            (b"X-Forwarded-Proto", scheme.encode("latin-1")),
+        ]
+
     def _response(self, exchange: Exchange, incoming: IncomingResponse) -> Response:
         headers: Headers = []
+        has_type = incoming.status in _NO_CONTENT
         for name, value in incoming.headers:
             sent_name = response_name(name)
             if sent_name is not None:
                 headers.append((sent_name, value))
-        if incoming.header(b"content-type") is None and incoming.status not in _NO_CONTENT:
+                if len(name) == _TYPE_LENGTH and name.lower() == b"content-type":
+                    has_type = True
+        if not has_type:
             headers.append(CONTENT_TYPE)  # "API Gateway includes a Content-Type header for all integration responses"
         headers.append((b"X-Amzn-Trace-Id", trace_root(exchange).encode("latin-1")))
         response = Response(incoming.status, headers, incoming.body)

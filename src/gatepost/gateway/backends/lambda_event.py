@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -24,9 +24,11 @@ from gatepost.gateway.headers import (
     matches_any,
     media_type,
 )
+from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.gateway.query import decode_parameter, parse_query
 from gatepost.gateway.route import Route, StageFacts
 from gatepost.gateway.trace import TRACE_HEADER, trace_root
+from gatepost.wire.messages import Request
 
 _NO_IDENTITY: Final[dict[str, Any]] = {
     "cognitoIdentityPoolId": None,
@@ -45,23 +47,35 @@ _NO_IDENTITY: Final[dict[str, Any]] = {
 }
 
 
+class PassedToLambda(NamedTuple):
+    """A request's headers as JSON, open at the end, and the User-Agent."""
+
+    single: bytes
+    lists: bytes
+    user_agent: str | None
+
+
 class EventFormat:
     """Renders events for one method."""
 
-    __slots__ = ("_binary", "_has_caller", "_names", "_route", "_stage", "_variables")
+    __slots__ = ("_binary", "_has_caller", "_names", "_passed", "_route", "_stage", "_variables")
 
-    def __init__(self, stage: StageFacts, route: Route, *, has_caller: bool) -> None:
+    def __init__(
+        self, stage: StageFacts, route: Route, *, has_caller: bool, passed: PassedHeaders[PassedToLambda]
+    ) -> None:
         self._stage = stage
         self._route = route
         self._names: Sequence[str] = route.parameter_names
         self._binary = stage.binary_media_types
         self._has_caller = has_caller
+        self._passed = passed
         self._variables = orjson.Fragment(orjson.dumps(dict(stage.variables) or None))
 
     def render(self, exchange: Exchange) -> bytes:
         """Give the event as JSON."""
         request = exchange.request
-        headers, lists = self._headers(exchange)
+        passed = self._passed.of(request, self._has_caller, self._prepare)
+        root = trace_root(exchange).encode("ascii")
         pairs = parse_query(request.query)
         query_lists: dict[str, list[str]] = {}
         for name, value in pairs:
@@ -73,8 +87,8 @@ class EventFormat:
                 "resource": self._route.resource_path,
                 "path": exchange.path,
                 "httpMethod": exchange.method,
-                "headers": headers,
-                "multiValueHeaders": lists,
+                "headers": orjson.Fragment(b'%b,"X-Amzn-Trace-Id":"%b"}' % (passed.single, root)),
+                "multiValueHeaders": orjson.Fragment(b'%b,"X-Amzn-Trace-Id":["%b"]}' % (passed.lists, root)),
                 "queryStringParameters": dict(pairs) if pairs else None,
                 "multiValueQueryStringParameters": query_lists if pairs else None,
                 "pathParameters": (
@@ -83,14 +97,14 @@ class EventFormat:
                     else None
                 ),
                 "stageVariables": self._variables,
-                "requestContext": self._context(exchange, headers),
+                "requestContext": self._context(exchange, passed.user_agent),
                 "body": body,
                 "isBase64Encoded": is_base64,
             }
         )
 
-    def _headers(self, exchange: Exchange) -> tuple[dict[str, str], dict[str, list[str]]]:
-        request = exchange.request
+    def _prepare(self, request: Request) -> PassedToLambda:
+        """Render the headers that pass, with the X-Forwarded ones: everything but the trace id."""
         single: dict[str, str] = {}
         lists: dict[str, list[str]] = {}
         for key, raw in request.headers:
@@ -101,22 +115,19 @@ class EventFormat:
                 continue
             name, value = key.decode("latin-1"), raw.decode("utf-8", "replace")
             single[name] = value
-            if name in lists:
-                lists[name].append(value)
-            else:
-                lists[name] = [value]
+            lists.setdefault(name, []).append(value)
         chain, port, scheme = forwarded(request)
-        for name, value in (
-            ("X-Amzn-Trace-Id", trace_root(exchange)),
-            ("X-Forwarded-For", chain),
-            ("X-Forwarded-Port", port),
-            ("X-Forwarded-Proto", scheme),
-        ):
+        for name, value in (("X-Forwarded-For", chain), ("X-Forwarded-Port", port), ("X-Forwarded-Proto", scheme)):
             single[name] = value
             lists[name] = [value]
-        return single, lists
+        agent = request.header(b"user-agent")
+        return PassedToLambda(
+            orjson.dumps(single)[:-1],
+            orjson.dumps(lists)[:-1],
+            agent.decode("utf-8", "replace") if agent is not None else None,
+        )
 
-    def _context(self, exchange: Exchange, headers: dict[str, str]) -> dict[str, Any]:
+    def _context(self, exchange: Exchange, user_agent: str | None) -> dict[str, Any]:
         stage, domain = self._stage, exchange.domain
         return {
             "resourceId": self._route.resource_id,
@@ -131,19 +142,16 @@ class EventFormat:
             "domainPrefix": domain.partition(".")[0],
             "requestTimeEpoch": exchange.time_ms,
             "requestId": exchange.request_id,
-            "identity": self._identity(exchange, headers),
+            "identity": self._identity(exchange, user_agent),
             "domainName": domain,
             "deploymentId": stage.deployment_id,
             "apiId": stage.api_id,
         }
 
-    def _identity(self, exchange: Exchange, headers: dict[str, str]) -> dict[str, Any]:
+    def _identity(self, exchange: Exchange, user_agent: str | None) -> dict[str, Any]:
         identity = _NO_IDENTITY.copy()
         identity["sourceIp"] = exchange.request.client_ip
-        agent = headers.get("User-Agent")
-        if agent is None and (found := exchange.request.header(b"user-agent")) is not None:
-            agent = found.decode("utf-8", "replace")
-        identity["userAgent"] = agent
+        identity["userAgent"] = user_agent
         if self._has_caller:
             caller = exchange.read(CALLER)
             identity["accountId"] = caller.account_id

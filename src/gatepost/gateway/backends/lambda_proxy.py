@@ -19,11 +19,12 @@ from typing import Any, Final
 
 import orjson
 
-from gatepost.gateway.backends.lambda_event import EventFormat
+from gatepost.gateway.backends.lambda_event import EventFormat, PassedToLambda
 from gatepost.gateway.deadline import DeadlinePassed, within
 from gatepost.gateway.exchange import CALLER, NO_FACTS, Exchange, Facts
 from gatepost.gateway.headers import is_field_value, is_token, matches_any, media_type, response_name
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
+from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.gateway.responses import (
     API_CONFIGURATION_ERROR,
     CONTENT_TYPE,
@@ -228,13 +229,14 @@ def compile_lambda_proxy(
     new_id: Callable[[], str],
     clock: Clock,
     tasks: Tasks,
+    passed: PassedHeaders[PassedToLambda],
 ) -> LambdaProxy:
     """Compile an AWS_PROXY integration. Raises: MappingError when it cannot work."""
     if integration.http_method not in ("", "POST"):
         raise MappingError(f"integration httpMethod is {integration.http_method}: Lambda takes POST only")
     return LambdaProxy(
         function_arn(integration.uri, stage),
-        EventFormat(stage, route, has_caller=has_caller),
+        EventFormat(stage, route, has_caller=has_caller, passed=passed),
         timeout_ms=integration.timeout_ms,
         binary_media_types=stage.binary_media_types,
         has_caller=has_caller,

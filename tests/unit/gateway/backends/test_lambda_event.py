@@ -11,6 +11,7 @@ import pytest
 
 from gatepost.gateway.backends.lambda_event import EventFormat
 from gatepost.gateway.exchange import CALLER
+from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.kernel.operations import Principal
 from gatepost.services.apigateway.deployment import Method, StageSettings
 from tests.support.gateways import LAMBDA, TestGateway, a_request, a_route, a_stage, an_exchange
@@ -147,7 +148,11 @@ def render(request=None, *, path="/orders", values=(), caller=None, **stage):
     exchange.path = "/orders"
     if caller is not None:
         exchange.write(CALLER, caller)
-    return orjson.loads(EventFormat(a_stage(**stage), exchange.route, has_caller=caller is not None).render(exchange))
+    return orjson.loads(
+        EventFormat(a_stage(**stage), exchange.route, has_caller=caller is not None, passed=PassedHeaders()).render(
+            exchange
+        )
+    )
 
 
 def test_what_is_not_there_is_null():
