@@ -98,7 +98,7 @@ class UriRouter:
         return self._walk_greedy(node.greedy, segments, at, values, method) if node.greedy is not None else None
 
     def _walk_greedy(self, node: _Node, segments: list[str], at: int, values: list[str], method: str) -> _Node | None:
-        for end in range(len(segments), at, -1):
+        for end in (*range(len(segments) - 1, at, -1), len(segments)):  # what goes on after the label is more specific
             values.append("/".join(segments[at:end]))
             if (found := self._walk(node, segments, end, values, method)) is not None:
                 return found
