@@ -35,6 +35,7 @@ from gatepost.services.lambda_.model import (
     ServiceException,
 )
 from gatepost.services.lambda_.names import function_arn, parse_name
+from gatepost.services.lambda_.runner.settings import workers_that_fit
 from gatepost.storage.base import Records
 
 Params = Mapping[str, Any]
@@ -45,7 +46,6 @@ EVENT_PAYLOAD_BYTES_MAX: Final = 1024 * 1024  # https://docs.aws.amazon.com/lamb
 PAGE_MAX: Final = 50
 TAGS_MAX: Final = 50
 CODE_STORAGE_BYTES: Final = 75 * 1024**3
-DEFAULT_CONCURRENCY: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,8 +434,8 @@ class LambdaProvider:
                 "TotalCodeSize": CODE_STORAGE_BYTES,
                 "CodeSizeUnzipped": LAMBDA_UNZIPPED_BYTES_MAX,
                 "CodeSizeZipped": LAMBDA_ZIP_BYTES_MAX,
-                "ConcurrentExecutions": DEFAULT_CONCURRENCY,
-                "UnreservedConcurrentExecutions": DEFAULT_CONCURRENCY,
+                "ConcurrentExecutions": workers_that_fit(),
+                "UnreservedConcurrentExecutions": workers_that_fit(),
             },
             "AccountUsage": {"TotalCodeSize": sum(one.code_bytes for one in found), "FunctionCount": len(found)},
         }

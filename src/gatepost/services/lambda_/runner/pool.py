@@ -152,6 +152,11 @@ class FunctionPool:
             worker.idle_since_ns = self._clock.monotonic_ns()
             self._idle.append(worker)
 
+    def spoke(self, worker: Worker) -> None:
+        """Hear that an idle worker wrote to its log."""
+        self.unflushed.add(worker)
+        self._supply.awake()
+
     def gone(self, worker: Worker) -> None:
         """Forget a worker."""
         self.workers.discard(worker)
@@ -179,6 +184,8 @@ class FunctionPool:
             running = self._waiting.popleft()
             if not running.answer.done():
                 running.answer.set_exception(too_many_requests())
+        if self._waiting and not self.starting:
+            self.grow()  # another function's workers may have made room
 
     def _start_timed_out(self, worker: Worker) -> None:
         worker.retire()

@@ -44,6 +44,10 @@ class Owner(Protocol):
         """Hear that a worker did not get ready. `error` is the runtime's JSON; empty: the process just ended."""
         ...
 
+    def spoke(self, worker: Worker) -> None:
+        """Hear that an idle worker wrote to its log: a thread or a child process of it lives on."""
+        ...
+
     def gone(self, worker: Worker) -> None:
         """Forget a worker: it takes no more invocations."""
         ...
@@ -96,7 +100,6 @@ class Worker(asyncio.Protocol):
         self._clock = clock
         self._settings = settings
         self._lines = lines_of(function, clock)
-        self._arn = function.arn.encode()
         self._timeout_ns = function.timeout_s * 1_000_000_000
         self._pid = 0
         self._peak_bytes = 0
@@ -116,7 +119,12 @@ class Worker(asyncio.Protocol):
         """Have the process forked and configured; False when the zygote cannot now."""
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
-        read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
         os.set_blocking(write_end, True)
         with theirs:
             is_spawned = self._zygote.spawn(self, request, theirs, write_end)
@@ -140,6 +148,11 @@ class Worker(asyncio.Protocol):
         """How the process ended, as of `waitpid`; None: not known, or not yet."""
         return self._status
 
+    @property
+    def pid(self) -> int:
+        """The process id; 0 until the zygote has told it."""
+        return self._pid
+
     def started(self, pid: int) -> None:
         """Hear the process id from the zygote."""
         self._pid = pid
@@ -162,7 +175,7 @@ class Worker(asyncio.Protocol):
             invocation.request_id.encode(),
             invocation.trace_id.encode(),
             invocation.client_context.encode(),
-            self._arn,
+            invocation.function_arn.encode(),
         )
         connection = self._connection
         assert connection is not None
@@ -201,10 +214,11 @@ class Worker(asyncio.Protocol):
 
     def _received(self, kind: int, body: bytes, number: int) -> None:
         if kind == frames.LOG_LINES:
-            self.transcript.lines(body)
+            self._said(body)
         elif kind == frames.LOG_EVENT:
             self.transcript.finish_line()
             self.transcript.event(body)
+            self._said(b"")
         elif self.is_gone:
             return
         elif kind == frames.RESULT and self.current is not None:
@@ -221,6 +235,12 @@ class Worker(asyncio.Protocol):
             self._owner.failed(self, body)
         else:
             self.kill()  # only a handler that writes to our socket says such things
+
+    def _said(self, lines: bytes) -> None:
+        if lines:
+            self.transcript.lines(lines)
+        if self.is_ready and self.current is None and not self.is_gone:
+            self._owner.spoke(self)
 
     def _answered(self, body: bytes, peak_kib: int, function_error: str) -> None:
         running = self.current
@@ -297,6 +317,7 @@ class Worker(asyncio.Protocol):
         self.transcript.platform(self._lines.fault(fault))
         error_kind = fault.kind if status == "error" else ""
         self._close_log(running, duration_ms, status=status, error_kind=error_kind)
+        self.transcript.flush()
         self.kill()
         self._leave()
         self._give(running, fault.payload, UNHANDLED)
@@ -342,6 +363,7 @@ class Worker(asyncio.Protocol):
             self.transcript.platform(self._lines.fault(fault))
             duration_ms = (self._clock.monotonic_ns() - running.started_ns) / 1e6
             self._close_log(running, duration_ms, status="error", error_kind=fault.kind)
+            self.transcript.flush()
             self._leave()
             self._give(running, fault.payload, UNHANDLED)
         else:
@@ -382,7 +404,7 @@ class Worker(asyncio.Protocol):
                 if not data:
                     asyncio.get_running_loop().remove_reader(self._output)
                     return
-                self.transcript.lines(data)
+                self._said(data)
 
 
 def spawn_limits(function: Function, settings: RunnerSettings, *, has_own_uid: bool) -> dict[str, int]:

@@ -34,6 +34,7 @@ from gatepost.services.lambda_.runner.starter import RunnerParts, WorkerStarter
 
 OWN_RUNTIME: Final = f"python3.{sys.version_info.minor}"
 HOUSEKEEPING_MS: Final = 5_000
+CLOSE_MS: Final = 2_000  # how long `close` waits for workers to end
 
 
 class FunctionRunner:
@@ -52,6 +53,7 @@ class FunctionRunner:
         self._next_flush_ns = 0
         self._is_closed = False
         self._is_warmed = False
+        self._emptied: asyncio.Future[None] | None = None
         self._workers = 0  # processes that are not over, starts included
         self._housekeeper = self._loop.call_later(HOUSEKEEPING_MS / 1000, self._keep_house)
 
@@ -123,7 +125,7 @@ class FunctionRunner:
         """Say whether a worker may be started, after stopping another function's idle one if need be."""
         if self._is_closed:
             return False
-        if self._workers < self._settings.workers_max:
+        if self._workers < min(self._settings.workers_max, self._settings.uid_count):
             return True
         most_idle_first = sorted(self._pools.values(), key=lambda one: -one.idle_count)
         return any(pool.stop_oldest_idle() for pool in most_idle_first)
@@ -154,6 +156,8 @@ class FunctionRunner:
         """Take back an ended worker's user and directory."""
         self._workers -= 1
         self._starter.take_back(worker)
+        if self._emptied is not None and not self._workers and not self._emptied.done():
+            self._emptied.set_result(None)
 
     # --- time --------------------------------------------------------------------------------------------------
 
@@ -167,7 +171,7 @@ class FunctionRunner:
         now_ns = self._clock.monotonic_ns()
         pools = [*self._pools.values(), *self._retired]
         for pool in pools:
-            if pool.busy or pool.workers:
+            if not pool.is_quiet:
                 pool.check_times(now_ns)
         if now_ns >= self._next_memory_ns:
             self._next_memory_ns = now_ns + self._settings.memory_poll_ms * NS_PER_MS
@@ -192,11 +196,21 @@ class FunctionRunner:
         self._is_closed = True
         self._housekeeper.cancel()
         await self._tasks.close()
+        if self._workers:
+            self._emptied = self._loop.create_future()
+            self._loop.call_later(CLOSE_MS / 1000, _finish, self._emptied)
         await self._starter.close()
+        if self._emptied is not None:
+            await self._emptied
         for pool in [*self._pools.values(), *self._retired]:
             pool.flush()
         if self._timer is not None:
             self._timer.cancel()
+
+
+def _finish(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _decode(client_context: str) -> str:

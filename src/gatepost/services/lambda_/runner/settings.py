@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 WORKER_BYTES_EXPECTED: Final = 48 * 1024 * 1024  # what a worker with boto3 adds to the machine's load, about
@@ -19,7 +19,7 @@ def workers_that_fit() -> int:
 class RunnerSettings:
     """Bounds of one runner. AWS's values where AWS has one."""
 
-    workers_max: int = 1000  # AWS: concurrent executions of an account
+    workers_max: int = field(default_factory=workers_that_fit)  # AWS: concurrent executions of an account
     starting_max: int = 8  # workers of one function that start at the same time
     waiting_max: int = 1000  # invocations of one function that wait for a worker; more get 429
     waiting_ms_max: int = 10_000  # how long one waits for a worker before it gets 429

@@ -131,10 +131,14 @@ class WorkerStarter:
             "log_level": function.application_log_level,
         }
         request = self._place(worker, zygote)
-        if await worker.launch(request, orjson.dumps(configuration)):
-            return worker
-        self.take_back(worker)
-        return None
+        try:
+            is_launched = await worker.launch(request, orjson.dumps(configuration))
+        except OSError as error:  # no file descriptors left
+            self.take_back(worker)
+            raise ServiceException("A worker could not be started", detail=str(error)) from error
+        if not is_launched:
+            self.take_back(worker)
+        return worker if is_launched else None
 
     def _place(self, worker: Worker, zygote: Zygote) -> SpawnRequest:
         """Give a worker its user and, without a file system of its own, its directory."""

@@ -9,6 +9,7 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.ports import LogEvent, LogSink
 
 EVENT_BYTES_MAX: Final = 256 * 1024  # longer lines become several events
+SLACK_BYTES: Final = 4096  # the worker's own word on what it dropped comes on top of the bound
 TAIL_BYTES: Final = 4096  # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: LogType
 
 
@@ -30,7 +31,7 @@ class Transcript:
 
     def begin(self, *, bytes_max: int, wants_tail: bool) -> None:
         """Start a new count of bytes for an invocation, and a tail if it was asked for."""
-        self._bytes_left = bytes_max
+        self._bytes_left = bytes_max + SLACK_BYTES
         self._is_dropped = False
         self._tail = [] if wants_tail else None
 

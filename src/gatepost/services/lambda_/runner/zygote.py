@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
@@ -40,6 +42,11 @@ class Spawned(Protocol):
     """A worker, as far as its zygote's handle knows it."""
 
     number: int
+
+    @property
+    def pid(self) -> int:
+        """The process id; 0: not known yet."""
+        ...
 
     def started(self, pid: int) -> None:
         """Hear the process id."""
@@ -228,8 +235,10 @@ class Zygote:
         if self._control is not None and worker.number in self._workers:
             try:
                 self._control.send(b'{"kill":%d}' % worker.number)
-            except OSError:
-                log.warning("worker could not be killed", extra={"worker": worker.number})
+            except OSError:  # it does not read: then it does not reap either, and the id is still the worker's
+                if worker.pid:
+                    with contextlib.suppress(OSError):
+                        os.killpg(worker.pid, signal.SIGKILL)
 
     async def close(self) -> None:
         """End the zygote and with it every worker."""

@@ -77,6 +77,7 @@ class EventHandler(logging.Handler):
     def write_event(self, text: str) -> None:
         """Send `text` as one event."""
         if self._channel.is_ours():
+            _flush(sys.stdout)  # an unfinished line came first
             self._channel.log(LOG_EVENT, text.encode("utf-8", "replace"))
         else:
             sys.stdout.write(text)
@@ -108,6 +109,13 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({key: value for key, value in fields.items() if value is not None}, default=str) + "\n"
 
 
+def _flush(stream: Any) -> None:
+    try:
+        stream.flush()
+    except (ValueError, OSError, AttributeError):
+        pass  # the handler closed or replaced it
+
+
 class Output:
     """Everything that a function says: print, logging and its unhandled errors."""
 
@@ -136,11 +144,8 @@ class Output:
 
     def flush(self) -> None:
         """Send what stands in an unfinished line, and say what was dropped."""
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except (ValueError, OSError, AttributeError):
-                pass  # the handler closed or replaced it
+        _flush(sys.stdout)
+        _flush(sys.stderr)
         dropped, bound = self._channel.take_dropped()
         if dropped:
             self._channel.reply(

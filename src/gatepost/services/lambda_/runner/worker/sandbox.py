@@ -25,7 +25,7 @@ MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 4, 38, 36
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 CAPSET = {"x86_64": 126, "aarch64": 91}
-SYSTEM_DIRECTORIES = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix", "/gnu", "/proc")
+SYSTEM_DIRECTORIES = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix", "/gnu")
 DEVICES = ("null", "zero", "full", "random", "urandom")
 FUNCTIONS = "/var/gatepost/functions"
 RUNTIME = "/var/runtime"
@@ -77,12 +77,22 @@ def _map_user() -> None:
             file.write(text)
 
 
+def _show_own_processes(target: str) -> None:
+    """Mount /proc so that it shows a worker its own processes only; in a user namespace it shows all of them."""
+    os.makedirs(target, mode=0o755)
+    try:
+        _mount("proc", target, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
+    except OSError:
+        _bind("/proc", target, is_read_only=False)
+
+
 def _fill_root(root: str, visible: Sequence[str], packages: Mapping[str, str], functions: str) -> None:
     for directory in SYSTEM_DIRECTORIES:
         if os.path.islink(directory):
             os.symlink(os.readlink(directory), root + directory)
         elif os.path.isdir(directory):
-            _bind(directory, root + directory, is_read_only=directory != "/proc")
+            _bind(directory, root + directory)
+    _show_own_processes(root + "/proc")
     for path in visible:
         if os.path.exists(path) and not os.path.lexists(root + path):
             _bind(path, root + path)

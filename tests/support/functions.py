@@ -1,0 +1,200 @@
+"""Functions and a real runner with real workers, on an event loop of its own in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import textwrap
+import threading
+import zipfile
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gatepost.kernel.clock import SystemClock
+from gatepost.kernel.errors import AccessDeniedException
+from gatepost.kernel.ids import random_id, request_id
+from gatepost.kernel.ports import Credentials, Invocation, InvocationResult, LogEvent
+from gatepost.services.lambda_.model import Function
+from gatepost.services.lambda_.runner.runner import OWN_RUNTIME, FunctionRunner
+from gatepost.services.lambda_.runner.settings import RunnerSettings
+from gatepost.services.lambda_.runner.starter import RunnerParts
+from gatepost.storage.assets import FileAssets
+
+ROLE = "arn:aws:iam::000000000000:role/functions"
+FORBIDDEN_ROLE = "arn:aws:iam::000000000000:role/nobody-may"
+
+
+class TrustingRoles:
+    """Lets Lambda assume every role but one."""
+
+    def __init__(self, expires_at_ms: int = 1 << 50) -> None:
+        self.expires_at_ms = expires_at_ms
+        self.assumed: list[tuple[str, str, str]] = []
+
+    def assume(self, role_arn: str, *, service: str, session_name: str, duration_s: int = 3600) -> Credentials:
+        if role_arn == FORBIDDEN_ROLE:
+            raise AccessDeniedException("no")
+        self.assumed.append((role_arn, service, session_name))
+        return Credentials("ASIAEXAMPLE", "a-secret", "a-token", self.expires_at_ms)
+
+
+class KeptLogs:
+    """A log sink that keeps what it is told, by log group's name."""
+
+    def __init__(self) -> None:
+        self.streams: dict[tuple[str, str], list[LogEvent]] = {}
+
+    def put(self, log_group: str, log_stream: str, events: Sequence[LogEvent]) -> None:
+        self.streams.setdefault((log_group, log_stream), []).extend(events)
+
+    def messages(self, name: str) -> list[str]:
+        """Everything that the function's group holds."""
+        return [
+            event.message
+            for (group, _), events in list(self.streams.items())
+            if group.endswith(f":log-group:/aws/lambda/{name}")
+            for event in list(events)
+        ]
+
+
+def a_zip(files: Mapping[str, str | bytes]) -> bytes:
+    """A zip of `files`."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+def a_function(name: str = "orders", **fields: Any) -> Function:
+    """A function's record."""
+    values: dict[str, Any] = {
+        "name": name,
+        "arn": f"arn:aws:lambda:us-east-1:000000000000:function:{name}",
+        "region": "us-east-1",
+        "account_id": "000000000000",
+        "runtime": OWN_RUNTIME,
+        "handler": "app.handler",
+        "role_arn": ROLE,
+        "code_sha256": "0" * 64,
+        "code_bytes": 1,
+        "revision_id": "r1",
+        "modified_at_ms": 1_760_000_000_000,
+    }
+    return Function(**{**values, **fields})
+
+
+class LiveRunner:
+    """A runner in its own thread: deploy code, invoke it, read its log."""
+
+    def __init__(self, folder: Path, settings: RunnerSettings | None = None) -> None:
+        self.folder = folder
+        self.roles = TrustingRoles()
+        self.logs = KeptLogs()
+        for name in ("assets", "functions", "cache"):
+            (folder / name).mkdir(exist_ok=True)
+        (folder / "assets").chmod(0o700)
+        self._assets = FileAssets(folder / "assets")
+        self._settings = settings or RunnerSettings(init_ms=5_000)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.runner: FunctionRunner = self.run(self._build())
+
+    async def _build(self) -> FunctionRunner:
+        return FunctionRunner(
+            RunnerParts(
+                clock=SystemClock(),
+                role_sessions=self.roles,
+                logs=self.logs,
+                assets=self._assets,
+                functions_dir=self.folder / "functions",
+                cache_dir=self.folder / "cache",
+                endpoint_url="http://127.0.0.1:4566",
+                settings=self._settings,
+            )
+        )
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine on the runner's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def deploy(self, code: str | Mapping[str, str | bytes], **fields: Any) -> Function:
+        """Make a function of code under a new name (or `name`)."""
+        files = {"app.py": textwrap.dedent(code)} if isinstance(code, str) else code
+        content = a_zip(files)
+        self._assets.put_now(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        name = fields.pop("name", None) or f"f-{random_id(8)}"
+        function = a_function(name, code_sha256=sha256, code_bytes=len(content), **fields)
+        self.publish(function)
+        return function
+
+    def publish(self, function: Function) -> None:
+        """Tell the runner of a function."""
+        self.call(lambda: self.runner.changed(function.arn, function.to_json()))
+
+    def call(self, work: Any) -> Any:
+        """Run something plain on the runner's loop."""
+
+        async def now() -> Any:
+            return work()
+
+        return self.run(now())
+
+    def start(self, function: Function, event: object = None, **fields: Any) -> Any:
+        """Begin an invocation; `.result()` waits for it."""
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        invocation = Invocation(function.arn, payload, fields.pop("request_id", request_id()), **fields)
+
+        async def invoke() -> InvocationResult:
+            return await self.runner.invoke(invocation)
+
+        return asyncio.run_coroutine_threadsafe(invoke(), self._loop)
+
+    def invoke(self, function: Function, event: object = None, **fields: Any) -> InvocationResult:
+        """Invoke and wait."""
+        return self.start(function, event, **fields).result(30)
+
+    def value(self, function: Function, event: object = None, **fields: Any) -> Any:
+        """Invoke and give what the function returned."""
+        result = self.invoke(function, event, **fields)
+        assert not result.function_error, result.payload
+        return json.loads(result.payload)
+
+    def error(self, function: Function, event: object = None, **fields: Any) -> dict[str, Any]:
+        """Invoke and give the error that the function reported."""
+        result = self.invoke(function, event, **fields)
+        assert result.function_error == "Unhandled", result.payload
+        return json.loads(result.payload)
+
+    def log(self, function: Function) -> list[str]:
+        """Everything that the function logged so far."""
+
+        def flush() -> None:
+            for pool in self.runner._pools.values():
+                pool.flush()
+
+        self.call(flush)
+        return self.logs.messages(function.name)
+
+    def close(self) -> None:
+        """End the workers and the thread."""
+        self.run(self.runner.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+
+@contextmanager
+def a_live_runner(folder: Path, **settings: Any) -> Iterator[LiveRunner]:
+    """A runner that lasts as long as the block."""
+    live = LiveRunner(folder, RunnerSettings(**{"init_ms": 5_000, **settings}))
+    try:
+        yield live
+    finally:
+        live.close()

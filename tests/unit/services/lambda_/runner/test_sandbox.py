@@ -1,0 +1,237 @@
+"""What a function can reach, and what it cannot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.functions import LiveRunner, a_live_runner
+
+LAMBDA_NAMES = {
+    "_HANDLER", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "LANG", "PATH", "TZ",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["boxed", "bare"])
+def either(request: pytest.FixtureRequest, runner: LiveRunner, tmp_path_factory) -> Iterator[LiveRunner]:
+    """A runner with a file system of its own for each worker, and one without."""
+    if request.param == "boxed":
+        yield runner
+    else:
+        with a_live_runner(tmp_path_factory.mktemp("bare"), is_sandboxed=False) as live:
+            yield live
+
+
+def is_boxed(live: LiveRunner) -> bool:
+    return all(zygote.is_boxed for zygote in live.runner._starter._zygotes.values())
+
+
+def test_nothing_of_our_environment_is_inherited(either: LiveRunner, monkeypatch) -> None:
+    monkeypatch.setenv("OUR_SECRET", "x")
+    function = either.deploy(
+        "import os\ndef handler(event, context):\n    return dict(os.environ)\n",
+        environment={"TABLE": "orders", "AWS_REGION": "moon", "LANG": "de"},
+    )
+    seen = either.value(function)
+    assert set(seen) - {"TMPDIR"} == LAMBDA_NAMES | {"TABLE"}
+    assert ("TMPDIR" in seen) is not is_boxed(either)
+    assert (seen["TABLE"], seen["AWS_REGION"], seen["LANG"], seen["TZ"]) == ("orders", "us-east-1", "de", ":UTC")
+    assert seen["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    assert seen["AWS_EXECUTION_ENV"] == f"AWS_Lambda_{function.runtime}"
+
+
+def test_the_trace_id_is_that_of_each_invocation(runner: LiveRunner) -> None:
+    function = runner.deploy("import os\ndef handler(event, context):\n    return os.environ.get('_X_AMZN_TRACE_ID')\n")
+    assert runner.value(function, trace_id="Root=1-a") == "Root=1-a"
+    assert runner.value(function, trace_id="Root=1-b") == "Root=1-b"
+    assert runner.value(function) is None
+
+
+def test_no_descriptor_is_inherited_but_the_frames(either: LiveRunner) -> None:
+    function = either.deploy(
+        """
+        import os
+        def handler(event, context):
+            found = []
+            for name in os.listdir("/proc/self/fd"):
+                try:
+                    found.append(os.readlink("/proc/self/fd/" + name).split(":")[0])
+                except OSError:
+                    pass
+            return sorted(found)
+        """
+    )
+    assert either.value(function) == ["/dev/null", "pipe", "pipe", "socket"]
+
+
+def test_boto3_is_there_and_our_own_dependencies_are_not(either: LiveRunner) -> None:
+    function = either.deploy(
+        """
+        import importlib, boto3, botocore, s3transfer, jmespath, dateutil, urllib3, six
+        def handler(event, context):
+            client = boto3.client("dynamodb")
+            missing = []
+            for name in ("orjson", "uvloop", "httptools", "apsw", "click", "gatepost", "yaml", "cryptography"):
+                try:
+                    importlib.import_module(name)
+                except ImportError:
+                    missing.append(name)
+            return [client.meta.endpoint_url, client.meta.region_name, missing]
+        """
+    )
+    missing = ["orjson", "uvloop", "httptools", "apsw", "click", "gatepost", "yaml", "cryptography"]
+    assert either.value(function) == ["http://127.0.0.1:4566", "us-east-1", missing]
+
+
+def test_packages_that_a_function_brings_win_over_the_runtimes(runner: LiveRunner) -> None:
+    code = "import six\ndef handler(event, context):\n    return six.OWN\n"
+    assert runner.value(runner.deploy({"app.py": code, "six.py": "OWN = 'ours'"})) == "ours"
+
+
+def test_localhost_names_resolve(either: LiveRunner) -> None:
+    function = either.deploy(
+        "import socket\ndef handler(event, context):\n"
+        "    return [socket.getaddrinfo(n, 80)[0][4][0] for n in ('a.b.localhost', 'x.localhost.', 'localhost')]\n"
+    )
+    assert either.value(function)[:2] == ["127.0.0.1", "127.0.0.1"]
+
+
+def test_a_process_cannot_write_more_than_ephemeral_storage(runner: LiveRunner) -> None:
+    function = runner.deploy(
+        """
+        import tempfile
+        def handler(event, context):
+            with tempfile.TemporaryFile() as file:
+                file.write(b"small")
+                file.truncate(0)
+                try:
+                    file.truncate(513 * 1024 * 1024)
+                except OSError as error:
+                    return error.strerror
+        """
+    )
+    assert runner.value(function) == "File too large"
+
+
+def test_limits_are_set(either: LiveRunner) -> None:
+    function = either.deploy(
+        """
+        import resource
+        def handler(event, context):
+            names = ("CORE", "NOFILE", "FSIZE")
+            return [resource.getrlimit(getattr(resource, "RLIMIT_" + name)) for name in names]
+        """
+    )
+    assert either.value(function) == [[0, 0], [1024, 1024], [512 * 1024 * 1024] * 2]
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give workers users of their own")
+
+
+@needs_root
+def test_workers_run_as_users_without_rights_and_read_nothing_of_ours(runner: LiveRunner) -> None:
+    secret = runner.folder / "assets" / "secret"
+    secret.write_text("key")
+    function = runner.deploy(
+        """
+        import os
+        def handler(event, context):
+            found = {}
+            for path in event:
+                try:
+                    with open(path) as file:
+                        found[path] = file.read(1)
+                except OSError as error:
+                    found[path] = type(error).__name__
+            try:
+                os.setuid(0)
+                found["root"] = True
+            except PermissionError:
+                found["root"] = False
+            return [os.getuid(), os.getgroups(), found]
+        """
+    )
+    paths = [str(secret), "/etc/shadow", f"/proc/{os.getpid()}/environ", "/proc/1/environ"]
+    uid, groups, found = runner.value(function, paths)
+    assert 60_000 <= uid < 65_000
+    assert groups == []
+    assert found.pop("root") is False
+    assert set(found.values()) <= {"PermissionError", "FileNotFoundError"}
+
+
+@needs_root
+def test_workers_at_the_same_time_are_different_users(runner: LiveRunner) -> None:
+    function = runner.deploy(
+        "import os, time\ndef handler(event, context):\n    time.sleep(0.2)\n    return os.getuid()\n"
+    )
+    running = [runner.start(function) for _ in range(4)]
+    assert len({one.result(5).payload for one in running}) == 4
+
+
+@needs_root
+def test_a_boxed_function_sees_its_own_code_and_nobody_elses(runner: LiveRunner) -> None:
+    runner.value(runner.deploy("def handler(event, context):\n    return 1\n"))
+    if not is_boxed(runner):
+        pytest.skip("this kernel does not let us make namespaces")
+    function = runner.deploy(
+        {
+            "app.py": "import os, glob\ndef handler(event, context):\n"
+            "    return [os.getcwd(), os.listdir('/var/task'), glob.glob('/var/gatepost/functions/*'), os.listdir('/tmp'),"
+            " __file__, sorted(p for p in os.listdir('/proc') if p.isdigit()) == [str(os.getpid())],"
+            f" os.path.exists({str(runner.folder)!r})]\n",
+            "data.txt": "x",
+        }
+    )
+    cwd, task, others, tmp, file, is_alone, sees_data = runner.value(function)
+    assert (cwd, sorted(task), others, tmp, file) == (
+        "/var/task", ["app.py", "data.txt"], [], [], "/var/task/app.py",
+    )  # fmt: skip
+    assert is_alone
+    assert not sees_data
+
+
+@needs_root
+def test_a_boxed_function_cannot_write_outside_of_tmp(runner: LiveRunner) -> None:
+    function = runner.deploy(
+        """
+        import os
+        def handler(event, context):
+            wrote = []
+            for folder in ("/", "/var/task", "/var", "/etc", "/usr", "/opt", "/dev", "/var/runtime", "/tmp"):
+                try:
+                    with open(folder + "/probe", "w") as file:
+                        file.write("x")
+                    wrote.append(folder)
+                except OSError:
+                    pass
+            return wrote
+        """
+    )
+    runner.value(function)
+    if is_boxed(runner):
+        assert runner.value(function) == ["/tmp"]
+
+
+@needs_root
+def test_tmp_is_private_to_a_worker_and_bounded(runner: LiveRunner) -> None:
+    function = runner.deploy(
+        """
+        import os, time
+        def handler(event, context):
+            before = os.listdir("/tmp")
+            with open("/tmp/mine", "wb") as file:
+                file.write(b"x")
+            size = os.statvfs("/tmp")
+            time.sleep(0.1)
+            return [before, size.f_blocks * size.f_frsize]
+        """
+    )
+    if not is_boxed(runner):
+        pytest.skip("this kernel does not let us make namespaces")
+    running = [runner.start(function) for _ in range(3)]
+    assert {one.result(5).payload for one in running} == {b"[[], 536870912]"}
