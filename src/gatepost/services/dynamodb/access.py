@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.operations import Access, Call
 from gatepost.languages.item_expressions import Expressions, Used
 from gatepost.languages.item_expressions_tree import ExpressionError
 from gatepost.languages.item_values import ItemValueError, measure
-from gatepost.services.dynamodb.model import Table, UnknownTable
+from gatepost.services.dynamodb.model import Table
 from gatepost.services.dynamodb.tables import Tables
 
 Params = Mapping[str, Any]
@@ -136,7 +137,7 @@ class RequestContext(Mapping[str, Value]):
     def _found(self) -> Table | None:
         try:
             return self._tables.find(self._call, self._table)
-        except (UnknownTable, ValueError):
+        except ServiceError:
             return None
 
     def leading_keys(self) -> Value | None:
