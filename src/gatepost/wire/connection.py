@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -21,10 +20,11 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from gatepost.kernel.tasks import Rest, begin, go_on
 from gatepost.wire.chunked import BadChunk, ChunkedBody, TooLong
-from gatepost.wire.headers import CHUNKED, read_block, values_bytes
+from gatepost.wire.headers import CHUNKED, read_block
 from gatepost.wire.limits import Reason, Refused, WireRefusal
 from gatepost.wire.messages import HeaderBlock, Peer, Request, Response
 from gatepost.wire.rendering import CLOSE, KEEP, KEEP_1_0, BadResponse
+from gatepost.wire.targets import METHODS, check_sizes, plain_target
 from gatepost.wire.wheel import GONE
 
 if TYPE_CHECKING:
@@ -43,15 +43,16 @@ PIPELINED_MAX: Final = 64  # requests answered before the loop gets to other con
 PIECE_BYTES: Final = 64 * 1024  # responses up to this size are copied into one write
 LINGER_BYTES_MAX: Final = 64 * 1024 * 1024
 
-_METHODS: Final = {
-    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
-}
-_TARGET: Final = re.compile(rb"/[!\"$-~]*|\*").fullmatch
-_ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)((?:[/?][!\"$-~]*)?)").fullmatch
-
 
 class ServerConnection(asyncio.Protocol):
     """A client's connection. Everything that connections share is the server's."""
+
+    __slots__ = (
+        "_block", "_body_began", "_chunks", "_fed", "_feed", "_has_begun", "_is_http_1_0", "_is_read_paused",
+        "_is_write_paused", "_keeps_alive", "_limits", "_missing", "_out", "_peer", "_pending", "_pieces",
+        "_received", "_request", "_server", "_state", "_task", "_transport", "_unsent", "_wheel", "_writable",
+        "deadline", "slot",
+    )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -297,11 +298,11 @@ class ServerConnection(asyncio.Protocol):
         block = self._block
         if version != b"HTTP/1.1" or block is None or block_bytes != block.block:
             block = self._read_new_block(block_bytes, version)
-        method = _METHODS.get(method_bytes) or method_bytes.decode("ascii")
+        method = METHODS.get(method_bytes) or method_bytes.decode("ascii")
         if len(head) > self._server.checked_bytes:
-            self._check_sizes(target_bytes, block_bytes, line_end)
+            check_sizes(target_bytes, block_bytes, line_bytes=line_end, limits=self._limits)
         if not target_bytes.startswith(b"/") or b"#" in target_bytes:
-            target_bytes = self._odd_target(method, target_bytes, block)
+            target_bytes = plain_target(method, target_bytes, block.host)
         self._keeps_alive = block.keeps_alive
         return Request.from_wire(
             method, target_bytes.decode("ascii"), block, self._peer, self._server.clock.monotonic_ns()
@@ -320,31 +321,6 @@ class ServerConnection(asyncio.Protocol):
         block = read_block(block_bytes, is_http_1_0=self._is_http_1_0, headers_max=self._limits.headers_max)
         self._block = None if self._is_http_1_0 else block
         return block
-
-    def _check_sizes(self, target: bytes, block: bytes, line_bytes: int) -> None:
-        limits = self._limits
-        if len(target) > limits.target_bytes_max:
-            raise Refused("target_too_long", f"the target has more than {limits.target_bytes_max} bytes")
-        if line_bytes + len(block) > limits.head_bytes_max:
-            size = line_bytes + values_bytes(block)
-            if size > limits.head_bytes_max or len(block) > limits.raw_head_bytes_max:
-                raise Refused("headers_too_large", f"request line and header values have {size} bytes")
-
-    def _odd_target(self, method: str, target: bytes, block: HeaderBlock) -> bytes:
-        """Check a target that does not simply begin with a slash; an absolute one must name the Host."""
-        if target == b"*" and method == "OPTIONS":
-            return target
-        match = _ABSOLUTE(target)
-        if match is None or method == "CONNECT":
-            raise Refused("malformed", "the target is neither a path nor an absolute URL")
-        if match[1].lower() != block.host.encode("ascii"):
-            raise Refused("host", "the target names another host than Host does")
-        path = match[2]
-        if not path.startswith(b"/"):
-            path = b"/" + path
-        if not _TARGET(path):
-            raise Refused("malformed", "the target is neither a path nor an absolute URL")
-        return path
 
     # -- bodies
 
@@ -453,11 +429,11 @@ class ServerConnection(asyncio.Protocol):
         if self._state != BUSY:
             return
         request = cast("Request", self._request)
-        if type(response) is Response and response.stream is not None:
+        if isinstance(response, Response) and response.stream is not None:
             self._task = self._server.tasks.spawn(self._stream(request, response), name="stream")
             return
         self._finished()
-        self._send(request, response if type(response) is Response else self._server.failed(request, "no response"))
+        self._send(request, response if isinstance(response, Response) else self._server.failed(request, "no response"))
         if self._out:
             self._flush()
         if self._pending:

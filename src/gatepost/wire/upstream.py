@@ -95,6 +95,12 @@ class BodyStream:
 class UpstreamConnection(asyncio.Protocol):
     """A connection that carries one request at a time. `freed` and `lost` tell its pool."""
 
+    __slots__ = (
+        "_bytes_max", "_chunks", "_deadline", "_freed", "_future", "_head_only", "_interim", "_is_read_paused",
+        "_is_streamed", "_limits", "_loop", "_lost", "_missing", "_pending", "_pieces", "_read_s", "_response",
+        "_size", "_state", "_stream", "_timer", "_timer_at", "_transport", "is_reused",
+    )  # fmt: skip
+
     def __init__(
         self,
         *,

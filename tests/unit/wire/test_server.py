@@ -262,3 +262,23 @@ def test_a_broken_refuse_still_refuses():
     first, second = uvloop.run(scenario())
     assert answers_in(first)[0].status == 400
     assert answers_in(second)[0].status == 400
+
+
+def test_requests_and_connections_leave_nothing_for_the_garbage_collector():
+    async def scenario():
+        async with serving() as (_, port), a_client() as client:
+            for _ in range(3):
+                await client.send(a_request(port, "POST", body=b"abc"))
+                await said(port, CLOSING)
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(50):
+                    await client.send(a_request(port, "POST", body=b"abc"))
+                    await said(port, CLOSING)
+                await asyncio.sleep(0.01)
+                return gc.collect()
+            finally:
+                gc.enable()
+
+    assert uvloop.run(scenario()) < 50
