@@ -20,9 +20,17 @@ JSON: Final = (b"content-type", b"application/json")
 
 
 def own_routes(
-    state: PlatformState, assets: FileAssets, *, describe: Callable[[], Awaitable[dict[str, Any]]]
+    state: PlatformState,
+    assets: FileAssets,
+    *,
+    describe: Callable[[], Awaitable[dict[str, Any]]],
+    reset: Callable[[], Awaitable[None]] | None,
+    is_loopback: bool,
 ) -> list[OwnRoute]:
-    """Make the routes. `describe` gives what `status` shows."""
+    """Make the routes. `describe` gives what `status` shows; `reset` None: this platform keeps what it has.
+
+    On a loopback address a reset needs no signature, so that test suites in any language can ask for one.
+    """
 
     def health(request: Request, call: Call) -> Response:
         del request, call
@@ -63,7 +71,15 @@ def own_routes(
         state.set_template(path, status)
         return _json(200, {})
 
+    async def empty(request: Request, call: Call) -> Response:
+        del request, call
+        if reset is None:
+            raise ValidationException("This platform keeps what it has: only one started with --ephemeral resets")
+        await reset()
+        return _json(200, {})
+
     return [
+        OwnRoute("POST", "/_gatepost/reset", empty, None if is_loopback else "gatepost:Reset"),
         OwnRoute("GET", "/_gatepost/health", health, None),
         OwnRoute("GET", "/_gatepost/status", status, "gatepost:GetStatus"),
         OwnRoute("GET", ASSETS_PREFIX, has_asset, "gatepost:GetAsset"),

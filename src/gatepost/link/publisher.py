@@ -50,6 +50,12 @@ class ServicesLink:
         for change in changes:
             self._hold(change)
 
+    async def replace(self, changes: Sequence[Change]) -> None:
+        """Have `changes` stand instead of everything that stood; return as `publish` does."""
+        kept = {(change.topic, change.key) for change in changes}
+        gone = [Change(topic, key, None) for topic, key in self._state if (topic, key) not in kept]
+        await self.publish(*gone, *changes)
+
     async def serve(self, path: str) -> None:
         """Listen on the Unix socket `path`; a stale one is replaced."""
         loop = asyncio.get_running_loop()

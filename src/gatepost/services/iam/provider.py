@@ -60,15 +60,18 @@ class IamProvider(
         """Give every record, secrets sealed, under the topic "principal"."""
         return self._directory.changes()
 
-    async def create_administrator_key(self, account_id: str) -> Credentials:
+    async def create_administrator_key(self, account_id: str, *, given: Credentials | None = None) -> Credentials:
         """Make an access key for the account's root user, for the one who starts the platform.
 
-        There may be two; the oldest gives way, so that a lost key can be replaced.
+        There may be two; the oldest gives way, so that a lost key can be replaced. With `given` that key is
+        made again, for a store that was emptied.
 
         Raises: StoreUnavailable.
         """
-        secret = new_secret_access_key()
+        secret = new_secret_access_key() if given is None else given.secret_access_key
         key = self.new_access_key(account_id, secret, self._clock.now_ms())
+        if given is not None:
+            key = replace(key, id=given.access_key_id)
         if self._directory.stored(ACCOUNT, account_id, ACCOUNT_RECORD_ID) is None:
             account = Account(account_id, (key,), created_at_ms=key.created_at_ms)
             await self._entities.create(account, exists="The account has its record already.")

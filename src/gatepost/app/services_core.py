@@ -1,0 +1,208 @@
+"""What the services role consists of, from stores to endpoint: opened, closed, and on a reset built anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from gatepost.app.usage_records import UsageRecords
+from gatepost.awsapi.authorization import Authorizer
+from gatepost.awsapi.dispatch import Dispatcher
+from gatepost.awsapi.own_routes import OwnRoute
+from gatepost.awsapi.server import AwsEndpoint
+from gatepost.config import Settings
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.ids import request_id
+from gatepost.kernel.operations import Call, Change, Principal, Provider, Publishes
+from gatepost.kernel.ports import Credentials
+from gatepost.link.publisher import ServicesLink
+from gatepost.security.sealing import Seal
+from gatepost.security.session_tokens import SessionTokens
+from gatepost.services.apigateway.provider import ApiGateway
+from gatepost.services.cloudformation.provider import CloudFormation
+from gatepost.services.dynamodb.provider import DynamoDbProvider
+from gatepost.services.iam.directory import Directory
+from gatepost.services.iam.provider import IamProvider
+from gatepost.services.lambda_.provider import LambdaParts, LambdaProvider
+from gatepost.services.logs.provider import LogsProvider
+from gatepost.services.logs.store import MIGRATIONS as LOG_MIGRATIONS
+from gatepost.services.logs.store import LogStore
+from gatepost.services.sts.provider import StsProvider
+from gatepost.services.sts.sessions import Sessions
+from gatepost.storage import items, records
+from gatepost.storage.assets import FileAssets
+from gatepost.storage.data_directory import DataDirectory, read_json, write_durably
+from gatepost.storage.items import ItemStore
+from gatepost.storage.records import SqliteRecords
+from gatepost.storage.sqlite import Database
+from gatepost.templates.acceptance import Acceptance
+from gatepost.templates.custom_resources import RESPONSE_BYTES_MAX, ROUTE, CustomResource, CustomResponses
+from gatepost.templates.registry import resource_handlers, template_compiler
+from gatepost.templates.resources.cloudformation import Named
+from gatepost.templates.stacks import Stacks
+from gatepost.wire.messages import Handler, Request, Response
+
+ADMINISTRATOR_FILE: Final = "administrator.json"
+
+
+class ServicesCore:
+    """Every service of one platform on its stores. `start` opens and loads, `close` closes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        data: DataDirectory,
+        clock: Clock,
+        seal: Seal,
+        link: ServicesLink,
+        endpoint_url: str,
+    ) -> None:
+        self._settings = settings
+        self._data = data
+        durability = settings.durability
+        self._databases = (
+            Database(data.store / "records.db", durability=durability, migrations=records.MIGRATIONS),
+            Database(data.store / "items.db", durability=durability, migrations=items.MIGRATIONS),
+            Database(data.store / "telemetry.db", durability="process", migrations=LOG_MIGRATIONS),
+        )
+        store = SqliteRecords(self._databases[0])
+        self.assets = FileAssets(data.assets)
+        self.usage = UsageRecords(store, account_id=settings.account_id, region=settings.region)
+        self._directory = directory = Directory(seal)
+        self._authorizer = authorizer = Authorizer(directory)
+        sessions = Sessions(directory, SessionTokens(seal), clock)
+        self._iam = IamProvider(store, directory, link, seal, clock)
+        self._dynamodb = DynamoDbProvider(ItemStore(self._databases[1]), clock)
+        self._lambda = LambdaProvider(
+            LambdaParts(
+                records=store,
+                publisher=link,
+                invoker=link,
+                role_sessions=sessions,
+                authorization=authorizer,
+                assets=self.assets,
+                functions_dir=data.functions,
+                clock=clock,
+                new_id=request_id,
+            )
+        )
+        self.logs = LogsProvider(
+            LogStore(self._databases[2]), clock, account_id=settings.account_id, region=settings.region
+        )
+        self._responses = CustomResponses(lambda: endpoint_url)
+        providers: list[Provider] = [
+            self._iam,
+            StsProvider(directory, sessions),
+            self._dynamodb,
+            self._lambda,
+            self.logs,
+            ApiGateway(store, link, authorizer),
+        ]
+        operations = LateOperations()
+        self._stacks = Stacks(
+            records=store,
+            operations=operations,
+            assets=self.assets,
+            clock=clock,
+            compiler=template_compiler(data.cache),
+            acceptance=Acceptance(
+                is_lenient=settings.is_lenient,
+                forwarded=frozenset(name.lower() for name, _ in settings.service_endpoints),
+            ),
+            handlers=resource_handlers(),
+            custom=CustomResource(self._responses),
+            named=Named(),
+            roles=sessions,
+            identities=directory,
+        )
+        self._providers = [*providers, CloudFormation(records=store, assets=self.assets, engine=self._stacks)]
+        self.dispatcher = Dispatcher(
+            self._providers,
+            authorization=authorizer,
+            clock=clock,
+            account_id=settings.account_id,
+            region=settings.region,
+        )
+        operations.dispatcher = self.dispatcher
+
+    def endpoint(self, routes: Sequence[OwnRoute], api_requests: Handler) -> AwsEndpoint:
+        """Make the AWS endpoint's handler."""
+        return AwsEndpoint(
+            self.dispatcher,
+            identities=self._directory,
+            authorization=self._authorizer,
+            hosts=[self._settings.host],
+            routes=[*routes, OwnRoute("PUT", ROUTE, self._take_response, None, body_bytes_max=4 * RESPONSE_BYTES_MAX)],
+            api_requests=api_requests,
+            any_credentials=self.root if self._settings.any_credentials else None,
+        )
+
+    @property
+    def root(self) -> Principal:
+        """The account's root."""
+        account_id = self._settings.account_id
+        return Principal("root", account_id, f"arn:aws:iam::{account_id}:root", account_id, name="root")
+
+    async def start(self) -> None:
+        """Open the stores and load what must be in memory. Raises: SettingsError, StoreUnavailable."""
+        for database in self._databases:
+            await database.open()
+        await self._iam.load()
+        await self._dynamodb.start()
+        await self._lambda.start()
+        await self.logs.start()
+        await self.usage.load()
+        await self._keep_administrator()
+
+    async def resume(self) -> None:
+        """Go on with stack operations that were interrupted; to be called once a gateway may be there."""
+        await self._stacks.resume()
+
+    async def close(self) -> None:
+        """Stop what runs and close the stores."""
+        await self._stacks.close()
+        await self._lambda.close()
+        await self.logs.close()
+        await self._dynamodb.close()
+        for database in reversed(self._databases):
+            await database.close()
+
+    async def published(self) -> list[Change]:
+        """Give everything that a gateway should hold."""
+        changes: list[Change] = []
+        for provider in self._providers:
+            if isinstance(provider, Publishes):
+                changes.extend(await provider.published())
+        return changes
+
+    async def _keep_administrator(self) -> None:
+        """Make the administrator's key at the first start, or the same one again after a reset."""
+        path = self._data.path / ADMINISTRATOR_FILE
+        told = read_json(path)
+        given = None
+        if told is not None:
+            if self._directory.knows(told["access_key_id"]):
+                return
+            given = Credentials(told["access_key_id"], told["secret_access_key"])
+        key = await self._iam.create_administrator_key(self._settings.account_id, given=given)
+        if given is None:
+            content = {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key}
+            write_durably(path, json.dumps(content, indent=2).encode() + b"\n", mode=0o600)
+
+    def _take_response(self, request: Request, call: Call) -> Response:
+        del call
+        return self._responses.handle(request)
+
+
+class LateOperations:
+    """Operations for the engine, which is itself behind one of the services that they reach."""
+
+    def __init__(self) -> None:
+        self.dispatcher: Dispatcher | None = None
+
+    async def invoke(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Run one operation. See `kernel.ports.Operations`."""
+        assert self.dispatcher is not None
+        return await self.dispatcher.invoke(*arguments, **options)
