@@ -10,7 +10,7 @@ from typing import Any, Final
 from gatepost.kernel.ids import random_id, stable_id
 from gatepost.kernel.operations import Call
 from gatepost.kernel.ports import Authorization
-from gatepost.services.apigateway.access import update_policy
+from gatepost.services.apigateway.access import pass_role, update_policy
 from gatepost.services.apigateway.deployment import Resource
 from gatepost.services.apigateway.model import BadRequestException, Definition, RestApi
 from gatepost.services.apigateway.openapi_document import Findings, parse_document
@@ -46,7 +46,7 @@ class Imports:
         if not imported.name:
             raise BadRequestException("Invalid OpenAPI input: info.title is missing")
         api_id = random_id(10)
-        self._check_policy(call, imported, "")
+        self._check_access(call, imported, "")
         root = Resource(stable_id(api_id, "/", length=10), "/")
         new = RestApi(
             id=api_id,
@@ -74,7 +74,7 @@ class Imports:
         options = _options(params)
         read_findings = Findings()
         imported = await _read(params["body"], options, read_findings)
-        self._check_policy(call, imported, api_id)
+        self._check_access(call, imported, api_id)
 
         async def attempt() -> dict[str, Any]:
             findings = read_findings.copy()
@@ -92,10 +92,18 @@ class Imports:
 
         return await self._records.changing(call, api_id, attempt)
 
-    def _check_policy(self, call: Call, imported: ImportedApi, api_id: str) -> None:
-        """Let only those set a resource policy who may. Raises: AccessDeniedException."""
+    def _check_access(self, call: Call, imported: ImportedApi, api_id: str) -> None:
+        """Let only those set a resource policy or hand a role over who may. Raises: AccessDeniedException."""
         if imported.policy:
             self._authorization.check(call, update_policy(call, api_id))
+        roles = {
+            method.integration.credentials_arn
+            for methods in imported.paths.values()
+            for method in methods
+            if method.integration is not None and method.integration.credentials_arn
+        }
+        for role_arn in sorted(roles):
+            self._authorization.check(call, pass_role(role_arn))
 
 
 async def _read(body: bytes, options: _Options, findings: Findings) -> ImportedApi:

@@ -192,7 +192,9 @@ def check_integration(method: Method, integration: Integration) -> None:
             raise BadRequestException(f"Invalid HttpMethod specified. Valid options are {','.join(HTTP_METHODS)}")
         check_uri(integration)
     check_supported("tlsConfig.insecureSkipVerification", integration.is_tls_verification_skipped)
-    if integration.credentials_arn:
+    if integration.type != "AWS_PROXY":
+        check_supported(f"credentials of {integration.type}", integration.credentials_arn)
+    elif integration.credentials_arn:
         check_credentials(integration.credentials_arn)
     check_integration_request(integration.request_parameters, method.request_parameters)  # 4. the mappings
     if integration.type == "MOCK":
@@ -252,6 +254,8 @@ def check_credentials(credentials_arn: str) -> None:
     if parsed is None or parsed.service != "iam":
         raise BadRequestException(_INVALID_ARN)
     check_supported("credentials", credentials_arn)
+    if not parsed.resource.startswith("role/"):
+        raise BadRequestException(_INVALID_ARN)
 
 
 def _check_url(url: str) -> None:

@@ -17,9 +17,7 @@ _DECLARED: Final = re.compile(
     rf"method\.request\.(?:path|querystring|header|multivaluequerystring|multivalueheader)\.{_NAME}"
 )
 _RESPONSE: Final = re.compile(rf"method\.response\.(?:header|multivalueheader)\.{_NAME}")
-_TARGET: Final = re.compile(
-    rf"integration\.request\.(?:path|querystring|header|multivaluequerystring|multivalueheader)\.{_NAME}"
-)
+_TARGET: Final = re.compile(rf"integration\.request\.(?:path|querystring|header)\.{_NAME}")
 _LITERAL: Final = re.compile(r"'[^']*'")
 _CONTEXT: Final = re.compile(r"(context|stageVariables)\.([a-zA-Z0-9._\-]+)")
 _BODY: Final = re.compile(r"(method\.request|integration\.response)\.body(?:\.(.+)|(\[.+))?")

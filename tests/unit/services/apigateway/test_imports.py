@@ -13,7 +13,7 @@ from gatepost.services.apigateway import imports
 from gatepost.services.apigateway.model import BadRequestException, NotFoundException
 from gatepost.services.apigateway.openapi_document import Findings
 from gatepost.services.apigateway.openapi_import import put_into, read_api
-from tests.support.openapi_bodies import PETSTORE_YAML, a_document, a_document_3, a_sam_body, bytes_of
+from tests.support.openapi_bodies import PETSTORE_YAML, a_document, a_document_3, a_lambda, a_sam_body, bytes_of
 from tests.support.rest_apis import Control, with_control
 from tests.unit.services.apigateway.test_openapi_import import EMPTY, MOCK
 
@@ -193,6 +193,17 @@ def test_a_policy_in_a_document_needs_the_permission_to_set_one(tmp_path) -> Non
         assert len((await control("GetRestApis"))["items"]) == 1
 
     with_control(tmp_path, scenario, denied=("apigateway:UpdateRestApiPolicy",))
+
+
+def test_a_role_in_a_document_must_be_passable(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        role = "arn:aws:iam::000000000000:role/caller"
+        get = {"x-amazon-apigateway-integration": a_lambda(credentials=role)}
+        with pytest.raises(AccessDeniedException, match="iam:PassRole"):
+            await control("ImportRestApi", body=bytes_of(a_document({"/a": {"get": get}, "/b": {"get": get}})))
+        assert [each.resource for each in control.authorization.asked] == [role]
+
+    with_control(tmp_path, scenario, denied=("iam:PassRole",))
 
 
 def test_a_large_document_is_read_in_a_thread_with_the_same_result(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

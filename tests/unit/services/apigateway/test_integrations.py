@@ -7,6 +7,7 @@ from tests.support.rest_apis import FUNCTION_URI, Control, with_control
 
 LAMBDA = {"type": "AWS_PROXY", "integrationHttpMethod": "POST", "uri": FUNCTION_URI}
 HTTP = {"type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": "http://example.com/orders"}
+ROLE = "arn:aws:iam::000000000000:role/r"
 INVALID_ARN = "Invalid ARN specified in the request"
 INVALID_URL = "Invalid HTTP endpoint specified for URI"
 
@@ -67,8 +68,10 @@ def test_an_http_proxy_keeps_everything_that_is_said(tmp_path) -> None:
         ({**LAMBDA, "responseTransferMode": "STREAM"}, "responseTransferMode STREAM yet"),
         ({**HTTP, "contentHandling": "CONVERT_TO_TEXT"}, "contentHandling"),
         ({**HTTP, "tlsConfig": {"insecureSkipVerification": True}}, "insecureSkipVerification true yet"),
-        ({**LAMBDA, "credentials": "arn:aws:iam::000000000000:role/r"}, "credentials"),
-        ({**LAMBDA, "credentials": "arn:aws:iam::*:user/*"}, "credentials"),
+        ({**HTTP, "credentials": ROLE}, "credentials of HTTP_PROXY yet"),
+        ({"type": "MOCK", "credentials": ROLE}, "credentials of MOCK yet"),
+        ({**LAMBDA, "credentials": "arn:aws:iam::*:user/*"}, "use a role's ARN"),
+        ({**LAMBDA, "credentials": "arn:aws:iam::000000000000:user/ana"}, INVALID_ARN),
         ({**LAMBDA, "credentials": "role"}, INVALID_ARN),
         ({**LAMBDA, "timeoutInMillis": 49}, "Timeout should be between 50 ms and 29000 ms"),
         ({**LAMBDA, "timeoutInMillis": 29_001}, "Timeout should be between 50 ms and 29000 ms"),
@@ -117,6 +120,7 @@ def test_an_integration_that_cannot_be_is_refused(tmp_path, integration: dict, w
         {**LAMBDA, "uri": FUNCTION_URI.replace("orders", "orders:${stageVariables.alias}")},
         {**LAMBDA, "uri": FUNCTION_URI.replace("orders", "orders:$LATEST")},
         {**LAMBDA, "contentHandling": "CONVERT_TO_TEXT"},
+        {**LAMBDA, "credentials": ROLE},
         {**HTTP, "uri": "https://${stageVariables.host}/v1"},
         {**HTTP, "uri": "http://127.0.0.1:9000/{proxy}"},
         {**HTTP, "uri": "http://[::1]:9000/"},

@@ -79,6 +79,8 @@ def test_an_integration_does_not_take_its_parameters_from(source: str, words: st
 def test_an_integrations_target_must_be_in_its_request() -> None:
     with pytest.raises(BadRequestException, match=r"integration\.request\.body"):
         check_integration_request({"integration.request.body.x": "'a'"}, {})
+    with pytest.raises(BadRequestException, match="multivalueheader"):
+        check_integration_request({"integration.request.multivalueheader.x": "'a'"}, {})
 
 
 @pytest.mark.parametrize(
