@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from gatepost.languages.iam_policy_conditions import AnyCondition, ConditionError, compile_conditions
@@ -32,6 +32,7 @@ PolicyKind = Literal["identity", "boundary", "session", "resource", "trust"]
 
 DOCUMENT_CHARACTERS_MAX: Final = 131_072  # the models' policyDocumentType; services have lower quotas
 STATEMENTS_MAX: Final = 2_000  # more cannot fit into any quota
+REMEMBERED_ACTIONS_MAX: Final = 512  # of each policy
 SYNTAX_ERRORS: Final = "Syntax errors in policy."
 PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-eusc", "*")
 VERSIONS: Final = ("2012-10-17", "2008-10-17")
@@ -114,19 +115,44 @@ class Statement:
         """
         if self.is_not_resource and self.is_allow and not all(p.is_known(keys) for p in self.resources):
             return False
-        return any(pattern.matches(resource, keys) for pattern in self.resources) != self.is_not_resource
+        for pattern in self.resources:
+            if pattern.matches(resource, keys):
+                return not self.is_not_resource
+        return self.is_not_resource
 
     def conditions_hold(self, keys: Keys) -> bool:
         """Say whether all conditions are true."""
-        return all(condition.holds(keys) for condition in self.conditions)
+        for condition in self.conditions:  # a loop: it is twice as fast as all() over a generator  # noqa: SIM110
+            if not condition.holds(keys):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A compiled document. `name` says where it comes from: an ARN, or an inline policy's name."""
+    """A compiled document. `name` says where it comes from: an ARN, or an inline policy's name.
+
+    Which statements name an action is remembered: a function asks for the same few actions all day.
+    """
 
     name: str
     statements: tuple[Statement, ...]
+    _about: dict[str, tuple[tuple[Statement, ...], tuple[Statement, ...]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def about(self, action: str, *, is_allow: bool) -> tuple[Statement, ...]:
+        """Give the statements of one effect that name `action` (lower case), in their order."""
+        found = self._about.get(action)
+        if found is None:
+            named = [statement for statement in self.statements if statement.names_action(action)]
+            found = (
+                tuple(statement for statement in named if not statement.is_allow),
+                tuple(statement for statement in named if statement.is_allow),
+            )
+            if len(self._about) < REMEMBERED_ACTIONS_MAX:
+                self._about[action] = found
+        return found[is_allow]
 
     def keys_read(self) -> set[str]:
         """Give every condition key that the policy can look at, in lower case."""
@@ -234,9 +260,9 @@ def _reads_request(keys: Iterable[str]) -> bool:
 def _check_fields(statement: Mapping[str, Any], kind: PolicyKind) -> None:
     """Check which elements are there, in the order that AWS reports them."""
     is_trust = kind == "trust"
-    for field in statement:
-        if field not in _FIELDS:
-            raise PolicyError(f"Unknown field {field}" if is_trust else SYNTAX_ERRORS)
+    for name in statement:
+        if name not in _FIELDS:
+            raise PolicyError(f"Unknown field {name}" if is_trust else SYNTAX_ERRORS)
     if statement.get("Effect") not in ("Allow", "Deny"):
         raise PolicyError("Missing required field Effect" if is_trust and "Effect" not in statement else SYNTAX_ERRORS)
     for one, other in (("Action", "NotAction"), ("Resource", "NotResource"), ("Principal", "NotPrincipal")):

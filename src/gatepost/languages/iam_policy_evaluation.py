@@ -114,9 +114,7 @@ class _Search:
         self.is_constant = True
 
     def applies(self, statement: Statement) -> bool:
-        """Say whether action, resource and conditions fit."""
-        if not statement.names_action(self._action):
-            return False
+        """Say whether resource and conditions fit; the action does."""
         if statement.resource_reads_request:
             self.is_constant = False
         if not statement.names_resource(self._question.resource, self._keys):
@@ -128,26 +126,24 @@ class _Search:
     def first(self, policies: Iterable[Policy], *, is_allow: bool) -> Match | None:
         """Find the first statement with that effect that applies, whoever it names."""
         for policy in policies:
-            for statement in policy.statements:
-                if statement.is_allow is is_allow and self.applies(statement):
+            for statement in policy.about(self._action, is_allow=is_allow):
+                if self.applies(statement):
                     return Match(policy, statement)
         return None
 
     def denied_by_resource(self, policy: Policy) -> Match | None:
-        """Find a Deny of a resource policy that names the subject."""
-        subject = self._question.subject
-        for statement in policy.statements:
-            if statement.is_allow or statement.principals is None:
-                continue
-            if statement.principals.grant(subject) and self.applies(statement):
+        """Find a Deny of a resource policy that is about the subject."""
+        for statement in policy.about(self._action, is_allow=False):
+            principals = statement.principals
+            if principals is not None and principals.denies(self._question.subject) and self.applies(statement):
                 return Match(policy, statement)
         return None
 
     def granted_by_resource(self, policy: Policy) -> tuple[Grant, Match | None]:
         """Find the strongest Allow of a resource policy that names the subject."""
         best, match = Grant.NONE, None
-        for statement in policy.statements:
-            if not statement.is_allow or statement.principals is None:
+        for statement in policy.about(self._action, is_allow=True):
+            if statement.principals is None:
                 continue
             grant = statement.principals.grant(self._question.subject)
             if grant > best and self.applies(statement):

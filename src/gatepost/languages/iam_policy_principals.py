@@ -61,11 +61,29 @@ class Principals:
     federated: frozenset[str]
 
     def grant(self, subject: Subject) -> Grant:
-        """Say how the element names `subject`. NotPrincipal names directly everyone that is not listed."""
+        """Say how an Allow names `subject`. NotPrincipal names directly everyone that is not listed in any way."""
         named = self._named(subject)
         if self.is_not:
             return Grant.NONE if named else Grant.DIRECT
         return named
+
+    def denies(self, subject: Subject) -> bool:
+        """Say whether a Deny is about `subject`.
+
+        NotPrincipal spares only who is listed wholly: the account, and the user, or the role and its session.
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
+        """
+        return not self._spares(subject) if self.is_not else self._named(subject) > Grant.NONE
+
+    def _spares(self, subject: Subject) -> bool:
+        if self.is_everyone:
+            return True
+        if subject.kind in ("service", "anonymous"):
+            return self._named(subject) is Grant.DIRECT
+        if subject.account_id not in self.accounts:
+            return False
+        is_listed = subject.kind == "root" or subject.arn in self.aws or subject.principal_id in self.aws
+        return is_listed and (not subject.role_arn or subject.role_arn in self.aws)
 
     def _named(self, subject: Subject) -> Grant:
         if self.is_everyone:

@@ -40,11 +40,37 @@ def test_a_principal_names_a_subject_by_its_closest_name(principal: object, subj
     assert named.grant(subject) is grant
 
 
-def test_not_principal_names_everyone_who_is_not_listed() -> None:
-    others = parse_principals({"NotPrincipal": {"AWS": [USER_ARN, ACCOUNT]}}, is_trust=False)
+def test_an_allow_with_not_principal_is_for_everyone_who_is_not_listed() -> None:
+    others = parse_principals({"NotPrincipal": {"AWS": [USER_ARN]}}, is_trust=False)
     assert others is not None
     assert others.grant(USER) is Grant.NONE
+    assert others.grant(SESSION) is Grant.DIRECT
     assert others.grant(Subject("user", OTHER_ACCOUNT, f"arn:aws:iam::{OTHER_ACCOUNT}:user/x")) is Grant.DIRECT
+
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
+@pytest.mark.parametrize(
+    ("listed", "subject", "is_denied"),
+    [
+        ([USER_ARN, ACCOUNT], USER, False),
+        ([USER_ARN], USER, True),  # its account is not listed
+        ([ACCOUNT], USER, True),  # the account's root user only
+        ([f"arn:aws:iam::{ACCOUNT}:user/bob", ACCOUNT], USER, True),
+        ([ACCOUNT], ROOT, False),
+        ([SESSION_ARN, ROLE_ARN, ACCOUNT], SESSION, False),
+        ([ROLE_ARN, ACCOUNT], SESSION, True),
+        ([SESSION_ARN, ACCOUNT], SESSION, True),
+        (["*"], USER, False),
+        ([USER_ARN, ACCOUNT], LAMBDA, True),
+        ([USER_ARN, ACCOUNT], ANYONE, True),
+    ],
+)
+def test_a_deny_with_not_principal_spares_only_who_is_listed_wholly(
+    listed: list[str], subject: Subject, is_denied: bool
+) -> None:
+    others = parse_principals({"NotPrincipal": {"AWS": listed}}, is_trust=False)
+    assert others is not None
+    assert others.denies(subject) is is_denied
 
 
 def test_a_statement_without_principal_has_none() -> None:
