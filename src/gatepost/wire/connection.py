@@ -23,7 +23,7 @@ from gatepost.wire.chunked import BadChunk, ChunkedBody, TooLong
 from gatepost.wire.headers import CHUNKED, read_block
 from gatepost.wire.limits import Reason, Refused, WireRefusal
 from gatepost.wire.messages import HeaderBlock, Peer, Request, Response
-from gatepost.wire.rendering import CLOSE, KEEP, KEEP_1_0, BadResponse
+from gatepost.wire.rendering import CLOSE, JOINED_BYTES_MAX, KEEP, KEEP_1_0, BadResponse
 from gatepost.wire.targets import METHODS, check_sizes, plain_target
 from gatepost.wire.wheel import GONE
 
@@ -40,7 +40,6 @@ LINGER: Final = 3  # refused: what still comes is thrown away
 CLOSED: Final = 4
 
 PIPELINED_MAX: Final = 64  # requests answered before the loop gets to other connections
-PIECE_BYTES: Final = 64 * 1024  # responses up to this size are copied into one write
 LINGER_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
@@ -452,10 +451,12 @@ class ServerConnection(asyncio.Protocol):
         try:
             rendered = server.renderer.render(response, head_only=request.method == "HEAD", connection=connection)
         except (BadResponse, TypeError) as error:  # TypeError: a body that is not bytes
-            rendered = server.renderer.render(
-                server.failed(request, str(error)), head_only=request.method == "HEAD", connection=connection
-            )
+            response = server.failed(request, str(error))
+            rendered = server.renderer.render(response, head_only=request.method == "HEAD", connection=connection)
         self._out.append(rendered)
+        if len(response.body) > JOINED_BYTES_MAX and _has_body(request, response):
+            self._out.append(response.body)
+            self._flush()  # now: pipelined requests must not pile up answers that the client does not read
         if keeps_alive:
             if self.deadline != GONE:
                 self.deadline = self._wheel.now + server.idle_ticks
@@ -466,7 +467,10 @@ class ServerConnection(asyncio.Protocol):
         """Write everything that is ready in one go."""
         out = self._out
         if self._state != CLOSED:
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+            if len(out) == 1:
+                self._transport.write(out[0])
+            else:
+                self._transport.writelines(out)
         self._out = []
 
     async def _stream(self, request: Request, response: Response) -> None:
@@ -481,7 +485,7 @@ class ServerConnection(asyncio.Protocol):
             connection = (KEEP_1_0 if self._is_http_1_0 else KEEP) if keeps_alive else CLOSE
             self._out.append(server.renderer.render_stream_head(response, is_chunked=is_chunked, connection=connection))
             self._flush()
-            if request.method != "HEAD" and response.status not in {204, 304}:
+            if _has_body(request, response):
                 await self._send_pieces(stream, left, is_chunked=is_chunked)
             is_complete = True
         except BadResponse as error:
@@ -512,7 +516,7 @@ class ServerConnection(asyncio.Protocol):
                 transport.write(piece)
             elif not is_chunked:
                 transport.write(piece)
-            elif size <= PIECE_BYTES:
+            elif size <= JOINED_BYTES_MAX:
                 transport.write(b"%x\r\n%b\r\n" % (size, piece))
             else:
                 transport.writelines((b"%x\r\n" % size, piece, b"\r\n"))
@@ -580,3 +584,7 @@ class ServerConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once. Part of draining."""
         self._transport.abort()
+
+
+def _has_body(request: Request, response: Response) -> bool:
+    return request.method != "HEAD" and response.status not in {204, 304}

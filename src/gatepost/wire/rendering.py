@@ -15,6 +15,7 @@ NAMES_MAX: Final = 4_096  # remembered header names; functions choose names, so 
 OWN_NAMES: Final = frozenset(
     (b"content-length", b"transfer-encoding", b"date", b"connection", b"keep-alive", b"upgrade", b"trailer")
 )
+JOINED_BYTES_MAX: Final = 64 * 1024  # of a body that is copied behind its head, so that they go out in one write
 KEEP: Final = b""
 CLOSE: Final = b"\r\nConnection: close"
 KEEP_1_0: Final = b"\r\nConnection: keep-alive"
@@ -73,7 +74,10 @@ class Renderer:
             self._date = f"\r\nDate: {formatdate(now_s, usegmt=True)}".encode("ascii")
 
     def render(self, response: Response, *, head_only: bool, connection: bytes) -> bytes:
-        """Render a response that has no stream, with its body. Raises: BadResponse."""
+        """Render a response that has no stream, with its body unless it is larger than `JOINED_BYTES_MAX`.
+
+        Raises: BadResponse, TypeError.
+        """
         body = response.body
         status = response.status
         if status == 204 or status == 304:  # noqa: PLR1714 (two comparisons are faster than a set)
@@ -86,7 +90,7 @@ class Renderer:
             self._date,
             len(body),
             connection,
-            body,
+            body if len(body) <= JOINED_BYTES_MAX else b"",
         )
 
     def render_stream_head(self, response: Response, *, is_chunked: bool, connection: bytes) -> bytes:

@@ -236,6 +236,34 @@ def test_pipelined_requests_are_not_answered_while_the_client_does_not_read():
     assert asyncio.run(scenario()) == (1, 2)
 
 
+def test_large_answers_to_a_pipeline_do_not_pile_up():
+    async def scenario():
+        made = []
+
+        def handler(request):
+            made.append(request)
+            return Response(200, body=b"x" * 100_000)
+
+        connection, transport = a_connection(a_server(handler, write_buffer_bytes=250_000))
+        transport.room = 0
+        connection.data_received(GET * 50)
+        await settle()
+        return len(made)
+
+    assert asyncio.run(scenario()) == 3
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 1_000_000])
+def test_bodies_of_any_size_arrive_whole(size):
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    answers = exchanged(GET * 3, server=a_server(lambda _: Response(200, body=body)))
+    assert [answer.body == body for answer in answers] == [True] * 3
+    connection, transport = a_connection(a_server(lambda _: Response(200, body=body)))
+    connection.data_received(GET.replace(b"GET", b"HEAD"))
+    assert answers_in(transport.sent, head_only=True)[0].headers["content-length"] == str(size)
+    assert transport.sent.endswith(b"\r\n\r\n")
+
+
 # -- Expect
 
 

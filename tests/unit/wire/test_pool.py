@@ -95,7 +95,7 @@ def test_a_pool_is_empty_when_its_last_connection_has_ended():
     async def scenario():
         tasks = Tasks("test")
         addresses = Addresses(clock=SystemClock(), keep_ms=1, allow=None)
-        async with serving() as (server, port):
+        async with serving() as (_, port):
             pool = Pool("127.0.0.1", port, tls=None, limits=ClientLimits(), addresses=addresses, tasks=tasks)
             before = pool.is_empty
             connection = await pool.wait()
