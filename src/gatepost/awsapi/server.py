@@ -31,6 +31,7 @@ from gatepost.awsapi.errors import (
 )
 from gatepost.awsapi.hosts import HostGuard
 from gatepost.awsapi.own_routes import OPERATIONS_PREFIX, PREFIX, OwnRoute, OwnRoutes
+from gatepost.awsapi.protocols import xml
 from gatepost.awsapi.protocols.base import Incoming, ServiceProtocol
 from gatepost.awsapi.protocols.errors import JSON, QUERY, REST, rendered
 from gatepost.awsapi.protocols.json import parse_object
@@ -356,6 +357,8 @@ def unrouted_error(error: ServiceError, request: Request, request_id: str) -> Re
     if (request.header(b"content-type") or b"").startswith(FORM_TYPE):
         code, status, _ = rendered(error, None, QUERY)
         return error_document(status, code, error.message, request_id)
+    if b"/s3/aws4_request" in (request.header(b"authorization") or b""):
+        return s3_error(error, request_id)
     code, status, _ = rendered(error, None, JSON if request.header(b"x-amz-target") else REST)
     headers: Headers = [
         (b"x-amzn-RequestId", request_id.encode()),
@@ -363,6 +366,15 @@ def unrouted_error(error: ServiceError, request: Request, request_id: str) -> Re
         (b"Content-Type", b"application/json"),
     ]
     return Response(status, headers, orjson.dumps({"__type": code, "message": error.message}))
+
+
+def s3_error(error: ServiceError, request_id: str) -> Response:
+    """Render an error as S3's clients read it: deployment tools meet "Gatepost does not have the service s3" here."""
+    code, status, _ = rendered(error, None, QUERY)
+    content = xml.element("Code", code) + xml.element("Message", xml.text(error.message))
+    content += xml.element("RequestId", request_id)
+    headers: Headers = [(b"x-amz-request-id", request_id.encode()), (b"Content-Type", b"application/xml")]
+    return Response(status, headers, xml.element("Error", content).encode())
 
 
 def unpacked(encoding: bytes, body: bytes) -> bytes:

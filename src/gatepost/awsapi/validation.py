@@ -26,6 +26,7 @@ from gatepost.kernel.errors import ValidationException
 
 Kind = Literal["wire", "parsed", "native"]
 VALUE_CHARACTERS_MAX: Final = 1_024
+_IAM_NAME: Final = r" pattern: [\w+=,.@-]+"  # only IAM's names have it, and IAM has its own sentence for it; unverified
 TOLD_MAX: Final = 100  # problems in one answer
 _NUMBERS: Final = frozenset({"integer", "long", "short", "byte", "float", "double", "bigdecimal"})
 _WHOLE_NUMBERS: Final = frozenset({"integer", "long", "short", "byte"})
@@ -51,6 +52,10 @@ Constraint = tuple[Callable[[Any], bool], str]  # does it hold, and AWS's words 
 
 def raise_problems(problems: list[Problem]) -> None:
     """Raise what was found as one ValidationException."""
+    if len(problems) == 1 and problems[0].constraint.endswith(_IAM_NAME):
+        place = problems[0].path[0]
+        told = "It must contain only alphanumeric characters and/or the following: +=,.@_-"
+        raise ValidationException(f"The specified value for {place} is invalid. {told}")
     plural = "s" if len(problems) > 1 else ""
     told = "; ".join(str(problem) for problem in problems[:TOLD_MAX])
     raise ValidationException(f"{len(problems)} validation error{plural} detected: {told}")

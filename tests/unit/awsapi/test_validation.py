@@ -85,10 +85,17 @@ def test_patterns_match_the_whole_text_in_ascii(name: str, passes: bool) -> None
 
 
 def test_a_pattern_is_told() -> None:
-    message = told("iam", "CreateUser", {"UserName": "a b"})
+    message = told("sts", "AssumeRole", {"RoleArn": "r" * 20, "RoleSessionName": "a b"})
     assert message == (
-        "1 validation error detected: Value 'a b' at 'userName' failed to satisfy constraint: "
-        r"Member must satisfy regular expression pattern: [\w+=,.@-]+"
+        "1 validation error detected: Value 'a b' at 'roleSessionName' failed to satisfy constraint: "
+        r"Member must satisfy regular expression pattern: [\w+=,.@-]*"
+    )
+
+
+def test_iam_has_its_own_sentence_for_names() -> None:
+    assert told("iam", "CreateRole", {"RoleName": "a b", "AssumeRolePolicyDocument": "{}"}) == (
+        "The specified value for roleName is invalid. "
+        "It must contain only alphanumeric characters and/or the following: +=,.@_-"
     )
 
 
