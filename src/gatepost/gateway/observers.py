@@ -161,4 +161,4 @@ def _record(finished: Finished) -> dict[str, Any]:
 
 
 def _line(finished: Finished) -> bytes:
-    return orjson.dumps(_record(finished), option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(_record(finished), option=orjson.OPT_APPEND_NEWLINE)  # faster than an f-string with one test

@@ -7,6 +7,7 @@ Source: AWS X-Ray developer guide, "X-Ray concepts", tracing header
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from gatepost.gateway.exchange import Exchange
@@ -24,7 +25,11 @@ def trace_root(exchange: Exchange) -> str:
         if found is not None:
             root = found.group(1).decode()
         else:
-            digits = exchange.request_id.replace("-", "")
-            root = f"Root=1-{exchange.time_ms // 1000:08x}-{digits[8:32]}"
+            root = _begun(exchange.time_ms // 1000) + exchange.request_id.replace("-", "")[8:]
         exchange.trace_root = root
     return root
+
+
+@lru_cache(maxsize=8)
+def _begun(seconds: int) -> str:
+    return f"Root=1-{seconds:08x}-"
