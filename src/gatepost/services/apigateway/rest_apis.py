@@ -126,7 +126,8 @@ class RestApis:
                     if kind == STAGE:
                         gone.append(Change(REST_API_STAGE, record.key.id, None))
             await self._records.store.commit(writes)
-            await self._publisher.publish(*gone)
+            if gone:
+                await self._publisher.publish(*gone)
 
         await self._records.changing(call, api_id, attempt)
 
