@@ -37,7 +37,7 @@ class Route:
     parameter_names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.http_method} {self.resource_path}".strip()
+        return f"{self.http_method} {self.resource_path}" if self.resource_path else "(no route)"
 
 
 NO_ROUTE: Final = Route("", "", "")
