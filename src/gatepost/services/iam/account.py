@@ -31,6 +31,7 @@ from gatepost.services.iam.model import (
     Role,
     User,
     encoded,
+    whole_second,
 )
 from gatepost.services.iam.policies import POLICIES_MAX, VERSIONS_MAX, policy_to_aws, uses_of_policies
 from gatepost.services.iam.roles import ROLES_MAX
@@ -85,7 +86,7 @@ class AccountOperations:
         alias = params["AccountAlias"]
         if self._directory.stored(ACCOUNT, call.account_id, ACCOUNT_RECORD_ID) is None:
             await self._entities.create(
-                Account(call.account_id, alias=alias, created_at_ms=call.now_ms),
+                Account(call.account_id, alias=alias, created_at_ms=whole_second(call.now_ms)),
                 exists=f"The account alias {alias} already exists.",
             )
             return {}

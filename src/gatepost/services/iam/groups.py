@@ -13,7 +13,7 @@ from gatepost.services.iam.entities import Entities
 from gatepost.services.iam.errors import DeleteConflictException, LimitExceededException, NoSuchEntityException
 from gatepost.services.iam.holders import Answer, Params, missing
 from gatepost.services.iam.listing import paged
-from gatepost.services.iam.model import GROUP, USER, Group, User
+from gatepost.services.iam.model import GROUP, USER, Group, User, whole_second
 
 GROUPS_MAX: Final = 300
 GROUPS_PER_USER_MAX: Final = 10
@@ -44,7 +44,7 @@ class GroupOperations:
             name=name,
             path=params.get("Path", "/"),
             id="AGPA" + random_id(17, UPPER_BASE32),
-            created_at_ms=call.now_ms,
+            created_at_ms=whole_second(call.now_ms),
         )
 
         def check() -> None:

@@ -13,7 +13,7 @@ from gatepost.services.iam.entities import Entities
 from gatepost.services.iam.errors import DeleteConflictException, LimitExceededException, NoSuchEntityException
 from gatepost.services.iam.holders import Answer, Params, missing
 from gatepost.services.iam.listing import list_tags, new_tags, paged, tagged, untagged
-from gatepost.services.iam.model import INSTANCE_PROFILE, InstanceProfile, tags_to_aws
+from gatepost.services.iam.model import INSTANCE_PROFILE, InstanceProfile, tags_to_aws, whole_second
 from gatepost.services.iam.roles import listed_role
 
 INSTANCE_PROFILES_MAX: Final = 1_000
@@ -72,7 +72,7 @@ class InstanceProfileOperations:
             name=name,
             path=params.get("Path", "/"),
             id="AIPA" + random_id(17, UPPER_BASE32),
-            created_at_ms=call.now_ms,
+            created_at_ms=whole_second(call.now_ms),
             tags=new_tags(params.get("Tags", ())),
         )
 

@@ -285,6 +285,11 @@ def from_json(kind: str, value: Mapping[str, Any]) -> Entity:
     return entity
 
 
+def whole_second(at_ms: int) -> int:
+    """Give the second that `at_ms` lies in: IAM keeps no fractions."""
+    return at_ms // 1000 * 1000
+
+
 def with_policies(holder: Holder, **changes: Any) -> Holder:
     """Give `holder` with members of its policies replaced."""
     return replace(holder, policies=replace(holder.policies, **changes))

@@ -30,6 +30,7 @@ from gatepost.services.iam.model import (
     User,
     tag_list,
     tags_to_aws,
+    whole_second,
 )
 
 POLICIES_MAX: Final = 1_500
@@ -73,9 +74,9 @@ class PolicyOperations:
             name=params["PolicyName"],
             path=params.get("Path", "/"),
             id="ANPA" + random_id(17, UPPER_BASE32),
-            created_at_ms=call.now_ms,
-            updated_at_ms=call.now_ms,
-            versions=(PolicyVersion("v1", document, call.now_ms),),
+            created_at_ms=whole_second(call.now_ms),
+            updated_at_ms=whole_second(call.now_ms),
+            versions=(PolicyVersion("v1", document, whole_second(call.now_ms)),),
             description=params.get("Description", ""),
             tags=new_tags(params.get("Tags", ())),
         )
@@ -152,12 +153,12 @@ class PolicyOperations:
                     f"A managed policy can have up to {VERSIONS_MAX} versions. Before you create a new version, you "
                     "must delete an existing version."
                 )
-            version = PolicyVersion(f"v{policy.next_version}", document, call.now_ms)
+            version = PolicyVersion(f"v{policy.next_version}", document, whole_second(call.now_ms))
             return replace(
                 policy,
                 versions=(*policy.versions, version),
                 next_version=policy.next_version + 1,
-                updated_at_ms=call.now_ms,
+                updated_at_ms=whole_second(call.now_ms),
                 default_version_id=version.id if params.get("SetAsDefault") else policy.default_version_id,
             )
 
@@ -185,7 +186,7 @@ class PolicyOperations:
 
         def change(policy: ManagedPolicy) -> ManagedPolicy:
             version = _version(policy, params["VersionId"])
-            return replace(policy, default_version_id=version.id, updated_at_ms=call.now_ms)
+            return replace(policy, default_version_id=version.id, updated_at_ms=whole_second(call.now_ms))
 
         await self._change_policy(call, params["PolicyArn"], change)
         return {}

@@ -18,7 +18,7 @@ from gatepost.services.iam.entities import Entities
 from gatepost.services.iam.groups import GroupOperations
 from gatepost.services.iam.holders import HolderOperations
 from gatepost.services.iam.instance_profiles import InstanceProfileOperations
-from gatepost.services.iam.model import ACCOUNT, ACCOUNT_RECORD_ID, Account
+from gatepost.services.iam.model import ACCOUNT, ACCOUNT_RECORD_ID, Account, whole_second
 from gatepost.services.iam.policies import PolicyOperations
 from gatepost.services.iam.roles import RoleOperations
 from gatepost.services.iam.simulation import SimulationOperations
@@ -69,7 +69,7 @@ class IamProvider(
         Raises: StoreUnavailable.
         """
         secret = new_secret_access_key() if given is None else given.secret_access_key
-        key = self.new_access_key(account_id, secret, self._clock.now_ms())
+        key = self.new_access_key(account_id, secret, whole_second(self._clock.now_ms()))
         if given is not None:
             key = replace(key, id=given.access_key_id)
         if self._directory.stored(ACCOUNT, account_id, ACCOUNT_RECORD_ID) is None:

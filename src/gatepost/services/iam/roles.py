@@ -14,7 +14,7 @@ from gatepost.services.iam.entities import Entities
 from gatepost.services.iam.errors import DeleteConflictException, LimitExceededException, NoSuchEntityException
 from gatepost.services.iam.holders import Answer, Params, missing, new_policies
 from gatepost.services.iam.listing import list_tags, new_tags, paged, tagged, untagged
-from gatepost.services.iam.model import INSTANCE_PROFILE, ROLE, InstanceProfile, Role
+from gatepost.services.iam.model import INSTANCE_PROFILE, ROLE, InstanceProfile, Role, whole_second
 
 ROLES_MAX: Final = 1_000
 
@@ -47,7 +47,7 @@ class RoleOperations:
             name=name,
             path=params.get("Path", "/"),
             id="AROA" + random_id(17, UPPER_BASE32),
-            created_at_ms=call.now_ms,
+            created_at_ms=whole_second(call.now_ms),
             trust_policy=trust_policy,
             description=params.get("Description", ""),
             session_duration_s_max=params.get("MaxSessionDuration", 3_600),

@@ -24,7 +24,7 @@ from gatepost.services.iam.errors import (
 )
 from gatepost.services.iam.holders import Answer, Params, missing, new_policies
 from gatepost.services.iam.listing import list_tags, new_tags, paged, tagged, untagged
-from gatepost.services.iam.model import ACCOUNT, ACCOUNT_RECORD_ID, USER, AccessKey, Account, User
+from gatepost.services.iam.model import ACCOUNT, ACCOUNT_RECORD_ID, USER, AccessKey, Account, User, whole_second
 
 USERS_MAX: Final = 5_000
 ACCESS_KEYS_MAX: Final = 2
@@ -57,7 +57,7 @@ class UserOperations:
             name=name,
             path=params.get("Path", "/"),
             id="AIDA" + random_id(17, UPPER_BASE32),
-            created_at_ms=call.now_ms,
+            created_at_ms=whole_second(call.now_ms),
             policies=new_policies(self._directory, params, call.account_id),
             tags=new_tags(params.get("Tags", ())),
         )
@@ -140,7 +140,7 @@ class UserOperations:
     async def create_access_key(self, call: Call, params: Params) -> Answer:
         """Make an access key; its secret is told this once. Raises: NoSuchEntity, LimitExceeded."""
         secret = new_secret_access_key()
-        key = self.new_access_key(call.account_id, secret, call.now_ms)
+        key = self.new_access_key(call.account_id, secret, whole_second(call.now_ms))
 
         def change(owner: User | Account) -> User | Account:
             if len(owner.access_keys) >= ACCESS_KEYS_MAX:

@@ -86,8 +86,8 @@ class Sessions:
                 account_id=role.account_id,
                 access_key_id=new_access_key_id(SESSION, role.account_id),
                 secret_access_key=new_secret_access_key(),
-                issued_at_ms=now_ms,
-                expires_at_ms=now_ms + request.duration_s * 1000,
+                issued_at_ms=_whole_second(now_ms),
+                expires_at_ms=_whole_second(now_ms) + request.duration_s * 1000,
                 name=role.name,
                 owner_id=role.id,
                 session_name=request.session_name,
@@ -109,8 +109,8 @@ class Sessions:
                 account_id=account_id,
                 access_key_id=new_access_key_id(SESSION, account_id),
                 secret_access_key=new_secret_access_key(),
-                issued_at_ms=now_ms,
-                expires_at_ms=now_ms + duration_s * 1000,
+                issued_at_ms=_whole_second(now_ms),
+                expires_at_ms=_whole_second(now_ms) + duration_s * 1000,
                 name=name,
                 owner_id=user_id,
             )
@@ -120,3 +120,7 @@ class Sessions:
         return Credentials(
             session.access_key_id, session.secret_access_key, self._tokens.issue(session), session.expires_at_ms
         )
+
+
+def _whole_second(at_ms: int) -> int:
+    return at_ms // 1000 * 1000  # AWS tells an expiration without a fraction
