@@ -9,20 +9,25 @@ import json
 import textwrap
 import threading
 import zipfile
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from gatepost.kernel.clock import SystemClock
-from gatepost.kernel.errors import AccessDeniedException
+from gatepost.awsapi.dispatch import Dispatcher
+from gatepost.kernel.clock import FixedClock, SystemClock
+from gatepost.kernel.errors import AccessDeniedException, ServiceError
 from gatepost.kernel.ids import random_id, request_id
 from gatepost.kernel.ports import Credentials, Invocation, InvocationResult, LogEvent
 from gatepost.services.lambda_.model import Function
+from gatepost.services.lambda_.provider import LambdaParts, LambdaProvider
 from gatepost.services.lambda_.runner.runner import OWN_RUNTIME, FunctionRunner
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.starter import RunnerParts
 from gatepost.storage.assets import FileAssets
+from tests.support.rest_apis import GrantsAllBut, KeptChanges
+from tests.support.stores import some_records
+from tests.support.toys import ACCOUNT, ADMINISTRATOR
 
 ROLE = "arn:aws:iam::000000000000:role/functions"
 FORBIDDEN_ROLE = "arn:aws:iam::000000000000:role/nobody-may"
@@ -198,3 +203,81 @@ def a_live_runner(folder: Path, **settings: Any) -> Iterator[LiveRunner]:
         yield live
     finally:
         live.close()
+
+
+class EchoInvoker:
+    """An invoker that answers at once with what it was sent; `results` are used up first."""
+
+    def __init__(self) -> None:
+        self.invocations: list[Invocation] = []
+        self.results: list[InvocationResult | ServiceError] = []
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        self.invocations.append(invocation)
+        result = self.results.pop(0) if self.results else InvocationResult(200, invocation.payload)
+        if isinstance(result, ServiceError):
+            raise result
+        return result
+
+
+class LambdaControl:
+    """The Lambda service as an operator uses it: `await control("CreateFunction", FunctionName="orders", …)`."""
+
+    def __init__(self, provider: LambdaProvider, parts: LambdaParts, invoker: EchoInvoker, told: KeptChanges) -> None:
+        self.provider = provider
+        self.invoker = invoker
+        self.told = told
+        self.clock = parts.clock
+        self.assets = parts.assets
+        self.authorization = GrantsAllBut()
+        self._dispatcher = Dispatcher(
+            [provider], authorization=self.authorization, clock=parts.clock, account_id=ACCOUNT, region="us-east-1"
+        )
+
+    async def __call__(self, operation: str, **params: Any) -> dict[str, Any]:
+        return await self._dispatcher.invoke(ADMINISTRATOR, "lambda", operation, params)
+
+    async def a_function(self, name: str = "orders", **params: Any) -> dict[str, Any]:
+        """Create a function of little code."""
+        values = {
+            "Runtime": "python3.12",
+            "Role": ROLE,
+            "Handler": "app.handler",
+            "Code": {"ZipFile": a_zip({"app.py": "def handler(event, context): return event"})},
+        }
+        return await self("CreateFunction", FunctionName=name, **{**values, **params})
+
+
+@asynccontextmanager
+async def a_lambda_control(folder: Path, *, records: Any = None) -> AsyncIterator[LambdaControl]:
+    """The Lambda service on real records, with an invoker that echoes."""
+    async with AsyncExitStack() as stack:
+        for name in ("assets", "functions"):
+            (folder / name).mkdir(exist_ok=True)
+        told, invoker = KeptChanges(), EchoInvoker()
+        parts = LambdaParts(
+            records=records or await stack.enter_async_context(some_records(folder)),
+            publisher=told,
+            clock=FixedClock(),
+            assets=FileAssets(folder / "assets"),
+            role_sessions=TrustingRoles(),
+            invoker=invoker,
+            functions_dir=folder / "functions",
+            authorization=GrantsAllBut(),
+        )
+        provider = LambdaProvider(parts)
+        await provider.start()
+        try:
+            yield LambdaControl(provider, parts, invoker, told)
+        finally:
+            await provider.close()
+
+
+def with_lambda(folder: Path, scenario: Callable[[LambdaControl], Coroutine[Any, Any, Any]]) -> Any:
+    """Run `scenario` with an empty Lambda service."""
+
+    async def run() -> Any:
+        async with a_lambda_control(folder) as control:
+            return await scenario(control)
+
+    return asyncio.run(run())

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +59,19 @@ def probe(executable: str) -> Interpreter | None:
     return Interpreter((int(version[0]), int(version[1])), Path(real), visible)
 
 
-def find_interpreters(own: str | None = None) -> tuple[Interpreter, ...]:
-    """Find our own interpreter and every `python3.X` on PATH, one for each version. Takes about 20 ms each."""
-    base = own or getattr(sys, "_base_executable", "") or sys.executable
-    found: dict[tuple[int, int], Interpreter] = {}
-    candidates = [base, *(path for minor in MINORS if (path := shutil.which(f"python3.{minor}")))]
-    for candidate in candidates:
+def own_interpreter() -> Interpreter:
+    """Give the interpreter that runs this process, outside of its virtual environment. Costs nothing."""
+    executable = Path(getattr(sys, "_base_executable", "") or sys.executable)
+    library = str(Path(os.__file__).resolve().parent)
+    libraries = (sys.base_prefix, library, str(sysconfig.get_config_var("LIBDIR") or sys.base_prefix))
+    return Interpreter(sys.version_info[:2], executable, tuple(dict.fromkeys(libraries)))
+
+
+def find_interpreters() -> tuple[Interpreter, ...]:
+    """Find our own interpreter and every `python3.X` on PATH, one for each version. Takes 20 to 300 ms each."""
+    own = own_interpreter()
+    found = {own.version: own}
+    for candidate in (path for minor in MINORS if (path := shutil.which(f"python3.{minor}"))):
         interpreter = probe(candidate)
         if interpreter is not None:
             found.setdefault(interpreter.version, interpreter)

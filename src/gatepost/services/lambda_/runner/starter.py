@@ -28,7 +28,13 @@ from gatepost.services.lambda_.model import (
     ServiceException,
 )
 from gatepost.services.lambda_.runner.environment import environment, log_group_of
-from gatepost.services.lambda_.runner.interpreters import Interpreter, choose, find_interpreters
+from gatepost.services.lambda_.runner.interpreters import (
+    Interpreter,
+    choose,
+    find_interpreters,
+    own_interpreter,
+    python_version,
+)
 from gatepost.services.lambda_.runner.packages import link_packages, runtime_packages
 from gatepost.services.lambda_.runner.process import MB, Owner, Worker, spawn_limits
 from gatepost.services.lambda_.runner.settings import RunnerSettings
@@ -61,6 +67,7 @@ class WorkerStarter:
     def __init__(self, parts: RunnerParts, interpreters: Sequence[Interpreter] | None = None) -> None:
         self._parts = parts
         self._interpreters = interpreters
+        self._warned: set[str] = set()
         self._zygotes: dict[tuple[int, int], Zygote] = {}
         self._places: Places | None = None
         self._credentials: dict[str, Credentials] = {}  # by role
@@ -69,13 +76,11 @@ class WorkerStarter:
         self._preparing = asyncio.Lock()
 
     async def prepare(self) -> None:
-        """Find the interpreters and link the packages, once."""
+        """Find and link the runtime's packages, once."""
         async with self._preparing:
             if self._places is not None:
                 return
             loop = asyncio.get_running_loop()
-            if self._interpreters is None:
-                self._interpreters = await loop.run_in_executor(None, find_interpreters)
             packages: Mapping[str, str] = await loop.run_in_executor(None, runtime_packages)
             cache_dir = self._parts.cache_dir.resolve()
             linked = link_packages(cache_dir / "runtime-packages", packages)
@@ -85,14 +90,26 @@ class WorkerStarter:
         """Start the zygote of `runtime` ahead of its first use."""
         await self.prepare()
         with contextlib.suppress(OSError, ServiceError):
-            await self._zygote(runtime).start()
+            await (await self._zygote(runtime)).start()
 
-    def _zygote(self, runtime: str) -> Zygote:
-        assert self._places is not None
-        choice = choose(runtime, self._interpreters or ())
+    async def _interpreter(self, runtime: str) -> Interpreter:
+        """Give the interpreter of a runtime: our own without a search when it is the right one."""
+        own = own_interpreter()
+        if self._interpreters is None and python_version(runtime) == own.version:
+            return own
+        if self._interpreters is None:
+            self._interpreters = await asyncio.get_running_loop().run_in_executor(None, find_interpreters)
+        choice = choose(runtime, self._interpreters)
         if choice is None:
             raise InvalidRuntimeException(f"No interpreter for runtime {runtime} was found on this machine")
-        interpreter = choice.interpreter
+        if choice.warning and runtime not in self._warned:
+            self._warned.add(runtime)
+            log.warning(choice.warning)
+        return choice.interpreter
+
+    async def _zygote(self, runtime: str) -> Zygote:
+        assert self._places is not None
+        interpreter = await self._interpreter(runtime)
         zygote = self._zygotes.get(interpreter.version)
         if zygote is None:
             zygote = self._zygotes[interpreter.version] = Zygote(interpreter, self._places, self._parts.settings)
@@ -106,7 +123,7 @@ class WorkerStarter:
         await self.prepare()
         credentials = self._credentials_for(function)
         await self.unpack(function)
-        zygote = self._zygote(function.runtime)
+        zygote = await self._zygote(function.runtime)
         try:
             await zygote.start()
         except OSError as error:

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -111,7 +112,7 @@ def test_an_exception_is_reported_as_the_python_runtime_does(runner: LiveRunner)
         """
     )
     error = runner.error(function, request_id="1b2c")
-    task_root = os.path.dirname(error["stackTrace"][0].split('"')[1])
+    task_root = Path(error["stackTrace"][0].split(chr(34))[1]).parent
     assert error == {
         "errorMessage": "no tea left",
         "errorType": "OutOfStock",
@@ -382,7 +383,8 @@ def test_the_worker_that_was_used_last_is_used_next(runner: LiveRunner) -> None:
 
 def test_a_caller_that_goes_away_does_not_end_the_invocation(runner: LiveRunner) -> None:
     function = runner.deploy(
-        "import time\ndef handler(event, context):\n    time.sleep(0.2)\n    print('came', 'to its end')\n    return 1\n"
+        "import time\ndef handler(event, context):\n"
+        "    time.sleep(0.2)\n    print('came', 'to its end')\n    return 1\n"
     )
     runner.start(function).cancel()
     assert until(lambda: "came to its end\n" in runner.log(function))
@@ -488,8 +490,8 @@ def test_a_killed_zygote_fails_what_runs_and_is_started_again(tmp_path) -> None:
         worker = live.value(function, 0)
         running = live.start(function, 10)
         time.sleep(0.1)
-        with open(f"/proc/{worker}/status") as status:
-            zygote = int(re.search(r"PPid:\t(\d+)", status.read()).group(1))
+        status = Path(f"/proc/{worker}/status").read_text()
+        zygote = int(re.search(r"PPid:\t(\d+)", status).group(1))
         os.kill(zygote, signal.SIGKILL)
         assert json.loads(running.result(5).payload)["errorType"] == "Runtime.ExitError"
         assert until(lambda: not is_alive(worker))
