@@ -31,12 +31,9 @@ from gatepost.templates.problems import TemplateRefused
 from gatepost.templates.progress import Progress
 from gatepost.templates.resources.base import ResourceHandler
 from gatepost.templates.stack_operation import StackOperation
+from gatepost.templates.stack_tags import ACCEPT_TAG, FILE_TAG, LENIENT_TAG, resource_tags
 from gatepost.templates.workshop import CLOUDFORMATION, Workshop
 
-TAG_PREFIX: Final = "gatepost:"
-FILE_TAG: Final = "gatepost:template"  # the template's file, for refusals
-ACCEPT_TAG: Final = "gatepost:accept"  # the gatepost.accept file beside it, among the assets
-LENIENT_TAG: Final = "gatepost:lenient"
 MESSAGE_CHARACTERS_MAX: Final = 20_000
 
 
@@ -121,15 +118,13 @@ class Stacks:
                 resources,
                 handlers=self._handlers,
                 specification=self._compiler.specification,
-                stack_tags=resource_tags(request),
+                stack_tags=resource_tags(request.tags),
             )
         except SettingsError as refusal:
             raise refused(refusal) from refusal
         except EvaluationFault as fault:
             raise ValidationError(fault.message) from fault
-        same_tags = stack.request is not None and resource_tags(request) == resource_tags(
-            StackRequest.from_json(stack.request)
-        )
+        same_tags = stack.request is not None and resource_tags(request.tags) == resource_tags(stack.request["tags"])
         return Prepared(
             changes=tuple(change.to_aws() for change in plan.changes),
             parameters=tuple(_shown_parameters(compiled)),
@@ -252,7 +247,7 @@ class Stacks:
                 running=running,
                 compiled=lambda: self._compile(records, stack, request),
                 shown_parameters=_shown_parameters,
-                stack_tags=resource_tags(request),
+                stack_tags=resource_tags(request.tags),
                 clock=self._clock,
             )
             await operation.run(is_resumed=is_resumed)
@@ -306,11 +301,6 @@ def refused(refusal: SettingsError) -> ValidationError:
 def file_of(request: StackRequest) -> str:
     """Give the file name that refusals show."""
     return request.tags.get(FILE_TAG, "template")
-
-
-def resource_tags(request: StackRequest) -> dict[str, str]:
-    """Give the stack tags that its resources get."""
-    return {key: value for key, value in request.tags.items() if not key.startswith(TAG_PREFIX)}
 
 
 def principal_to_json(principal: Principal) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError
+from gatepost.templates.asset_files import asset_of
 from gatepost.templates.resources.base import Outcome, ResourceFailure, ResourceHandler, Work
-from gatepost.templates.resources.changes import Unnamed, present
+from gatepost.templates.resources.changes import Unnamed, present, tag_map
+from gatepost.templates.stack_tags import nested_tags
 
 POLL_S: Final = 0.2
 POLLS_MAX: Final = 5 * 3600 * 4  # four hours
@@ -86,11 +88,13 @@ def _parameters(work: Work) -> dict[str, Any]:
         {"ParameterKey": key, "ParameterValue": _value(value)}
         for key, value in (properties.get("Parameters") or {}).items()
     ]
+    found = asset_of(str(properties["TemplateURL"]))
+    tags = {**tag_map(properties), **nested_tags(work.stack_tags, file=found[1] if found else "")}
     # A child's template may declare transforms and name roles: who could deploy the parent has said so.
     return present(
         TemplateURL=properties["TemplateURL"],
         Parameters=parameters or None,
-        Tags=properties.get("Tags") or None,
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()] or None,
         Capabilities=sorted({*work.capabilities, "CAPABILITY_AUTO_EXPAND"}),
         NotificationARNs=properties.get("NotificationARNs"),
         TimeoutInMinutes=properties.get("TimeoutInMinutes"),
