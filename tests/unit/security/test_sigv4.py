@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import hmac
 from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
@@ -509,3 +510,53 @@ def test_the_path_is_normalized_and_encoded(path: str, canonical: str) -> None:
 
 def test_a_timestamp_is_read_in_milliseconds() -> None:
     assert parse_timestamp(b"20261124T060000Z") == NOW_MS
+
+
+# -- what a holder of the key signs rightly, but may not sign
+
+
+def freely_signed(
+    *,
+    names: str = "host;x-amz-date",
+    date: str = "20261124",
+    timestamp: str = "20261124T060000Z",
+    terminator: str = "aws4_request",
+    declared_hash: str | None = None,
+) -> Signed:
+    """Sign by hand, so that everything but the one odd thing is right."""
+    headers = {"host": HOST, "x-amz-date": timestamp}
+    if declared_hash is not None:
+        headers["x-amz-content-sha256"] = declared_hash
+    lines = [f"{name}:{headers[name]}" for name in names.split(";")]
+    canonical = "\n".join(["POST", "/", "", *lines, "", names, hashlib.sha256(b"{}").hexdigest()])
+    scope = f"{date}/us-east-1/dynamodb/{terminator}"
+    to_sign = "\n".join(["AWS4-HMAC-SHA256", timestamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    key = f"AWS4{SECRET}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
+    authorization = f"AWS4-HMAC-SHA256 Credential={KEY}/{scope}, SignedHeaders={names}, Signature={signature}"
+    sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return Signed("POST", "/", "", (*sent, (b"authorization", authorization.encode())), b"{}")
+
+
+def test_what_is_signed_by_hand_is_accepted_when_nothing_is_odd() -> None:
+    verify(freely_signed())
+    names = "host;x-amz-content-sha256;x-amz-date"
+    verify(freely_signed(names=names, declared_hash=hashlib.sha256(b"{}").hexdigest()))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"names": "x-amz-date"},
+        {"names": "x-amz-date;host"},
+        {"date": "20261123"},
+        {"terminator": "aws5_request"},
+        {"names": "host;x-amz-content-sha256;x-amz-date", "declared_hash": hashlib.sha256(b"other").hexdigest()},
+        {"names": "host;x-amz-content-sha256;x-amz-date", "declared_hash": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"},
+        {"declared_hash": hashlib.sha256(b"{}").hexdigest()},
+    ],
+)
+def test_an_odd_claim_is_refused_although_its_signature_is_right(odd: dict[str, Any]) -> None:
+    assert refused(freely_signed(**odd)).kind == "mismatch"
