@@ -200,3 +200,16 @@ def test_an_operation_that_is_missing_says_so(apigateway: Any) -> None:
     code, status, message = failure(apigateway.get_usage_plans)
     assert (code, status) == ("NotImplemented", 501)
     assert "GetUsagePlans" in message
+
+
+def test_a_stage_is_exported_and_imported_again(apigateway: Any) -> None:
+    api_id = apigateway.import_rest_api(body=bytes_of(a_sam_body()))["id"]
+    apigateway.create_deployment(restApiId=api_id, stageName="prod")
+    export = apigateway.get_export(
+        restApiId=api_id, stageName="prod", exportType="oas30", parameters={"extensions": "apigateway"}
+    )
+    assert export["contentType"] == "application/json"
+    assert "oas30" in export["contentDisposition"]
+    copy_id = apigateway.import_rest_api(body=export["body"].read())["id"]
+    pages = [apigateway.get_resources(restApiId=each, limit=500)["items"] for each in (api_id, copy_id)]
+    assert next(sorted(each["path"] for each in items) for items in pages) == sorted(each["path"] for each in pages[1])

@@ -48,6 +48,7 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "GetAccount": ("GET", "/account"),
     "GetDeployment": ("GET", _DEPLOYMENT),
     "GetDeployments": ("GET", _DEPLOYMENTS),
+    "GetExport": ("GET", f"{_STAGE}/exports/{{exportType}}"),
     "GetGatewayResponse": ("GET", _GATEWAY_RESPONSE),
     "GetGatewayResponses": ("GET", _GATEWAY_RESPONSES),
     "GetIntegration": ("GET", _INTEGRATION),

@@ -13,9 +13,12 @@ from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError
 from gatepost.services.apigateway.deployment import (
+    Deployment,
     GatewayResponse,
     Resource,
     StageSettings,
+    deployment_from_json,
+    deployment_to_json,
     gateway_response_from_json,
     gateway_response_to_json,
     resource_from_json,
@@ -211,6 +214,24 @@ class DeploymentHead:
         shape: dict[str, Any] = {"id": self.id, "createdDate": self.created_at_ms}
         _with(shape, "description", self.description)
         return shape
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a deployment's content record holds: what the gateway gets, and the models, which only exports need."""
+
+    deployment: Deployment
+    models: tuple[ApiModel, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the record's value: the deployment's own fields, and `models` beside them."""
+        return {**deployment_to_json(self.deployment), "models": [each.to_json() for each in self.models]}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Frozen:
+        """Read what `to_json` wrote."""
+        models = tuple(ApiModel(**_known(ApiModel, each)) for each in value.get("models", ()))
+        return cls(deployment_from_json(value), models)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from gatepost.kernel.ports import Authorization, Publisher
 from gatepost.services.apigateway.access import access_of
 from gatepost.services.apigateway.account import Account
 from gatepost.services.apigateway.deployments import Deployments
+from gatepost.services.apigateway.exports import Exports
 from gatepost.services.apigateway.gateway_responses import GatewayResponses
 from gatepost.services.apigateway.imports import Imports
 from gatepost.services.apigateway.integrations import Integrations
@@ -39,6 +40,7 @@ class ApiGateway:
         held = ApiRecords(records)
         self._rest_apis = RestApis(held, publisher)
         self._imports = Imports(held, self._rest_apis, authorization)
+        self._exports = Exports(held)
         self._gateway_responses = GatewayResponses(held)
         self._resources = Resources(held)
         self._methods = Methods(held)
@@ -91,6 +93,11 @@ class ApiGateway:
     async def put_rest_api(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Overwrite an API by an OpenAPI document, or merge it in."""
         return await self._imports.put(call, params)
+
+    @operation("GetExport")
+    async def get_export(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a stage's API as an OpenAPI document."""
+        return await self._exports.get(call, params)
 
     @operation("PutGatewayResponse")
     async def put_gateway_response(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
