@@ -89,7 +89,11 @@ class ServicesCore:
             )
         )
         self.logs = LogsProvider(
-            LogStore(self._databases[2]), clock, account_id=settings.account_id, region=settings.region
+            LogStore(self._databases[2]),
+            clock,
+            account_id=settings.account_id,
+            region=settings.region,
+            permission=self._lambda.log_permission,
         )
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [

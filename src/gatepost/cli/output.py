@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from gatepost.cli.endpoint import Addresses, Endpoint
 from gatepost.config import Settings
+from gatepost.kernel.clock import iso_8601
 
 WIDTH_MIN: Final = 100
 
@@ -122,7 +124,7 @@ def print_status(addresses: Addresses, health: dict[str, Any], state: dict[str, 
     if state.get("stacks"):
         stacks = a_table("STACK", "STATUS", "CHANGED")
         for stack in state["stacks"]:
-            stacks.add_row(stack["name"], stack["status"], stack.get("changed", ""))
+            stacks.add_row(stack["name"], stack["status"], _when(stack["changed_at_ms"]))
         out.print(stacks)
     if state.get("apis"):
         apis = a_table("API", "STAGE", "COUNT", "4XX", "5XX", "LATENCY P50", "P99")
@@ -137,3 +139,52 @@ def print_status(addresses: Addresses, health: dict[str, Any], state: dict[str, 
                 f"{api['latency_p99_ms']:.1f} ms",
             )
         out.print(apis)
+
+
+WHAT: Final = {"Add": "[green]+ add[/]", "Modify": "[yellow]~ modify[/]", "Remove": "[red]- remove[/]"}
+
+
+def print_plan(stack_name: str, changes: Sequence[Mapping[str, Any]]) -> None:
+    """Print what would change, and why."""
+    out = console()
+    if not changes:
+        out.print(f"[bold]{stack_name}[/]: nothing would change")
+        return
+    out.print(f"[bold]{stack_name}[/]: {len(changes)} changes")
+    table = a_table("", "RESOURCE", "TYPE", "BECAUSE OF")
+    for change in changes:
+        what = WHAT.get(change["Action"], change["Action"])
+        if change.get("Replacement") == "True":
+            what = "[red]± replace[/]"
+        causes = sorted({_cause(detail) for detail in change.get("Details", [])})
+        table.add_row(what, change["LogicalResourceId"], change["ResourceType"], ", ".join(causes))
+    out.print(table)
+
+
+def _cause(detail: Mapping[str, Any]) -> str:
+    target = detail.get("Target", {})
+    return str(target.get("Path") or target.get("Name") or target.get("Attribute", "")).removeprefix("/Properties/")
+
+
+class EventPrinter:
+    """Prints a stack's events as they come: one line for each resource that is done, or that failed."""
+
+    def __init__(self) -> None:
+        self._out = console()
+        self._began_ms: dict[str, int] = {}
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        """Print one event, or note when a resource was begun."""
+        name, status = event["LogicalResourceId"], event["ResourceStatus"]
+        at_ms = int(event["Timestamp"])
+        reason = event.get("ResourceStatusReason", "")
+        if status.endswith("_IN_PROGRESS"):
+            self._began_ms.setdefault(name, at_ms)
+            return
+        took_ms = at_ms - self._began_ms.pop(name, at_ms)
+        mark = "[red]✗[/]" if "FAILED" in status or "ROLLBACK" in status else "[green]✓[/]"
+        self._out.print(f"  {mark} {status:<28} {name}  [dim]{took_ms} ms[/]" + (f"  {reason}" if reason else ""))
+
+
+def _when(at_ms: int) -> str:
+    return iso_8601(at_ms)[:19].replace("T", " ")

@@ -1,0 +1,246 @@
+"""`deploy`, `diff` and `delete`, and what `up` does with its templates."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from gatepost.cli.endpoint import Endpoint, OperationFailed, endpoint_of
+from gatepost.cli.options import data_option, json_option, lenient_option, pairs, parameter_option, stack_option
+from gatepost.cli.stack_deployment import Deployer, DeploymentFailed, Target
+from gatepost.config import Settings
+from gatepost.kernel.errors import SettingsError
+from gatepost.templates.cloud_assembly import is_cloud_assembly, read_assembly
+
+SUCCESS: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
+STACK_NAME_MAX: Final = 128
+template_argument = click.argument("template", type=click.Path(exists=True, path_type=Path))
+
+
+@click.command("deploy")
+@template_argument
+@data_option
+@stack_option
+@parameter_option
+@lenient_option
+@json_option
+def deploy_command(
+    template: Path,
+    data_dir: Path,
+    stack_name: str | None,
+    parameters: tuple[str, ...],
+    is_lenient: bool,
+    as_json: bool,
+) -> None:
+    """Deploy TEMPLATE (a file, or a cdk.out folder) to the running platform; show the plan and the progress."""
+    endpoint = endpoint_of(data_dir)
+    given = dict(pairs(parameters, "--parameter"))
+    for target in targets(endpoint, template, stack_name, given, is_lenient=is_lenient, cache=_cache(data_dir)):
+        deploy(endpoint, target, as_json=as_json)
+
+
+@click.command("diff")
+@template_argument
+@data_option
+@stack_option
+@parameter_option
+@lenient_option
+@json_option
+def diff_command(
+    template: Path,
+    data_dir: Path,
+    stack_name: str | None,
+    parameters: tuple[str, ...],
+    is_lenient: bool,
+    as_json: bool,
+) -> None:
+    """Show what deploying TEMPLATE would change, and change nothing. Exits with 0, or 1 when it would be refused."""
+    endpoint = endpoint_of(data_dir)
+    deployer = Deployer(endpoint, say=lambda line: click.echo(line, err=True))
+    given = dict(pairs(parameters, "--parameter"))
+    for target in targets(endpoint, template, stack_name, given, is_lenient=is_lenient, cache=_cache(data_dir)):
+        planned = deployer.plan(target)
+        changes = [] if planned is None else list(planned.changes)
+        if planned is not None:
+            deployer.discard(planned)
+        _show_plan(target.stack_name, changes, as_json=as_json)
+
+
+@click.command("delete")
+@click.argument("stack_name", metavar="STACK")
+@data_option
+@json_option
+def delete_command(stack_name: str, data_dir: Path, as_json: bool) -> None:
+    """Delete STACK and everything in it."""
+    endpoint = endpoint_of(data_dir)
+    deployer = Deployer(endpoint, say=click.echo)
+    status = deployer.delete(stack_name, event=_event_printer(as_json=as_json))
+    if as_json:
+        click.echo(json.dumps({"stack": stack_name, "status": status}))
+    if status not in SUCCESS:
+        raise click.ClickException(f"{stack_name} is {status}")
+
+
+def deploy_templates(endpoint: Endpoint, settings: Settings, stack_name: str | None, as_json: bool) -> bool:
+    """Deploy what `up` was given, one after the other; say whether all of it worked."""
+    for template in settings.templates:
+        _tell(endpoint, template, "deploying")
+        try:
+            for target in targets(
+                endpoint,
+                template,
+                stack_name,
+                dict(settings.parameters),
+                is_lenient=settings.is_lenient,
+                cache=settings.data_dir.absolute() / "cache",
+            ):
+                deploy(endpoint, target, as_json=as_json)
+        except (click.ClickException, SettingsError) as error:
+            _tell(endpoint, template, "failed")
+            message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+            click.echo(f"gatepost: {template} was not deployed:\n{message}", err=True)
+            return False
+        _tell(endpoint, template, "deployed")
+    return True
+
+
+def _tell(endpoint: Endpoint, template: Path, status: str) -> None:
+    body = json.dumps({"path": str(template), "status": status}).encode()
+    endpoint.send("POST", "/_gatepost/templates", body)
+
+
+def _cache(data_dir: Path) -> Path:
+    return data_dir.absolute() / "cache"
+
+
+def targets(
+    endpoint: Endpoint,
+    template: Path,
+    stack_name: str | None,
+    parameters: Mapping[str, str],
+    *,
+    is_lenient: bool,
+    cache: Path,
+) -> Sequence[Target]:
+    """Package a template, or every stack of a `cdk.out` folder. Raises: SettingsError, DeploymentFailed."""
+    from gatepost.templates.packaging import Packaged
+
+    deployer = Deployer(endpoint, say=lambda line: click.echo(line, err=True))
+    if is_cloud_assembly(template):
+        stacks = read_assembly(
+            template, cache_dir=cache, uploads=deployer.uploads(), progress=lambda line: click.echo(line, err=True)
+        )
+        return [
+            Target(
+                stack.name, Packaged(stack.file, stack.text), {**stack.parameters, **parameters}, is_lenient, stack.tags
+            )
+            for stack in stacks
+        ]
+    if template.is_dir():
+        template = _template_in(template)
+    packaged = deployer.packager(cache).package(template)
+    return [Target(stack_name or stack_name_of(template), packaged, parameters, is_lenient)]
+
+
+def _template_in(folder: Path) -> Path:
+    for name in ("template.yaml", "template.yml", "template.json"):
+        if (folder / name).is_file():
+            return folder / name
+    raise DeploymentFailed(f"{folder} holds no template.yaml, template.yml, template.json or cdk.out manifest")
+
+
+def stack_name_of(template: Path) -> str:
+    """Derive a stack's name: of the folder for `template.yaml`, else of the file."""
+    path = template.absolute()
+    stem = path.parent.name if path.stem in {"template", "packaged"} else path.stem
+    if path.parent.name == "build" and path.parent.parent.name == ".aws-sam":
+        stem = path.parent.parent.parent.name
+    name = re.sub(r"[^A-Za-z0-9-]+", "-", stem).strip("-")
+    if not name or not name[0].isalpha():
+        name = f"stack-{name}".rstrip("-")
+    return name[:STACK_NAME_MAX]
+
+
+def deploy(endpoint: Endpoint, target: Target, *, as_json: bool) -> None:
+    """Deploy one stack, showing plan and progress. Raises: DeploymentFailed."""
+    deployer = Deployer(endpoint, say=lambda line: click.echo(line, err=True))
+    planned = deployer.plan(target)
+    if planned is None:
+        if as_json:
+            click.echo(json.dumps({"stack": target.stack_name, "status": "unchanged"}))
+        else:
+            click.echo(f"{target.stack_name}: nothing has changed")
+        return
+    _show_plan(target.stack_name, planned.changes, as_json=as_json)
+    reasons: list[str] = []
+
+    def note(event: Mapping[str, Any]) -> None:
+        reason = event.get("ResourceStatusReason", "")
+        if event["ResourceStatus"].endswith("FAILED") and reason and "cancelled" not in reason:
+            reasons.append(f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}")
+        printer(event)
+
+    printer = _event_printer(as_json=as_json)
+    status = deployer.execute(planned, event=note)
+    if as_json:
+        click.echo(json.dumps({"stack": target.stack_name, "status": status}))
+    if status not in SUCCESS:
+        raise DeploymentFailed("\n".join([f"{target.stack_name} is {status}", *reasons]))
+
+
+def _show_plan(stack_name: str, changes: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"stack": stack_name, "changes": list(changes)}))
+        return
+    from gatepost.cli.output import print_plan
+
+    print_plan(stack_name, changes)
+
+
+def _event_printer(*, as_json: bool) -> Any:
+    if as_json:
+        return lambda event: click.echo(json.dumps({"event": dict(event)}))
+    from gatepost.cli.output import EventPrinter
+
+    return EventPrinter()
+
+
+def requests_to_try(endpoint: Endpoint, template: Path) -> list[dict[str, str]]:
+    """Give the requests that a template names under `Metadata: Gatepost: <api>: Try`, with the API's id."""
+    from gatepost.templates.source import parse_source
+
+    if not template.is_file():
+        return []
+    raw = parse_source(template.read_bytes(), file=str(template)).plain()
+    extensions = raw.get("Metadata", {}).get("Gatepost", {}) if isinstance(raw, dict) else {}
+    found = []
+    for logical_id, extension in extensions.items():
+        if not isinstance(extension, dict) or not isinstance(extension.get("Try"), list):
+            continue
+        try:
+            described = endpoint.call(
+                "cloudformation",
+                "DescribeStackResource",
+                StackName=stack_name_of(template),
+                LogicalResourceId=logical_id,
+            )
+        except OperationFailed:
+            continue
+        api_id = str(described["StackResourceDetail"]["PhysicalResourceId"])
+        found += [_request(api_id, entry) for entry in extension["Try"] if isinstance(entry, dict)]
+    return found
+
+
+def _request(api_id: str, entry: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "api_id": api_id,
+        "title": str(entry.get("Title", "")),
+        "method": str(entry.get("Method", "GET")),
+        "path": str(entry.get("Path", "/")),
+        "body": str(entry.get("Body", "")),
+    }
