@@ -28,13 +28,16 @@ def echo(request: Request) -> Response:
     return Response(200, [(b"X-Target", request.target.encode())], request.body)
 
 
-def a_server(handler: Any = echo, *, clock: Any = None, body_bytes_max: Any = None, **limits: int) -> Server:
+def a_server(
+    handler: Any = echo, *, clock: Any = None, body_bytes_max: Any = None, needs_tasks: bool = True, **limits: int
+) -> Server:
     return Server(
         handler,
         limits=ListenerLimits(**limits),
         refuse=refuse_plainly,
         clock=clock or FixedClock(),
         body_bytes_max=body_bytes_max,
+        needs_tasks=needs_tasks,
     )
 
 

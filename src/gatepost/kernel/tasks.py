@@ -53,8 +53,8 @@ class Rest(Coroutine[Any, Any, None], Generic[Answer]):
     """
 
     def __init__(self, work: Coroutine[Any, Any, Answer], first: Any) -> None:
-        self._work = work
-        self._first = first
+        self.work = work
+        self.first = first
         self._has_first = True
         self.ended: Callable[[Answer | None], None] | None = None
 
@@ -62,15 +62,15 @@ class Rest(Coroutine[Any, Any, None], Generic[Answer]):
         """Go on to the next wait."""
         if self._has_first:
             self._has_first = False
-            first, self._first = self._first, None
+            first, self.first = self.first, None
             return first
-        return self._step(self._work.send, value)
+        return self._step(self.work.send, value)
 
     def throw(self, *error: Any) -> Any:
         """Raise `error` where the work waits."""
         self._has_first = False
-        self._first = None
-        return self._step(self._work.throw, *error)
+        self.first = None
+        return self._step(self.work.throw, *error)
 
     def _step(self, step: Callable[..., Any], *arguments: Any) -> Any:
         try:
@@ -93,7 +93,7 @@ class Rest(Coroutine[Any, Any, None], Generic[Answer]):
 
     def close(self) -> None:
         """Close the work."""
-        self._work.close()
+        self.work.close()
 
     def __await__(self) -> Any:
         raise TypeError("the rest of a coroutine runs in a task: spawn it")
@@ -123,3 +123,61 @@ def begin(
 def go_on(rest: Rest[Any]) -> asyncio.Task[None]:
     """Make a task of the rest of a request's work. The caller keeps the task; `rest` logs its own failure."""
     return asyncio.get_running_loop().create_task(rest)
+
+
+class Driven(Generic[Answer]):
+    """Goes on with the rest of a request's work without a task: what it waits for calls the next step.
+
+    It costs about 2 us less than a task (uvloop, CPython 3.11). What needs a current task does not work in
+    it: `asyncio.timeout`, `wait_for`, task groups. Futures, locks, queues, `gather` and `shield` do.
+    """
+
+    __slots__ = ("_ended", "_is_cancelled", "_waits_for", "_work")
+
+    def __init__(self, rest: Rest[Answer]) -> None:
+        self._work = rest.work
+        self._ended = rest.ended
+        self._is_cancelled = False
+        self._waits_for: asyncio.Future[Any] | None = None
+        self._wait(rest.first)
+
+    def cancel(self) -> None:
+        """Raise CancelledError where the work waits, as a task's `cancel` does."""
+        if self._waits_for is None or not self._waits_for.cancel():
+            self._is_cancelled = True
+
+    def _wait(self, waits_for: Any) -> None:
+        if waits_for is None:  # sleep(0)
+            asyncio.get_running_loop().call_soon(self._step)
+        elif getattr(waits_for, "_asyncio_future_blocking", False):
+            waits_for._asyncio_future_blocking = False  # noqa: SLF001 (what asyncio's own Task does)
+            self._waits_for = waits_for
+            waits_for.add_done_callback(self._step)
+            if self._is_cancelled and waits_for.cancel():
+                self._is_cancelled = False
+        else:
+            error = RuntimeError(f"a request's work waits for {waits_for!r}, which is no future")
+            asyncio.get_running_loop().call_soon(self._step, None, error)
+
+    def _step(self, _done: asyncio.Future[Any] | None = None, error: BaseException | None = None) -> None:
+        self._waits_for = None
+        if self._is_cancelled:
+            self._is_cancelled = False
+            error = asyncio.CancelledError()
+        try:
+            # An error of the future that was waited for is raised by its own iterator.
+            waits_for = self._work.send(None) if error is None else self._work.throw(error)
+        except StopIteration as end:
+            self._end(end.value)
+        except asyncio.CancelledError:
+            self._end(None)
+        except Exception:
+            log.exception("request failed")
+            self._end(None)
+        else:
+            self._wait(waits_for)
+
+    def _end(self, answer: Answer | None) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended(answer)

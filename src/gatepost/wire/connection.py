@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from gatepost.kernel.tasks import Rest, begin, go_on
+from gatepost.kernel.tasks import Driven, Rest, begin, go_on
 from gatepost.wire.chunked import BadChunk, ChunkedBody, TooLong
 from gatepost.wire.headers import CHUNKED, read_block
 from gatepost.wire.limits import Reason, Refused, WireRefusal
@@ -74,7 +74,7 @@ class ServerConnection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._chunks: ChunkedBody | None = None
         self._out: list[bytes] = []
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | Driven[Response] | None = None
         self._is_write_paused = False
         self._is_read_paused = False
         self._unsent = 0
@@ -418,7 +418,7 @@ class ServerConnection(asyncio.Protocol):
             self.deadline = 0
         if isinstance(response, Rest):
             response.ended = self._answered
-            self._task = go_on(response)
+            self._task = go_on(response) if server.needs_tasks else Driven(response)
         else:
             self._answered(response)
 

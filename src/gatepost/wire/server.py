@@ -41,7 +41,9 @@ class Server:
     """Serves HTTP/1.1 on any number of sockets.
 
     `refuse` makes the response for what never reaches the handler. `body_bytes_max` may give another bound
-    for a request whose head was read; it is called before the body is.
+    for a request whose head was read; it is called before the body is. With `needs_tasks` a handler that has to
+    wait goes on in a task; without, it is driven by what it waits for (`kernel.tasks.Driven`), which is faster
+    but leaves it without a current task.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Server:
         refuse: Callable[[WireRefusal], Response],
         clock: Clock,
         body_bytes_max: Callable[[Request], int] | None = None,
+        needs_tasks: bool = True,
     ) -> None:
         self.handler = handler
+        self.needs_tasks = needs_tasks
         self.limits = limits
         self.clock = clock
         self.counters = ServerCounters()

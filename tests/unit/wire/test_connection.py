@@ -28,6 +28,9 @@ def post_chunked(*chunks: bytes, trailers: bytes = b"") -> bytes:
     )
 
 
+both_ways = pytest.mark.parametrize("needs_tasks", [True, False])
+
+
 async def settle(turns: int = 8) -> None:
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -497,14 +500,15 @@ def test_a_coroutine_that_waits_goes_on_in_a_task():
     assert [answer.status for answer in exchanged(GET, server=a_server(handler))] == [200]
 
 
-def test_the_first_future_that_a_handler_waits_for_is_waited_for():
+@both_ways
+def test_the_first_future_that_a_handler_waits_for_is_waited_for(needs_tasks):
     async def scenario():
         first = asyncio.get_running_loop().create_future()
 
         async def handler(request):
             return Response(200, body=await first)
 
-        connection, transport = a_connection(a_server(handler))
+        connection, transport = a_connection(a_server(handler, needs_tasks=needs_tasks))
         connection.data_received(GET)
         await settle()
         assert transport.sent == b""
@@ -515,7 +519,8 @@ def test_the_first_future_that_a_handler_waits_for_is_waited_for():
     assert answers_in(asyncio.run(scenario()))[0].body == b"now"
 
 
-def test_the_error_of_the_first_future_reaches_the_handler():
+@both_ways
+def test_the_error_of_the_first_future_reaches_the_handler(needs_tasks):
     async def scenario():
         first = asyncio.get_running_loop().create_future()
 
@@ -525,7 +530,7 @@ def test_the_error_of_the_first_future_reaches_the_handler():
             except LookupError:
                 return Response(204)
 
-        connection, transport = a_connection(a_server(handler))
+        connection, transport = a_connection(a_server(handler, needs_tasks=needs_tasks))
         connection.data_received(GET)
         first.set_exception(LookupError())
         await settle()
@@ -554,6 +559,7 @@ async def waits_for_something_cancelled(request):
     await future
 
 
+@both_ways
 @pytest.mark.parametrize(
     "handler",
     [
@@ -578,8 +584,8 @@ async def waits_for_something_cancelled(request):
         lambda request: Response(200, body="text"),
     ],
 )
-def test_a_handler_that_fails_gives_500_and_the_connection_survives(handler, caplog):
-    server = a_server(handler)
+def test_a_handler_that_fails_gives_500_and_the_connection_survives(handler, needs_tasks, caplog):
+    server = a_server(handler, needs_tasks=needs_tasks)
     answers = exchanged(GET, GET, server=server)
     assert [answer.status for answer in answers] == [500, 500]
     assert answers[0].body == b'{"message": "Internal server error"}'
@@ -588,7 +594,8 @@ def test_a_handler_that_fails_gives_500_and_the_connection_survives(handler, cap
     assert caplog.records
 
 
-def test_a_client_that_goes_away_cancels_its_handler():
+@both_ways
+def test_a_client_that_goes_away_cancels_its_handler(needs_tasks):
     async def scenario():
         ended = []
 
@@ -599,7 +606,7 @@ def test_a_client_that_goes_away_cancels_its_handler():
                 ended.append("cancelled")
                 raise
 
-        server = a_server(handler)
+        server = a_server(handler, needs_tasks=needs_tasks)
         connection, transport = a_connection(server)
         connection.data_received(GET)
         connection.eof_received()
@@ -610,7 +617,8 @@ def test_a_client_that_goes_away_cancels_its_handler():
     assert asyncio.run(scenario()) == (["cancelled"], b"", 1)
 
 
-def test_a_handler_is_cancelled_even_before_its_task_has_run():
+@both_ways
+def test_a_handler_is_cancelled_even_before_its_task_has_run(needs_tasks):
     async def scenario():
         ended = []
 
@@ -620,13 +628,120 @@ def test_a_handler_is_cancelled_even_before_its_task_has_run():
             finally:
                 ended.append("cleaned up")
 
-        connection, _ = a_connection(a_server(handler))
+        connection, _ = a_connection(a_server(handler, needs_tasks=needs_tasks))
         connection.data_received(GET)
         connection.connection_lost(None)
         await settle()
         return ended
 
     assert asyncio.run(scenario()) == ["cleaned up"]
+
+
+class NeverAFuture:
+    def __await__(self):
+        yield "nonsense"
+
+
+async def waits_for_nonsense(request):
+    await asyncio.sleep(0)
+    await NeverAFuture()
+
+
+async def waits_for_nonsense_at_once(request):
+    await NeverAFuture()
+
+
+@both_ways
+@pytest.mark.parametrize("handler", [waits_for_nonsense, waits_for_nonsense_at_once])
+def test_waiting_for_what_is_no_future_is_a_failure(handler, needs_tasks):
+    assert exchanged(GET, server=a_server(handler, needs_tasks=needs_tasks))[0].status == 500
+
+
+@both_ways
+def test_a_handler_may_wait_in_many_ways(needs_tasks):
+    async def handler(request):
+        loop = asyncio.get_running_loop()
+        lock, queue = asyncio.Lock(), asyncio.Queue()
+        loop.call_soon(queue.put_nowait, b"a")
+        async with lock:
+            first = await queue.get()
+        second, third = await asyncio.gather(asyncio.sleep(0, b"b"), asyncio.shield(asyncio.sleep(0, b"c")))
+        fourth = await loop.run_in_executor(None, lambda: b"d")
+        return Response(200, body=first + second + third + fourth)
+
+    async def scenario():
+        connection, transport = a_connection(a_server(handler, needs_tasks=needs_tasks))
+        connection.data_received(GET)
+        while not transport.sent:
+            await asyncio.sleep(0.001)
+        return answers_in(transport.sent)[0].body
+
+    assert asyncio.run(scenario()) == b"abcd"
+
+
+@both_ways
+def test_a_cancelled_handler_may_take_its_time_to_clean_up(needs_tasks):
+    async def scenario():
+        steps = []
+
+        async def handler(request):
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(0)
+                steps.append("cleaned up")
+
+        connection, _ = a_connection(a_server(handler, needs_tasks=needs_tasks))
+        connection.data_received(GET)
+        await settle()
+        connection.connection_lost(None)
+        await settle()
+        return steps
+
+    assert asyncio.run(scenario()) == ["cleaned up"]
+
+
+@both_ways
+def test_a_handler_whose_future_is_done_when_the_client_goes_away_is_cancelled(needs_tasks):
+    async def scenario():
+        first = asyncio.get_running_loop().create_future()
+        went_on = []
+
+        async def handler(request):
+            await first
+            went_on.append(True)
+            await asyncio.sleep(0)
+            return Response(200)
+
+        connection, _ = a_connection(a_server(handler, needs_tasks=needs_tasks))
+        connection.data_received(GET)
+        await settle()
+        first.set_result(None)
+        connection.connection_lost(None)
+        await settle()
+        return went_on
+
+    assert asyncio.run(scenario()) == []
+
+
+@both_ways
+def test_a_handler_between_two_turns_of_the_loop_is_cancelled(needs_tasks):
+    async def scenario():
+        went_on = []
+
+        async def handler(request):
+            for _ in range(3):
+                await asyncio.sleep(0)
+            went_on.append(True)
+
+        connection, _ = a_connection(a_server(handler, needs_tasks=needs_tasks))
+        connection.data_received(GET)
+        await asyncio.sleep(0)
+        connection.connection_lost(None)
+        await settle()
+        return went_on
+
+    assert asyncio.run(scenario()) == []
 
 
 # -- responses
