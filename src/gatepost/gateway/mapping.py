@@ -73,9 +73,9 @@ def compile_values(expression: str, stage: StageFacts) -> Values:
 
 
 def _compile_request(expression: str, rest: str) -> Values:
+    if rest == "body" or rest.startswith(("body.", "body[")):
+        return _compile_body(expression, rest[len("body") :].removeprefix("."))
     place, _, name = rest.partition(".")
-    if place == "body":
-        return _compile_body(expression, name)
     readers: dict[str, Callable[[Exchange, str], Sequence[str]]] = {
         "path": path_values,
         "querystring": query_values,

@@ -84,6 +84,11 @@ def test_the_whole_body_is_a_value():
     assert value("method.request.body") == REQUEST.body.decode()
 
 
+def test_a_body_that_is_an_array_is_indexed():
+    exchange = an_exchange(a_request("POST", body=b'[{"sku": "S-1"}]'))
+    assert compile_source("method.request.body[0].sku", a_stage())(exchange) == "S-1"
+
+
 def test_multi_value_expressions_give_all_values():
     exchange = an_exchange(REQUEST)
     assert list(compile_values("method.request.multivaluequerystring.color", a_stage())(exchange)) == ["red", "blue"]

@@ -29,7 +29,7 @@ from gatepost.wire.messages import Response
 
 # AWS takes `{statusCode: 200}` without quotes too: frameworks have written it so for years (unverified).
 _STATUS_CODE: Final = re.compile(r"""["']?statusCode["']?\s*:\s*["']?(\d{3})(?!\d)""")
-_VTL: Final = re.compile(r"\$[!{A-Za-z]|\$$|#[{@#*A-Za-z\[]")
+_VTL: Final = re.compile(r"\$!?\{?[A-Za-z_]|#[#*\[@{A-Za-z]")  # what Apache Velocity would act on
 STATUS_TEXT_BYTES_MAX: Final = 64 * 1024
 
 
@@ -194,8 +194,10 @@ def _compile_headers(
     constants: list[tuple[bytes, bytes]] = []
     sources: list[tuple[bytes, Source]] = []
     for target, expression in response.response_parameters.items():
-        name = target.removeprefix("method.response.header.").encode("latin-1")
-        if not target.startswith("method.response.header.") or not is_token(name):
+        place, _, text = target.removeprefix("method.response.").partition(".")
+        name = text.encode("latin-1")
+        is_header = target.startswith("method.response.") and place in ("header", "multivalueheader")
+        if not is_header or not is_token(name):
             raise MappingError(f"response parameter {target}: use method.response.header.NAME")
         if expression.startswith("integration.response."):
             continue  # a MOCK's integration has neither headers nor a body: AWS leaves the header out (unverified)
