@@ -181,7 +181,8 @@ def test_a_boxed_function_sees_its_own_code_and_nobody_elses(runner: LiveRunner)
     function = runner.deploy(
         {
             "app.py": "import os, glob\ndef handler(event, context):\n"
-            "    return [os.getcwd(), os.listdir('/var/task'), glob.glob('/var/gatepost/functions/*'), os.listdir('/tmp'),"
+            "    return [os.getcwd(), os.listdir('/var/task'), glob.glob('/var/gatepost/functions/*'),"
+            " os.listdir('/tmp'),"
             " __file__, sorted(p for p in os.listdir('/proc') if p.isdigit()) == [str(os.getpid())],"
             f" os.path.exists({str(runner.folder)!r})]\n",
             "data.txt": "x",

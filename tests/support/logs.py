@@ -1,0 +1,63 @@
+"""CloudWatch Logs on a real store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from gatepost.awsapi.dispatch import Dispatcher
+from gatepost.kernel.clock import FixedClock
+from gatepost.services.logs.provider import LogPermission, LogsProvider
+from gatepost.services.logs.store import MIGRATIONS, STORED_BYTES_MAX, LogStore
+from tests.support.rest_apis import GrantsAllBut
+from tests.support.stores import a_database
+from tests.support.toys import ACCOUNT, ADMINISTRATOR
+
+GROUP = "/aws/lambda/orders"
+
+
+class LogsControl:
+    """Logs as an operator uses it: `await logs("GetLogEvents", logGroupName=…)`."""
+
+    def __init__(self, provider: LogsProvider, clock: FixedClock) -> None:
+        self.provider = provider
+        self.clock = clock
+        self.authorization = GrantsAllBut()
+        self._dispatcher = Dispatcher(
+            [provider], authorization=self.authorization, clock=clock, account_id=ACCOUNT, region="us-east-1"
+        )
+
+    async def __call__(self, operation: str, **params: Any) -> dict[str, Any]:
+        return await self._dispatcher.invoke(ADMINISTRATOR, "logs", operation, params)
+
+    async def said(self, *messages: str, stream: str = "s", group: str = GROUP, apart_ms: int = 1) -> None:
+        """Let a function say `messages`, from now on, `apart_ms` apart."""
+        now_ms = self.clock.now_ms()
+        events = [(now_ms + index * apart_ms, message) for index, message in enumerate(messages)]
+        await self.provider.ingest([{"group": group, "stream": stream, "events": events}])
+
+
+@asynccontextmanager
+async def some_logs(
+    folder: Path, *, permission: LogPermission | None = None, stored_bytes_max: int = STORED_BYTES_MAX
+) -> AsyncIterator[LogsControl]:
+    """An empty log store."""
+    async with a_database(folder, MIGRATIONS) as database:
+        clock = FixedClock()
+        store = LogStore(database, stored_bytes_max=stored_bytes_max)
+        yield LogsControl(
+            LogsProvider(store, clock, account_id=ACCOUNT, region="us-east-1", permission=permission), clock
+        )
+
+
+def with_logs(folder: Path, scenario: Callable[[LogsControl], Coroutine[Any, Any, Any]], **options: Any) -> Any:
+    """Run `scenario` with an empty log store."""
+
+    async def run() -> Any:
+        async with some_logs(folder, **options) as logs:
+            return await scenario(logs)
+
+    return asyncio.run(run())
