@@ -23,6 +23,9 @@ from gatepost.services.dynamodb.provider import DynamoDbProvider
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
 from gatepost.services.lambda_.provider import LambdaParts, LambdaProvider
+from gatepost.services.logs.provider import LogsProvider
+from gatepost.services.logs.store import MIGRATIONS as LOG_MIGRATIONS
+from gatepost.services.logs.store import LogStore
 from gatepost.services.sts.provider import StsProvider
 from gatepost.services.sts.sessions import Sessions
 from gatepost.storage import items, records
@@ -75,6 +78,7 @@ class StackWorld:
     folder: Path
     records_db: Database
     items_db: Database
+    logs_db: Database
     acceptance: Acceptance = field(default_factory=Acceptance)
     clock: FixedClock = field(default_factory=FixedClock)
     heard: Heard = field(default_factory=Heard)
@@ -126,7 +130,7 @@ class StackWorld:
                 self.lambda_,
                 ApiGateway(self.records, self.heard, authorizer),
                 self.cloudformation,
-                *self._logs(),
+                LogsProvider(LogStore(self.logs_db), self.clock, account_id=ACCOUNT, region=REGION),
             ),
             authorization=authorizer,
             clock=self.clock,
@@ -135,9 +139,6 @@ class StackWorld:
         )
         self.calls: list[tuple[str, str]] = []
         self.before_call: Callable[[str, str, Any], None] = lambda service, operation, params: None
-
-    def _logs(self) -> tuple[Any, ...]:
-        return ()
 
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(min(seconds, 0.002))
@@ -151,6 +152,7 @@ class StackWorld:
     async def open(self) -> None:
         await self.records_db.open()
         await self.items_db.open()
+        await self.logs_db.open()
         await self.iam.load()
         await self.dynamodb.start()
         await self.lambda_.start()
@@ -159,6 +161,7 @@ class StackWorld:
         await self.stacks.close()
         await self.lambda_.close()
         await self.dynamodb.close()
+        await self.logs_db.close()
         await self.items_db.close()
         await self.records_db.close()
 
@@ -219,6 +222,7 @@ async def a_stack_world(folder: Path, **options: Any) -> AsyncIterator[StackWorl
         folder,
         Database(folder / "records.db", durability="process", migrations=records.MIGRATIONS),
         Database(folder / "items.db", durability="process", migrations=items.MIGRATIONS),
+        Database(folder / "logs.db", durability="process", migrations=LOG_MIGRATIONS),
         **options,
     )
     await world.open()

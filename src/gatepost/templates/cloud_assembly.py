@@ -1,4 +1,4 @@
-"""A `cdk.out` directory: its stacks in the order of their dependencies, their assets uploaded, their templates rewritten.
+"""A `cdk.out` directory: its stacks in the order of their dependencies, assets uploaded, templates rewritten.
 
 CDK's templates name assets in a bootstrap bucket that exists on AWS only; here they name the uploads. Its check of
 the bootstrap version, which reads Systems Manager, has nothing to check.

@@ -138,6 +138,8 @@ class CustomResource(Unnamed):
             )
         document = answer.result()
         if document["Status"] == "FAILED":
+            # Who has answered may have made something: the way back asks it to delete that.
+            await work.made(str(document.get("PhysicalResourceId") or work.name("", length_max=128)))
             raise ResourceFailure(
                 f"Received response status [FAILED] from custom resource. Message returned: "
                 f"{document.get('Reason') or 'none'}"

@@ -80,6 +80,8 @@ class Execution:
             await self._apply_one(compiled.resources[name], evaluator, stack_tags)
 
         failures = await run_in_order(compiled.needs(), one, is_stopped=lambda: self._progress.is_cancelled)
+        for name, fault in failures.items():
+            await self._note_bug(name, compiled.resources[name].declaration.type, fault)
         if failures:
             created = [name for name in failures if self._progress.resources[name].status == "CREATE_FAILED"]
             updated = [name for name in failures if name not in created]
@@ -91,6 +93,13 @@ class Execution:
             raise Failed("".join(parts).strip())
         if self._progress.is_cancelled:
             raise Failed("User Initiated")
+
+    async def _note_bug(self, name: str, type_name: str, fault: BaseException) -> None:
+        """Write a failure that nobody foresaw, so that no resource stays in progress for ever."""
+        if isinstance(fault, ServiceError | ResourceFailure | EvaluationFault):
+            return
+        log.error("resource broke", extra={"logical_id": name, "type": type_name}, exc_info=fault)
+        await self._progress.resource_failed(name, type_name, "", failure_reason(fault))
 
     async def _apply_one(self, resource: ActiveResource, evaluator: Evaluator, stack_tags: Mapping[str, str]) -> None:
         name = resource.declaration.logical_id
@@ -211,6 +220,8 @@ class Execution:
             await self._restore_one(name)
 
         failures = await run_in_order(needs, one, goes_on_after_failure=True)
+        for name, fault in failures.items():
+            await self._note_bug(name, touched[name].type, fault)
         if failures:
             raise Failed(f"The following resource(s) failed to update: [{', '.join(sorted(failures))}]. ")
         await self._progress.condemn_new()
@@ -292,6 +303,11 @@ class Execution:
             await self._delete_one(key, doomed[key])
 
         failures = await run_in_order(reversed_needs(needs), delete, goes_on_after_failure=True)
+        for key, fault in failures.items():
+            if not isinstance(fault, ServiceError | ResourceFailure):
+                log.error("deletion broke", extra={"logical_id": doomed[key].logical_id}, exc_info=fault)
+                reason = failure_reason(fault)
+                await self._progress.delete_failed(doomed[key].logical_id, doomed[key].incarnation, reason)
         return sorted({doomed[key].logical_id for key in failures})
 
     async def _delete_one(self, key: str, doomed: Doomed) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from gatepost.templates.acceptance import Acceptance, AcceptedGap
 from gatepost.templates.document import ActiveResource, Template, Whereabouts
+from gatepost.templates.extensions import extension_faults
 from gatepost.templates.intrinsics import Unknown, scalar_text
 from gatepost.templates.problems import Path, Problem
 from gatepost.templates.specification import Specification, is_custom
@@ -121,12 +122,9 @@ class Finding:
 class Ledger:
     """All types' entries, checked against templates."""
 
-    def __init__(
-        self, specification: Specification, entries: Iterable[TypeEntry], extensions: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, specification: Specification, entries: Iterable[TypeEntry]) -> None:
         self._specification = specification
         self._entries = {entry.type: entry for entry in entries}
-        self._extensions = tuple(extensions)  # keys known under Metadata: Gatepost
 
     def entries(self) -> list[TypeEntry]:
         """Give all entries in the order of their types."""
@@ -203,22 +201,16 @@ class Ledger:
         return f"{type_name} is no type that AWS or Gatepost has: {ways}"
 
     def _extension_findings(self, template: Template) -> Iterator[Finding]:
-        declared = template.metadata.get("Gatepost")
-        if declared is None:
-            return
-        known = ", ".join(self._extensions) or "none exists yet"
-        if not isinstance(declared, dict):
-            problem = template.where.problem(("Metadata", "Gatepost"), "Gatepost takes a mapping of logical ids")
-            yield Finding("refused", problem)
-            return
-        for logical_id, keys in declared.items():
-            path: Path = ("Metadata", "Gatepost", logical_id)
-            if logical_id not in template.resources and path not in template.where.origins:
-                yield Finding("refused", template.where.problem(path, f"there is no resource {logical_id} to extend"))
-            for key in keys if isinstance(keys, dict) else ():
-                if key not in self._extensions:
-                    message = f"{key!r} is no extension of Gatepost ({known})"
-                    yield Finding("refused", template.where.problem((*path, key), message))
+        # The author's own resources count: SAM's generated ones have no place in the file.
+        raw = template.where.source.plain()
+        declared = raw.get("Resources") if isinstance(raw, dict) else None
+        types = {
+            name: str(resource.get("Type", ""))
+            for name, resource in (declared.items() if isinstance(declared, dict) else ())
+            if isinstance(resource, dict)
+        }
+        for path, sentence in extension_faults(template.metadata.get("Gatepost"), types):
+            yield Finding("refused", template.where.problem(("Metadata", "Gatepost", *path), sentence))
 
 
 class _Walk:

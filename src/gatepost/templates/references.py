@@ -111,7 +111,7 @@ def _named(node: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:
 
 
 def in_order(template: Template, dependencies: Mapping[str, frozenset[str]]) -> list[str]:
-    """Give the logical ids so that each comes after what it depends on, in the template's order where it is free.
+    """Give the logical ids so that each comes after what it depends on, in the order of their lines where it is free.
 
     Raises: TemplateRefused that names the circle.
     """
@@ -124,7 +124,7 @@ def in_order(template: Template, dependencies: Mapping[str, frozenset[str]]) -> 
             ("Resources", min(circle)), f"Circular dependency between resources: [{', '.join(sorted(circle))}]"
         )
         raise TemplateRefused([problem]) from fault
-    place = {name: index for index, name in enumerate(dependencies)}
+    place = {name: (template.resources[name].line, name) for name in dependencies}
     order: list[str] = []
     while sorter.is_active():
         ready = sorted(sorter.get_ready(), key=place.__getitem__)

@@ -14,7 +14,8 @@ def entries() -> list[TypeEntry]:
         TypeEntry(
             "AWS::CloudFormation::CustomResource",
             approximated(
-                "its function is invoked synchronously, and one that fails without an answer fails the resource at once"
+                "its function is invoked synchronously; one that fails without an answer fails the resource at once, and is not "
+                "asked to delete it"
             ),
         ),
         TypeEntry(
