@@ -18,7 +18,7 @@ from gatepost.services.apigateway.model import BadRequestException, Definition, 
 from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, integer, one_of, rule, set_entry
 from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.shapes import integration_response_to_aws, integration_to_aws
-from gatepost.services.apigateway.support import check_supported, check_template
+from gatepost.services.apigateway.support import check_supported, check_template, check_template_size
 from gatepost.services.apigateway.tree import method_of, with_method
 
 INTEGRATION_TYPES: Final = ("HTTP", "AWS", "MOCK", "HTTP_PROXY", "AWS_PROXY")
@@ -197,8 +197,9 @@ def check_integration(method: Method, integration: Integration) -> None:
     elif integration.credentials_arn:
         check_credentials(integration.credentials_arn)
     check_integration_request(integration.request_parameters, method.request_parameters)  # 4. the mappings
-    if integration.type == "MOCK":
-        for content_type, template in integration.request_templates.items():
+    for content_type, template in integration.request_templates.items():
+        check_template_size("requestTemplates", content_type, template)
+        if integration.type == "MOCK":
             check_template("requestTemplates", content_type, template)
 
 
@@ -212,10 +213,10 @@ def check_integration_response_of(method: Method, integration: Integration, resp
         re.compile(response.selection_pattern)
     except re.error:
         raise BadRequestException("Invalid selection pattern specified") from None
-    if integration.type != "MOCK":
-        return  # a proxy integration passes the answer on as it is: AWS does not look at these
     for content_type, template in response.response_templates.items():
-        check_template("responseTemplates", content_type, template)
+        check_template_size("responseTemplates", content_type, template)
+        if integration.type == "MOCK":  # a proxy passes the answer on as it is: AWS does not look at these
+            check_template("responseTemplates", content_type, template)
 
 
 def integration_of(method: Method) -> Integration:

@@ -6,11 +6,13 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/request-res
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from gatepost.services.apigateway.model import BadRequestException
-from gatepost.services.apigateway.support import ERROR_VARIABLES, check_context, check_json_path
+from gatepost.services.apigateway.support import ERROR_VARIABLES, check_context, check_json_path, check_template_size
+
+PARAMETERS_MAX: Final = 1_000  # of one method, integration or response: a bound of ours
 
 _NAME: Final = r"[a-zA-Z0-9._$\-]+"  # what AWS allows in the last part
 _DECLARED: Final = re.compile(
@@ -26,12 +28,12 @@ _TEMPLATE_VARIABLE: Final = re.compile(r"\$\{?context\.([A-Za-z0-9_.]+)")
 _ANSWER: Final = re.compile(rf"integration\.response\.(?:header|multivalueheader)\.{_NAME}")
 
 
-def check_method_parameters(names: Iterable[str]) -> None:
+def check_method_parameters(names: Collection[str]) -> None:
     """Check what a method declares of its request. Raises: BadRequestException."""
     _check_all(_DECLARED, names)
 
 
-def check_response_parameters(names: Iterable[str]) -> None:
+def check_response_parameters(names: Collection[str]) -> None:
     """Check what a method declares of its response. Raises: BadRequestException."""
     _check_all(_RESPONSE, names)
 
@@ -55,8 +57,8 @@ def check_integration_response(mappings: Mapping[str, str], declared: Mapping[st
 
     Raises: BadRequestException.
     """
+    _check_all(_RESPONSE, mappings)
     for target, source in mappings.items():
-        _check_all(_RESPONSE, (target,))
         if target not in declared:
             raise _refused(f"Invalid mapping expression parameter specified: {target}")
         if not _ANSWER.fullmatch(source) and not _is_known(source, "integration.response"):
@@ -65,14 +67,14 @@ def check_integration_response(mappings: Mapping[str, str], declared: Mapping[st
 
 def check_gateway_response(mappings: Mapping[str, str], templates: Mapping[str, str]) -> None:
     """Check the parameters and templates of a gateway response. Raises: BadRequestException."""
-    for target, source in mappings.items():
-        if not _GATEWAY_RESPONSE.fullmatch(target):
-            raise _refused(f"Invalid mapping expression specified: {target}")
+    _check_all(_GATEWAY_RESPONSE, mappings)
+    for source in mappings.values():
         if source.startswith("context.error."):
             _check_error_variable(source.removeprefix("context.error."))
         elif not _is_known(source, ""):
             _check_all(_DECLARED, (source,))
-    for template in templates.values():
+    for content_type, template in templates.items():
+        check_template_size("responseTemplates", content_type, template)
         for found in _TEMPLATE_VARIABLE.finditer(template):
             name = found[1].rstrip(".")
             if name.startswith("error."):
@@ -102,7 +104,9 @@ def _is_known(source: str, body_of: str) -> bool:
     return True
 
 
-def _check_all(form: re.Pattern[str], expressions: Iterable[str]) -> None:
+def _check_all(form: re.Pattern[str], expressions: Collection[str]) -> None:
+    if len(expressions) > PARAMETERS_MAX:
+        raise BadRequestException(f"At most {PARAMETERS_MAX} parameters are allowed, not {len(expressions)}")
     for expression in expressions:
         if not form.fullmatch(expression):
             raise _refused(f"Invalid mapping expression specified: {expression}")

@@ -48,7 +48,7 @@ class ApiGateway:
         self._models = Models(held)
         self._deployments = Deployments(held, publisher)
         self._stages = Stages(held, publisher)
-        self._tags = Tags(held)
+        self._tags = Tags(held, publisher)
         self._account = Account(held)
 
     def access(self, call: Call, params: Mapping[str, Any]) -> Sequence[Access]:

@@ -32,7 +32,7 @@ from gatepost.services.apigateway.paging import limit_of, position_after, positi
 from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, integer, one_of, rule
 from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.support import check_supported
-from gatepost.services.apigateway.tags import check_tags
+from gatepost.services.apigateway.tag_limits import check_tags
 from gatepost.storage.base import Write
 
 CUSTOM_ID_TAG: Final = "_custom_id_"

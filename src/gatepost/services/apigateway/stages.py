@@ -31,7 +31,7 @@ from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, rul
 from gatepost.services.apigateway.records import ApiRecords, touch
 from gatepost.services.apigateway.stage_settings import METHOD_SETTING_PATCHES
 from gatepost.services.apigateway.support import check_supported
-from gatepost.services.apigateway.tags import check_tags
+from gatepost.services.apigateway.tag_limits import check_tags
 from gatepost.storage.base import Records, Write
 
 log = logging.getLogger(__name__)

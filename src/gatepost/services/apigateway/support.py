@@ -12,6 +12,7 @@ from typing import Final
 from gatepost.services.apigateway.model import BadRequestException
 
 ANY: Final = "*"
+TEMPLATE_BYTES_MAX: Final = 300 * 1024
 
 _AUTHORIZATION: Final = "use NONE or AWS_IAM"
 _INTEGRATION_TYPE: Final = "use AWS_PROXY, HTTP_PROXY or MOCK"
@@ -122,6 +123,12 @@ def check_json_path(path: str) -> None:
     """Refuse a JSONPath into a body that is more than names and indexes. Raises: BadRequestException."""
     if path and not _JSON_PATH.fullmatch(path):
         raise BadRequestException(f"Gatepost does not support the JSONPath {path} yet: use names and [index]")
+
+
+def check_template_size(setting: str, content_type: str, template: str) -> None:
+    """Refuse a mapping template of more than 300 KB, AWS's limit. Raises: BadRequestException."""
+    if len(template.encode()) > TEMPLATE_BYTES_MAX:
+        raise BadRequestException(f"{setting} for {content_type} must have at most {TEMPLATE_BYTES_MAX} bytes")
 
 
 def check_template(setting: str, content_type: str, template: str) -> None:

@@ -9,12 +9,11 @@ from typing import Any, Final
 
 from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.operations import Call
+from gatepost.kernel.ports import Publisher
 from gatepost.services.apigateway.model import BadRequestException, NotFoundException
 from gatepost.services.apigateway.records import ApiRecords
-
-TAGS_MAX: Final = 50
-KEY_CHARACTERS_MAX: Final = 128
-VALUE_CHARACTERS_MAX: Final = 256
+from gatepost.services.apigateway.stages import stage_change
+from gatepost.services.apigateway.tag_limits import check_tags
 
 _TAGGED: Final = re.compile(r"/restapis/([^/]+)(?:/stages/([^/]+))?")
 
@@ -22,8 +21,9 @@ _TAGGED: Final = re.compile(r"/restapis/([^/]+)(?:/stages/([^/]+))?")
 class Tags:
     """The operations on tags."""
 
-    def __init__(self, records: ApiRecords) -> None:
+    def __init__(self, records: ApiRecords, publisher: Publisher) -> None:
         self._records = records
+        self._publisher = publisher
 
     async def tag(self, call: Call, params: Mapping[str, Any]) -> None:
         """Add or replace tags. Raises: NotFoundException, BadRequestException."""
@@ -55,9 +55,10 @@ class Tags:
                 stage = await self._records.stage(call, api_id, stage_name)
                 tags = change(stage.value.settings.tags)
                 check_tags(tags)
-                settings = replace(stage.value.settings, tags=tags)
-                value = replace(stage.value, settings=settings).to_json()
-                await self._records.store.put(stage.key, value, expected_version=stage.version)
+                changed = replace(stage.value, settings=replace(stage.value.settings, tags=tags))
+                content = await self._records.content(call, api_id, changed.settings.deployment_id)
+                await self._records.store.put(stage.key, changed.to_json(), expected_version=stage.version)
+                await self._publisher.publish(stage_change(changed, content))
                 return
             api = await self._records.api(call, api_id)
             tags = change(api.value.tags)
@@ -66,19 +67,6 @@ class Tags:
             await self._records.store.put(api.key, value, expected_version=api.version)
 
         await self._records.changing(call, api_id, attempt)
-
-
-def check_tags(tags: Mapping[str, str]) -> None:
-    """Check tags against AWS's limits. Raises: BadRequestException."""
-    if len(tags) > TAGS_MAX:
-        raise BadRequestException(f"Too many tags: at most {TAGS_MAX} are allowed on a resource")
-    for name, value in tags.items():
-        if not 1 <= len(name) <= KEY_CHARACTERS_MAX or name.lower().startswith("aws:"):
-            raise BadRequestException(
-                f"Invalid tag key {name!r}: use 1 to {KEY_CHARACTERS_MAX} characters that do not start with aws:"
-            )
-        if len(value) > VALUE_CHARACTERS_MAX:
-            raise BadRequestException(f"Invalid tag value: use at most {VALUE_CHARACTERS_MAX} characters")
 
 
 def _tagged(call: Call, resource_arn: str) -> tuple[str, str]:

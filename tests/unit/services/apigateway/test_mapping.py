@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gatepost.services.apigateway.mapping import (
+    PARAMETERS_MAX,
     check_gateway_response,
     check_integration_request,
     check_integration_response,
@@ -129,3 +130,10 @@ def test_a_gateway_response_has_headers_and_simple_variables() -> None:
 def test_a_gateway_response_with_anything_else_is_refused(parameters: dict, template: str) -> None:
     with pytest.raises(BadRequestException):
         check_gateway_response(parameters, {"application/json": template})
+
+
+def test_the_number_of_parameters_is_bounded() -> None:
+    names = {f"method.request.header.h{i}": True for i in range(PARAMETERS_MAX)}
+    check_method_parameters(names)
+    with pytest.raises(BadRequestException, match="At most 1000"):
+        check_method_parameters({**names, "method.request.header.more": True})

@@ -8,10 +8,12 @@ from gatepost.services.apigateway.model import BadRequestException
 from gatepost.services.apigateway.support import (
     ANY,
     CONTEXT_VARIABLES,
+    TEMPLATE_BYTES_MAX,
     UNSUPPORTED,
     check_context,
     check_supported,
     check_template,
+    check_template_size,
 )
 
 
@@ -72,3 +74,9 @@ def test_static_text_is_a_template(template: str) -> None:
 def test_a_template_with_velocity_in_it_is_refused(template: str) -> None:
     with pytest.raises(BadRequestException, match="does not support mapping templates with references or directives"):
         check_template("requestTemplates", "application/json", template)
+
+
+def test_a_template_has_at_most_300_kb() -> None:
+    check_template_size("requestTemplates", "a/b", "x" * TEMPLATE_BYTES_MAX)
+    with pytest.raises(BadRequestException, match="at most 307200 bytes"):
+        check_template_size("requestTemplates", "a/b", "x" * (TEMPLATE_BYTES_MAX + 1))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from gatepost.services.apigateway.model import BadRequestException, NotFoundException
-from gatepost.services.apigateway.tags import check_tags
 from tests.support.rest_apis import Control, with_control
 
 
@@ -62,8 +61,12 @@ def test_the_51st_tag_is_refused(tmp_path) -> None:
     with_control(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("tags", [{"": "x"}, {"a" * 129: "x"}, {"AWS:x": "y"}, {"a": "x" * 257}])
-def test_a_tag_that_cannot_be_is_refused(tags: dict) -> None:
-    with pytest.raises(BadRequestException):
-        check_tags(tags)
-    check_tags({"a" * 128: "x" * 256})
+def test_the_gateway_learns_of_a_stages_tags(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        arn = (await some_arns(control))[1]
+        await control("TagResource", resourceArn=arn, tags={"a": "2"})
+        assert {each.key: each.value for each in await control.provider.published()} == control.changes.held
+        ((_, told),) = control.changes.held.items()
+        assert told["stage"]["tags"] == {"a": "2"}
+
+    with_control(tmp_path, scenario)
