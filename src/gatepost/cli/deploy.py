@@ -210,37 +210,32 @@ def _event_printer(*, as_json: bool) -> Any:
     return EventPrinter()
 
 
-def requests_to_try(endpoint: Endpoint, template: Path) -> list[dict[str, str]]:
+def requests_to_try(endpoint: Endpoint, template: Path, stack_name: str) -> list[dict[str, str]]:
     """Give the requests that a template names under `Metadata: Gatepost: <api>: Try`, with the API's id."""
+    from gatepost.templates.extensions import requests_to_try as named
     from gatepost.templates.source import parse_source
 
     if not template.is_file():
         return []
     raw = parse_source(template.read_bytes(), file=str(template)).plain()
-    extensions = raw.get("Metadata", {}).get("Gatepost", {}) if isinstance(raw, dict) else {}
     found = []
-    for logical_id, extension in extensions.items():
-        if not isinstance(extension, dict) or not isinstance(extension.get("Try"), list):
-            continue
+    for request in named(raw) if isinstance(raw, dict) else ():
         try:
             described = endpoint.call(
                 "cloudformation",
                 "DescribeStackResource",
-                StackName=stack_name_of(template),
-                LogicalResourceId=logical_id,
+                StackName=stack_name,
+                LogicalResourceId=request.logical_id,
             )
         except OperationFailed:
             continue
-        api_id = str(described["StackResourceDetail"]["PhysicalResourceId"])
-        found += [_request(api_id, entry) for entry in extension["Try"] if isinstance(entry, dict)]
+        found.append(
+            {
+                "api_id": str(described["StackResourceDetail"]["PhysicalResourceId"]),
+                "title": request.title,
+                "method": request.method,
+                "path": request.path,
+                "body": request.body,
+            }
+        )
     return found
-
-
-def _request(api_id: str, entry: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        "api_id": api_id,
-        "title": str(entry.get("Title", "")),
-        "method": str(entry.get("Method", "GET")),
-        "path": str(entry.get("Path", "/")),
-        "body": str(entry.get("Body", "")),
-    }

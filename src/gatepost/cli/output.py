@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -34,7 +35,7 @@ def a_table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def endpoints_report(endpoint: Endpoint, settings: Settings) -> dict[str, Any]:
+def endpoints_report(endpoint: Endpoint, settings: Settings, stack_name: str | None) -> dict[str, Any]:
     """Collect where everything answers: APIs with their stages, the AWS endpoint, and requests to try."""
     addresses = endpoint.addresses
     apis: list[dict[str, str]] = []
@@ -57,7 +58,7 @@ def endpoints_report(endpoint: Endpoint, settings: Settings) -> dict[str, Any]:
         "data_dir": str(settings.data_dir),
         "notes": notes_of(settings),
         "apis": apis,
-        "try": [line for template in settings.templates for line in lines_to_try(endpoint, template, apis)],
+        "try": [line for template in settings.templates for line in lines_to_try(endpoint, template, stack_name, apis)],
     }
 
 
@@ -75,12 +76,14 @@ def notes_of(settings: Settings) -> list[str]:
     return notes
 
 
-def lines_to_try(endpoint: Endpoint, template: Any, apis: list[dict[str, str]]) -> list[dict[str, str]]:
+def lines_to_try(
+    endpoint: Endpoint, template: Path, stack_name: str | None, apis: list[dict[str, str]]
+) -> list[dict[str, str]]:
     """Make pasteable curl lines of what the template's Metadata: Gatepost: names under `Try`."""
-    from gatepost.cli.deploy import requests_to_try
+    from gatepost.cli.deploy import requests_to_try, stack_name_of
 
     lines = []
-    for request in requests_to_try(endpoint, template):
+    for request in requests_to_try(endpoint, template, stack_name or stack_name_of(template)):
         base = next((api["url"] for api in apis if api["id"] == request["api_id"]), None)
         if base is not None:
             lines.append({"title": request["title"], "curl": curl_line(base, request)})

@@ -52,7 +52,7 @@ def run_in_foreground(settings: Settings, *, stack_name: str | None, as_json: bo
 
             deployed = await loop.run_in_executor(None, deploy_templates, endpoint, settings, stack_name, as_json)
         if deployed:
-            await loop.run_in_executor(None, _print_endpoints, endpoint, settings, as_json)
+            await loop.run_in_executor(None, _print_endpoints, endpoint, settings, stack_name, as_json)
         return 0 if deployed else EXIT_FAILED
 
     return asyncio.run(live(settings, deploy_and_tell, as_json=as_json))
@@ -115,10 +115,10 @@ async def _until(work: asyncio.Future[int] | None, stopping: asyncio.Event, supe
     return EXIT_FAILED if supervisor.failed.is_set() else 0
 
 
-def _print_endpoints(endpoint: Endpoint, settings: Settings, as_json: bool) -> None:
+def _print_endpoints(endpoint: Endpoint, settings: Settings, stack_name: str | None, as_json: bool) -> None:
     from gatepost.cli.output import endpoints_report, print_endpoints
 
-    report = endpoints_report(endpoint, settings)
+    report = endpoints_report(endpoint, settings, stack_name)
     if as_json:
         click.echo(json.dumps(report))
     else:
