@@ -103,7 +103,11 @@ class GatewayRole:
         )
         self._plans = ActivePlans(parts)
         self._server = Server(
-            Gateway(self._plans, parts, ids=ids, clock=clock), limits=ListenerLimits(), refuse=refuse, clock=clock
+            Gateway(self._plans, parts, ids=ids, clock=clock),
+            limits=ListenerLimits(),
+            refuse=refuse,
+            clock=clock,
+            needs_tasks=False,
         )
 
         # No private API can be deployed yet, so this door knows none: it answers 403 to everything.
