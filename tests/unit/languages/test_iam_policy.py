@@ -6,6 +6,7 @@ import pytest
 
 from gatepost.languages.iam_policy import (
     DOCUMENT_CHARACTERS_MAX,
+    REMEMBERED_ACTIONS_MAX,
     SYNTAX_ERRORS,
     CompiledPolicies,
     PolicyError,
@@ -180,3 +181,11 @@ def test_a_document_cannot_pass_for_another_kind() -> None:
     compiled.get(a_document(a_statement()), "identity")
     with pytest.raises(PolicyError):
         compiled.get(a_document(a_statement()), "resource")
+
+
+def test_remembered_actions_are_bounded() -> None:
+    policy = a_policy()
+    for n in range(REMEMBERED_ACTIONS_MAX + 10):
+        assert len(policy.about(f"dynamodb:a{n}", is_allow=True)) == 1
+        assert policy.about(f"dynamodb:a{n}", is_allow=False) == ()
+    assert len(policy._about) == REMEMBERED_ACTIONS_MAX

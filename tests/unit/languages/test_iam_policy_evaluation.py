@@ -113,11 +113,11 @@ def test_a_resource_policy_in_one_account(
     assert answer(asked, subject).is_allowed is is_allowed
 
 
-def test_the_strongest_grant_of_several_counts() -> None:
-    resource = a_policy(
-        a_statement(Principal={"AWS": ACCOUNT}), a_statement(Principal={"AWS": USER_ARN}), kind="resource"
-    )
-    assert answer(Policies(resource=resource)).statement == "1"
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_strongest_grant_of_several_counts(order: tuple[int, int]) -> None:
+    grants = (a_statement(Principal={"AWS": ACCOUNT}), a_statement(Principal={"AWS": USER_ARN}))
+    resource = a_policy(*(grants[place] for place in order), kind="resource")
+    assert answer(Policies(resource=resource)).statement == str(order.index(1))
 
 
 @pytest.mark.parametrize(
@@ -168,6 +168,12 @@ def test_a_trust_policy_must_always_allow(principal: object, identity: tuple, ex
     statement = a_statement(action="sts:AssumeRole", resource=None, Principal=principal)
     policies = Policies(identity=identity, resource=a_policy(statement, kind="trust"), is_trust=True)
     assert verdict(policies, action="sts:AssumeRole", resource=ROLE_ARN) == expected
+
+
+def test_root_is_not_trusted_because_it_is_root() -> None:
+    statement = a_statement(action="sts:AssumeRole", resource=None, Principal={"AWS": USER_ARN})
+    policies = Policies(resource=a_policy(statement, kind="trust"), is_trust=True)
+    assert verdict(policies, ROOT, action="sts:AssumeRole", resource=ROLE_ARN) == (False, "role trust policy")
 
 
 def test_a_policy_that_is_gone_allows_nothing() -> None:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.support.identities import an_identity_world
-from tests.support.policies import ACCOUNT, a_document, a_statement
+from tests.support.policies import ACCOUNT, a_document, a_statement, a_trust_document
 
 
 def test_the_summary_counts_what_there_is(tmp_path: Path) -> None:
@@ -78,5 +78,44 @@ def test_what_gatepost_has_not_is_refused(tmp_path: Path, operation: str) -> Non
     async def scenario() -> None:
         async with an_identity_world(tmp_path) as world:
             assert operation in await world.refused("NotImplemented", operation)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "module", "quota"),
+    [
+        ("CreateUser", {"UserName": "x"}, "users.USERS_MAX", "UsersPerAccount"),
+        ("CreateGroup", {"GroupName": "x"}, "groups.GROUPS_MAX", "GroupsPerAccount"),
+        (
+            "CreateRole",
+            {"RoleName": "x", "AssumeRolePolicyDocument": a_trust_document()},
+            "roles.ROLES_MAX",
+            "RolesPerAccount",
+        ),
+        (
+            "CreatePolicy",
+            {"PolicyName": "x", "PolicyDocument": a_document()},
+            "policies.POLICIES_MAX",
+            "PoliciesPerAccount",
+        ),
+        (
+            "CreateInstanceProfile",
+            {"InstanceProfileName": "x"},
+            "instance_profiles.INSTANCE_PROFILES_MAX",
+            "InstanceProfilesPerAccount",
+        ),
+    ],
+)
+def test_an_account_has_a_quota_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str, params: dict, module: str, quota: str
+) -> None:
+    async def scenario() -> None:
+        async with an_identity_world(tmp_path) as world:
+            monkeypatch.setattr(f"gatepost.services.iam.{module}", 1)
+            await world.do(operation, **params)
+            (name,) = (key for key in params if key.endswith("Name"))
+            told = await world.refused("LimitExceeded", operation, **(params | {name: "second"}))
+            assert told == f"Cannot exceed quota for {quota}: 1"
 
     asyncio.run(scenario())

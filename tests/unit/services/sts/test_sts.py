@@ -279,6 +279,8 @@ def test_a_users_session_is_the_user_but_not_for_iam(tmp_path: Path) -> None:
             await world.do("DeleteUser", UserName="ana")
             credentials = answer["Credentials"]
             assert world.directory.find(credentials["AccessKeyId"], credentials["SessionToken"], 0) is None
+            await world.do("CreateUser", UserName="ana")  # another user of that name
+            assert world.directory.find(credentials["AccessKeyId"], credentials["SessionToken"], 0) is None
 
     asyncio.run(scenario())
 
