@@ -24,6 +24,7 @@ from gatepost.wire.headers import CHUNKED, read_block
 from gatepost.wire.limits import Reason, Refused, WireRefusal
 from gatepost.wire.messages import HeaderBlock, Peer, Request, Response
 from gatepost.wire.rendering import CLOSE, JOINED_BYTES_MAX, KEEP, KEEP_1_0, BadResponse
+from gatepost.wire.streaming import send_pieces
 from gatepost.wire.targets import METHODS, check_sizes, plain_target
 from gatepost.wire.wheel import GONE
 
@@ -98,6 +99,7 @@ class ServerConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Forget everything; a handler that still works is cancelled."""
         del error
+        self._release_body()
         self._state = CLOSED
         self._wheel.remove(self)
         self._pending = b""
@@ -349,10 +351,23 @@ class ServerConnection(asyncio.Protocol):
                 self._chunks = self._request = None
                 return end
         self._state = BODY
-        self._received = size - at
+        self._received = 0
+        self._hold_body(size - at)
         self._body_began = self._wheel.now
         self._expect_body()
         return -1
+
+    def _hold_body(self, size: int) -> None:
+        """Count bytes of a body that is not yet whole. Raises: Refused."""
+        self._received += size
+        self._server.held_bytes += size
+        if self._server.held_bytes > self._limits.held_bytes_max:
+            raise Refused("connections", "too many bytes of unfinished bodies")
+
+    def _release_body(self) -> None:
+        """Give back what was counted: the body is whole, or given up."""
+        if self._state == BODY:
+            self._server.held_bytes -= self._received
 
     def _expect_body(self) -> None:
         server = self._server
@@ -371,28 +386,16 @@ class ServerConnection(asyncio.Protocol):
     def _read_body(self, data: bytes) -> None:
         """Take more of a body; answer when it is whole."""
         request = cast("Request", self._request)
-        self._received += len(data)
-        if self._chunks is not None:
-            try:
-                end = self._feed_chunks(data, 0)
-            except Refused as refused:
-                self._refuse(refused.reason, refused.detail)
-                return
-            if not self._chunks.is_complete:
-                self._expect_body()
-                return
-            request.body = self._chunks.take()
-            self._chunks = None
-        else:
-            end = self._missing
-            self._missing -= len(data)
-            if self._missing > 0:
-                self._pieces.append(data)
-                self._expect_body()
-                return
-            self._pieces.append(data[:end])
-            request.body = b"".join(self._pieces)
-            self._pieces = []
+        try:
+            self._hold_body(len(data))
+            end = self._feed_body(request, data)
+        except Refused as refused:
+            self._refuse(refused.reason, refused.detail)
+            return
+        if end < 0:
+            self._expect_body()
+            return
+        self._release_body()
         self._request = None
         self._state = HEAD
         self._server.counters.requests += 1
@@ -402,6 +405,25 @@ class ServerConnection(asyncio.Protocol):
             self._wait_with(rest)
         if self._out:
             self._flush()
+
+    def _feed_body(self, request: Request, data: bytes) -> int:
+        """Add to a body: give where it ends in `data`, or -1 when more must arrive. Raises: Refused."""
+        if self._chunks is not None:
+            end = self._feed_chunks(data, 0)
+            if not self._chunks.is_complete:
+                return -1
+            request.body = self._chunks.take()
+            self._chunks = None
+            return end
+        end = self._missing
+        self._missing -= len(data)
+        if self._missing > 0:
+            self._pieces.append(data)
+            return -1
+        self._pieces.append(data[:end])
+        request.body = b"".join(self._pieces)
+        self._pieces = []
+        return end
 
     # -- answering
 
@@ -486,7 +508,7 @@ class ServerConnection(asyncio.Protocol):
             self._out.append(server.renderer.render_stream_head(response, is_chunked=is_chunked, connection=connection))
             self._flush()
             if _has_body(request, response):
-                await self._send_pieces(stream, left, is_chunked=is_chunked)
+                await send_pieces(stream, self._transport, room=self._room, content_length=left, is_chunked=is_chunked)
             is_complete = True
         except BadResponse as error:
             log.error("bad response", extra={"detail": str(error), "target": request.target})
@@ -495,39 +517,23 @@ class ServerConnection(asyncio.Protocol):
             if close is not None:
                 await close()
             if not is_complete:
+                self._state = CLOSED
                 self._transport.abort()
+        if not is_complete:
+            return
         self._finished()
-        if keeps_alive:
+        if keeps_alive and not server.is_draining:
             self._expect(server.idle_ticks)
             self._go_on()
         else:
             self._close()
 
-    async def _send_pieces(self, stream: AsyncIterator[bytes], left: int | None, *, is_chunked: bool) -> None:
-        transport = self._transport
-        async for piece in stream:
-            size = len(piece)
-            if size == 0:
-                continue  # an empty chunk would be the last one
-            if left is not None:
-                left -= size
-                if left < 0:
-                    raise BadResponse("the stream is longer than its content_length")
-                transport.write(piece)
-            elif not is_chunked:
-                transport.write(piece)
-            elif size <= JOINED_BYTES_MAX:
-                transport.write(b"%x\r\n%b\r\n" % (size, piece))
-            else:
-                transport.writelines((b"%x\r\n" % size, piece, b"\r\n"))
-            if self._is_write_paused:
-                self._writable = asyncio.get_running_loop().create_future()
-                await self._writable
-                self._writable = None
-        if left:
-            raise BadResponse("the stream is shorter than its content_length")
-        if is_chunked:
-            transport.write(b"0\r\n\r\n")
+    def _room(self) -> asyncio.Future[None] | None:
+        """Give None when more may be written, else what to wait for."""
+        if not self._is_write_paused:
+            return None
+        self._writable = asyncio.get_running_loop().create_future()
+        return self._writable
 
     # -- ending
 
@@ -545,6 +551,7 @@ class ServerConnection(asyncio.Protocol):
         except BadResponse:
             self._out.append(server.renderer.render(Response(400), head_only=head_only, connection=CLOSE))
         self._flush()
+        self._release_body()
         self._state = LINGER
         self._received = 0
         self._pending = b""

@@ -18,7 +18,7 @@ Reason = Literal[
     "headers_too_large",
     "body_too_large",
     "timeout",  # the client took too long to send its head or its body
-    "connections",  # too many connections are open
+    "connections",  # too many connections are open, or too many bytes of unfinished bodies are held
 ]
 
 STATUS_OF_REASON: Final[dict[Reason, int]] = {
@@ -73,6 +73,7 @@ class ListenerLimits:
     headers_max: int = 200  # header lines of a request
     body_bytes_max: int = 10 * 1024 * 1024
     connections_max: int = 10_000
+    held_bytes_max: int = 512 * 1024 * 1024  # of all bodies together that are still arriving
     head_ms: int = 10_000  # from the first byte of a request to the end of its head
     body_ms: int = 30_000  # to send the body, and a second more for each `body_bytes_per_second_min`
     body_bytes_per_second_min: int = 10_000

@@ -64,6 +64,7 @@ class Server:
         self.renderer = Renderer(clock)
         self.tasks = Tasks("wire")
         self.is_draining = False
+        self.held_bytes = 0  # of bodies that are still arriving
         self._refuse: Refuse = refuse
         self._body_bytes_max = body_bytes_max
         self._listeners: list[asyncio.Server] = []  # uvloop forgets a server to which nobody holds a reference
@@ -81,7 +82,13 @@ class Server:
     async def serve(self, sock: socket.socket, *, tls: ssl.SSLContext | None = None) -> None:
         """Accept connections on `sock`, which is bound; may be called for several sockets."""
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: ServerConnection(self), sock=sock, ssl=tls, backlog=1024)
+        listener = await loop.create_server(
+            lambda: ServerConnection(self),
+            sock=sock,
+            ssl=tls,
+            ssl_handshake_timeout=self.limits.head_ms / 1000 if tls is not None else None,
+            backlog=1024,
+        )
         self._listeners.append(listener)
         self.renderer.refresh()
         self.wheel.start(self.renderer.refresh)

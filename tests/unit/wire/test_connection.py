@@ -361,6 +361,36 @@ def test_what_comes_after_a_refusal_is_thrown_away_up_to_a_bound():
     assert len(answers_in(transport.sent)) == 1
 
 
+def test_the_bytes_of_unfinished_bodies_are_bounded_together():
+    server = a_server(held_bytes_max=1000)
+    head = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 2000\r\n\r\n"
+    first, first_transport = a_connection(server)
+    second, second_transport = a_connection(server)
+    third, _ = a_connection(server)
+    first.data_received(head + b"x" * 600)
+    second.data_received(head)
+    second.data_received(b"x" * 401)
+    assert first_transport.sent == b""
+    assert [answer.status for answer in answers_in(second_transport.sent)] == [503]
+    assert server.held_bytes == 600
+    third.data_received(head.replace(b"2000", b"300") + b"x" * 299)
+    third.data_received(b"x")
+    assert server.held_bytes == 600
+    second.connection_lost(None)
+    first.connection_lost(None)
+    assert server.held_bytes == 0
+
+
+def test_the_bytes_of_a_large_first_read_are_bounded_too():
+    server = a_server(held_bytes_max=1000)
+    chunk = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1000\r\n" + b"x" * 2000
+    connection, transport = a_connection(server)
+    connection.data_received(chunk)
+    assert [answer.status for answer in answers_in(transport.sent)] == [503]
+    connection.connection_lost(None)
+    assert server.held_bytes == 0
+
+
 # -- time
 
 
@@ -837,8 +867,14 @@ def test_a_stream_of_known_length_is_not_chunked():
 
 @pytest.mark.parametrize("content_length", [2, 4])
 def test_a_stream_of_the_wrong_length_ends_the_connection(content_length):
-    transport = streamed(lambda _: Response(200, stream=pieces(b"ab", b"c"), content_length=content_length), GET, GET)
-    assert transport.is_aborted
+    seen = []
+
+    def handler(request):
+        seen.append(request)
+        return Response(200, stream=pieces(b"ab", b"c"), content_length=content_length)
+
+    assert streamed(handler, GET, GET).is_aborted
+    assert len(seen) == 1
 
 
 def test_an_old_client_gets_a_stream_until_the_connection_closes():

@@ -239,6 +239,30 @@ def test_draining_cuts_off_what_takes_too_long_and_counts_it():
     assert uvloop.run(scenario()) == (1, [True], 0)
 
 
+def test_draining_waits_for_a_stream_and_closes_after_it():
+    async def scenario():
+        gate = asyncio.get_running_loop().create_future()
+
+        async def pieces():
+            yield b"ab"
+            await gate
+            yield b"c"
+
+        server = a_server(lambda _: Response(200, stream=pieces()))
+        await server.serve(a_socket())
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.addresses[0][1])
+        writer.write(GET)
+        head = await reader.readuntil(b"ab\r\n")
+        draining = asyncio.ensure_future(server.drain(60_000))
+        await asyncio.sleep(0)
+        gate.set_result(None)
+        rest = await reader.read()
+        writer.close()
+        return answers_in(head + rest)[0].body, await draining
+
+    assert uvloop.run(scenario()) == (b"abc", 0)
+
+
 def test_draining_twice_does_no_harm():
     async def scenario():
         server = a_server()
