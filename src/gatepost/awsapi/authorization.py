@@ -21,7 +21,7 @@ from gatepost.languages.iam_policy_evaluation import Decision, Policies, Questio
 from gatepost.languages.iam_policy_patterns import KeyValue
 from gatepost.languages.iam_policy_principals import Subject
 
-DECISIONS_MAX: Final = 50_000
+DECISIONS_MAX: Final = 10_000  # a few MB; a principal uses few actions on few resources
 ASSUME_ROLE_ACTIONS: Final = frozenset({"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"})
 
 
@@ -183,12 +183,15 @@ class Authorizer:
         if self._generation != self._source.generation:
             self._decisions.clear()
             self._generation = self._source.generation
-        key = (call.principal.access_key_id, access.action, access.resource, access.resource_policy)
+        principal = call.principal
+        # An access key stands for one principal with its tags and session policies; root has none of these.
+        who = principal.access_key_id or (principal.arn if principal.kind == "root" else "")
+        key = (who, access.action, access.resource, access.resource_policy)
         remembered = self._decisions.get(key)
         if remembered is not None:
             return remembered
         decision = self._evaluate(call, access)
-        if decision.is_constant and key[0]:
+        if who and decision.is_constant:
             if len(self._decisions) >= DECISIONS_MAX:
                 self._decisions.clear()
             self._decisions[key] = decision

@@ -28,7 +28,7 @@ class Principal:
     access_key_id: str = ""
     name: str = ""  # user name, role name or service principal (lambda.amazonaws.com)
     role_arn: str = ""  # of an assumed role
-    session_policies: tuple[str, ...] = ()  # JSON documents that only narrow
+    session_policies: tuple[str, ...] = ()  # JSON documents, or ARNs of managed policies, that only narrow
     tags: tuple[tuple[str, str], ...] = ()  # aws:PrincipalTag/…
     token_issued_at_ms: int = 0
     expires_at_ms: int = 0  # 0: never

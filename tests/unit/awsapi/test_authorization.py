@@ -274,6 +274,21 @@ def test_a_policy_that_is_attached_and_gone_allows_nothing(tmp_path: Path) -> No
     asyncio.run(scenario())
 
 
+def test_who_has_no_access_key_is_not_remembered_but_root(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with an_identity_world(tmp_path) as world:
+            await world.a_user()
+            await world.allow_user("ana", a_statement())
+            user = replace(USER, access_key_id="")
+            narrowed = replace(user, session_policies=(a_document(a_statement(action="s3:*")),))
+            assert world.may(user, "dynamodb:PutItem", TABLE_ARN)
+            assert not world.may(narrowed, "dynamodb:PutItem", TABLE_ARN)
+            call, access = world.call(world.root), Access("dynamodb:PutItem", TABLE_ARN)
+            assert world.authorizer.decide(call, access) is world.authorizer.decide(call, access)
+
+    asyncio.run(scenario())
+
+
 def test_remembered_decisions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         async with an_identity_world(tmp_path) as world:
