@@ -136,7 +136,8 @@ def enter(code: str, *, tmp_bytes: int, uid: int) -> None:
     """Give this worker its own /tmp and /var/task, and take all other functions' code away."""
     _check(_libc.unshare(CLONE_NEWNS), "unshare")
     _mount("none", "/", "", MS_REC | MS_PRIVATE)
-    _mount("tmpfs", TMP, "tmpfs", MS_NOSUID | MS_NODEV, f"size={tmp_bytes},mode=1777,uid={uid}")
+    owner = f",uid={uid}" if uid else ""
+    _mount("tmpfs", TMP, "tmpfs", MS_NOSUID | MS_NODEV, f"size={tmp_bytes},mode=1777{owner}")
     _mount(f"{FUNCTIONS}/{code}", TASK, "", MS_BIND)
     _mount("none", TASK, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID)
     _check(_libc.umount2(FUNCTIONS.encode(), MNT_DETACH), "umount")
