@@ -164,6 +164,21 @@ def test_the_root_of_a_document_is_its_base_path() -> None:
             "method.response.header.X]",
         ),
         (
+            {
+                "/": {
+                    "get": {
+                        "x-amazon-apigateway-integration": {
+                            "type": "http_proxy",
+                            "httpMethod": "GET",
+                            "uri": "http://example.com/{id}",
+                            "requestParameters": {"integration.request.path.id": "method.request.path.id"},
+                        }
+                    }
+                }
+            },
+            "Unable to put integration on 'GET' for resource at path '/': Invalid mapping expression specified",
+        ),
+        (
             {"/": {"get": {"parameters": [{"name": "a[]", "in": "query"}]}}},
             "Unable to put method 'GET' on resource at path '/': Invalid mapping expression specified",
         ),

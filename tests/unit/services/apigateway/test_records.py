@@ -5,9 +5,19 @@ import asyncio
 import pytest
 
 from gatepost.kernel.errors import VersionConflict
-from gatepost.services.apigateway.model import REST_API, ConflictException, NotFoundException
+from gatepost.services.apigateway.model import (
+    API_ID_OWNER,
+    DEFINITION,
+    DEPLOYMENT,
+    DEPLOYMENT_CONTENT,
+    REST_API,
+    STAGE,
+    ConflictException,
+    NotFoundException,
+)
+from gatepost.services.apigateway.provider import ApiGateway
 from gatepost.services.apigateway.records import ATTEMPTS_MAX, ApiRecords
-from tests.support.rest_apis import a_call
+from tests.support.rest_apis import Control, GrantsAllBut, KeptChanges, a_call, with_control
 from tests.support.stores import some_records
 
 CALL = a_call("GetRestApi")
@@ -103,3 +113,77 @@ def test_what_is_not_there_is_not_found_in_awss_words(tmp_path) -> None:
             assert missing.value.message == words
 
     run(tmp_path, scenario)
+
+
+def beside(control: Control) -> Control:
+    """Another process on the same store: it shares the records and none of the locks."""
+    changes, authorization = KeptChanges(), GrantsAllBut()
+    return Control(ApiGateway(control.provider._store, changes, authorization), changes, authorization)
+
+
+@pytest.mark.parametrize("pauses", range(8))
+def test_two_processes_never_leave_a_stage_without_its_deployment(tmp_path, pauses: int) -> None:
+    async def scenario(control: Control) -> None:
+        other = beside(control)
+        api = await control.an_api()
+        await control.a_method(api)
+        named = {"restApiId": api["id"]}
+        for index in range(10):
+            deployment = {"deploymentId": (await control("CreateDeployment", **named))["id"]}
+
+            async def delete_a_little_later(deployment=deployment) -> None:
+                for _ in range(pauses):
+                    await asyncio.sleep(0)
+                await other("DeleteDeployment", **named, **deployment)
+
+            await asyncio.gather(
+                control("CreateStage", **named, **deployment, stageName=f"s{index}"),
+                delete_a_little_later(),
+                return_exceptions=True,
+            )
+        for stage in (await control("GetStages", **named))["item"]:
+            await control("GetDeployment", **named, deploymentId=stage["deploymentId"])
+
+    with_control(tmp_path, scenario)
+
+
+def test_two_processes_both_add_their_resources(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        other = beside(control)
+        api = await control.an_api()
+        root = {"restApiId": api["id"], "parentId": api["rootResourceId"]}
+        await asyncio.gather(
+            *(
+                each("CreateResource", **root, pathPart=f"{name}{i}")
+                for i in range(10)
+                for name, each in (("a", control), ("b", other))
+            )
+        )
+        assert len((await control("GetResources", restApiId=api["id"], limit=500))["items"]) == 21
+
+    with_control(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("pauses", range(6))
+def test_two_processes_never_leave_parts_of_a_deleted_api(tmp_path, pauses: int) -> None:
+    async def scenario(control: Control) -> None:
+        other = beside(control)
+        api = await control.an_api()
+        await control.a_method(api)
+
+        async def delete_a_little_later() -> None:
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            await other("DeleteRestApi", restApiId=api["id"])
+
+        await asyncio.gather(
+            control("CreateDeployment", restApiId=api["id"], stageName="prod"),
+            control("CreateResource", restApiId=api["id"], parentId=api["rootResourceId"], pathPart="a"),
+            delete_a_little_later(),
+            return_exceptions=True,
+        )
+        if not (await control("GetRestApis"))["items"]:
+            for kind in (DEFINITION, DEPLOYMENT, DEPLOYMENT_CONTENT, STAGE, API_ID_OWNER):
+                assert await control.provider._store.scan(kind) == []
+
+    with_control(tmp_path, scenario)
