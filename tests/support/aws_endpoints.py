@@ -104,8 +104,8 @@ def _bytes(value: Any) -> bytes:
 
 
 @contextmanager
-def listening(endpoint: AwsEndpoint) -> Iterator[str]:
-    """Serve `endpoint` by the real server on a free port; gives its URL."""
+def listening(endpoint: Callable[[Request], Any], *, close: Callable[[], Any] | None = None) -> Iterator[str]:
+    """Serve an endpoint, or any handler, by the real server on a free port; gives its URL. `close` runs at the end."""
     import socket
 
     sock = socket.create_server(("127.0.0.1", 0))
@@ -118,12 +118,14 @@ def listening(endpoint: AwsEndpoint) -> Iterator[str]:
             limits=AWS_LIMITS,
             refuse=refuse,
             clock=SystemClock(),
-            body_bytes_max=endpoint.body_bytes_max,
+            body_bytes_max=getattr(endpoint, "body_bytes_max", None),
         )
         await server.serve(sock)
         ready.set()
         await stop.wait()
         await server.drain(1_000)
+        if close is not None:
+            await close()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()

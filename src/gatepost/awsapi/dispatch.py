@@ -14,7 +14,7 @@ import orjson
 
 from gatepost.awsapi.errors import SerializationException, UnknownOperationException
 from gatepost.awsapi.protocols.documents import JSON, NATIVE, PLAIN, Reader, ReaderCompiler, Writer, WriterCompiler
-from gatepost.awsapi.shapes import OperationModel, ServiceModel, ServiceModels
+from gatepost.awsapi.shapes import OperationModel, ServiceModel, ServiceModels, signing_name
 from gatepost.awsapi.validation import Checker, CheckerCompiler, raise_problems
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import (
@@ -134,6 +134,11 @@ class Dispatcher:
                 raise ValueError(f"there is no service model of {provider.service}")
             self._providers[provider.service] = provider
         self._services: dict[str, Service] = {}
+
+    @property
+    def signing_names(self) -> frozenset[str]:
+        """Give the names in credential scopes of the services that have a provider."""
+        return frozenset(signing_name(self.models.index[service]) for service in self._providers)
 
     def service(self, name: str) -> Service | None:
         """Give a service that has a provider, its model loaded; None when Gatepost does not have it."""

@@ -24,7 +24,7 @@ from gatepost.awsapi.protocols.json import JsonProtocol
 from gatepost.awsapi.protocols.query import FORM_TYPE, QueryProtocol
 from gatepost.awsapi.protocols.rest_json import RestJsonProtocol
 from gatepost.awsapi.protocols.uri_templates import UriRouter
-from gatepost.awsapi.shapes import OperationModel, ServiceModel, ServiceModels
+from gatepost.awsapi.shapes import OperationModel, ServiceModel, ServiceModels, signing_name
 from gatepost.awsapi.validation import Checker
 from gatepost.kernel.errors import UnsupportedOperation
 from gatepost.wire.messages import Request
@@ -75,11 +75,6 @@ class Unroutable(Exception):
         super().__init__(str(error))
         self.error = error
         self.protocol = protocol
-
-
-def signing_name(metadata: Mapping[str, Any]) -> str:
-    """Give the service's name in credential scopes."""
-    return str(metadata.get("signingName") or metadata["endpointPrefix"])
 
 
 class Router:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from gatepost.awsapi import dispatch
+from gatepost.awsapi import dispatch, forwarding
 from gatepost.awsapi.authentication import Authenticator, Caller
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.awsapi.errors import (
@@ -29,6 +29,7 @@ from gatepost.awsapi.errors import (
     UnknownOperationException,
     UnrecognizedClientException,
 )
+from gatepost.awsapi.forwarding import Forwarder
 from gatepost.awsapi.hosts import HostGuard
 from gatepost.awsapi.own_routes import OPERATIONS_PREFIX, PREFIX, OwnRoute, OwnRoutes
 from gatepost.awsapi.protocols import xml
@@ -81,13 +82,19 @@ class AwsEndpoint:
         routes: Iterable[OwnRoute] = (),
         api_requests: Handler | None = None,
         any_credentials: Principal | None = None,
+        forwarder: Forwarder | None = None,
     ) -> None:
         """Take what the endpoint needs.
 
         `hosts` are the names and addresses that it is configured with, `origins` those of its own console.
         `api_requests` answers requests for deployed APIs. `any_credentials` is the administrator that an unknown
-        access key stands for, or None.
+        access key stands for, or None. `forwarder` takes the services that the operator sends elsewhere.
+
+        Raises: ValueError when one of those is a service that we have.
         """
+        ours = forwarder.names & dispatcher.signing_names if forwarder is not None else frozenset()
+        if ours:
+            raise ValueError(f"Gatepost has {', '.join(sorted(ours))} itself: forward other services")
         self._dispatcher = dispatcher
         self._authorization = authorization
         self._clock = dispatcher.clock
@@ -96,6 +103,7 @@ class AwsEndpoint:
         self._router = Router(dispatcher)
         self._routes = OwnRoutes(routes)
         self._api_requests = api_requests
+        self._forwarder = forwarder
         self._anonymous = Principal("anonymous", dispatcher.account_id, "", "anonymous")
 
     def __call__(self, request: Request) -> Answer:
@@ -114,6 +122,8 @@ class AwsEndpoint:
                     return self._answer_own(request, headers, request_id)
             self._hosts.check_origin(headers)
             now_ms = self._clock.now_ms()
+            if self._forwarder is not None and (name := self._forwarded_name(request, headers, now_ms)):
+                return self._forward(self._forwarder, name, request, headers, request_id, now_ms)
             target = headers.get(b"x-amz-target")
             if target is not None:
                 routed = self._router.by_target(target)
@@ -157,9 +167,18 @@ class AwsEndpoint:
         if path.startswith(PREFIX):
             route = self._routes.find(request.method, path)
             return route.body_bytes_max if route is not None else 0
+        if self._forwarder is not None and self._is_forwarded(request):
+            return forwarding.REQUEST_BYTES_MAX
         if path.startswith(_LARGE_LAMBDA_PATHS) and not path.endswith("/invocations"):
             return LAMBDA_BODY_BYTES_MAX
         return BODY_BYTES_MAX
+
+    def _is_forwarded(self, request: Request) -> bool:
+        try:
+            headers = joined_headers(request.headers)
+            return bool(self._forwarded_name(request, headers, self._clock.now_ms()))
+        except ServiceError:
+            return False
 
     def _claim(
         self, request: Request, headers: Mapping[bytes, bytes], now_ms: int, *, is_unsigned: bool
@@ -253,6 +272,30 @@ class AwsEndpoint:
             return self._render(routed, await running, request_id)
         except Exception as error:  # noqa: BLE001 its home: whatever fails is answered here
             return self._failed(error, routed.served.protocol, request, request_id)
+
+    # -- forwarded services
+
+    def _forwarded_name(self, request: Request, headers: Mapping[bytes, bytes], now_ms: int) -> str:
+        claim = self._claim(request, headers, now_ms, is_unsigned=True)
+        if claim is None or self._forwarder is None or claim.scope.service not in self._forwarder.names:
+            return ""
+        return claim.scope.service
+
+    def _forward(
+        self,
+        forwarder: Forwarder,
+        name: str,
+        request: Request,
+        headers: Mapping[bytes, bytes],
+        request_id: str,
+        now_ms: int,
+    ) -> Answer:
+        claim = self._authenticator.read(request, headers, now_ms)
+        caller = self._authenticator.caller(claim, request, headers, now_ms)
+        access = forwarder.access(request, headers, name)
+        call = self._call(name, access.action.partition(":")[2], caller, request, headers, request_id, now_ms)
+        self._authorization.check(call, access)
+        return self._finish_own(forwarder.forward(request, headers, name, call), request, request_id)
 
     def _answer_api(self, request: Request) -> Answer:
         if self._api_requests is None:

@@ -200,6 +200,11 @@ class ServiceModel:
         )
 
 
+def signing_name(metadata: Mapping[str, Any]) -> str:
+    """Give the service's name in credential scopes."""
+    return str(metadata.get("signingName") or metadata["endpointPrefix"])
+
+
 class ServiceModels:
     """The services whose models Gatepost carries; each model is read at its first use (1 to 8 ms)."""
 

@@ -173,6 +173,13 @@ def test_s3_paths_are_not_encoded_twice() -> None:
     verify(signed)
 
 
+def test_presigned_urls_of_s3_leave_the_body_open() -> None:
+    signed = signed_by_botocore(
+        "PUT", f"http://{HOST}/b/k%20/..", service="s3", auth=botocore.auth.S3SigV4QueryAuth, expires=60
+    )
+    verify(replace(signed, body=b"anything"))
+
+
 def test_a_presigned_url_is_accepted_until_it_expires() -> None:
     signed = presigned(expires=60)
     verify(signed, now_ms=NOW_MS + 60_000)
