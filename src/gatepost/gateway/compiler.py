@@ -233,7 +233,12 @@ class _StageCompiler:
             )
         if integration.type == "HTTP_PROXY":
             return compile_http_proxy(
-                integration, self._stage, route, parts.http, drops_authorization=method.authorization_type == "AWS_IAM"
+                integration,
+                self._stage,
+                route,
+                parts.http,
+                tasks=parts.tasks,
+                drops_authorization=method.authorization_type == "AWS_IAM",
             )
         raise MappingError(f"integration type {integration.type} is not supported: use AWS_PROXY, HTTP_PROXY or MOCK")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.tasks import Tasks
@@ -16,17 +16,19 @@ class DeadlinePassed(Exception):
     """The work did not end in time; it still runs."""
 
 
-async def within(work: Awaitable[T], *, timeout_ms: int, tasks: Tasks, name: str) -> T:
-    """Give the result of `work`, waiting at most `timeout_ms`.
+async def within(
+    work: Awaitable[T], *, timeout_ms: int, tasks: Tasks, name: str, failures: type[Exception] = ServiceError
+) -> T:
+    """Give the result of `work`, waiting at most `timeout_ms`. `failures` are what the work may raise.
 
     A future is waited for as it is; a coroutine becomes a task of `tasks`, because it has to outlive us. Works
     where there is no current task (the server drives a handler's first step itself).
 
-    Raises: DeadlinePassed; the ServiceError that the work raised.
+    Raises: DeadlinePassed; what the work raised.
     """
     loop = asyncio.get_running_loop()
-    running: asyncio.Future[T | ServiceError]
-    running = work if isinstance(work, asyncio.Future) else tasks.spawn(_caught(work), name=name)
+    running: asyncio.Future[T | Exception]
+    running = work if isinstance(work, asyncio.Future) else tasks.spawn(_caught(work, failures), name=name)
     if not running.done():
         woken: asyncio.Future[None] = loop.create_future()
 
@@ -45,17 +47,17 @@ async def within(work: Awaitable[T], *, timeout_ms: int, tasks: Tasks, name: str
             running.add_done_callback(_forget)
             raise DeadlinePassed(f"{name} did not end within {timeout_ms} ms")
     result = running.result()
-    if isinstance(result, ServiceError):
+    if isinstance(result, failures):
         raise result
-    return result
+    return cast("T", result)
 
 
-async def _caught(work: Awaitable[T]) -> T | ServiceError:
-    """Turn a service's refusal into a value: nobody may be left to hear of it, and it is no failed task."""
+async def _caught(work: Awaitable[T], failures: type[Exception]) -> T | Exception:
+    """Turn a failure into a value: nobody may be left to hear of it, and it is no failed task."""
     try:
         return await work
-    except ServiceError as refused:
-        return refused
+    except failures as failure:
+        return failure
 
 
 def _forget(done: asyncio.Future[T]) -> None:

@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 MINUTE_MS: Final = 60_000
 MINUTES_KEPT_MAX: Final = 15
 """How many finished minutes of a meter wait to be fetched; the oldest goes first."""
 LATENCY_US_MAX: Final = (1 << 36) - 1  # 19 hours
 _BUCKETS: Final = 36 * 8
-METERS_MAX: Final = 100_000
 
 
 class Histogram:
@@ -30,7 +30,7 @@ class Histogram:
     __slots__ = ("_buckets", "count", "highest_us", "lowest_us", "sum_us")
 
     def __init__(self) -> None:
-        self._buckets = [0] * _BUCKETS
+        self._buckets: list[int] = []  # made when there is something to count: most routes are quiet
         self.count = 0
         self.sum_us = 0
         self.lowest_us = LATENCY_US_MAX
@@ -45,7 +45,11 @@ class Histogram:
                 us = LATENCY_US_MAX
             shift = us.bit_length() - 4
             index = (shift << 3) + (us >> shift)
-        self._buckets[index] += 1
+        try:
+            self._buckets[index] += 1
+        except IndexError:
+            self._buckets = [0] * _BUCKETS
+            self._buckets[index] = 1
         self.count += 1
         self.sum_us += us
         if us > self.highest_us:  # noqa: PLR1730
@@ -55,9 +59,12 @@ class Histogram:
 
     def add(self, other: Histogram) -> None:
         """Take all of `other`'s observations too."""
-        for index, count in enumerate(other._buckets):
-            if count:
-                self._buckets[index] += count
+        if not self._buckets:
+            self._buckets = other._buckets.copy()
+        else:
+            for index, count in enumerate(other._buckets):
+                if count:
+                    self._buckets[index] += count
         self.count += other.count
         self.sum_us += other.sum_us
         self.highest_us = max(self.highest_us, other.highest_us)
@@ -149,7 +156,7 @@ class Dimensions:
 class Meter:
     """One route's figures: of the running minute, of finished minutes, and of all time."""
 
-    __slots__ = ("_window_ends_ms", "current", "dimensions", "finished", "total")
+    __slots__ = ("__weakref__", "_window_ends_ms", "current", "dimensions", "finished", "total")
 
     def __init__(self, dimensions: Dimensions) -> None:
         self.dimensions = dimensions
@@ -192,28 +199,25 @@ class Meter:
 
 
 class Metrics:
-    """All meters of this process. A route that is deployed again keeps its meter."""
+    """All meters of this process: as many as there are routes in effect.
+
+    Plans hold their meters; a route that is deployed again finds its own, and a meter goes when no plan has it.
+    """
 
     def __init__(self) -> None:
-        self._meters: dict[Dimensions, Meter] = {}
+        self._meters: WeakValueDictionary[Dimensions, Meter] = WeakValueDictionary()
 
     def meter(self, dimensions: Dimensions) -> Meter:
-        """Give the meter of `dimensions`, a new one when there is none."""
+        """Give the meter of `dimensions`, a new one when there is none. The caller keeps it."""
         found = self._meters.get(dimensions)
         if found is None:
-            if len(self._meters) >= METERS_MAX:
-                self._drop_idle()
             found = self._meters[dimensions] = Meter(dimensions)
         return found
-
-    def _drop_idle(self) -> None:
-        for dimensions in [key for key, meter in self._meters.items() if not meter.current.count]:
-            del self._meters[dimensions]
 
     def drain(self, now_ms: int) -> list[dict[str, Any]]:
         """Take the finished minutes away, each with its time and dimensions."""
         drained = []
-        for meter in self._meters.values():
+        for meter in list(self._meters.values()):
             meter.close_minute(now_ms)
             while meter.finished:
                 minute_ms, figures = meter.finished.popleft()
@@ -225,7 +229,7 @@ class Metrics:
     def snapshot(self) -> Mapping[Dimensions, Figures]:
         """Give all figures since the process began: per route, per stage and per API."""
         found: dict[Dimensions, Figures] = {}
-        for dimensions, meter in self._meters.items():
+        for dimensions, meter in list(self._meters.items()):
             figures = meter.so_far()
             for level in _levels(dimensions):
                 found.setdefault(level, Figures()).add(figures)

@@ -14,7 +14,7 @@ from typing import Final
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.tasks import Tasks
-from gatepost.wire.outgoing import AddressRefused, ConnectFailed
+from gatepost.wire.outgoing import AddressRefused, NameUnknown
 
 NAMES_MAX: Final = 4_096
 ADDRESSES_MAX: Final = 8  # of one name that are tried
@@ -48,7 +48,7 @@ class Addresses:
         """Give the permitted addresses of `host`, in the order to try them. Raises: ConnectFailed."""
         found = await self._find(host)
         if not found:
-            raise ConnectFailed(f"{host} has no address")
+            raise NameUnknown(f"{host} has no address")
         if self._allow is None:
             return found
         allowed = tuple(address for address in found if self._allow(address))

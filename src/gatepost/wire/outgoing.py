@@ -16,6 +16,10 @@ class ConnectFailed(UpstreamError):
     """No connection: the name has no address, nobody listens, TLS fails, or it takes longer than `connect_ms`."""
 
 
+class NameUnknown(ConnectFailed):
+    """The name has no address."""
+
+
 class AddressRefused(ConnectFailed):
     """The caller's `allow_address` refuses every address that the name has."""
 

@@ -98,14 +98,19 @@ def test_minutes_that_nobody_fetches_are_kept_within_a_bound_and_stay_in_the_tot
 
 def test_a_snapshot_has_routes_stages_and_apis():
     metrics = Metrics()
-    metrics.meter(ROUTE).observe(0, 200, 10, 1)
-    metrics.meter(OTHER).observe(0, 404, 30, 1)
+    route, other = metrics.meter(ROUTE), metrics.meter(OTHER)
+    route.observe(0, 200, 10, 1)
+    other.observe(0, 404, 30, 1)
     found = metrics.snapshot()
     assert found[ROUTE].count == found[OTHER].count == 1
     for whole in (Dimensions("api1", "shop", "prod"), Dimensions("api1", "shop")):
         assert (found[whole].count, found[whole].client_errors, found[whole].latency.sum_us) == (2, 1, 40)
 
 
-def test_a_route_keeps_its_meter():
+def test_a_route_keeps_its_meter_as_long_as_a_plan_has_it():
     metrics = Metrics()
-    assert metrics.meter(ROUTE) is metrics.meter(Dimensions("api1", "shop", "prod", "/orders", "GET"))
+    meter = metrics.meter(ROUTE)
+    assert metrics.meter(Dimensions("api1", "shop", "prod", "/orders", "GET")) is meter
+    meter.observe(0, 200, 1, 1)
+    del meter
+    assert metrics.snapshot() == {}

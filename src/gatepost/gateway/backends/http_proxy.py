@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 from urllib.parse import quote, unquote
 
+from gatepost.gateway.deadline import DeadlinePassed, within
 from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
 from gatepost.gateway.headers import (
     DROPPED_TO_HTTP,
@@ -41,11 +42,13 @@ from gatepost.gateway.trace import TRACE_HEADER, trace_root
 from gatepost.gateway.upstreams import AddressPolicy, Upstream, parse_upstream
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.limits import API_GATEWAY_BODY_BYTES_MAX
+from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Integration
 from gatepost.wire.messages import Headers, Request, Response
 from gatepost.wire.outgoing import (
     AddressRefused,
     IncomingResponse,
+    NameUnknown,
     OutgoingRequest,
     UpstreamError,
     UpstreamTimedOut,
@@ -53,6 +56,8 @@ from gatepost.wire.outgoing import (
 
 _SEGMENT_SAFE: Final = ":@!$&'()*+,;=-._~"
 _PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close", b""})
+PRECISE_BELOW_MS: Final = 6_000
+"""Below this timeout the time for a connection (3 s at most) is counted too, at the price of a task."""
 _TYPE_LENGTH: Final = len(b"content-type")
 _NO_CONTENT: Final = frozenset({204, 304})
 _REPLACED: Final = FORWARDED_NAMES | {TRACE_HEADER, b"x-amzn-apigateway-api-id"}
@@ -104,6 +109,7 @@ class HttpProxy:
         mapped: _Mapped,
         parts: HttpProxyParts,
         client: Sender,
+        tasks: Tasks,
         *,
         api_id: str,
         method: str,
@@ -114,6 +120,7 @@ class HttpProxy:
         self._mapped = mapped
         self._parts = parts
         self._client = client
+        self._tasks = tasks
         self._passed = parts.passed
         self._clock = parts.clock
         self._method = method
@@ -148,7 +155,18 @@ class HttpProxy:
         )
         started = self._clock.monotonic_ns()
         try:
-            incoming = await self._client.send(outgoing)
+            if self._timeout_ms < PRECISE_BELOW_MS:
+                incoming = await within(
+                    self._client.send(outgoing),
+                    timeout_ms=self._timeout_ms,
+                    tasks=self._tasks,
+                    name="send",
+                    failures=UpstreamError,
+                )
+            else:
+                incoming = await self._client.send(outgoing)
+        except DeadlinePassed as passed:
+            raise Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {passed}") from passed
         except UpstreamError as error:
             raise _refusal(error) from error
         except ValueError as error:
@@ -254,7 +272,7 @@ def _checked(value: str) -> str:
 def _refusal(error: UpstreamError) -> Refusal:
     if isinstance(error, UpstreamTimedOut):
         return Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {error}")
-    if isinstance(error, AddressRefused):
+    if isinstance(error, AddressRefused | NameUnknown):
         return Refusal(API_CONFIGURATION_ERROR, detail=f"Invalid endpoint address: {error}")
     return Refusal(INTEGRATION_FAILURE, detail=f"{type(error).__name__}: {error}")
 
@@ -289,6 +307,7 @@ def compile_http_proxy(
     route: Route,
     parts: HttpProxyParts | None,
     *,
+    tasks: Tasks,
     drops_authorization: bool,
 ) -> Backend:
     """Compile an HTTP_PROXY integration. Raises: MappingError when it cannot work."""
@@ -311,6 +330,7 @@ def compile_http_proxy(
         mapped,
         parts,
         client,
+        tasks,
         api_id=stage.api_id,
         method="" if integration.http_method in ("", "ANY") else integration.http_method,
         timeout_ms=integration.timeout_ms,

@@ -12,6 +12,7 @@ from gatepost.wire.outgoing import (
     AddressRefused,
     ClientLimits,
     ConnectFailed,
+    NameUnknown,
     PoolExhausted,
     UpstreamClosed,
     UpstreamMalformed,
@@ -203,6 +204,7 @@ def test_an_answer_to_head_keeps_its_length():
         (UpstreamTooLarge("big"), 504, b'{"message": "Network error communicating with endpoint"}'),
         (PoolExhausted("full"), 504, b'{"message": "Network error communicating with endpoint"}'),
         (AddressRefused("no"), 500, b'{"message": "Internal server error"}'),
+        (NameUnknown("no such name"), 500, b'{"message": "Internal server error"}'),
         (ValueError("CR in a header"), 400, b'{"message":"Bad Request"}'),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
@@ -211,6 +213,23 @@ def test_an_upstream_without_an_answer_is_refused_as_aws_does_it(error, status, 
     gateway, _ = deployed(an_integration(), answer=error)
     response = gateway.get("/prod/a")
     assert (response.status, response.body) == (status, body)
+
+
+def test_a_short_timeout_counts_the_time_for_a_connection_too():
+    class Slow(Upstreams):
+        async def send(self, request):
+            await asyncio.sleep(0.15)
+            raise ConnectFailed("too late for anyone to hear")
+
+    gateway = TestGateway(upstreams=Slow())
+    gateway.deploy({"/{proxy+}": (Method("ANY", integration=an_integration(timeout_ms=50)),)})
+
+    async def scenario():
+        response = await gateway.send(a_request(target="/prod/a"))
+        await asyncio.sleep(0.15)
+        return response
+
+    assert gateway.run(scenario).status == 504
 
 
 def test_names_of_our_own_apis_are_never_contacted_outside():
