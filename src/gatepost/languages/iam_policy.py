@@ -3,7 +3,7 @@
 Five kinds share one grammar (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html):
 identity, boundary and session policies have no principal; resource policies have one; trust policies have one, no
 resource, and only actions of STS. Statements are compiled once, when a policy is stored; evaluation is in
-`iam_policy_evaluation`.
+`iam_policy_evaluation`. AWS documents the grammar and not its messages: those are as we know them (`unverified`).
 """
 
 from __future__ import annotations

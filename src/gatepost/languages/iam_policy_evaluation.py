@@ -3,9 +3,9 @@
 1. An explicit deny in any policy ends it.
 2. Root may do everything in its own account, and needs the resource's policy elsewhere.
 3. The resource's policy. In one account it can be enough alone: a grant to a user, a role session or everyone is
-   final; a grant to a role leaves permissions boundary and session policies to pass; a grant to an account is none.
-   Across accounts it must allow, and the principal's own policies must allow too. A role's trust policy must always
-   allow.
+   final (for everyone AWS says so of `aws:PrincipalArn` conditions); a grant to a role leaves permissions boundary
+   and session policies to pass; a grant to an account is none. Across accounts it must allow, and the principal's own
+   policies must allow too. A role's trust policy must always allow.
 4. Permissions boundary, session policies and identity policies must each have an Allow.
 
 The order of the layers does not change whether a request is allowed, only which layer is named as the reason.

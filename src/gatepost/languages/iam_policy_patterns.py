@@ -83,12 +83,15 @@ class Holes:
 
 
 def _holes(text: str, holes: set[int]) -> Holes:
-    hole_mask = sum(1 << place for place in holes)
-    masks: dict[str, int] = {}
+    bits = bytearray(len(text) // 8 + 1)
+    for place in holes:
+        bits[place >> 3] |= 1 << (place & 7)
+    by_character: dict[str, bytearray] = {}
     for place, character in enumerate(text):
         if place not in holes:
-            masks[character] = masks.get(character, hole_mask) | 1 << place
-    return Holes(text, frozenset(holes), masks, hole_mask)
+            by_character.setdefault(character, bytearray(bits))[place >> 3] |= 1 << (place & 7)
+    masks = {character: int.from_bytes(mask, "little") for character, mask in by_character.items()}
+    return Holes(text, frozenset(holes), masks, int.from_bytes(bits, "little"))
 
 
 Chunk = str | Holes

@@ -85,7 +85,7 @@ class HolderOperations:
     # Inline policies
 
     async def _put_policy(self, call: Call, holders: HolderKind, params: Params) -> Answer:
-        document = checked_document(params["PolicyDocument"], "identity")
+        document = params["PolicyDocument"]
 
         def change(holder: Holder) -> Holder:
             inline = {**holder.policies.inline, params["PolicyName"]: document}
@@ -94,6 +94,7 @@ class HolderOperations:
                     f"Maximum policy size of {holders.inline_characters_max} bytes exceeded for {holders.word} "
                     f"{holder.name}"
                 )
+            checked_document(document, "identity")
             return with_policies(holder, inline=inline)
 
         return await self._change_holder(call, holders, params, change)
