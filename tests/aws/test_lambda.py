@@ -1,0 +1,130 @@
+"""Functions by boto3 on a running platform: create, invoke, read the log, be refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+
+import pytest
+from botocore.exceptions import ClientError
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+CODE = """
+import json, logging, os
+import boto3
+logging.getLogger().setLevel("INFO")
+def handler(event, context):
+    logging.info("asked for %s", event)
+    if event.get("fail"):
+        raise ValueError("as asked")
+    if event.get("who"):
+        return boto3.client("sts").get_caller_identity()["Arn"]
+    if event.get("list"):
+        return boto3.client("lambda").list_functions()
+    return {"echo": event, "id": context.aws_request_id}
+"""
+
+
+def a_zip(code: str = CODE) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("app.py", code)
+    return content.getvalue()
+
+
+@pytest.fixture(scope="module")
+def function(platform):
+    iam, aws = platform.client("iam"), platform.client("lambda")
+    role = iam.create_role(RoleName="lambda-tests", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    iam.attach_role_policy(
+        RoleName="lambda-tests", PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    )
+    made = aws.create_function(
+        FunctionName="lambda-tests", Runtime="python3.11", Handler="app.handler", Role=role, Code={"ZipFile": a_zip()},
+        Timeout=10, MemorySize=256,
+    )  # fmt: skip
+    aws.get_waiter("function_active_v2").wait(FunctionName="lambda-tests")
+    return made
+
+
+def invoke(platform, event, **params):
+    answer = platform.client("lambda").invoke(FunctionName="lambda-tests", Payload=json.dumps(event).encode(), **params)
+    return answer, json.loads(answer["Payload"].read() or b"null")
+
+
+def test_a_function_answers(platform, function) -> None:
+    answer, value = invoke(platform, {"a": 1}, LogType="Tail")
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+    assert value["echo"] == {"a": 1}
+    assert value["id"] == answer["ResponseMetadata"]["RequestId"]
+    assert "FunctionError" not in answer
+    assert answer["LogResult"]
+
+
+def test_a_function_that_fails_says_so(platform, function) -> None:
+    answer, value = invoke(platform, {"fail": True})
+    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    assert (value["errorType"], value["errorMessage"]) == ("ValueError", "as asked")
+
+
+def test_a_function_is_its_role_and_may_no_more(platform, function) -> None:
+    _, arn = invoke(platform, {"who": True})
+    assert arn == "arn:aws:sts::000000000000:assumed-role/lambda-tests/lambda-tests"
+    answer, value = invoke(platform, {"list": True})
+    assert answer["FunctionError"] == "Unhandled"
+    assert "AccessDenied" in value["errorMessage"]
+    assert "not authorized to perform: lambda:ListFunctions" in value["errorMessage"]
+
+
+def test_an_event_is_run_later_and_logged(platform, function) -> None:
+    answer, _ = invoke(platform, {"later": "please"}, InvocationType="Event")
+    assert answer["StatusCode"] == 202
+    logs = platform.client("logs")
+    end = time.monotonic() + 10
+    found = []
+    while not found and time.monotonic() < end:
+        try:
+            found = logs.filter_log_events(logGroupName="/aws/lambda/lambda-tests", filterPattern="later")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            pass
+        time.sleep(0.05)
+    assert found[0]["message"].endswith("asked for {'later': 'please'}\n")
+
+
+def test_what_is_wrong_is_refused_as_on_aws(platform, function) -> None:
+    aws = platform.client("lambda")
+    with pytest.raises(ClientError) as error:
+        aws.get_function(FunctionName="lost")
+    assert error.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    with pytest.raises(ClientError) as error:
+        aws.create_function(
+            FunctionName="bad", Runtime="python3.11", Handler="app.handler", Code={"ZipFile": a_zip()},
+            Role="arn:aws:iam::000000000000:role/nobody",
+        )  # fmt: skip
+    assert error.value.response["Error"]["Message"].startswith("The role defined for the function cannot be assumed")
+    with pytest.raises(ClientError) as error:
+        aws.publish_version(FunctionName="lambda-tests")
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_new_code_runs_at_once(platform, function) -> None:
+    aws = platform.client("lambda")
+    arguments = {"Runtime": "python3.11", "Handler": "app.handler", "Role": function["Role"]}
+    code = "def handler(event, context): return {}\n"
+    aws.create_function(FunctionName="changing", Code={"ZipFile": a_zip(code.format(1))}, **arguments)
+    for number in range(2, 5):
+        aws.update_function_code(FunctionName="changing", ZipFile=a_zip(code.format(number)))
+        assert json.loads(aws.invoke(FunctionName="changing")["Payload"].read()) == number
+    aws.delete_function(FunctionName="changing")
+    with pytest.raises(aws.exceptions.ResourceNotFoundException):
+        aws.invoke(FunctionName="changing")
