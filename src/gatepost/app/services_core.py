@@ -9,6 +9,7 @@ from typing import Any, Final
 from gatepost.app.usage_records import UsageRecords
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.awsapi.dispatch import Dispatcher
+from gatepost.awsapi.forwarding import Forwarder, parse_forwarded
 from gatepost.awsapi.own_routes import OwnRoute
 from gatepost.awsapi.server import AwsEndpoint
 from gatepost.config import Settings
@@ -41,6 +42,7 @@ from gatepost.templates.custom_resources import RESPONSE_BYTES_MAX, ROUTE, Custo
 from gatepost.templates.registry import resource_handlers, template_compiler
 from gatepost.templates.resources.cloudformation import Named
 from gatepost.templates.stacks import Stacks
+from gatepost.wire.client import Client
 from gatepost.wire.messages import Handler, Request, Response
 
 ADMINISTRATOR_FILE: Final = "administrator.json"
@@ -75,19 +77,7 @@ class ServicesCore:
         sessions = Sessions(directory, SessionTokens(seal), clock)
         self._iam = IamProvider(store, directory, link, seal, clock)
         self._dynamodb = DynamoDbProvider(ItemStore(self._databases[1]), clock)
-        self._lambda = LambdaProvider(
-            LambdaParts(
-                records=store,
-                publisher=link,
-                invoker=link,
-                role_sessions=sessions,
-                authorization=authorizer,
-                assets=self.assets,
-                functions_dir=data.functions,
-                clock=clock,
-                new_id=request_id,
-            )
-        )
+        self._lambda = self._make_lambda(store, sessions, link, clock=clock)
         self.logs = LogsProvider(
             LogStore(self._databases[2]),
             clock,
@@ -105,22 +95,7 @@ class ServicesCore:
             ApiGateway(store, link, authorizer),
         ]
         operations = LateOperations()
-        self._stacks = Stacks(
-            records=store,
-            operations=operations,
-            assets=self.assets,
-            clock=clock,
-            compiler=template_compiler(data.cache),
-            acceptance=Acceptance(
-                is_lenient=settings.is_lenient,
-                forwarded=frozenset(name.lower() for name, _ in settings.service_endpoints),
-            ),
-            handlers=resource_handlers(),
-            custom=CustomResource(self._responses),
-            named=Named(),
-            roles=sessions,
-            identities=directory,
-        )
+        self._stacks = self._make_stacks(store, operations, sessions, clock=clock)
         self._providers = [*providers, CloudFormation(records=store, assets=self.assets, engine=self._stacks)]
         self.dispatcher = Dispatcher(
             self._providers,
@@ -131,8 +106,47 @@ class ServicesCore:
         )
         operations.dispatcher = self.dispatcher
 
-    def endpoint(self, routes: Sequence[OwnRoute], api_requests: Handler) -> AwsEndpoint:
-        """Make the AWS endpoint's handler."""
+    def _make_lambda(
+        self, store: SqliteRecords, sessions: Sessions, link: ServicesLink, *, clock: Clock
+    ) -> LambdaProvider:
+        return LambdaProvider(
+            LambdaParts(
+                records=store,
+                publisher=link,
+                invoker=link,
+                role_sessions=sessions,
+                authorization=self._authorizer,
+                assets=self.assets,
+                functions_dir=self._data.functions,
+                clock=clock,
+                new_id=request_id,
+            )
+        )
+
+    def _make_stacks(
+        self, store: SqliteRecords, operations: LateOperations, sessions: Sessions, *, clock: Clock
+    ) -> Stacks:
+        settings = self._settings
+        return Stacks(
+            records=store,
+            operations=operations,
+            assets=self.assets,
+            clock=clock,
+            compiler=template_compiler(self._data.cache),
+            acceptance=Acceptance(
+                is_lenient=settings.is_lenient,
+                forwarded=frozenset(name.lower() for name, _ in settings.service_endpoints),
+            ),
+            handlers=resource_handlers(),
+            custom=CustomResource(self._responses),
+            named=Named(),
+            roles=sessions,
+            identities=self._directory,
+        )
+
+    def endpoint(self, routes: Sequence[OwnRoute], api_requests: Handler, client: Client) -> AwsEndpoint:
+        """Make the AWS endpoint's handler. Raises: SettingsError when a --service cannot be."""
+        forwarded = [parse_forwarded(name, url) for name, url in self._settings.service_endpoints]
         return AwsEndpoint(
             self.dispatcher,
             identities=self._directory,
@@ -141,6 +155,7 @@ class ServicesCore:
             routes=[*routes, OwnRoute("PUT", ROUTE, self._take_response, None, body_bytes_max=4 * RESPONSE_BYTES_MAX)],
             api_requests=api_requests,
             any_credentials=self.root if self._settings.any_credentials else None,
+            forwarder=Forwarder(forwarded, client=client) if forwarded else None,
         )
 
     @property

@@ -87,7 +87,7 @@ class ServicesRole:
             reset=reset,
             is_loopback=self._settings.host in LOOPBACK_HOSTS,
         )
-        return self._core.endpoint(routes, self._forwarder)
+        return self._core.endpoint(routes, self._forwarder, self._client)
 
     def _answer(self, request: Request) -> Any:
         return self._endpoint(request)
