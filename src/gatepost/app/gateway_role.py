@@ -68,18 +68,8 @@ class GatewayRole:
         self._logs = LogOutbox()
         directory = self._directory = Directory(seal)
         self._grants = FunctionGrants()
-        role_sessions = Sessions(directory, SessionTokens(seal), clock)
-        self._runner = FunctionRunner(
-            RunnerParts(
-                clock=clock,
-                role_sessions=role_sessions,
-                logs=self._logs,
-                assets=FileAssets(data.assets),
-                functions_dir=data.functions,
-                cache_dir=data.cache,
-                endpoint_url=f"http://{local_host(settings)}:{orders.ports[2]}",
-            )
-        )
+        self._sessions = Sessions(directory, SessionTokens(seal), clock)
+        self._runner = self._make_runner(data)
         self._link.invoker = self._runner
         self._access_log = RotatingFile(data.gateway / "access.log")
         self._request_log = RequestLog(self._access_log.put)
@@ -87,20 +77,7 @@ class GatewayRole:
         ids = RequestIds()
         policy = AddressPolicy()
         self._client = Client(clock=clock, allow_address=policy)
-        parts = Parts(
-            clock=clock,
-            tasks=self._tasks,
-            invoker=self._runner,
-            new_id=ids.next,
-            metrics=self._metrics,
-            request_log=self._request_log,
-            failures=ObserverFailures(),
-            signatures=SignatureParts(directory, Authorizer(directory)),
-            http=HttpProxyParts(self._client, clock, policy=policy, own_listener=self._own_listener),
-            usage=self._usage.counter,
-            grants=self._grants,
-            role_sessions=role_sessions,
-        )
+        parts = self._make_parts(ids, policy)
         self._plans = ActivePlans(parts)
         self._server = Server(
             Gateway(self._plans, parts, ids=ids, clock=clock),
@@ -114,6 +91,35 @@ class GatewayRole:
         no_plans = ActivePlans(parts)
         self._private_server = Server(
             Gateway(no_plans, parts, ids=ids, clock=clock), limits=ListenerLimits(), refuse=refuse, clock=clock
+        )
+
+    def _make_runner(self, data: DataDirectory) -> FunctionRunner:
+        return FunctionRunner(
+            RunnerParts(
+                clock=self._clock,
+                role_sessions=self._sessions,
+                logs=self._logs,
+                assets=FileAssets(data.assets),
+                functions_dir=data.functions,
+                cache_dir=data.cache,
+                endpoint_url=f"http://{local_host(self._settings)}:{self._orders.ports[2]}",
+            )
+        )
+
+    def _make_parts(self, ids: RequestIds, policy: AddressPolicy) -> Parts:
+        return Parts(
+            clock=self._clock,
+            tasks=self._tasks,
+            invoker=self._runner,
+            new_id=ids.next,
+            metrics=self._metrics,
+            request_log=self._request_log,
+            failures=ObserverFailures(),
+            signatures=SignatureParts(self._directory, Authorizer(self._directory)),
+            http=HttpProxyParts(self._client, self._clock, policy=policy, own_listener=self._own_listener),
+            usage=self._usage.counter,
+            grants=self._grants,
+            role_sessions=self._sessions,
         )
 
     async def start(self) -> None:

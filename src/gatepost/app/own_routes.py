@@ -31,33 +31,44 @@ def own_routes(
 
     On a loopback address a reset needs no signature, so that test suites in any language can ask for one.
     """
+    platform = _PlatformRoutes(state, describe, reset)
+    kept = _AssetRoutes(assets)
+    return [
+        OwnRoute("GET", "/_gatepost/health", platform.health, None),
+        OwnRoute("GET", "/_gatepost/status", platform.status, "gatepost:GetStatus"),
+        OwnRoute("POST", "/_gatepost/templates", platform.set_template, "gatepost:SetTemplateStatus"),
+        OwnRoute("POST", "/_gatepost/reset", platform.reset, None if is_loopback else "gatepost:Reset"),
+        OwnRoute("GET", ASSETS_PREFIX, kept.find, "gatepost:GetAsset"),
+        OwnRoute("PUT", ASSETS_PREFIX, kept.put, "gatepost:PutAsset", body_bytes_max=ASSET_BYTES_MAX),
+    ]
 
-    def health(request: Request, call: Call) -> Response:
+
+class _PlatformRoutes:
+    """How the platform is, and the way back to an empty one."""
+
+    def __init__(
+        self,
+        state: PlatformState,
+        describe: Callable[[], Awaitable[dict[str, Any]]],
+        reset: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        self._state = state
+        self._describe = describe
+        self._reset = reset
+
+    def health(self, request: Request, call: Call) -> Response:
+        """Tell whether everything listens and is deployed."""
         del request, call
-        status, body = state.health()
+        status, body = self._state.health()
         return _json(status, body)
 
-    async def status(request: Request, call: Call) -> Response:
+    async def status(self, request: Request, call: Call) -> Response:
+        """Tell what runs."""
         del request, call
-        return _json(200, await describe())
+        return _json(200, await self._describe())
 
-    def has_asset(request: Request, call: Call) -> Response:
-        del call
-        sha256 = request.path.removeprefix(ASSETS_PREFIX)
-        return Response(200 if assets.path(sha256) is not None else 404, [])
-
-    async def put_asset(request: Request, call: Call) -> Response:
-        del call
-        sha256 = request.path.removeprefix(ASSETS_PREFIX)
-        if hashlib.sha256(request.body).hexdigest() != sha256:
-            raise ValidationException(f"The content's SHA-256 is not {sha256[:64]}")
-        try:
-            await assets.put(request.body)
-        except StoreUnavailable as error:
-            return _json(503, {"code": "ServiceUnavailable", "message": str(error)})
-        return _json(200, {"sha256": sha256})
-
-    def set_template(request: Request, call: Call) -> Response:
+    def set_template(self, request: Request, call: Call) -> Response:
+        """Take note of how far a template of `up` has come."""
         del call
         try:
             told = orjson.loads(request.body)
@@ -66,26 +77,42 @@ def own_routes(
             raise ValidationException("The body is a JSON object with path and status") from None
         if status not in TEMPLATE_STATUSES:
             raise ValidationException(f"status is {status!r}: use one of {', '.join(TEMPLATE_STATUSES)}")
-        if path not in state.templates:
+        if path not in self._state.templates:
             raise ValidationException(f"{path[:200]} is no template that this platform was started with")
-        state.set_template(path, status)
+        self._state.set_template(path, status)
         return _json(200, {})
 
-    async def empty(request: Request, call: Call) -> Response:
+    async def reset(self, request: Request, call: Call) -> Response:
+        """Empty an ephemeral platform."""
         del request, call
-        if reset is None:
+        if self._reset is None:
             raise ValidationException("This platform keeps what it has: only one started with --ephemeral resets")
-        await reset()
+        await self._reset()
         return _json(200, {})
 
-    return [
-        OwnRoute("POST", "/_gatepost/reset", empty, None if is_loopback else "gatepost:Reset"),
-        OwnRoute("GET", "/_gatepost/health", health, None),
-        OwnRoute("GET", "/_gatepost/status", status, "gatepost:GetStatus"),
-        OwnRoute("GET", ASSETS_PREFIX, has_asset, "gatepost:GetAsset"),
-        OwnRoute("PUT", ASSETS_PREFIX, put_asset, "gatepost:PutAsset", body_bytes_max=ASSET_BYTES_MAX),
-        OwnRoute("POST", "/_gatepost/templates", set_template, "gatepost:SetTemplateStatus"),
-    ]
+
+class _AssetRoutes:
+    """Uploads by their SHA-256."""
+
+    def __init__(self, assets: FileAssets) -> None:
+        self._assets = assets
+
+    def find(self, request: Request, call: Call) -> Response:
+        """Tell whether an asset is there."""
+        del call
+        return Response(200 if self._assets.path(request.path.removeprefix(ASSETS_PREFIX)) is not None else 404)
+
+    async def put(self, request: Request, call: Call) -> Response:
+        """Keep an asset; its name must be the SHA-256 of its content."""
+        del call
+        sha256 = request.path.removeprefix(ASSETS_PREFIX)
+        if hashlib.sha256(request.body).hexdigest() != sha256:
+            raise ValidationException(f"The content's SHA-256 is not {sha256[:64]}")
+        try:
+            await self._assets.put(request.body)
+        except StoreUnavailable as error:
+            return _json(503, {"code": "ServiceUnavailable", "message": str(error)})
+        return _json(200, {"sha256": sha256})
 
 
 def _json(status: int, body: dict[str, Any]) -> Response:
