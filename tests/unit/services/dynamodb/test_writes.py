@@ -146,8 +146,8 @@ def test_keys_that_do_not_fit_are_refused_in_awss_words(operation, key, message)
         ),
         (
             {"UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":a": {"NS": []}}},
-            "ExpressionAttributeValues contains invalid value: One or more parameter values were invalid: An number set "
-            " may not be empty for key :a",
+            "ExpressionAttributeValues contains invalid value: One or more parameter values were invalid: An number "
+            "set  may not be empty for key :a",
         ),
         (
             {"UpdateExpression": "SET sk = :a", "ExpressionAttributeValues": {":a": {"S": "a"}}},

@@ -1,0 +1,221 @@
+"""DynamoDB as boto3 sees it: client and resource, waiters, paginators, errors, policies."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import boto3
+import pytest
+from boto3.dynamodb.conditions import Attr, Key
+from botocore.exceptions import ClientError
+
+from tests.support.platform import RunningPlatform
+
+
+@pytest.fixture
+def dynamodb(platform: RunningPlatform) -> Any:
+    return platform.client("dynamodb")
+
+
+@pytest.fixture
+def table(platform: RunningPlatform, dynamodb: Any) -> Any:
+    name = f"orders-{uuid.uuid4().hex[:8]}"
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "customer", "AttributeType": "S"},
+            {"AttributeName": "number", "AttributeType": "N"},
+            {"AttributeName": "status", "AttributeType": "S"},
+        ],
+        KeySchema=[
+            {"AttributeName": "customer", "KeyType": "HASH"},
+            {"AttributeName": "number", "KeyType": "RANGE"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-status",
+                "KeySchema": [
+                    {"AttributeName": "status", "KeyType": "HASH"},
+                    {"AttributeName": "number", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=name)
+    resource = boto3.resource("dynamodb", endpoint_url=platform.aws, region_name="us-east-1", **platform.boto_key())
+    yield resource.Table(name)
+    dynamodb.delete_table(TableName=name)
+    dynamodb.get_waiter("table_not_exists").wait(TableName=name)
+
+
+def code_of(error: ClientError) -> str:
+    return error.response["Error"]["Code"]
+
+
+def test_every_type_comes_back_as_it_went(table: Any) -> None:
+    item = {
+        "customer": "ann",
+        "number": 1,
+        "price": Decimal("12.50"),
+        "photo": b"\x00\xff",
+        "tags": {"a", "b"},
+        "sizes": {Decimal(1), Decimal("2.5")},
+        "blobs": {b"x", b"y"},
+        "lines": [{"sku": "s", "count": 2}, None, True, ""],
+        "address": {"street": {"name": "Main", "lines": []}},
+    }
+    table.put_item(Item=item)
+    found = table.get_item(Key={"customer": "ann", "number": 1})["Item"]
+    assert found.pop("photo").value == b"\x00\xff"
+    assert {blob.value for blob in found.pop("blobs")} == {b"x", b"y"}
+    assert found == {name: value for name, value in item.items() if name not in {"photo", "blobs"}}
+
+
+def test_queries_page_through_an_index_in_order(table: Any, dynamodb: Any) -> None:
+    with table.batch_writer() as batch:
+        for number in range(60):
+            batch.put_item(Item={"customer": f"c{number % 7}", "number": number, "status": "open"})
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=table.name,
+        IndexName="by-status",
+        KeyConditionExpression="#s = :s AND #n >= :n",
+        ExpressionAttributeNames={"#s": "status", "#n": "number"},
+        ExpressionAttributeValues={":s": {"S": "open"}, ":n": {"N": "10"}},
+        PaginationConfig={"PageSize": 7},
+        ScanIndexForward=False,
+    )
+    numbers = [int(item["number"]["N"]) for page in pages for item in page["Items"]]
+    assert numbers == list(range(59, 9, -1))
+    found = table.query(
+        KeyConditionExpression=Key("customer").eq("c1") & Key("number").between(8, 30),
+        FilterExpression=Attr("status").eq("open") & ~Attr("number2").exists(),
+    )
+    assert [int(item["number"]) for item in found["Items"]] == [8, 15, 22, 29]
+    assert table.scan(Select="COUNT")["Count"] == 60
+
+
+def test_a_failed_condition_shows_the_item_with_its_binaries(table: Any) -> None:
+    table.put_item(Item={"customer": "ann", "number": 1, "photo": b"hi"})
+    with pytest.raises(ClientError) as caught:
+        table.put_item(
+            Item={"customer": "ann", "number": 1},
+            ConditionExpression="attribute_not_exists(customer)",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    assert code_of(caught.value) == "ConditionalCheckFailedException"
+    assert caught.value.response["Error"]["Message"] == "The conditional request failed"
+    assert caught.value.response["Item"]["photo"] == {"B": b"hi"}
+
+
+def test_a_cancelled_transaction_gives_its_reasons(table: Any, dynamodb: Any) -> None:
+    key = {"customer": {"S": "ann"}, "number": {"N": "1"}}
+    dynamodb.put_item(TableName=table.name, Item={**key, "photo": {"B": b"hi"}})
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException) as caught:
+        dynamodb.transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": table.name, "Item": {**key, "number": {"N": "2"}}}},
+                {
+                    "ConditionCheck": {
+                        "TableName": table.name,
+                        "Key": key,
+                        "ConditionExpression": "attribute_not_exists(customer)",
+                        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                    }
+                },
+            ]
+        )
+    fine, failed = caught.value.response["CancellationReasons"]
+    assert fine == {"Code": "None"}
+    assert failed["Code"] == "ConditionalCheckFailed"
+    assert failed["Item"]["photo"] == {"B": b"hi"}
+    assert "Item" not in dynamodb.get_item(TableName=table.name, Key={**key, "number": {"N": "2"}})
+
+
+def test_updates_and_their_errors(table: Any) -> None:
+    answer = table.update_item(
+        Key={"customer": "ann", "number": 1},
+        UpdateExpression="SET basket = list_append(if_not_exists(basket, :none), :line) ADD amount :price",
+        ExpressionAttributeValues={":none": [], ":line": ["x"], ":price": Decimal("9.99")},
+        ReturnValues="ALL_NEW",
+    )
+    assert (answer["Attributes"]["basket"], answer["Attributes"]["amount"]) == (["x"], Decimal("9.99"))
+    with pytest.raises(ClientError) as caught:
+        table.update_item(
+            Key={"customer": "ann", "number": 1},
+            UpdateExpression="SET status = :s",
+            ExpressionAttributeValues={":s": "x"},
+        )
+    assert caught.value.response["Error"] == {
+        "Code": "ValidationException",
+        "Message": "Invalid UpdateExpression: Attribute name is a reserved keyword; reserved keyword: status",
+    }
+
+
+def test_clients_that_race_for_the_last_one_sell_it_once(table: Any) -> None:
+    table.put_item(Item={"customer": "stock", "number": 1, "left": 5})
+
+    def buy(_: int) -> bool:
+        try:
+            table.update_item(
+                Key={"customer": "stock", "number": 1},
+                UpdateExpression="SET #l = #l - :one",
+                ConditionExpression="#l >= :one",
+                ExpressionAttributeNames={"#l": "left"},
+                ExpressionAttributeValues={":one": 1},
+            )
+        except table.meta.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(buy, range(20))) == 5
+    assert table.get_item(Key={"customer": "stock", "number": 1})["Item"]["left"] == 0
+
+
+def test_the_model_is_checked_before_the_table(dynamodb: Any) -> None:
+    with pytest.raises(ClientError) as caught:
+        dynamodb.get_item(TableName="x", Key={"a": {"S": "b"}})
+    assert code_of(caught.value) in {"ValidationException", "ResourceNotFoundException"}
+    with pytest.raises(ClientError) as caught:
+        dynamodb.describe_table(TableName="nothing-there")
+    assert caught.value.response["Error"] == {
+        "Code": "ResourceNotFoundException",
+        "Message": "Requested resource not found: Table: nothing-there not found",
+    }
+
+
+def test_leading_keys_keep_a_user_in_their_own_partition(table: Any, platform: RunningPlatform) -> None:
+    iam = platform.client("iam")
+    name = f"shopper-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{table.name}"
+    statement = {
+        "Effect": "Allow",
+        "Action": ["dynamodb:GetItem", "dynamodb:PutItem"],
+        "Resource": arn,
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ann"]}},
+    }
+    iam.put_user_policy(
+        UserName=name, PolicyName="own", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    client = platform.client(
+        "dynamodb", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+    )
+    mine, theirs = ({"customer": {"S": who}, "number": {"N": "1"}} for who in ("ann", "bob"))
+    client.put_item(TableName=table.name, Item=mine)
+    assert client.get_item(TableName=table.name, Key=mine)["Item"] == mine
+    for refused in (
+        lambda: client.get_item(TableName=table.name, Key=theirs),
+        lambda: client.put_item(TableName=table.name, Item=theirs),
+        lambda: client.scan(TableName=table.name),
+    ):
+        with pytest.raises(ClientError) as caught:
+            refused()
+        assert code_of(caught.value) == "AccessDeniedException"
