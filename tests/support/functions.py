@@ -177,6 +177,10 @@ class LiveRunner:
         assert result.function_error == "Unhandled", result.payload
         return json.loads(result.payload)
 
+    def pids(self, function: Function) -> list[int]:
+        """The process ids of a function's workers, as this machine knows them."""
+        return self.call(lambda: [worker.pid for worker in self.runner._pools[function.arn].workers])
+
     def log(self, function: Function) -> list[str]:
         """Everything that the function logged so far."""
 

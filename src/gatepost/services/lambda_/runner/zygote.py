@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import struct
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ WORKER_SOURCES: Final = Path(__file__).parent / "worker"
 MESSAGE_BYTES_MAX: Final = 65536
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 2.0
+# What a zygote tries, the best first: a namespace of processes and files, of files, none.
+BOXES: Final = ("processes", "files", "")
+CREDENTIALS: Final = struct.Struct("3i")  # pid, uid, gid
 LOADER: Final = """
 import importlib.util, sys
 folder, control = sys.argv[1], int(sys.argv[2])
@@ -90,7 +94,7 @@ class Zygote:
         self.is_boxed = False
         self._places = places
         self._settings = settings
-        self._is_box_refused = not settings.is_sandboxed
+        self._boxes = list(BOXES if settings.is_sandboxed else BOXES[-1:])  # what is still to be tried
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._workers: dict[int, Spawned] = {}
@@ -120,9 +124,9 @@ class Zygote:
             await asyncio.shield(self._starting)
             return
         answer = await self._launch()
-        if "refused" in answer:
-            log.warning("functions run without a file system of their own", extra={"reason": answer["refused"]})
-            self._is_box_refused = True
+        while "refused" in answer and len(self._boxes) > 1:
+            log.warning("functions are isolated less", extra={"without": self._boxes[0], "reason": answer["refused"]})
+            del self._boxes[0]
             answer = await self._launch()
         if not answer.get("ready"):
             raise OSError(f"the zygote of {self.interpreter.executable} did not start")
@@ -133,6 +137,7 @@ class Zygote:
         self._starting = loop.create_future()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._process = await loop.run_in_executor(None, self._open, theirs)
         self._control = ours
         loop.add_reader(ours.fileno(), self._readable)
@@ -160,7 +165,7 @@ class Zygote:
         root = self._places.cache / "root"
         root.mkdir(parents=True, exist_ok=True)
         return {
-            "sandbox": not self._is_box_refused,
+            "sandbox": self._boxes[0],
             "root": str(root.resolve()),
             "visible": self.interpreter.visible,
             "packages": dict(self._places.packages),
@@ -171,21 +176,21 @@ class Zygote:
     def _readable(self) -> None:
         assert self._control is not None
         try:
-            data = self._control.recv(MESSAGE_BYTES_MAX)
+            data, sender, _, _ = self._control.recvmsg(MESSAGE_BYTES_MAX, socket.CMSG_SPACE(CREDENTIALS.size))
         except BlockingIOError:
             return
         except OSError:
-            data = b""
+            data, sender = b"", []
         if not data:
             self._close_control()
             return
-        self._received(json.loads(data))
+        self._received(json.loads(data), _pid_of(sender))
 
-    def _received(self, message: dict[str, Any]) -> None:
+    def _received(self, message: dict[str, Any], sender_pid: int) -> None:
         if "spawned" in message:
             worker = self._workers.get(message["spawned"])
             if worker is not None:
-                worker.started(message["pid"])
+                worker.started(sender_pid)
         elif "exited" in message:
             worker = self._workers.pop(message["exited"], None)
             if worker is not None:
@@ -247,6 +252,14 @@ class Zygote:
         self._close_control()
         if process is not None:
             await asyncio.get_running_loop().run_in_executor(None, _end, process)
+
+
+def _pid_of(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """Give the id, in our namespace, of the process that sent a message; 0 when the kernel did not say."""
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            return int(CREDENTIALS.unpack(data[: CREDENTIALS.size])[0])
+    return 0
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -20,6 +20,7 @@ from gatepost.services.lambda_.model import (
     ResourceNotFoundException,
     TooManyRequestsException,
 )
+from gatepost.services.lambda_.runner.memory import children
 from tests.support.functions import FORBIDDEN_ROLE, ROLE, LiveRunner, a_function, a_live_runner
 
 ECHO = "def handler(event, context):\n    return event\n"
@@ -196,7 +197,8 @@ def test_a_function_that_ends_its_process_fails_only_its_invocation(
 
 def test_a_function_that_runs_too_long_is_killed_at_its_timeout(runner: LiveRunner) -> None:
     function = runner.deploy(SLEEP, timeout_s=1)
-    first_pid = runner.value(function, 0)
+    first = runner.value(function, 0)
+    [pid] = runner.pids(function)
     started = time.monotonic()
     error = runner.error(function, 30, request_id="5e")
     assert 0.99 < time.monotonic() - started < 2
@@ -204,8 +206,8 @@ def test_a_function_that_runs_too_long_is_killed_at_its_timeout(runner: LiveRunn
         "errorType": "Sandbox.Timedout",
         "errorMessage": "RequestId: 5e Error: Task timed out after 1.00 seconds",
     }
-    assert until(lambda: not is_alive(first_pid))
-    assert runner.value(function, 0) != first_pid
+    assert until(lambda: not is_alive(pid))
+    assert runner.value(function, 0) != first
     log = runner.log(function)
     assert any(re.fullmatch(r"[\dT:.-]+Z 5e Task timed out after 1\.00 seconds\n\n", line) for line in log)
     assert any("Duration: 1000.00 ms\tBilled Duration: 1000 ms" in line and "Status: timeout" in line for line in log)
@@ -270,8 +272,9 @@ def test_a_handler_that_forks_answers_once_and_its_children_end_with_the_worker(
         """
     )
     assert [runner.value(function, "both") for _ in range(3)] == ["parent"] * 3
-    child = runner.value(function, "stay")
-    assert is_alive(child)
+    runner.value(function, "stay")
+    [worker] = runner.pids(function)
+    *_, child = children(worker)
     runner.error(function, "end")
     assert until(lambda: not is_alive(child))
 
@@ -439,10 +442,11 @@ def test_a_deleted_function_is_gone_and_what_runs_ends_well(runner: LiveRunner) 
     function = runner.deploy(SLEEP)
     running = runner.start(function, 0.3)
     time.sleep(0.1)
+    [pid] = runner.pids(function)
     runner.call(lambda: runner.runner.changed(function.arn, None))
     with pytest.raises(ResourceNotFoundException):
         runner.invoke(function, 0)
-    pid = json.loads(running.result(5).payload)
+    assert not running.result(5).function_error
     assert until(lambda: not is_alive(pid))
 
 
@@ -468,26 +472,31 @@ def test_over_the_bound_of_workers_invocations_wait_and_then_are_refused(tmp_pat
 def test_idle_workers_are_stopped(tmp_path) -> None:
     with a_live_runner(tmp_path, idle_ms=0) as live:
         function = live.deploy(PID)
-        pid = live.value(function)
+        live.value(function)
+        [pid] = live.pids(function)
         live.call(lambda: live.runner._keep_house())
         assert until(lambda: not is_alive(pid))
-        assert live.value(function) != pid
+        live.value(function)
+        assert live.pids(function) != [pid]
 
 
 def test_workers_whose_credentials_run_out_are_replaced(tmp_path) -> None:
     with a_live_runner(tmp_path) as live:
         live.roles.expires_at_ms = int(time.time() * 1000) + 50_000
         function = live.deploy(PID)
-        pid = live.value(function)
+        live.value(function)
+        [pid] = live.pids(function)
         live.call(lambda: live.runner._keep_house())
-        assert live.value(function) != pid
+        live.value(function)
+        assert live.pids(function) != [pid]
         assert until(lambda: not is_alive(pid))
 
 
 def test_a_killed_zygote_fails_what_runs_and_is_started_again(tmp_path) -> None:
     with a_live_runner(tmp_path) as live:
         function = live.deploy(SLEEP, timeout_s=20)
-        worker = live.value(function, 0)
+        live.value(function, 0)
+        [worker] = live.pids(function)
         running = live.start(function, 10)
         time.sleep(0.1)
         status = Path(f"/proc/{worker}/status").read_text()
@@ -495,13 +504,16 @@ def test_a_killed_zygote_fails_what_runs_and_is_started_again(tmp_path) -> None:
         os.kill(zygote, signal.SIGKILL)
         assert json.loads(running.result(5).payload)["errorType"] == "Runtime.ExitError"
         assert until(lambda: not is_alive(worker))
-        assert live.value(function, 0) != worker
+        live.value(function, 0)
+        assert live.pids(function) != [worker]
 
 
 def test_closing_ends_every_process(tmp_path) -> None:
     with a_live_runner(tmp_path) as live:
         function = live.deploy(SLEEP, timeout_s=20)
-        pids = [json.loads(one.result(5).payload) for one in [live.start(function, 0.1) for _ in range(3)]]
+        for one in [live.start(function, 0.1) for _ in range(3)]:
+            one.result(5)
+        pids = live.pids(function)
         running = live.start(function, 15)
         time.sleep(0.05)
     assert json.loads(running.result(1).payload)["errorType"] == "Runtime.ExitError"

@@ -196,6 +196,27 @@ def test_a_boxed_function_sees_its_own_code_and_nobody_elses(runner: LiveRunner)
     assert not sees_data
 
 
+def test_a_function_that_kills_everything_it_can_harms_only_functions(runner: LiveRunner) -> None:
+    function = runner.deploy(
+        """
+        import os
+        def handler(event, context):
+            if event:
+                for pid in (-1, 1, os.getppid()):
+                    try:
+                        os.kill(pid, 9)
+                    except OSError:
+                        pass
+            return "here"
+        """
+    )
+    runner.value(function, 0)
+    if not is_boxed(runner):
+        pytest.skip("this kernel does not let us make namespaces")
+    runner.invoke(function, 1)
+    assert runner.value(function, 0) == "here"
+
+
 @needs_root
 def test_a_boxed_function_cannot_write_outside_of_tmp(runner: LiveRunner) -> None:
     function = runner.deploy(

@@ -3,8 +3,10 @@
 The zygote builds a small root once (`build_root`): the system's directories and the interpreter, read-only; the
 packages that Lambda has under /var/runtime; all functions' code, to be bound to /var/task. Each worker then makes a
 mount namespace of its own with its /tmp (a tmpfs of EphemeralStorage's size) and its code (`enter`), and gives up
-every privilege (`drop`). As root the worker becomes a user without rights; otherwise the same is done inside a user
-namespace. Where the kernel allows neither, `build_root` says so and the caller goes on without.
+every privilege (`drop`). Where the kernel allows it the zygote is the first process of a process namespace
+(`leave_processes`), so that workers neither see nor signal anything outside, and none of what they start outlives it.
+As root the worker becomes a user without rights; otherwise the same is done inside a user namespace. Where the kernel
+allows neither, `build_root` says so and the caller goes on without.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
@@ -69,30 +72,32 @@ def _bind(source: str, target: str, *, is_read_only: bool = True) -> None:
         _mount("none", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | kept)
 
 
-def _map_user() -> None:
+def _leave_user() -> None:
     uid, gid = os.getuid(), os.getgid()
-    _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare")
+    _check(_libc.unshare(CLONE_NEWUSER), "unshare")
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
 
 
-def _show_own_processes(target: str) -> None:
-    """Mount /proc so that it shows a worker its own processes only; in a user namespace it shows all of them."""
+def _show_processes(target: str, *, are_own: bool) -> None:
+    """Mount /proc: that of the process namespace, showing a worker its own processes only, or the machine's."""
     os.makedirs(target, mode=0o755)
-    try:
+    if are_own:
         _mount("proc", target, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
-    except OSError:
+    else:
         _bind("/proc", target, is_read_only=False)
 
 
-def _fill_root(root: str, visible: Sequence[str], packages: Mapping[str, str], functions: str) -> None:
+def _fill_root(
+    root: str, visible: Sequence[str], packages: Mapping[str, str], functions: str, *, are_own_processes: bool
+) -> None:
     for directory in SYSTEM_DIRECTORIES:
         if os.path.islink(directory):
             os.symlink(os.readlink(directory), root + directory)
         elif os.path.isdir(directory):
             _bind(directory, root + directory)
-    _show_own_processes(root + "/proc")
+    _show_processes(root + "/proc", are_own=are_own_processes)
     for path in visible:
         if os.path.exists(path) and not os.path.lexists(root + path):
             _bind(path, root + path)
@@ -111,20 +116,38 @@ def _fill_root(root: str, visible: Sequence[str], packages: Mapping[str, str], f
         os.makedirs(root + directory, mode=0o755, exist_ok=True)
 
 
-def build_root(root: str, *, visible: Sequence[str], packages: Mapping[str, str], functions: str) -> None:
+def leave_processes() -> None:
+    """Go on as the first process of a process namespace: when this process ends, the kernel ends all in it.
+
+    What stays behind waits for it, and takes it along when it is killed. Raises: OSError.
+    """
+    if os.getuid() != 0:
+        _leave_user()
+    _check(_libc.unshare(CLONE_NEWPID), "unshare")
+    first = os.fork()
+    if first == 0:
+        _prctl(PR_SET_PDEATHSIG, 9)
+        return
+    os.closerange(3, 4096)
+    _, status = os.waitpid(first, 0)
+    os._exit(status >> 8 if not status & 0x7F else 1)
+
+
+def build_root(
+    root: str, *, visible: Sequence[str], packages: Mapping[str, str], functions: str, are_own_processes: bool
+) -> None:
     """Move this process into a root of its own at the empty directory `root`, with nothing else in it.
 
     Raises: OSError when the kernel does not let this process do so; nothing outside of it has changed then.
     """
     if platform.machine() not in PIVOT_ROOT:
         raise OSError(errno.ENOSYS, f"no sandbox on {platform.machine()}")
-    if os.getuid() == 0:
-        _check(_libc.unshare(CLONE_NEWNS), "unshare")
-    else:
-        _map_user()
+    if os.getuid() != 0 and not are_own_processes:
+        _leave_user()
+    _check(_libc.unshare(CLONE_NEWNS), "unshare")
     _mount("none", "/", "", MS_REC | MS_PRIVATE)
     _mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=755")
-    _fill_root(root, visible, packages, functions)
+    _fill_root(root, visible, packages, functions, are_own_processes=are_own_processes)
     os.chdir(root)
     _check(_libc.syscall(PIVOT_ROOT[platform.machine()], b".", b"."), "pivot_root")
     _check(_libc.umount2(b".", MNT_DETACH), "umount")

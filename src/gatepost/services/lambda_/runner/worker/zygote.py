@@ -83,13 +83,17 @@ class Zygote:
     def prepare(self) -> None:
         """Close the sandbox around this process, import boto3 and report what isolation there is."""
         try:
-            if self._options["sandbox"]:
-                options = self._options
+            options = self._options
+            if options["sandbox"]:
+                has_processes = options["sandbox"] == "processes"
+                if has_processes:
+                    sandbox.leave_processes()
                 sandbox.build_root(
                     options["root"],
                     visible=options["visible"],
                     packages=options["packages"],
                     functions=options["functions"],
+                    are_own_processes=has_processes,
                 )
                 self._is_boxed = True
         except OSError as error:
@@ -151,7 +155,6 @@ class Zygote:
         for fd in fds:
             os.close(fd)
         self._workers[pid] = message["spawn"]
-        self._tell({"spawned": message["spawn"], "pid": pid})
 
     def _kill(self, number: int) -> None:
         for pid, worker in self._workers.items():
@@ -225,6 +228,7 @@ class Zygote:
             os._exit(status & 0xFF)
 
     def _run_worker(self, message: dict[str, Any], fds: list[int]) -> None:
+        self._tell({"spawned": message["spawn"]})  # the kernel adds the id by which the gateway knows this process
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
