@@ -66,9 +66,9 @@ class RequestKeys:
 
     def get(self, name: str, /) -> KeyValue | None:
         """Give a key by its lower-case name; None when this request does not have it."""
-        for key, value in self._access.context.items():
-            if key.lower() == name:
-                return value
+        value = self._access.context.get(name)  # never walked through: a provider may work its keys out on demand
+        if value is not None:
+            return value
         read = _GLOBAL_KEYS.get(name)
         if read is not None:
             return read(self._call)
@@ -164,7 +164,7 @@ class Authorizer:
     def __init__(self, source: PolicySource) -> None:
         self._source = source
         self._generation = source.generation
-        self._decisions: dict[tuple[str, str, str, str | None], Decision] = {}
+        self._decisions: dict[tuple[str | tuple[str, ...], str, str, str | None], Decision] = {}
 
     def check(self, call: Call, access: Access) -> None:
         """Return when the call's principal may do `access`.
@@ -184,14 +184,17 @@ class Authorizer:
             self._decisions.clear()
             self._generation = self._source.generation
         principal = call.principal
-        # An access key stands for one principal with its tags and session policies; root has none of these.
-        who = principal.access_key_id or (principal.arn if principal.kind == "root" else "")
-        key = (who, access.action, access.resource, access.resource_policy)
+        key = (
+            principal.access_key_id or _without_key(principal),
+            access.action,
+            access.resource,
+            access.resource_policy,
+        )
         remembered = self._decisions.get(key)
         if remembered is not None:
             return remembered
         decision = self._evaluate(call, access)
-        if who and decision.is_constant:
+        if key[0] and decision.is_constant:
             if len(self._decisions) >= DECISIONS_MAX:
                 self._decisions.clear()
             self._decisions[key] = decision
@@ -221,6 +224,16 @@ class Authorizer:
             return self._source.compiled.get(document, "trust" if is_trust else "resource")
         except PolicyError:
             return deny_everything()  # a guard fails closed; its owner checks the document when it is set
+
+
+def _without_key(principal: Principal) -> tuple[str, ...]:
+    """Give what decides for a principal without an access key, or () when that can be more than its names.
+
+    An access key stands for one principal with its tags and session policies; these kinds have none.
+    """
+    if principal.kind in ("root", "service", "anonymous"):
+        return (principal.kind, principal.account_id, principal.arn, principal.name)
+    return ()
 
 
 def _needs_long_term_key(call: Call) -> bool:

@@ -66,7 +66,6 @@ def a_call(principal: Principal = USER, **changes: object) -> Call:
         (a_call(), "aws:ResourceAccount", OTHER_ACCOUNT),
         (a_call(), "aws:RequestTag/cost", "7"),
         (a_call(), "aws:TagKeys", ("cost",)),
-        (a_call(), "service:Mixed", "Case"),
         (a_call(), "aws:MultiFactorAuthPresent", None),
         (a_call(SESSION), "aws:MultiFactorAuthPresent", "false"),
         (a_call(), "aws:PrincipalArn", USER_ARN),
@@ -100,7 +99,7 @@ def a_call(principal: Principal = USER, **changes: object) -> Call:
     ],
 )
 def test_a_call_has_the_documented_condition_keys(call: Call, key: str, value: object) -> None:
-    context = {"aws:requesttag/cost": "7", "aws:tagkeys": ("cost",), "Service:mixed": "Case"}
+    context = {"aws:requesttag/cost": "7", "aws:tagkeys": ("cost",)}
     access = Access("dynamodb:PutItem", TABLE_ARN.replace(ACCOUNT, OTHER_ACCOUNT), context)
     assert RequestKeys(call, access).get(key.lower()) == value
 
@@ -285,6 +284,53 @@ def test_who_has_no_access_key_is_not_remembered_but_root(tmp_path: Path) -> Non
             assert not world.may(narrowed, "dynamodb:PutItem", TABLE_ARN)
             call, access = world.call(world.root), Access("dynamodb:PutItem", TABLE_ARN)
             assert world.authorizer.decide(call, access) is world.authorizer.decide(call, access)
+
+    asyncio.run(scenario())
+
+
+def test_a_resource_policy_is_decided_once_for_strangers_but_not_for_their_addresses(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with an_identity_world(tmp_path) as world:
+            resource = f"arn:aws:execute-api:us-east-1:{ACCOUNT}:api/prod/GET/"
+            open_to_all = a_document(a_statement(action="execute-api:Invoke", Principal="*"))
+            near = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+            limited = a_document(a_statement(action="execute-api:Invoke", Principal="*", Condition=near))
+            decide = world.authorizer.decide
+            access = Access("execute-api:Invoke", resource, resource_policy=open_to_all)
+            call = world.call(STRANGER, "execute-api:Invoke", source_ip="10.1.1.1")
+            assert decide(call, access).is_allowed
+            assert decide(call, access) is decide(call, access)
+            assert not world.may(STRANGER, "execute-api:Invoke", resource)
+            for address, is_allowed in (("10.1.1.1", True), ("192.0.2.1", False), ("10.1.1.1", True)):
+                changes = {"source_ip": address, "resource_policy": limited}
+                assert world.may(STRANGER, "execute-api:Invoke", resource, **changes) is is_allowed
+
+    asyncio.run(scenario())
+
+
+def test_keys_that_a_provider_works_out_on_demand_are_asked_for_only_by_a_condition(tmp_path: Path) -> None:
+    class OnDemand(dict):
+        asked: list[str] = []
+
+        def get(self, key, default=None):
+            self.asked.append(key)
+            return default
+
+        def __iter__(self):
+            raise AssertionError("nobody walks through the keys of a request")
+
+        items = keys = values = __iter__
+
+    async def scenario() -> None:
+        async with an_identity_world(tmp_path) as world:
+            ana = await world.a_user()
+            await world.allow_user("ana", a_statement())
+            assert world.may(ana, "dynamodb:PutItem", TABLE_ARN, context=OnDemand())
+            assert OnDemand.asked == []
+            condition = {"StringLike": {"dynamodb:LeadingKeys": "*"}}
+            await world.allow_user("ana", a_statement("Deny", Condition=condition), policy="deny")
+            assert world.may(ana, "dynamodb:PutItem", TABLE_ARN, context=OnDemand())
+            assert OnDemand.asked == ["dynamodb:leadingkeys"]
 
     asyncio.run(scenario())
 
