@@ -30,6 +30,7 @@ from gatepost.awsapi.errors import (
     UnrecognizedClientException,
 )
 from gatepost.awsapi.forwarding import Forwarder
+from gatepost.awsapi.headers import headers_of
 from gatepost.awsapi.hosts import HostGuard
 from gatepost.awsapi.own_routes import OPERATIONS_PREFIX, PREFIX, OwnRoute, OwnRoutes
 from gatepost.awsapi.protocols import xml
@@ -43,7 +44,7 @@ from gatepost.kernel.errors import InternalFailure, ServiceError, StateUnavailab
 from gatepost.kernel.ids import request_id as new_request_id
 from gatepost.kernel.operations import Access, Call, Principal
 from gatepost.kernel.ports import Authorization, Identities
-from gatepost.security.sigv4 import Claim, SignatureVerifier, joined_headers
+from gatepost.security.sigv4 import Claim, SignatureVerifier
 from gatepost.wire.messages import Handler, Headers, Request, Response
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class AwsEndpoint:
         request_id = new_request_id()
         protocol: ServiceProtocol | None = None
         try:
-            headers = joined_headers(request.headers)
+            headers = headers_of(request)
             kind = self._hosts.kind(headers)
             path = request.path
             if path != "/" or kind == "api":
@@ -152,7 +153,7 @@ class AwsEndpoint:
             return large
         now_ms = self._clock.now_ms()
         try:
-            claim = self._authenticator.read(request, joined_headers(request.headers), now_ms)
+            claim = self._authenticator.read(request, headers_of(request), now_ms)
         except ServiceError:
             return BODY_BYTES_MAX
         return large if self._authenticator.knows(claim, now_ms) else BODY_BYTES_MAX
@@ -175,7 +176,7 @@ class AwsEndpoint:
 
     def _is_forwarded(self, request: Request) -> bool:
         try:
-            headers = joined_headers(request.headers)
+            headers = headers_of(request)
             return bool(self._forwarded_name(request, headers, self._clock.now_ms()))
         except ServiceError:
             return False
@@ -245,6 +246,7 @@ class AwsEndpoint:
         request_id: str,
         now_ms: int,
     ) -> Call:
+        peer = request if request.block is None else request.peer  # what came over the wire is not taken apart
         return Call(
             service,
             operation,
@@ -253,9 +255,9 @@ class AwsEndpoint:
             caller.principal,
             request_id,
             now_ms,
-            request.client_ip,
+            peer.client_ip if isinstance(peer, Request) else peer.ip,
             headers.get(b"user-agent", b"").decode("latin-1"),
-            request.is_tls,
+            peer.is_tls,
         )
 
     def _render(self, routed: Routed, result: Any, request_id: str) -> Response:

@@ -26,7 +26,7 @@ def from_number(value: object) -> int:
 def from_text(text: str) -> int:
     """Read ISO 8601, RFC 822 or a number of seconds, whichever `text` is. Raises: SerializationException."""
     try:
-        if text[:1].isdigit() and "-" not in text:
+        if text[:1].isdigit() and "-" not in text and "_" not in text:
             return from_number(float(text))
         at = datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
         at = at if at.tzinfo else at.replace(tzinfo=UTC)

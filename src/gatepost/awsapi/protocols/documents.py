@@ -133,7 +133,7 @@ def _read_string(value: Any) -> str:
 
 
 def _read_integer(value: Any) -> int:
-    if value.__class__ is int:
+    if value.__class__ is int and value.bit_length() < 64:  # CBOR has integers of any length
         return value
     if value.__class__ is float and value.is_integer():
         return int(value)
@@ -141,7 +141,7 @@ def _read_integer(value: Any) -> int:
 
 
 def _read_number(value: Any) -> int | float:
-    if value.__class__ is int or value.__class__ is float:
+    if value.__class__ is float or (value.__class__ is int and value.bit_length() < 1024):
         return value
     raise wrong_type(value, "Double")
 

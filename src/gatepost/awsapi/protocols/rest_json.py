@@ -6,6 +6,7 @@ Source: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -24,21 +25,21 @@ from gatepost.wire.messages import Headers, Response
 
 QUERY_PARAMETERS_MAX: Final = 1_000
 PAYLOAD_TYPES: Final = {"lambda": b"application/json"}  # of payloads for which the operation declares no type
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,64}(\.[0-9]{0,64})?([eE][+-]?[0-9]{1,3})?").fullmatch
 TextReader = Callable[[str], Any]
 
 
 def _integer(text: str) -> int:
-    try:
-        return int(text) if len(text) <= 20 and text.isascii() else int("")
-    except ValueError as error:
-        raise SerializationException(f"'{text[:64]}' can not be converted to an Integer") from error
+    if not _INTEGER(text):
+        raise SerializationException(f"'{text[:64]}' can not be converted to an Integer")
+    return int(text)
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text[:64])
-    except ValueError as error:
-        raise SerializationException(f"'{text[:64]}' can not be converted to a Double") from error
+    if not _NUMBER(text):
+        raise SerializationException(f"'{text[:64]}' can not be converted to a Double")
+    return float(text)
 
 
 def _boolean(text: str) -> bool:
