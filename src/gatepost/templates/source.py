@@ -127,15 +127,8 @@ def parse_source(content: str | bytes, *, file: str) -> Source:
     """
     text = _decoded(content, file)
     if text.lstrip()[:1] == "{":
-        try:
-            root = source_json.parse_json(text, file=file, node=Node, depth_max=DEPTH_MAX)
-        except TemplateRefused as fault:
-            # A YAML flow mapping may begin with a brace too; if it is neither, JSON's complaint is the better one.
-            try:
-                return Source(file, text, _parse_yaml(text, file))
-            except TemplateRefused:
-                raise fault from None
-        return Source(file, text, root)
+        # As on AWS, a template that begins with a brace is JSON; read as YAML, a forgotten comma would become text.
+        return Source(file, text, source_json.parse_json(text, file=file, node=Node, depth_max=DEPTH_MAX))
     return Source(file, text, _parse_yaml(text, file))
 
 

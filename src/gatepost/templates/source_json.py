@@ -62,9 +62,9 @@ class _Scanner:
 
     def value(self, at: int, depth: int) -> tuple[Any, int]:
         """Read the value that begins at `at`; give it and the offset behind it."""
-        if depth > self._depth_max:
-            raise self.refuse(at, f"nested deeper than {self._depth_max} levels: flatten it")
         first = self._text[at : at + 1]
+        if depth >= self._depth_max and first in ("{", "["):
+            raise self.refuse(at, f"nested deeper than {self._depth_max} levels: flatten it")
         if first == "{":
             return self._object(at, depth)
         if first == "[":

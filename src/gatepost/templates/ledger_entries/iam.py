@@ -2,79 +2,84 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gatepost.templates.ledger import ENFORCED, TypeEntry, approximated, inert, refused
 
-_TAGS = ENFORCED
+_TAGS: Final = ENFORCED
 
 
-def entries() -> list[TypeEntry]:
+_POLICIES: Final = {"ManagedPolicyArns": ENFORCED, "Path": ENFORCED, "Policies": ENFORCED}
+ENTRIES: Final = (
+    TypeEntry("AWS::IAM::AccessKey", ENFORCED, {"Serial": ENFORCED, "Status": ENFORCED, "UserName": ENFORCED}),
+    TypeEntry("AWS::IAM::Group", ENFORCED, {"GroupName": ENFORCED, **_POLICIES}),
+    TypeEntry(
+        "AWS::IAM::InstanceProfile",
+        approximated("it exists and can be described; there are no machines that would take its role"),
+        {"InstanceProfileName": ENFORCED, "Path": ENFORCED, "Roles": ENFORCED},
+    ),
+    TypeEntry(
+        "AWS::IAM::ManagedPolicy",
+        ENFORCED,
+        {
+            "Description": ENFORCED,
+            "Groups": ENFORCED,
+            "ManagedPolicyName": ENFORCED,
+            "Path": ENFORCED,
+            "PolicyDocument": ENFORCED,
+            "Roles": ENFORCED,
+            "Users": ENFORCED,
+        },
+    ),
+    TypeEntry(
+        "AWS::IAM::Policy",
+        ENFORCED,
+        {
+            "Groups": ENFORCED,
+            "PolicyDocument": ENFORCED,
+            "PolicyName": ENFORCED,
+            "Roles": ENFORCED,
+            "Users": ENFORCED,
+        },
+    ),
+    TypeEntry(
+        "AWS::IAM::Role",
+        ENFORCED,
+        {
+            "AssumeRolePolicyDocument": ENFORCED,
+            "Description": ENFORCED,
+            "MaxSessionDuration": ENFORCED,
+            "PermissionsBoundary": ENFORCED,
+            "RoleName": ENFORCED,
+            "Tags": _TAGS,
+            **_POLICIES,
+        },
+    ),
+    TypeEntry(
+        "AWS::IAM::RolePolicy",
+        ENFORCED,
+        {"PolicyDocument": ENFORCED, "PolicyName": ENFORCED, "RoleName": ENFORCED},
+    ),
+    TypeEntry(
+        "AWS::IAM::User",
+        ENFORCED,
+        {
+            "Groups": ENFORCED,
+            "LoginProfile": inert("there is no AWS console to sign in to"),
+            "PermissionsBoundary": ENFORCED,
+            "Tags": _TAGS,
+            "UserName": ENFORCED,
+            **_POLICIES,
+        },
+    ),
+    TypeEntry("AWS::IAM::UserToGroupAddition", ENFORCED, {"GroupName": ENFORCED, "Users": ENFORCED}),
+    TypeEntry(
+        "AWS::IAM::ServiceLinkedRole",
+        refused("AWS::IAM::ServiceLinkedRole belongs to services of AWS that are not here: remove it"),
+    ),
+)
+
+
+def entries() -> tuple[TypeEntry, ...]:
     """Give the entries of this service."""
-    policies = {"ManagedPolicyArns": ENFORCED, "Path": ENFORCED, "Policies": ENFORCED}
-    return [
-        TypeEntry("AWS::IAM::AccessKey", ENFORCED, {"Serial": ENFORCED, "Status": ENFORCED, "UserName": ENFORCED}),
-        TypeEntry("AWS::IAM::Group", ENFORCED, {"GroupName": ENFORCED, **policies}),
-        TypeEntry(
-            "AWS::IAM::InstanceProfile",
-            approximated("it exists and can be described; there are no machines that would take its role"),
-            {"InstanceProfileName": ENFORCED, "Path": ENFORCED, "Roles": ENFORCED},
-        ),
-        TypeEntry(
-            "AWS::IAM::ManagedPolicy",
-            ENFORCED,
-            {
-                "Description": ENFORCED,
-                "Groups": ENFORCED,
-                "ManagedPolicyName": ENFORCED,
-                "Path": ENFORCED,
-                "PolicyDocument": ENFORCED,
-                "Roles": ENFORCED,
-                "Users": ENFORCED,
-            },
-        ),
-        TypeEntry(
-            "AWS::IAM::Policy",
-            ENFORCED,
-            {
-                "Groups": ENFORCED,
-                "PolicyDocument": ENFORCED,
-                "PolicyName": ENFORCED,
-                "Roles": ENFORCED,
-                "Users": ENFORCED,
-            },
-        ),
-        TypeEntry(
-            "AWS::IAM::Role",
-            ENFORCED,
-            {
-                "AssumeRolePolicyDocument": ENFORCED,
-                "Description": ENFORCED,
-                "MaxSessionDuration": ENFORCED,
-                "PermissionsBoundary": ENFORCED,
-                "RoleName": ENFORCED,
-                "Tags": _TAGS,
-                **policies,
-            },
-        ),
-        TypeEntry(
-            "AWS::IAM::RolePolicy",
-            ENFORCED,
-            {"PolicyDocument": ENFORCED, "PolicyName": ENFORCED, "RoleName": ENFORCED},
-        ),
-        TypeEntry(
-            "AWS::IAM::User",
-            ENFORCED,
-            {
-                "Groups": ENFORCED,
-                "LoginProfile": inert("there is no AWS console to sign in to"),
-                "PermissionsBoundary": ENFORCED,
-                "Tags": _TAGS,
-                "UserName": ENFORCED,
-                **policies,
-            },
-        ),
-        TypeEntry("AWS::IAM::UserToGroupAddition", ENFORCED, {"GroupName": ENFORCED, "Users": ENFORCED}),
-        TypeEntry(
-            "AWS::IAM::ServiceLinkedRole",
-            refused("AWS::IAM::ServiceLinkedRole belongs to services of AWS that are not here: remove it"),
-        ),
-    ]
+    return ENTRIES
