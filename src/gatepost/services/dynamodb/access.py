@@ -15,20 +15,37 @@ from gatepost.languages.item_expressions import Expressions, Used
 from gatepost.languages.item_expressions_tree import ExpressionError
 from gatepost.languages.item_values import ItemValueError, measure
 from gatepost.services.dynamodb.model import Table
-from gatepost.services.dynamodb.tables import Tables
+from gatepost.services.dynamodb.tables import Tables, table_name
 
 Params = Mapping[str, Any]
 Value = str | tuple[str, ...]
 
-WITHOUT_RESOURCE: Final = frozenset({"ListTables", "DescribeLimits"})
-TRANSACTION_ACTIONS: Final = {
-    "Put": "dynamodb:PutItem",
-    "Update": "dynamodb:UpdateItem",
-    "Delete": "dynamodb:DeleteItem",
-    "ConditionCheck": "dynamodb:ConditionCheckItem",
-    "Get": "dynamodb:GetItem",
+# The operations that name one table, and which members of a request their meaning is taken from. Others that a
+# client sends along are ignored by the operation, so they must not count here either.
+PUT: Final = "put"
+KEY: Final = "key"
+QUERY: Final = "query"
+SCAN: Final = "scan"
+ITEM_OPERATIONS: Final = {
+    "GetItem": KEY,
+    "PutItem": PUT,
+    "UpdateItem": KEY,
+    "DeleteItem": KEY,
+    "Query": QUERY,
+    "Scan": SCAN,
 }
-_EXPRESSIONS: Final = ("ConditionExpression", "FilterExpression")
+TRANSACTION_ACTIONS: Final = {
+    "Put": ("dynamodb:PutItem", PUT),
+    "Update": ("dynamodb:UpdateItem", KEY),
+    "Delete": ("dynamodb:DeleteItem", KEY),
+    "ConditionCheck": ("dynamodb:ConditionCheckItem", KEY),
+    "Get": ("dynamodb:GetItem", KEY),
+}
+ON_ARN: Final = frozenset({"TagResource", "UntagResource", "ListTagsOfResource"})
+_CONDITIONS: Final = {PUT: ("ConditionExpression",), KEY: ("ConditionExpression",)}
+_FILTERS: Final = ("FilterExpression",)
+
+Subject = tuple[str, Params]  # which members count, and the part of the request that has them
 
 
 class ItemAccess:
@@ -41,63 +58,75 @@ class ItemAccess:
     def of(self, call: Call, params: Params) -> Sequence[Access]:
         """Give everything that a call touches."""
         operation = call.operation
-        name = params.get("TableName")
-        if name is not None:
-            return self._of_table(call, params, name)
-        if "TransactItems" in params:
+        kind = ITEM_OPERATIONS.get(operation)
+        if kind is not None:
+            return (self._of_items(call, kind, params),)
+        if operation in {"TransactWriteItems", "TransactGetItems"}:
             return self._of_transaction(call, params)
-        if "RequestItems" in params:
-            action = f"dynamodb:{operation}"
-            return [
-                Access(action, table_arn(call, table), self._context(call, table, _batch_requests(request), params))
-                for table, request in params["RequestItems"].items()
-            ]
-        if "ResourceArn" in params:
+        if operation in {"BatchGetItem", "BatchWriteItem"}:
+            return self._of_batch(call, params)
+        if operation in ON_ARN:
             return (Access(f"dynamodb:{operation}", params["ResourceArn"]),)
         if operation == "DescribeEndpoints":
             return ()
-        return (Access(f"dynamodb:{operation}"),)
-
-    def _of_table(self, call: Call, params: Params, name: str) -> Sequence[Access]:
-        arn = table_arn(call, name)
-        index = params.get("IndexName")
-        if index is not None:
-            arn = f"{arn}/index/{index}"
-        access = Access("dynamodb:" + call.operation, arn, self._context(call, name, (params,), params))
-        if call.operation == "CreateTable" and params.get("Tags"):
-            return (access, Access("dynamodb:TagResource", arn))
+        if "TableName" not in params:
+            return (Access(f"dynamodb:{operation}"),)
+        access = Access(f"dynamodb:{operation}", table_arn(call, params["TableName"]))
+        if operation == "CreateTable" and params.get("Tags"):
+            return (access, Access("dynamodb:TagResource", access.resource))
         return (access,)
 
+    def _of_items(self, call: Call, kind: str, params: Params) -> Access:
+        name = params["TableName"]
+        arn = table_arn(call, name)
+        if kind in {QUERY, SCAN} and "IndexName" in params:
+            arn = f"{arn}/index/{params['IndexName']}"
+        return Access("dynamodb:" + call.operation, arn, self._context(call, name, ((kind, params),), params))
+
     def _of_transaction(self, call: Call, params: Params) -> Sequence[Access]:
-        touched: dict[tuple[str, str], list[Params]] = {}
+        touched: dict[tuple[str, str], list[Subject]] = {}
         for item in params["TransactItems"]:
-            for kind, request in item.items():
-                if kind in TRANSACTION_ACTIONS:
-                    touched.setdefault((TRANSACTION_ACTIONS[kind], request["TableName"]), []).append(request)
+            for name, request in item.items():
+                if name in TRANSACTION_ACTIONS:
+                    action, kind = TRANSACTION_ACTIONS[name]
+                    touched.setdefault((action, request["TableName"]), []).append((kind, request))
         return [
-            Access(action, table_arn(call, table), self._context(call, table, requests, params))
-            for (action, table), requests in touched.items()
+            Access(action, table_arn(call, table), self._context(call, table, subjects, params))
+            for (action, table), subjects in touched.items()
         ]
 
-    def _context(self, call: Call, table: str, requests: Sequence[Params], params: Params) -> RequestContext:
-        return RequestContext(self._tables, self._expressions, call, table, requests, params)
+    def _of_batch(self, call: Call, params: Params) -> Sequence[Access]:
+        action = f"dynamodb:{call.operation}"
+        return [
+            Access(action, table_arn(call, table), self._context(call, table, _batch_subjects(request), params))
+            for table, request in params["RequestItems"].items()
+        ]
+
+    def _context(self, call: Call, table: str, subjects: Sequence[Subject], params: Params) -> RequestContext:
+        return RequestContext(self._tables, self._expressions, call, table, subjects, params)
 
 
 def table_arn(call: Call, name: str) -> str:
-    """Give the ARN of a table, which need not exist, from a name or an ARN."""
-    return name if name.startswith("arn:") else f"arn:aws:dynamodb:{call.region}:{call.account_id}:table/{name}"
+    """Give the one ARN of a table, which need not exist, whether it is called by name or by ARN."""
+    if name.startswith("arn:"):
+        try:
+            name = table_name(call, name)
+        except ServiceError:
+            return name  # the operation will refuse it
+    return f"arn:aws:dynamodb:{call.region}:{call.account_id}:table/{name}"
 
 
-def _batch_requests(request: Any) -> list[Params]:
+def _batch_subjects(request: Any) -> list[Subject]:
     if isinstance(request, Mapping):  # BatchGetItem: one set of parameters, many keys
-        return [{**request, "Key": key} for key in request.get("Keys", ())]
-    return [write.get("PutRequest") or write.get("DeleteRequest") or {} for write in request]
+        return [(KEY, {**request, "Key": key}) for key in request["Keys"]]
+    subjects: list[Subject] = [(PUT, write["PutRequest"]) for write in request if "PutRequest" in write]
+    return subjects + [(KEY, write["DeleteRequest"]) for write in request if "DeleteRequest" in write]
 
 
 class RequestContext(Mapping[str, Value]):
     """DynamoDB's condition keys of one request, each worked out when it is asked for."""
 
-    __slots__ = ("_call", "_expressions", "_params", "_requests", "_table", "_tables")
+    __slots__ = ("_call", "_expressions", "_params", "_subjects", "_table", "_tables")
 
     def __init__(
         self,
@@ -105,14 +134,14 @@ class RequestContext(Mapping[str, Value]):
         expressions: Expressions,
         call: Call,
         table: str,
-        requests: Sequence[Params],
+        subjects: Sequence[Subject],
         params: Params,
     ) -> None:
         self._tables = tables
         self._expressions = expressions
         self._call = call
         self._table = table
-        self._requests = requests
+        self._subjects = subjects
         self._params = params
 
     def __getitem__(self, key: str) -> Value:
@@ -145,74 +174,76 @@ class RequestContext(Mapping[str, Value]):
         table = self._found()
         if table is None:
             return None
-        found = []
-        for request in self._requests:
-            value = self._leading_key(table, request)
-            if value is not None:
-                found.append(value)
-        return tuple(found) or None
+        found = [self._leading_key(table, kind, request) for kind, request in self._subjects]
+        return tuple(key for key in found if key is not None) or None
 
-    def _leading_key(self, table: Table, request: Params) -> str | None:
-        keys = table.items.keys
-        if (text := request.get("KeyConditionExpression")) is not None:
-            index = table.readable.get(request.get("IndexName", ""))
-            keys = keys if index is None else index.keys
-            values = request.get("ExpressionAttributeValues", {})
-            try:
-                condition = self._expressions.key_condition(text, request.get("ExpressionAttributeNames", {}), values)
-            except ExpressionError:
-                return None
-            value = next((values[p.values[0]] for p in condition.parts if p.name == keys.partition.name), None)
-        else:
-            value = (request.get("Key") or request.get("Item") or {}).get(keys.partition.name)
-        if value is None:
-            return None
+    def _leading_key(self, table: Table, kind: str, request: Params) -> str | None:
+        """Give one partition key; None only where the operation has none (Scan) or will refuse the request."""
+        name = table.items.keys.partition.name
         try:
+            if kind == QUERY:
+                index = table.readable.get(request.get("IndexName", ""))
+                value = self._queried(request, name if index is None else index.keys.partition.name)
+            elif kind == SCAN:
+                return None
+            else:
+                value = request["Item" if kind == PUT else "Key"].get(name)
+            if value is None:
+                return None
             measure(value)
-        except ItemValueError:
+        except (ExpressionError, ItemValueError):
             return None
         return next((str(content) for content in value.values()), None)
+
+    def _queried(self, request: Params, name: str) -> dict[str, Any] | None:
+        values = _measured(request)
+        names = request.get("ExpressionAttributeNames", {})
+        condition = self._expressions.key_condition(request.get("KeyConditionExpression", ""), names, values)
+        return next((values[part.values[0]] for part in condition.parts if part.name == name), None)
 
     def attributes(self) -> Value | None:
         """Give dynamodb:Attributes: the top-level attributes that the request names."""
         names: set[str] = set()
-        for request in self._requests:
-            names.update(request.get("Item", ()))
-            names.update(request.get("Key", ()))
-            for used in self._used(request):
+        for kind, request in self._subjects:
+            if kind == PUT:
+                names.update(request["Item"])
+            elif kind == KEY:
+                names.update(request["Key"])
+            for used in self._used(kind, request):
                 names.update(str(path[0]) for path in used.paths)
         return tuple(sorted(names)) or None
 
-    def _used(self, request: Params) -> list[Used]:
+    def _used(self, kind: str, request: Params) -> list[Used]:
         names = request.get("ExpressionAttributeNames", {})
-        values = request.get("ExpressionAttributeValues", {})
         expressions = self._expressions
         found: list[Used] = []
         try:
-            for parameter in _EXPRESSIONS:
+            values = _measured(request)
+            for parameter in _CONDITIONS.get(kind, _FILTERS):
                 if parameter in request:
                     compiled = expressions.condition(parameter, request[parameter], names, values)
                     found.append(compiled.used)
-            if (text := request.get("UpdateExpression")) is not None:
+            if kind == KEY and (text := request.get("UpdateExpression")) is not None:
                 found.append(expressions.update(text, names, values).used)
-            if (text := request.get("ProjectionExpression")) is not None:
+            if kind != PUT and (text := request.get("ProjectionExpression")) is not None:
                 found.append(expressions.projection(text, names).used)
-            if (text := request.get("KeyConditionExpression")) is not None:
+            if kind == QUERY and (text := request.get("KeyConditionExpression")) is not None:
                 found.append(expressions.key_condition(text, names, values).used)
-        except (ExpressionError, KeyError):
+        except (ExpressionError, ItemValueError):
             return found  # the operation itself will refuse it
         return found
 
     def select(self) -> Value | None:
         """Give dynamodb:Select, as given or as the request implies it."""
-        if self._call.operation not in {"Query", "Scan", "GetItem", "BatchGetItem", "TransactGetItems"}:
+        operation = self._call.operation
+        if operation not in {"Query", "Scan", "GetItem", "BatchGetItem", "TransactGetItems"}:
             return None
-        given: str | None = self._params.get("Select")
-        if given is not None:
-            return given
-        if self._requests and all("ProjectionExpression" in request for request in self._requests):
+        is_query = operation in {"Query", "Scan"}
+        if is_query and "Select" in self._params:
+            return str(self._params["Select"])
+        if self._subjects and all("ProjectionExpression" in request for _, request in self._subjects):
             return "SPECIFIC_ATTRIBUTES"
-        return "ALL_PROJECTED_ATTRIBUTES" if "IndexName" in self._params else "ALL_ATTRIBUTES"
+        return "ALL_PROJECTED_ATTRIBUTES" if is_query and "IndexName" in self._params else "ALL_ATTRIBUTES"
 
     def return_values(self) -> Value | None:
         """Give dynamodb:ReturnValues of a write."""
@@ -226,7 +257,15 @@ class RequestContext(Mapping[str, Value]):
 
     def enclosing_operation(self) -> Value | None:
         """Give dynamodb:EnclosingOperation inside a transaction."""
-        return self._call.operation if "TransactItems" in self._params else None
+        operation = self._call.operation
+        return operation if operation.startswith("Transact") else None
+
+
+def _measured(request: Params) -> Mapping[str, Any]:
+    values: Mapping[str, Any] = request.get("ExpressionAttributeValues", {})
+    for value in values.values():
+        measure(value)
+    return values
 
 
 _KEYS: Final[Mapping[str, Callable[[RequestContext], Value | None]]] = {

@@ -25,6 +25,7 @@ from gatepost.storage.items_keys import KeySchema
 from gatepost.storage.items_tables import ItemTable
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+_RESOURCE: Final = re.compile(r"table/[a-zA-Z0-9_.-]{3,255}")
 
 
 class Tables:
@@ -169,11 +170,11 @@ def table_name(call: Call, name: str) -> str:
             )
         return name
     parsed = parse_arn(name)
-    if parsed is None or parsed.service != "dynamodb" or not parsed.resource.startswith("table/"):
+    if parsed is None or parsed.service != "dynamodb" or _RESOURCE.fullmatch(parsed.resource) is None:
         raise ValidationException(f"Invalid table ARN: {name[:1024]}")
     if (parsed.account_id, parsed.region) != (call.account_id, call.region):
         raise UnknownTable(name)
-    return parsed.resource.removeprefix("table/").partition("/")[0]
+    return parsed.resource.removeprefix("table/")
 
 
 def render_keys(keys: KeySchema) -> list[dict[str, str]]:

@@ -162,3 +162,66 @@ def test_condition_keys_are_worked_out_when_asked_for(operation, params, expecte
 def test_a_request_that_will_be_refused_has_no_leading_keys(params) -> None:
     for _, _, context in touched("Query", params):
         assert context.get("dynamodb:leadingkeys") is None
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        ("PutItem", {"TableName": "things", "Item": {**KEY, "pk": {"S": "theirs"}}, "Key": KEY}),
+        (
+            "GetItem",
+            {
+                "TableName": "things",
+                "Key": {**KEY, "pk": {"S": "theirs"}},
+                "Item": KEY,
+                "KeyConditionExpression": "pk = :p",
+                "ExpressionAttributeValues": {":p": {"S": "a"}},
+                "Select": "SPECIFIC_ATTRIBUTES",
+                "IndexName": "by_n",
+            },
+        ),
+        (
+            "BatchWriteItem",
+            {
+                "TableName": "others",
+                "RequestItems": {"things": [{"PutRequest": {"Item": {**KEY, "pk": {"S": "theirs"}}, "Key": KEY}}]},
+            },
+        ),
+        (
+            "TransactGetItems",
+            {
+                "TableName": "others",
+                "RequestItems": {"others": {"Keys": [KEY]}},
+                "TransactItems": [{"Get": {"TableName": "things", "Key": {**KEY, "pk": {"S": "theirs"}}, "Item": KEY}}],
+            },
+        ),
+    ],
+)
+def test_members_that_the_operation_ignores_do_not_count(operation, params) -> None:
+    ((_, resource, context),) = touched(operation, params)
+    assert resource == ARN + "things"
+    assert context["dynamodb:leadingkeys"] == ("theirs",)
+    assert context.get("dynamodb:select", "ALL_ATTRIBUTES") == "ALL_ATTRIBUTES"
+
+
+@pytest.mark.parametrize("suffix", ["/index/by_n", "/stream/x", "/", "?"])
+def test_an_arn_with_more_than_the_table_is_refused(suffix) -> None:
+    async def scenario(db):
+        await db("CreateTable", **a_table())
+        return (await db.refused("GetItem", TableName=ARN + "things" + suffix, Key=dict(KEY))).code
+
+    assert on_dynamodb(scenario) == "ValidationException"
+
+
+def test_another_partitions_arn_is_the_same_table_to_policies() -> None:
+    ((_, resource, _),) = touched("GetItem", {"TableName": (ARN + "things").replace(":aws:", ":aws-cn:"), "Key": KEY})
+    assert resource == ARN + "things"
+
+
+def test_values_that_are_none_do_not_break_the_condition_keys() -> None:
+    between = {
+        "ConditionExpression": "n BETWEEN :a AND :b",
+        "ExpressionAttributeValues": {":a": {"N": "x"}, ":b": {"N": "y"}},
+    }
+    ((_, _, context),) = touched("DeleteItem", {"TableName": "things", "Key": KEY, **between})
+    assert context["dynamodb:attributes"] == ("pk", "sk")
