@@ -1,0 +1,123 @@
+"""SecureCart, from one command, through a shopper's day, and away again."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.platform import ask, gatepost, start_platform
+
+ROOT = Path(__file__).parents[2]
+SHOP = ROOT / "examples" / "securecart"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    data = tmp_path_factory.mktemp("shop") / "data"
+    running = start_platform(data, str(SHOP / "template.yaml"), "--durability", "process", command="up")
+    yield running
+    running.stop()
+
+
+def base_of(shop):
+    (api,) = shop.client("apigateway").get_rest_apis()["items"]
+    return shop.stage_url(api["id"], "prod")
+
+
+def test_health_is_ready_once_everything_is_deployed(shop):
+    health = ask("GET", shop.aws + "/_gatepost/health").json()
+    assert health["status"] == "ready"
+    assert list(health["templates"].values()) == ["deployed"]
+
+
+def test_a_shopper_has_a_good_day(shop):
+    day = subprocess.run(
+        [sys.executable, str(SHOP / "shopper_day.py"), base_of(shop)], capture_output=True, text=True, check=False
+    )
+    assert day.returncode == 0, day.stdout + day.stderr
+    assert day.stdout.endswith("A good day.\n")
+
+
+def test_the_lines_to_paste_work(shop):
+    lines = re.findall(r"^  (curl .+)$", shop.output.read_text(), re.MULTILINE)
+    assert len(lines) == 3
+    for line in lines:
+        answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+        assert json.loads(answer.stdout)
+
+
+def test_browsers_may_call_it_from_elsewhere(shop):
+    answer = ask("OPTIONS", base_of(shop) + "/products", headers={"Origin": "https://shop.example"})
+    assert answer.status == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET,POST,PUT,DELETE,OPTIONS"
+
+
+def test_a_function_reaches_only_what_its_role_allows(shop):
+    """Take one statement away from a role and the function is refused, at once."""
+    resources = shop.client("cloudformation").describe_stack_resources(StackName="securecart")["StackResources"]
+    role = next(
+        each["PhysicalResourceId"] for each in resources if each["LogicalResourceId"] == "CatalogueFunctionRole"
+    )
+    iam = shop.client("iam")
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    url = base_of(shop) + "/products/tea-001"
+    assert ask("GET", url).status == 200
+    iam.delete_role_policy(RoleName=role, PolicyName=name)
+    assert ask("GET", url).status == 502
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+    assert ask("GET", url).status == 200
+
+
+def test_what_functions_say_is_in_their_logs(shop):
+    ask("GET", base_of(shop) + "/products?category=tea")
+    groups = [group["logGroupName"] for group in shop.client("logs").describe_log_groups()["logGroups"]]
+    assert any("CatalogueFunction" in name for name in groups)
+
+
+def test_a_second_deployment_of_the_same_template_changes_nothing(shop):
+    told = gatepost("deploy", str(SHOP / "template.yaml"), "--data", str(shop.data))
+    assert told.stdout == "securecart: nothing has changed\n", told.stderr
+
+
+def test_a_diff_shows_what_a_change_would_do_and_does_not_do_it(shop, tmp_path):
+    changed = tmp_path / "template.yaml"
+    text = (SHOP / "template.yaml").read_text().replace("MemorySize: 256", "MemorySize: 512")
+    changed.write_text(text.replace("CodeUri: functions/", f"CodeUri: {SHOP / 'functions'}"))
+    told = gatepost("diff", str(changed), "--stack-name", "securecart", "--data", str(shop.data), "--json")
+    changes = json.loads(told.stdout)["changes"]
+    assert {each["LogicalResourceId"] for each in changes} == {
+        "CatalogueFunction",
+        "CartsFunction",
+        "OrdersFunction",
+        "SeedFunction",
+    }, told.stderr
+    assert {each["Action"] for each in changes} == {"Modify"}
+    sizes = {f["MemorySize"] for f in shop.client("lambda").list_functions()["Functions"]}
+    assert sizes == {256}
+
+
+def test_the_template_is_what_aws_accepts():
+    judged = subprocess.run(
+        [str(Path(sys.executable).with_name("cfn-lint")), str(SHOP / "template.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert judged.returncode == 0, judged.stdout
+
+
+def test_deleting_the_stack_leaves_nothing(tmp_path):
+    data = tmp_path / "data"
+    running = start_platform(data, str(SHOP / "template.yaml"), "--durability", "process", command="up")
+    told = gatepost("delete", "securecart", "--data", str(data))
+    assert told.returncode == 0, told.stderr
+    assert running.client("dynamodb").list_tables()["TableNames"] == []
+    assert running.client("lambda").list_functions()["Functions"] == []
+    assert running.client("apigateway").get_rest_apis()["items"] == []
+    assert running.client("iam").list_roles()["Roles"] == []
+    running.stop()
