@@ -7,7 +7,7 @@ touches -> `authorization.check` for each -> the method. There is no second way 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -23,7 +23,6 @@ from gatepost.kernel.errors import (
     StateUnavailable,
     StoreUnavailable,
     UnsupportedOperation,
-    ValidationException,
     VersionConflict,
 )
 from gatepost.kernel.ids import request_id as new_request_id
@@ -237,6 +236,3 @@ def as_service_error(error: Exception, service: str, operation: str) -> ServiceE
     if isinstance(error, VersionConflict):
         return ServiceUnavailable("The resource was changed by another request meanwhile: try again", detail=str(error))
     return ServiceUnavailable("The service cannot reach its store: nothing was changed, try again", detail=str(error))
-
-
-__all__ = ["Awaitable", "BoundOperation", "Dispatcher", "Service", "ValidationException", "check"]

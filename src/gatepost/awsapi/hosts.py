@@ -16,13 +16,15 @@ from gatepost.awsapi.errors import UntrustedHost
 HostKind = Literal["aws", "api"]
 HOSTS_KEPT_MAX: Final = 256
 API_LABELS: Final = frozenset({"execute-api", "appsync-api", "appsync-realtime-api"})
+# How containers call their host: no page on the web can have these names.
+CONTAINER_NAMES: Final = frozenset({"host.docker.internal", "host.containers.internal"})
 _UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 compared with, never bound
 
 
 class HostGuard:
     """Tells requests for the AWS endpoint, requests for deployed APIs, and everything else apart.
 
-    Known names: `localhost`, `*.localhost`, loopback addresses, `*.amazonaws.com` (aliases of what is local), and
+    Known names: `localhost`, `*.localhost`, loopback addresses, the names by which containers call their host, `*.amazonaws.com` (aliases of what is local), and
     `hosts`; when one of `hosts` is the unspecified address, any IP address.
     """
 
@@ -57,6 +59,7 @@ class HostGuard:
         labels = name.split(".")
         is_known = (
             name == "localhost"
+            or name in CONTAINER_NAMES
             or name in self._hosts
             or name.endswith((".localhost", ".amazonaws.com"))
             or self._is_known_address(name)

@@ -363,6 +363,7 @@ def test_a_known_key_is_authorised_as_always_with_any_credentials() -> None:
         "[::1]:4566",
         "LOCALHOST",
         "dynamodb.localhost:4566",
+        "host.docker.internal:4566",
         "dynamodb.eu-west-1.amazonaws.com",
     ],
 )
