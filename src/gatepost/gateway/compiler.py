@@ -51,6 +51,11 @@ from gatepost.telemetry.usage import Counter
 
 Plans = Mapping[str, Plan]
 
+# "You can use any of the supported HTTP methods" for ANY:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-settings-method-request.html
+METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+# Stage settings that would refuse or change answers, with the value that asks for nothing.
+_NOT_ENFORCED: Final = {"throttlingBurstLimit": -1, "throttlingRateLimit": -1, "cachingEnabled": False}
 NO_STAGE: Final = StageFacts("", "", "", "", "", "")
 
 
@@ -99,7 +104,7 @@ class CompiledStage:
         if found is None:
             return self.unrouted, ()
         plans, values = found
-        plan = plans.get(method) or plans.get("ANY")
+        plan = plans.get(method)
         return (self.unrouted, ()) if plan is None else (plan, values)
 
     def __repr__(self) -> str:
@@ -142,7 +147,7 @@ class _StageCompiler:
         for resource in sorted(self._deployment.resources, key=lambda each: each.path):
             methods = {method.http_method: self._plan(resource, method) for method in resource.methods}
             if methods:
-                targets.append((resource.path, methods))
+                targets.append((resource.path, _with_any(methods)))
                 plans += [methods[name] for name in sorted(methods)]
         unrouted = self._make(NO_ROUTE, (), AlwaysRefuses(MISSING_AUTHENTICATION_TOKEN))
         return CompiledStage(self._stage, PathMatcher(targets), tuple(plans), unrouted, tuple(self._problems))
@@ -158,6 +163,10 @@ class _StageCompiler:
         """Say what of the stage as a whole cannot be enforced; then none of its routes may answer."""
         if self._deployment.minimum_compression_bytes is not None:
             return "minimumCompressionSize is not supported"
+        for key, method_settings in self._settings.method_settings.items():
+            for name in _NOT_ENFORCED:
+                if method_settings.get(name, _NOT_ENFORCED[name]) != _NOT_ENFORCED[name]:
+                    return f"method settings {key}: {name} is not supported"
         return ""
 
     def _plan(self, resource: Resource, method: Method) -> Plan:
@@ -267,6 +276,14 @@ class _StageCompiler:
             responses=self._responses,
             failures=parts.failures,
         )
+
+
+def _with_any(methods: Mapping[str, Plan]) -> Plans:
+    """Give the plan of each method that a client may use; `ANY` stands for those that have none of their own."""
+    given = {name: plan for name, plan in methods.items() if name != "ANY"}
+    if "ANY" in methods:
+        given = dict.fromkeys(METHODS, methods["ANY"]) | given
+    return given
 
 
 def compile_unknown_api(parts: Parts) -> Plan:

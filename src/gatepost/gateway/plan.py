@@ -131,18 +131,21 @@ class Plan:
 
     def run(self, exchange: Exchange) -> Response | Coroutine[Any, Any, Response]:
         """Answer a request: at once, or by a coroutine when a part has to wait. Never raises."""
+        at: Callable[..., object] = self._answer
         try:
             if self._checks:
                 checks = iter(self._checks)
                 for check in checks:
+                    at = check
                     waiting = check(exchange)
                     if waiting is not None:
-                        return self._run_on(exchange, checks, waiting)
+                        return self._run_on(exchange, checks, waiting, at)
+                at = self._answer
             answer = self._answer(exchange)
             if not isinstance(answer, Response):
-                return self._run_on(exchange, iter(()), answer)
+                return self._run_on(exchange, iter(()), answer, at)
         except Exception as error:  # noqa: BLE001  # whatever breaks, the client gets an answer
-            answer = self._refuse(exchange, error)
+            answer = self._refuse(exchange, error, at)
         return self._close(exchange, answer)
 
     async def _run_on(
@@ -150,32 +153,35 @@ class Plan:
         exchange: Exchange,
         checks: Iterator[Callable[[Exchange], Awaitable[None] | None]],
         waiting: Awaitable[Any],
+        at: Callable[..., object],
     ) -> Response:
-        """Take up a run where it first had to wait; the answer is the backend's own when it is a Response."""
+        """Take up a run where it first had to wait, in `at`; the answer is the backend's own when it is a Response."""
         try:
             answer = await waiting
             if answer is None:
                 for check in checks:
+                    at = check
                     pending = check(exchange)
                     if pending is not None:
                         await pending
+                at = self._answer
                 given = self._answer(exchange)
                 answer = given if isinstance(given, Response) else await given
         except asyncio.CancelledError:
             self._observe(exchange, Response(CLIENT_GONE))
             raise
         except Exception as error:  # noqa: BLE001  # whatever breaks, the client gets an answer
-            answer = self._refuse(exchange, error)
+            answer = self._refuse(exchange, error, at)
         return self._close(exchange, answer)
 
-    def _refuse(self, exchange: Exchange, error: Exception) -> Response:
+    def _refuse(self, exchange: Exchange, error: Exception, at: Callable[..., object]) -> Response:
         if not isinstance(error, Refusal):
             log.error(
                 "a part of a plan failed", extra={"route": str(self.route), "id": exchange.request_id}, exc_info=error
             )
             error = Refusal(INTERNAL_ERROR, detail=f"{type(error).__name__}: {error}")
         log.info("refused", extra={"id": exchange.request_id, "kind": error.kind.name, "detail": error.detail})
-        exchange.decide("refused", error)
+        exchange.decide(getattr(at, "__self__", at), error)
         try:
             return self._responses.render(exchange, error)
         except Exception:
@@ -187,7 +193,7 @@ class Plan:
             for finish in self._finishes:
                 finish(exchange, response)
         except Exception as error:  # noqa: BLE001  # whatever breaks, the client gets an answer
-            response = self._refuse(exchange, error)
+            response = self._refuse(exchange, error, self._close)
         self._observe(exchange, response)
         return response
 

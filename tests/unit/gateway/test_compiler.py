@@ -46,6 +46,22 @@ def test_compression_is_refused_for_all_routes_of_a_stage():
     assert gateway.get().status == 500
 
 
+@pytest.mark.parametrize(
+    ("method_settings", "works"),
+    [
+        ({"*/*": {"metricsEnabled": True, "throttlingBurstLimit": -1, "throttlingRateLimit": -1.0}}, True),
+        ({"*/*": {"throttlingRateLimit": 0.0}}, False),
+        ({"~1orders/GET": {"throttlingBurstLimit": 5}}, False),
+        ({"*/*": {"cachingEnabled": True}}, False),
+    ],
+)
+def test_a_stage_whose_throttling_or_caching_nobody_does_is_not_served(method_settings, works):
+    gateway = TestGateway()
+    stage = StageSettings("prod", "dep123", method_settings=method_settings)
+    gateway.deploy({"/orders": (Method("GET", integration=MOCK),)}, stage=stage)
+    assert gateway.get().status == (200 if works else 500)
+
+
 def test_gateway_responses_that_cannot_work_are_reported_and_awss_stand_in():
     gateway = TestGateway()
     compiled = gateway.deploy(

@@ -149,9 +149,24 @@ def test_a_client_that_leaves_is_observed():
     assert calls[-1] == ("second observer", CLIENT_GONE)
 
 
+@pytest.mark.parametrize(
+    ("guards", "answers", "expected"),
+    [
+        ([None], Refusal(THROTTLED), "backend"),
+        ([wait_a_moment], Refusal(THROTTLED), "backend"),
+        ([wait_a_moment, Refusal(THROTTLED)], None, "guard 1"),
+    ],
+)
+def test_the_decisions_name_the_part_that_refused(guards, answers, expected):
+    exchange = an_exchange()
+    run(a_plan([], guards=guards, answers=answers), exchange)
+    assert exchange.decisions[0][0].name == expected
+
+
 def test_a_refusal_leaves_its_reason_in_the_decisions_and_one_line_in_the_log(caplog):
     caplog.set_level(logging.INFO)
     exchange = an_exchange()
-    run(a_plan([], guards=[Refusal(THROTTLED, detail="bucket empty")]), exchange)
-    assert exchange.decisions[0][1].detail == "bucket empty"
+    run(a_plan([], guards=[None, Refusal(THROTTLED, detail="bucket empty")]), exchange)
+    ((part, refusal),) = exchange.decisions
+    assert (part.name, refusal.detail) == ("guard 1", "bucket empty")
     assert [record.message for record in caplog.records] == ["refused"]

@@ -75,6 +75,23 @@ def test_a_method_of_its_own_comes_before_any():
     assert gateway.functions.event["httpMethod"] == "PUT"
 
 
+@pytest.mark.parametrize("method", ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"])
+def test_any_is_each_of_the_seven_methods(method):
+    gateway = TestGateway()
+    gateway.deploy({"/orders": (Method("ANY", integration=MOCK),)})
+    assert gateway.answer(a_request(method, "/prod/orders")).status == 200
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "ANY", "get"])
+def test_any_is_no_other_method(method):
+    gateway = TestGateway()
+    gateway.deploy({"/orders": (Method("ANY", integration=MOCK),)})
+    response = gateway.answer(a_request(method, "/prod/orders"))
+    assert response.body == b'{"message":"Missing Authentication Token"}'
+    override = (("X-HTTP-Method-Override", method),)
+    assert gateway.answer(a_request("POST", "/prod/orders", override)).status == (200 if method == "get" else 403)
+
+
 def test_every_answer_carries_ids_by_which_it_is_found():
     gateway = a_gateway()
     ids = set()

@@ -78,7 +78,8 @@ class SignatureGuard:
                 body=request.body,
             )
         except SignatureError as error:
-            raise Refusal(_KINDS[error.kind], message=error.message, detail=error.detail or error.message) from error
+            # Not the error's own detail: it may hold the canonical request, session token included.
+            raise Refusal(_KINDS[error.kind], message=error.message, detail=error.message) from error
         except ServiceError as error:  # the session token has expired
             raise Refusal(EXPIRED_TOKEN, message=error.message or None, detail=error.code) from error
         exchange.write(CALLER, identity.principal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 
 import pytest
 
@@ -103,6 +104,17 @@ def test_a_signature_that_proves_nothing_is_refused_by_its_reason(changes, error
     response = gateway.answer(signed(gateway, **changes))
     assert (response.status, header(response, "x-amzn-ErrorType")) == (403, [error_type])
     assert gateway.functions.invocations == []
+
+
+def test_neither_signatures_nor_tokens_reach_the_log(caplog):
+    caplog.set_level(logging.DEBUG)
+    gateway = a_gateway(ALLOWED)
+    request = signed(gateway, secret_access_key="wrong", session_token="SECRET-TOKEN")
+    response = gateway.answer(request)
+    found = gateway.request_log.find(header(response, "x-amzn-RequestId")[0])
+    told = caplog.text + repr([vars(record) for record in caplog.records]) + repr(found) + repr(gateway.lines)
+    assert "SECRET-TOKEN" not in told
+    assert "Signature=" not in told
 
 
 def test_a_changed_body_path_or_query_breaks_the_signature():
