@@ -24,8 +24,9 @@ _UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 compared with, 
 class HostGuard:
     """Tells requests for the AWS endpoint, requests for deployed APIs, and everything else apart.
 
-    Known names: `localhost`, `*.localhost`, loopback addresses, the names by which containers call their host, `*.amazonaws.com` (aliases of what is local), and
-    `hosts`; when one of `hosts` is the unspecified address, any IP address.
+    Known names: `localhost`, `*.localhost`, loopback addresses, the names by which containers call their host,
+    `*.amazonaws.com` (aliases of what is local), and `hosts`; when one of `hosts` is the unspecified address, any IP
+    address.
     """
 
     def __init__(self, hosts: Iterable[str], *, origins: Iterable[str] = ()) -> None:
