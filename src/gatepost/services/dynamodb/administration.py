@@ -29,7 +29,6 @@ from gatepost.services.dynamodb.schema import (
     index_definition,
     refuse,
     throughput_of,
-    unused_attributes,
 )
 from gatepost.services.dynamodb.tables import Tables, table_name
 from gatepost.services.dynamodb.throughput import ThroughputMeter
@@ -37,6 +36,17 @@ from gatepost.services.dynamodb.throughput import ThroughputMeter
 TABLES_MAX: Final = 2_500  # per account and region, AWS's initial quota
 TAGS_MAX: Final = 50
 LIST_MAX: Final = 100
+CHANGES: Final = frozenset(
+    {
+        "BillingMode",
+        "DeletionProtectionEnabled",
+        "GlobalSecondaryIndexUpdates",
+        "ProvisionedThroughput",
+        "SSESpecification",
+        "StreamSpecification",
+        "TableClass",
+    }
+)
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
 
@@ -103,11 +113,7 @@ class Administration:
         definition = self._changed(call, table.definition, params)
         for change in params.get("GlobalSecondaryIndexUpdates", ()):
             definition = _index_changed(definition, change, params)
-        if definition == table.definition:
-            raise ValidationException(
-                "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates "
-                "or SSESpecification or ReplicaUpdates is required, with a value that changes something"
-            )
+        _check_changes(params, table.definition, definition)
         changed = await self._tables.redefine(table, definition)
         self._backfill.start(changed)
         return {"TableDescription": self._tables.describe(changed, status="UPDATING")}
@@ -191,6 +197,29 @@ class Administration:
         return self.backups(call, params)
 
 
+def _check_changes(params: Params, before: TableDefinition, after: TableDefinition) -> None:
+    """Refuse an UpdateTable that asks for nothing, or leaves a provisioned index without units."""
+    if CHANGES.isdisjoint(params):
+        raise ValidationException(
+            "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
+            "SSESpecification or ReplicaUpdates is required"
+        )
+    if set(params) == {"TableName", "ProvisionedThroughput"} and before == after:
+        units = before.throughput
+        raise ValidationException(
+            "The provisioned throughput for the table will not change. The requested value equals the current value. "
+            f"Current ReadCapacityUnits provisioned for the table: {units.read_units}. Requested ReadCapacityUnits: "
+            f"{units.read_units}. Current WriteCapacityUnits provisioned for the table: {units.write_units}. Requested "
+            f"WriteCapacityUnits: {units.write_units}."
+        )
+    for index in after.indexes:
+        if after.is_provisioned and not index.is_local and not index.throughput.write_units:
+            raise ValidationException(
+                "One or more parameter values were invalid: ProvisionedThroughput must be specified for index: "
+                f"{index.name}"
+            )
+
+
 def _index_changed(definition: TableDefinition, change: Params, params: Params) -> TableDefinition:
     """Carry out one GlobalSecondaryIndexUpdate on a definition."""
     if len(change) != 1:
@@ -232,9 +261,12 @@ def _index_added(definition: TableDefinition, create: Params, params: Params) ->
         index_definition(definition.next_index_id, create, types, throughput, is_local=False), status=CREATING
     )
     indexes = (*definition.indexes, index)
-    unused_attributes(types, definition.keys, indexes)
+    used = {*definition.keys.names}.union(*(one.keys.names for one in indexes))
     return replace(
-        definition, indexes=indexes, attribute_types=tuple(types.items()), next_index_id=definition.next_index_id + 1
+        definition,
+        indexes=indexes,
+        attribute_types=tuple(pair for pair in types.items() if pair[0] in used),
+        next_index_id=definition.next_index_id + 1,
     )
 
 

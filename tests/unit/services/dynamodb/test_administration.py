@@ -254,6 +254,21 @@ def test_billing_may_change_both_ways() -> None:
     assert on_dynamodb(scenario) == (5, "PAY_PER_REQUEST")
 
 
+def test_a_provisioned_table_needs_units_for_every_global_index() -> None:
+    async def scenario(db):
+        await db("CreateTable", **a_table(GlobalSecondaryIndexes=[an_index("gsi", "sk:S")]))
+        error = await db.refused("UpdateTable", TableName="things", **PROVISIONED)
+        assert error.message.endswith("ProvisionedThroughput must be specified for index: gsi")
+        update = {"IndexName": "gsi", "ProvisionedThroughput": PROVISIONED["ProvisionedThroughput"]}
+        await db("UpdateTable", TableName="things", **PROVISIONED, GlobalSecondaryIndexUpdates=[{"Update": update}])
+        same = await db.refused(
+            "UpdateTable", TableName="things", ProvisionedThroughput=PROVISIONED["ProvisionedThroughput"]
+        )
+        assert same.message.startswith("The provisioned throughput for the table will not change.")
+
+    on_dynamodb(scenario)
+
+
 def test_tags_are_put_listed_and_taken_off() -> None:
     async def scenario(db):
         await db("CreateTable", **a_table(Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]))
