@@ -119,7 +119,7 @@ class Execution:
         if not causes:
             await self._progress.keep(name, replace(now, depends_on=sorted(resource.needs)))
         elif any(cause.recreation != "Never" for cause in causes):
-            self._refuse_custom_name(handler, now, properties)
+            await self._refuse_custom_name(name, handler, now, properties)
             await self._create(resource, handler, properties, generation=now.generation + 1, superseded=now)
         elif any(cause.path.startswith("Properties") for cause in causes):
             await self._update(resource, handler, now, properties)
@@ -127,13 +127,18 @@ class Execution:
             fresh = self._incarnation(resource, now.physical_id, now.generation, dict(now.properties))
             await self._progress.keep(name, replace(fresh, attributes=now.attributes, ref=now.ref))
 
-    def _refuse_custom_name(self, handler: ResourceHandler, now: Incarnation, properties: Mapping[str, Any]) -> None:
+    async def _refuse_custom_name(
+        self, name: str, handler: ResourceHandler, now: Incarnation, properties: Mapping[str, Any]
+    ) -> None:
         key = handler.name_property
-        if key and key in properties and properties[key] == now.properties.get(key):
-            raise ResourceFailure(
-                f"CloudFormation cannot update a stack when a custom-named resource requires replacing. "
-                f"Rename {properties[key]} and update the stack again."
-            )
+        if not key or key not in properties or properties[key] != now.properties.get(key):
+            return
+        fault = ResourceFailure(
+            "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
+            f"Rename {properties[key]} and update the stack again."
+        )
+        await self._progress.resource_failed(name, now.type, "UPDATE_FAILED", str(fault))
+        raise fault
 
     def _incarnation(
         self, resource: ActiveResource, physical_id: str, generation: int, properties: dict[str, Any]

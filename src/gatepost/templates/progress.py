@@ -39,6 +39,16 @@ class Progress:
         event = self._event(self.stack.name, self.stack.id, "AWS::CloudFormation::Stack", status, reason, now_ms)
         await self._records.advance(self.stack, self._take(), event)
 
+    async def bury(self) -> None:
+        """Write that the stack is gone, and free its name in the same commit."""
+        now_ms = self._clock.now_ms()
+        self.stack = replace(
+            self.stack, status="DELETE_COMPLETE", status_reason="", running=None, deleted_at_ms=now_ms, imports=[]
+        )
+        name, stack_id = self.stack.name, self.stack.id
+        event = self._event(name, stack_id, "AWS::CloudFormation::Stack", "DELETE_COMPLETE", "", now_ms)
+        await self._records.bury(self.stack, self._take(), event)
+
     async def save_stack(self, **changes: Any) -> None:
         """Write changes of the stack's record without an event."""
         self.stack = replace(self.stack, **changes)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatepost.templates.compile import TemplateCompiler
-from gatepost.templates.ledger import Ledger
-from gatepost.templates.ledger_entries import all_entries
+from gatepost.templates.ledger import Ledger, TypeEntry
+from gatepost.templates.ledger_entries import apigateway as apigateway_entries
+from gatepost.templates.ledger_entries import cloudformation as cloudformation_entries
+from gatepost.templates.ledger_entries import dynamodb as dynamodb_entries
+from gatepost.templates.ledger_entries import iam as iam_entries
+from gatepost.templates.ledger_entries import lambda_ as lambda_entries
+from gatepost.templates.ledger_entries import logs as logs_entries
 from gatepost.templates.resources import apigateway, apigateway_stages, cloudformation, dynamodb, iam, lambda_, logs
 from gatepost.templates.resources.base import ResourceHandler
 from gatepost.templates.sam import SamTranslator
@@ -25,6 +30,18 @@ def resource_handlers() -> dict[str, ResourceHandler]:
         **lambda_.handlers(),
         **logs.handlers(),
     }
+
+
+def all_entries() -> list[TypeEntry]:
+    """Give the ledger's entries of all types."""
+    return [
+        *apigateway_entries.entries(),
+        *cloudformation_entries.entries(),
+        *dynamodb_entries.entries(),
+        *iam_entries.entries(),
+        *lambda_entries.entries(),
+        *logs_entries.entries(),
+    ]
 
 
 def template_compiler(cache_dir: Path) -> TemplateCompiler:

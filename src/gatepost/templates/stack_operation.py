@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from gatepost.kernel.clock import Clock
 from gatepost.services.cloudformation.model import Running, StackRequest
 from gatepost.services.cloudformation.records import StackRecords
 from gatepost.templates.compile import Compiled
@@ -36,7 +35,6 @@ class StackOperation:
         compiled: Callable[[], Awaitable[Compiled]],
         shown_parameters: Callable[[Compiled], list[dict[str, Any]]],
         stack_tags: dict[str, str],
-        clock: Clock,
     ) -> None:
         self._records = records
         self._progress = progress
@@ -46,7 +44,6 @@ class StackOperation:
         self._compiled = compiled
         self._shown_parameters = shown_parameters
         self._stack_tags = stack_tags
-        self._clock = clock
 
     async def run(self, *, is_resumed: bool) -> None:
         """Go through the phases from the one that the record names."""
@@ -211,6 +208,4 @@ class StackOperation:
             await self._progress.stack_status("DELETE_FAILED", reason, running=None)
             return
         await self._records.set_exports(self._progress.stack, {})
-        now_ms = self._clock.now_ms()
-        await self._progress.stack_status("DELETE_COMPLETE", running=None, deleted_at_ms=now_ms, imports=[])
-        await self._records.bury(self._progress.stack)
+        await self._progress.bury()

@@ -248,7 +248,6 @@ class Stacks:
                 compiled=lambda: self._compile(records, stack, request),
                 shown_parameters=_shown_parameters,
                 stack_tags=resource_tags(request.tags),
-                clock=self._clock,
             )
             await operation.run(is_resumed=is_resumed)
         finally:

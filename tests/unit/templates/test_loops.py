@@ -75,5 +75,6 @@ def test_a_loop_that_cannot_be_written_out_is_refused(loop, reason):
 
 def test_a_loop_is_bounded():
     many = ", ".join(f"n{index}" for index in range(101))
-    template = f"Transform: AWS::LanguageExtensions\nResources:\n  Fn::ForEach::L: [N, [{many}], {{'${{N}}': {{Type: AWS::IAM::Group}}}}]\n"
+    loop = f"[N, [{many}], {{'${{N}}': {{Type: AWS::IAM::Group}}}}]"
+    template = f"Transform: AWS::LanguageExtensions\nResources:\n  Fn::ForEach::L: {loop}\n"
     assert "goes over at most 100 members" in refusals(template)[0]

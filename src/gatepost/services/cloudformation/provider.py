@@ -31,7 +31,13 @@ from gatepost.services.cloudformation.requests import (
     template_text,
 )
 from gatepost.services.cloudformation.shapes import page_of, shown_resource, shown_stack, shown_summary
-from gatepost.services.cloudformation.stack_start import begin, begin_update, check_stack_name, check_updatable
+from gatepost.services.cloudformation.stack_start import (
+    begin,
+    begin_update,
+    check_stack_name,
+    check_updatable,
+    stack_event,
+)
 from gatepost.storage.base import Records
 
 NO_UPDATES = "No updates are to be performed."
@@ -162,9 +168,9 @@ class CloudFormation:
         if stack.is_protected:
             raise ValidationError(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
         if stack.status == "REVIEW_IN_PROGRESS":
-            gone = replace(stack, status="DELETE_COMPLETE", deleted_at_ms=call.now_ms)
-            await records.save(gone)
-            await records.bury(gone)
+            gone = replace(stack, status="DELETE_COMPLETE", status_reason="", deleted_at_ms=call.now_ms)
+            sequence = await records.next_sequence(gone)
+            await records.bury(gone, sequence, stack_event(gone, sequence, call.now_ms))
             return {}
         if stack.is_busy:
             raise ValidationError(f"Stack [{stack.name}] cannot be deleted while in status {stack.status}")

@@ -84,9 +84,10 @@ class StackRecords:
         """Write a new stack. Raises: VersionConflict when the name is taken."""
         await self._records.put(self._key(STACK, stack.name), stack.to_json(), expected_version=0)
 
-    async def bury(self, stack: Stack) -> None:
-        """Move a deleted stack out of the way of its name; its change sets and resources' records go."""
+    async def bury(self, stack: Stack, sequence: int, event: dict[str, Any]) -> None:
+        """Move a deleted stack out of the way of its name, with its last event; its change sets go."""
         writes = [
+            Write(self._key(EVENT, f"{stack.uuid}/{sequence:012d}"), event),
             Write(self._key(STACK, stack.name), None),
             Write(self._key(STACK, f"{stack.name}/{stack.uuid}"), stack.to_json()),
         ]

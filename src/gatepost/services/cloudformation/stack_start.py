@@ -36,23 +36,31 @@ def check_updatable(stack: Stack) -> None:
         raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
 
 
-async def begin(records: StackRecords, stack: Stack, engine: StackEngine) -> None:
-    """Write what a stack begins to do, with its event, and let the engine carry it out."""
-    event = {
+def stack_event(stack: Stack, sequence: int, now_ms: int) -> dict[str, Any]:
+    """Give the event of a stack's own status."""
+    event: dict[str, Any] = {
         "StackId": stack.id,
         "StackName": stack.name,
-        "EventId": f"{stack.uuid}-{stack.status}-{await records.next_sequence(stack)}",
+        "EventId": f"{stack.uuid}-{stack.status}-{sequence}",
         "LogicalResourceId": stack.name,
         "PhysicalResourceId": stack.id,
         "ResourceType": "AWS::CloudFormation::Stack",
-        "Timestamp": stack.updated_at_ms or stack.created_at_ms,
+        "Timestamp": now_ms,
         "ResourceStatus": stack.status,
-        "ResourceStatusReason": stack.status_reason or "User Initiated",
     }
+    if stack.status_reason:
+        event["ResourceStatusReason"] = stack.status_reason
     token = ((stack.running or {}).get("request") or {}).get("token")
     if token:
         event["ClientRequestToken"] = token
-    await records.advance(stack, await records.next_sequence(stack), event)
+    return event
+
+
+async def begin(records: StackRecords, stack: Stack, engine: StackEngine) -> None:
+    """Write what a stack begins to do, with its event, and let the engine carry it out."""
+    sequence = await records.next_sequence(stack)
+    event = stack_event(stack, sequence, stack.updated_at_ms or stack.created_at_ms)
+    await records.advance(stack, sequence, event)
     engine.start(stack)
 
 
