@@ -187,6 +187,8 @@ class _XmlWriters:
         if shape.element is not None and (member.is_flattened or shape.is_flattened):
             write_item = self.writer(shape.element.shape)
             return lambda value: "".join(xml.element(name, write_item(item)) for item in value)
+        if shape.value is not None and (member.is_flattened or shape.is_flattened):
+            return self._map(shape, entry=name)
         write = self.writer(shape, member.timestamp_format)
         return lambda value: xml.element(name, write(value))
 
@@ -203,7 +205,7 @@ class _XmlWriters:
 
         return write
 
-    def _map(self, shape: Shape) -> XmlWriter:
+    def _map(self, shape: Shape, *, entry: str = "entry") -> XmlWriter:
         assert shape.key is not None
         assert shape.value is not None
         key, of = shape.key, shape.value
@@ -214,7 +216,7 @@ class _XmlWriters:
                 made.extend((self.writer(key.shape), self.writer(of.shape)))
             return "".join(
                 xml.element(
-                    "entry",
+                    entry,
                     xml.element(key.wire_name, made[0](name)) + xml.element(of.wire_name, made[1](item)),
                 )
                 for name, item in value.items()
