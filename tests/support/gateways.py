@@ -57,17 +57,17 @@ LAMBDA = Integration("AWS_PROXY", http_method="POST", uri=FUNCTION_URI)
 class Functions:
     """An invoker: each call is kept, and answered with what `returns` gives or raises."""
 
-    def __init__(self, returns: Any = OK, *, function_error: str = "", delay_s: float = 0) -> None:
+    def __init__(self, returns: Any = OK, *, function_error: str = "") -> None:
         self.returns = returns
         self.function_error = function_error
-        self.delay_s = delay_s
+        self.gate: asyncio.Event | None = None  # functions wait until it is set
         self.invocations: list[Invocation] = []
         self.ended = 0
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         self.invocations.append(invocation)
-        if self.delay_s:
-            await asyncio.sleep(self.delay_s)
+        if self.gate is not None:
+            await self.gate.wait()
         self.ended += 1
         if isinstance(self.returns, ServiceError):
             raise self.returns
@@ -271,6 +271,13 @@ class TestGateway:
             return result
 
         return asyncio.run(whole())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop run until `condition` holds; fail after 10 s."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
 
 
 def header(response: Response, name: str) -> list[str]:

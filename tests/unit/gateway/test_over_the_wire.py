@@ -17,7 +17,7 @@ from gatepost.wire.client import Client
 from gatepost.wire.limits import ListenerLimits
 from gatepost.wire.outgoing import OutgoingRequest
 from gatepost.wire.server import Server
-from tests.support.gateways import API, LAMBDA, MOCK, Functions, TestGateway
+from tests.support.gateways import API, LAMBDA, MOCK, TestGateway, until
 
 HOST = (b"Host", f"{API}.execute-api.us-east-1.localhost".encode())
 
@@ -49,7 +49,7 @@ def test_every_integration_answers_through_the_server():
         upstream = await asyncio.start_server(answer_once, "127.0.0.1", 0)
         port = upstream.sockets[0].getsockname()[1]
         client = Client(clock=SystemClock(), allow_address=AddressPolicy())
-        gateway = TestGateway(Functions(delay_s=0.01), upstreams=client, clock=SystemClock())
+        gateway = TestGateway(upstreams=client, clock=SystemClock())
         proxy = Integration("HTTP_PROXY", http_method="ANY", uri=f"http://127.0.0.1:{port}/x")
         slow = Integration("AWS_PROXY", http_method="POST", uri=LAMBDA.uri, timeout_ms=50)
         gateway.deploy(
@@ -67,8 +67,9 @@ def test_every_integration_answers_through_the_server():
                 send("GET", "/prod/upstream"),
                 send("GET", "/prod/none"),
             )
-            gateway.functions.delay_s = 0.2
+            gateway.functions.gate = asyncio.Event()
             answers.append(await send("GET", "/prod/slow"))
+            gateway.functions.gate.set()
             failures = server.counters.failures
         await client.close()
         upstream.close()
@@ -95,24 +96,28 @@ async def answer_once(reader, writer):
 
 def test_a_client_that_leaves_is_logged_and_its_function_goes_on():
     async def scenario():
-        gateway = TestGateway(Functions(delay_s=0.1), clock=SystemClock())
+        gateway = TestGateway(clock=SystemClock())
+        functions = gateway.functions
+        functions.gate = asyncio.Event()
         gateway.deploy({"/function": (Method("GET", integration=LAMBDA),)})
-        async with serving(gateway) as (_, server):
-            reader, writer = await asyncio.open_connection(*server.addresses[0])
-            writer.write(b"GET /prod/function HTTP/1.1\r\n%b: %b\r\n\r\n" % HOST)
-            await asyncio.sleep(0.03)
-            writer.transport.abort()
-            await asyncio.sleep(0.03)
-            gateway.request_log.flush()
-            lines, ended = list(gateway.lines), gateway.functions.ended
-            await asyncio.sleep(0.1)
-            del reader
-            return lines, ended, gateway.functions.ended
 
-    lines, ended, later = asyncio.run(scenario())
-    assert len(lines) == 1
-    assert f'"status":{CLIENT_GONE}'.encode() in lines[0]
-    assert (ended, later) == (0, 1)
+        def has_logged():
+            gateway.request_log.flush()
+            return gateway.lines
+
+        async with serving(gateway) as (_, server):
+            _reader, writer = await asyncio.open_connection(*server.addresses[0])
+            writer.write(b"GET /prod/function HTTP/1.1\r\n%b: %b\r\n\r\n" % HOST)
+            await until(lambda: functions.invocations)
+            writer.transport.abort()
+            await until(has_logged)
+            assert functions.ended == 0
+            functions.gate.set()
+            await until(lambda: functions.ended == 1)
+            return gateway.lines
+
+    (line,) = asyncio.run(scenario())
+    assert f'"status":{CLIENT_GONE}'.encode() in line
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from gatepost.services.apigateway.deployment import REST_API_STAGE, Integration, Method
-from tests.support.gateways import API, LAMBDA, MOCK, Functions, TestGateway, a_request
+from tests.support.gateways import API, LAMBDA, MOCK, TestGateway, a_request, until
 
 KEY = f"{API}/prod"
 
@@ -65,13 +65,15 @@ def test_a_route_that_cannot_work_is_reported_and_the_others_work(caplog):
 
 
 def test_a_running_request_finishes_on_the_plan_that_it_began_with():
-    gateway = TestGateway(Functions(delay_s=0.02))
+    gateway = TestGateway()
     gateway.deploy({"/orders": (Method("GET", integration=LAMBDA),)})
 
     async def scenario():
+        gateway.functions.gate = asyncio.Event()
         running = asyncio.ensure_future(gateway.send(a_request()))
-        await asyncio.sleep(0)
+        await until(lambda: gateway.functions.invocations)
         gateway.plans.take(KEY, None)
+        gateway.functions.gate.set()
         return await running
 
     assert gateway.run(scenario).status == 200

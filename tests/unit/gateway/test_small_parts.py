@@ -15,7 +15,7 @@ from gatepost.gateway.trace import trace_root
 from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.tasks import Tasks
-from tests.support.gateways import a_request, an_exchange
+from tests.support.gateways import a_request, an_exchange, until
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ def test_work_within_its_time_gives_its_result_or_its_error(as_future):
 
 def test_work_that_takes_too_long_goes_on(caplog):
     async def scenario():
-        tasks, done = Tasks("test"), asyncio.Event()
+        tasks, gate, ended = Tasks("test"), asyncio.Event(), asyncio.Event()
 
         async def work():
-            await asyncio.sleep(0.05)
-            done.set()
+            await gate.wait()
+            ended.set()
             raise Refused("too late")
 
         with pytest.raises(DeadlinePassed):
@@ -129,8 +129,9 @@ def test_work_that_takes_too_long_goes_on(caplog):
         with pytest.raises(DeadlinePassed):
             await within(future, timeout_ms=10, tasks=tasks, name="work")
         future.set_exception(Refused("too late"))
-        await asyncio.wait_for(done.wait(), 1)
-        await tasks.close()
+        gate.set()
+        await until(ended.is_set)
+        await until(lambda: len(tasks) == 0)
 
     asyncio.run(scenario())
     assert caplog.records == []

@@ -9,15 +9,20 @@ from gatepost.gateway.backends.lambda_proxy import function_arn
 from gatepost.gateway.mapping import MappingError
 from gatepost.kernel.errors import AccessDeniedException, remote_error
 from gatepost.services.apigateway.deployment import Integration, Method
-from tests.support.gateways import FUNCTION, FUNCTION_URI, LAMBDA, Functions, TestGateway, a_request, a_stage, header
+from tests.support.gateways import (
+    FUNCTION,
+    FUNCTION_URI,
+    LAMBDA,
+    Functions,
+    TestGateway,
+    a_request,
+    a_stage,
+    header,
+    until,
+)
 
 BAD_GATEWAY = (502, b'{"message": "Internal server error"}')
 CONFIGURATION = (500, b'{"message": "Internal server error"}')
-
-
-def a_gateway(returns=None, *, integration=LAMBDA, **kwargs):
-    gateway = TestGateway(Functions(returns if returns is not None else {"statusCode": 200}, **kwargs))
-    return gateway
 
 
 def answer(returns, request=None, *, function_error="", integration=LAMBDA, **deployment):
@@ -166,21 +171,22 @@ def test_a_body_that_is_not_base64_though_it_says_so_is_a_configuration_error():
 
 
 def test_a_function_that_takes_too_long_is_a_timeout_and_goes_on_running():
-    functions = Functions({"statusCode": 200}, delay_s=0.12)
-    gateway = TestGateway(functions)
+    gateway = TestGateway()
+    functions = gateway.functions
     integration = Integration("AWS_PROXY", http_method="POST", uri=FUNCTION_URI, timeout_ms=50)
     gateway.deploy({"/orders": (Method("GET", integration=integration),)})
 
     async def scenario():
+        functions.gate = asyncio.Event()
         response = await gateway.send(a_request())
-        before = functions.ended
-        await asyncio.sleep(0.1)
-        return response, before, functions.ended
+        assert functions.ended == 0
+        functions.gate.set()
+        await until(lambda: functions.ended == 1)
+        return response
 
-    response, before, after = gateway.run(scenario)
+    response = gateway.run(scenario)
     assert (response.status, response.body) == (504, b'{"message": "Endpoint request timed out"}')
     assert header(response, "x-amzn-ErrorType") == ["InternalServerErrorException"]
-    assert (before, after) == (0, 1)
 
 
 def test_the_function_gets_the_trace_and_a_request_id_of_its_own():
