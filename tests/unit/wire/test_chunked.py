@@ -58,3 +58,11 @@ def test_a_line_that_drips_has_the_same_bound():
 
     with pytest.raises(BadChunk):
         drip()
+
+
+def test_the_extensions_of_a_body_are_bounded_together():
+    chunk = b"1;" + b"x" * 127 + b"\r\ny\r\n"  # 128 bytes of extension each
+    body = ChunkedBody(bytes_max=100)
+    body.feed(chunk * 32)
+    with pytest.raises(BadChunk):
+        body.feed(chunk)

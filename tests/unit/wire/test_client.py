@@ -222,17 +222,30 @@ def test_a_body_beyond_the_bound_is_not_taken(answer):
         answered(answer, body_bytes_max=10)
 
 
-def test_bytes_after_an_answer_are_never_the_next_one():
-    async def scenario():
-        async with (
-            upstream(says(OK + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")) as port,
-            a_client() as client,
-        ):
-            first = await client.send(a_request(port))
-            second = await client.send(a_request(port))
-            return first.body, second.body
+@pytest.mark.parametrize("answer", [OK, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"])
+def test_bytes_after_an_answer_are_never_the_next_one(answer):
+    response, connections = answered(answer + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", count=2)
+    assert (response.body, connections) == (b"ok", 2)
 
-    assert uvloop.run(scenario()) == (b"ok", b"ok")
+
+def test_a_connection_whose_request_was_not_taken_whole_is_not_used_again():
+    connections = []
+
+    async def scenario():
+        async def speak(reader, writer):
+            connections.append(1)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.transport.pause_reading()
+            writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+            await asyncio.sleep(0.05)
+
+        async with upstream(speak) as port, a_client() as client:
+            first = await client.send(a_request(port, "POST", body=b"x" * 30_000_000))
+            second = await client.send(a_request(port, "POST", body=b"x"))
+            return first.status, second.status
+
+    assert uvloop.run(scenario()) == (413, 413)
+    assert len(connections) == 2
 
 
 def test_bytes_that_nobody_asked_for_end_the_connection():

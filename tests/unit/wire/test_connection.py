@@ -177,6 +177,12 @@ def test_connections_that_change_their_headers_are_read_anew():
     assert [request.host() for request in seen] == ["shop.example", "vendor.example", "shop.example", "vendor.example"]
 
 
+def test_what_an_old_request_meant_is_not_taken_for_a_new_ones():
+    new = GET.replace(b"\r\n\r\n", b"\r\nConnection: keep-alive\r\n\r\n")
+    answers = exchanged(new.replace(b"HTTP/1.1", b"HTTP/1.0"), new)
+    assert [answer.headers.get("connection") for answer in answers] == ["keep-alive", None]
+
+
 # -- pipelining
 
 
@@ -500,6 +506,7 @@ def test_a_closed_connection_leaves_the_wheel():
     turned(server, 10_000)
     assert not transport.is_closed
     assert server.counters.connections_open == 0
+    assert not any(server.wheel._slots.values())
 
 
 # -- handlers

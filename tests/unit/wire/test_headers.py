@@ -44,6 +44,12 @@ def test_lengths_of_responses():
     assert read_response_block(block(b"Host: never, mind"), is_http_1_0=False).body_bytes == UNTIL_CLOSED
 
 
+@pytest.mark.parametrize("length", [b"", b"1" * 19, b"-1", b"+1", b"1 1", b"1,1", b"0x1", "١".encode()])
+def test_lengths_that_are_no_numbers(length):
+    with pytest.raises(Refused):
+        read_response_block(block(b"Content-Length: " + length), is_http_1_0=False)
+
+
 def test_only_values_count():
     assert values_bytes(block(b"a: 123", b"bcd:  45 ")) == 5
 

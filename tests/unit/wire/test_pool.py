@@ -104,3 +104,41 @@ def test_a_pool_is_empty_when_its_last_connection_has_ended():
             return before, during, pool.is_empty
 
     assert uvloop.run(scenario()) == (True, (False, None), True)
+
+
+def with_one_connection(scenario):
+    async def run():
+        addresses = Addresses(clock=SystemClock(), keep_ms=1, allow=None)
+        limits = ClientLimits(connections_per_origin_max=1)
+        async with serving() as (_, port):
+            pool = Pool("127.0.0.1", port, tls=None, limits=limits, addresses=addresses, tasks=Tasks("test"))
+            connection = await pool.wait()
+            result = await scenario(pool, connection)
+            connection.abort()
+            return result
+
+    return uvloop.run(run())
+
+
+def test_a_connection_given_to_who_has_just_gone_is_not_lost():
+    async def scenario(pool, connection):
+        waiting = asyncio.ensure_future(pool.wait())
+        await asyncio.sleep(0)
+        pool._pass_on(connection)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return pool.take() is connection
+
+    assert with_one_connection(scenario)
+
+
+def test_who_has_gone_is_passed_over():
+    async def scenario(pool, connection):
+        gone, next_one = asyncio.ensure_future(pool.wait()), asyncio.ensure_future(pool.wait())
+        await asyncio.sleep(0)
+        pool._waiters[0].cancel()
+        pool._pass_on(connection)
+        await asyncio.gather(gone, return_exceptions=True)
+        return await next_one is connection
+
+    assert with_one_connection(scenario)
