@@ -7,16 +7,21 @@ from gatepost.wire.messages import Response
 
 
 class RequestIdHeaders:
-    """Adds `x-amzn-RequestId` and `x-amz-apigw-id`, by which people find a request in the logs."""
+    """Adds `x-amzn-RequestId` and `x-amz-apigw-id`, by which people find a request in the logs.
+
+    Once a backend has named the trace to its integration, the answer names it too, a refusal (504) included.
+    """
 
     __slots__ = ()
 
     def finish(self, exchange: Exchange, response: Response) -> None:
-        """Append the two headers."""
+        """Append the headers."""
         response.headers += (
             (b"x-amzn-RequestId", exchange.request_id.encode()),
             (b"x-amz-apigw-id", exchange.extended_id.encode()),
         )
+        if exchange.trace_root:
+            response.headers.append((b"X-Amzn-Trace-Id", exchange.trace_root.encode("latin-1")))
 
     def __repr__(self) -> str:
         return "RequestIdHeaders()"

@@ -247,7 +247,6 @@ class HttpProxy:
                     has_type = True
         if not has_type:
             headers.append(CONTENT_TYPE)  # "API Gateway includes a Content-Type header for all integration responses"
-        headers.append((b"X-Amzn-Trace-Id", trace_root(exchange).encode("latin-1")))
         response = Response(incoming.status, headers, incoming.body)
         if exchange.method == "HEAD":
             length = incoming.header(b"content-length")

@@ -5,7 +5,9 @@ What the function returns must be a JSON object with `statusCode`, `headers`, `m
 A function that fails is 502 too; one that API Gateway may not invoke, or that Lambda throttles, is a
 configuration error, 500; one that does not answer within the integration's timeout is 504 and goes on running.
 
-Source: API Gateway developer guide, "Output format of a Lambda function for proxy integration"
+Sources: "If the Lambda API rejects the invocation request, API Gateway returns a 500 error code. If the function
+runs but returns an error, or returns a response in the wrong format, API Gateway returns a 502"
+(https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html); API Gateway developer guide, "Output format of a Lambda function for proxy integration"
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-output-format).
 """
 
@@ -104,16 +106,13 @@ class LambdaProxy:
         except DeadlinePassed as passed:
             raise Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {passed}") from passed
         except ServiceError as refused:
-            # unverified for throttling: AWS logs "Rate Exceeded" as a configuration error, as it does permissions.
             raise Refusal(
                 API_CONFIGURATION_ERROR,
                 detail=f"Execution failed due to configuration error: {refused.code}: {refused.message}",
             ) from refused
         finally:
             exchange.integration_ns = self._clock.monotonic_ns() - started
-        response = self._response(exchange, result)
-        response.headers.append((b"X-Amzn-Trace-Id", trace_root(exchange).encode()))
-        return response
+        return self._response(exchange, result)
 
     def _response(self, exchange: Exchange, result: InvocationResult) -> Response:
         if result.function_error:
