@@ -127,6 +127,7 @@ class Zygote:
         while "refused" in answer and len(self._boxes) > 1:
             log.warning("functions are isolated less", extra={"without": self._boxes[0], "reason": answer["refused"]})
             del self._boxes[0]
+            self._close_control()
             answer = await self._launch()
         if not answer.get("ready"):
             raise OSError(f"the zygote of {self.interpreter.executable} did not start")
@@ -138,10 +139,19 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        self._process = await loop.run_in_executor(None, self._open, theirs)
+        try:
+            self._process = await loop.run_in_executor(None, self._open, theirs)
+        except OSError:
+            ours.close()
+            starting, self._starting = self._starting, None
+            starting.set_result({})
+            raise
         self._control = ours
         loop.add_reader(ours.fileno(), self._readable)
-        ours.send(json.dumps(self._options()).encode())
+        try:
+            ours.send(json.dumps(self._options()).encode())
+        except OSError:  # it has ended already
+            self._close_control()
         timer = loop.call_later(START_TIMEOUT_S, self._close_control)
         try:
             return await asyncio.shield(self._starting)
