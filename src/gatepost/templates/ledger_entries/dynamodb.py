@@ -1,51 +1,64 @@
-"""What happens to the properties of AWS::DynamoDB types."""
+"""What happens to the properties of AWS::DynamoDB types.
+
+What DynamoDB's operations do not do yet stands in `services/dynamodb/schema.py`; it is read here, so that the ledger
+and the operations say the same.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from gatepost.templates.ledger import ENFORCED, TypeEntry, inert, one_of, refused
+from gatepost.services.dynamodb.schema import REFUSED_CREATE
+from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, one_of, refused
 
-_CAPACITY = inert("a local table is as fast as the machine: no capacity is reserved and none is throttled")
-
-
-ENTRIES: Final = (
-    TypeEntry(
-        "AWS::DynamoDB::Table",
-        ENFORCED,
-        {
-            "AttributeDefinitions": ENFORCED,
-            "BillingMode": inert("nothing is billed; PROVISIONED capacity is remembered and not throttled by"),
-            "ContributorInsightsSpecification": refused("there is no Contributor Insights: remove it"),
-            "DeletionProtectionEnabled": ENFORCED,
-            "GlobalSecondaryIndexes": ENFORCED,
-            "GlobalSecondaryIndexes/ContributorInsightsSpecification": refused(
-                "there is no Contributor Insights: remove it"
-            ),
-            "GlobalSecondaryIndexes/OnDemandThroughput": _CAPACITY,
-            "GlobalSecondaryIndexes/ProvisionedThroughput": _CAPACITY,
-            "GlobalSecondaryIndexes/WarmThroughput": _CAPACITY,
-            "ImportSourceSpecification": refused("there is no S3 to import from: seed the table by BatchWriteItem"),
-            "KeySchema": ENFORCED,
-            "KinesisStreamSpecification": refused("there is no Kinesis: remove it"),
-            "LocalSecondaryIndexes": refused("local secondary indexes are not here yet: use a global one"),
-            "OnDemandThroughput": _CAPACITY,
-            "PointInTimeRecoverySpecification": refused("there are no point-in-time backups: use `gatepost backup`"),
-            "ProvisionedThroughput": _CAPACITY,
-            "ResourcePolicy": refused("tables have no resource policies here yet: grant it to the role"),
-            "SSESpecification": inert("items lie in the data directory with the rights of its owner"),
-            "StreamSpecification": refused("streams are not here yet: write to the second table in a transaction"),
-            "TableClass": one_of("STANDARD", "STANDARD_INFREQUENT_ACCESS", otherwise="use STANDARD"),
-            "TableName": ENFORCED,
-            "Tags": ENFORCED,
-            "TimeToLiveSpecification": refused("items do not expire yet: delete them"),
-            "VectorIndexes": refused("vector indexes are not here: remove them"),
-            "WarmThroughput": _CAPACITY,
-        },
-    ),
+_PROVISIONED: Final = approximated(
+    "throttled by one bucket per table and index with AWS's burst of 300 s; partitions have no limits of their own"
 )
+_INSIGHTS: Final = refused("there is no Contributor Insights: remove it")
+
+
+def supported(parameter: str) -> Entry:
+    """Give the entry of a property by what CreateTable does with its parameter."""
+    noun = REFUSED_CREATE.get(parameter)
+    return refused(f"Gatepost does not have {noun} yet: remove it") if noun else ENFORCED
 
 
 def entries() -> tuple[TypeEntry, ...]:
     """Give the entries of this service."""
-    return ENTRIES
+    properties = {
+        "AttributeDefinitions": ENFORCED,
+        "BillingMode": ENFORCED,
+        "ContributorInsightsSpecification": _INSIGHTS,
+        "DeletionProtectionEnabled": ENFORCED,
+        "GlobalSecondaryIndexes": ENFORCED,
+        "GlobalSecondaryIndexes/ContributorInsightsSpecification": _INSIGHTS,
+        "GlobalSecondaryIndexes/OnDemandThroughput": supported("OnDemandThroughput"),
+        "GlobalSecondaryIndexes/ProvisionedThroughput": _PROVISIONED,
+        "GlobalSecondaryIndexes/WarmThroughput": supported("WarmThroughput"),
+        "ImportSourceSpecification": refused("there is no S3 to import from: seed the table by BatchWriteItem"),
+        "KeySchema": ENFORCED,
+        "KinesisStreamSpecification": refused("there is no Kinesis: remove it"),
+        "LocalSecondaryIndexes": ENFORCED,
+        "OnDemandThroughput": supported("OnDemandThroughput"),
+        "PointInTimeRecoverySpecification": ENFORCED,
+        "PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled": one_of(
+            "false", otherwise="there are no point-in-time backups: use false, and `gatepost backup`"
+        ),
+        "PointInTimeRecoverySpecification/RecoveryPeriodInDays": refused(
+            "there are no point-in-time backups: remove it"
+        ),
+        "ProvisionedThroughput": _PROVISIONED,
+        "ResourcePolicy": supported("ResourcePolicy"),
+        "SSESpecification": ENFORCED,
+        "SSESpecification/KMSMasterKeyId": refused("tables are not encrypted with KMS keys: remove it"),
+        "SSESpecification/SSEEnabled": one_of("false", otherwise="tables are not encrypted with KMS keys: use false"),
+        "SSESpecification/SSEType": refused("tables are not encrypted with KMS keys: remove it"),
+        "StreamSpecification": refused("streams are not here yet: write to the second table in a transaction"),
+        "TableClass": inert("it decides prices only"),
+        "TableName": ENFORCED,
+        "Tags": ENFORCED,
+        "TimeToLiveSpecification": ENFORCED,
+        "VectorIndexes": supported("VectorIndexes"),
+        "WarmThroughput": supported("WarmThroughput"),
+    }
+    return (TypeEntry("AWS::DynamoDB::Table", ENFORCED, properties),)
