@@ -6,6 +6,7 @@ import struct
 from typing import Final
 
 from gatepost.services.lambda_.runner.worker.channel import (
+    BYTECODE,
     ERROR,
     INIT_ERROR,
     LOG_EVENT,
@@ -16,7 +17,7 @@ from gatepost.services.lambda_.runner.worker.channel import (
     RESULT,
 )
 
-__all__ = ["ERROR", "FRAME_BYTES_MAX", "INIT_ERROR", "LOG_EVENT", "LOG_LINES", "READY", "REPLY", "RESULT"]
+__all__ = ["BYTECODE", "ERROR", "FRAME_BYTES_MAX", "INIT_ERROR", "LOG_EVENT", "LOG_LINES", "READY", "REPLY", "RESULT"]
 
 FRAME_BYTES_MAX: Final = 8 * 1024 * 1024  # a response has at most 6 MB: who sends more is no longer our bootstrap
 _LENGTH: Final = struct.Struct(">I")

@@ -81,9 +81,10 @@ class FunctionRunner:
         """Unpack the code and start the zygote now, so that the first invocation need not wait for them."""
 
         async def work() -> None:
-            with contextlib.suppress(ServiceError):  # the invocation reports it
+            with contextlib.suppress(ServiceError, OSError):  # the invocation reports it
                 await self._starter.unpack(function)
-            await self._starter.warm(function.runtime)
+                await self._starter.warm(function.runtime)
+                await self._starter.compile(function)
 
         if not self._is_closed:
             self._tasks.spawn(work(), name=f"prepare {function.name}")

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -27,6 +28,7 @@ from gatepost.services.lambda_.model import (
     LambdaAccessDenied,
     ServiceException,
 )
+from gatepost.services.lambda_.runner.compilation import Compilation
 from gatepost.services.lambda_.runner.environment import environment, log_group_of
 from gatepost.services.lambda_.runner.interpreters import (
     Interpreter,
@@ -43,6 +45,7 @@ from gatepost.services.lambda_.runner.zygote import Places, SpawnRequest, Zygote
 
 log = logging.getLogger(__name__)
 
+COMPILATION_LIMITS: Final = {"CORE": 0, "FSIZE": 0, "NOFILE": 64, "AS": 2048 * MB, "CPU": 60}
 SESSION_S = 3600
 SESSION_REFRESH_MS = 30 * 60 * 1000  # new workers get credentials that are valid for at least so long
 
@@ -74,6 +77,7 @@ class WorkerStarter:
         self._uids = deque(range(parts.settings.uid_first, parts.settings.uid_first + parts.settings.uid_count))
         self._number = 0
         self._preparing = asyncio.Lock()
+        self._compiling = asyncio.Lock()  # one at a time: it should not be noticed
 
     async def prepare(self) -> None:
         """Find and link the runtime's packages, once."""
@@ -198,6 +202,35 @@ class WorkerStarter:
             raise InvalidZipFileException(error.message) from error
         except OSError as error:
             raise ServiceException("The function's code could not be unpacked", detail=str(error)) from error
+
+    async def compile(self, function: Function) -> None:
+        """Have the modules of unpacked code compiled once for its interpreter. Does nothing when that fails."""
+        await self.prepare()
+        zygote = await self._zygote(function.runtime)
+        major, minor = zygote.interpreter.version
+        mark = self._parts.functions_dir / f".{function.code_sha256}.python{major}.{minor}"
+        async with self._compiling:
+            if mark.exists():
+                return
+            await zygote.start()
+            self._number += 1
+            folder = self._parts.functions_dir / function.code_sha256
+            uid = self._uids.popleft() if zygote.drops_user else 0
+            try:
+                request = SpawnRequest(
+                    code_sha256=function.code_sha256,
+                    tmp_bytes=MB,
+                    tmp_dir="",
+                    memory_mb=0,
+                    uid=uid,
+                    limits=COMPILATION_LIMITS,
+                    is_compilation=True,
+                )
+                if await Compilation(self._number, zygote, folder).run(request):
+                    mark.touch()
+            finally:
+                if uid:
+                    self._uids.append(uid)
 
     def _credentials_for(self, function: Function) -> Credentials:
         now_ms = self._parts.clock.now_ms()

@@ -81,6 +81,7 @@ class SpawnRequest:
     memory_mb: int
     uid: int
     limits: Mapping[str, int] = field(default_factory=dict)
+    is_compilation: bool = False  # only compile the code's modules and send them back
 
 
 class Zygote:
@@ -236,6 +237,7 @@ class Zygote:
             "tmp_dir": request.tmp_dir,
             "uid": request.uid,
             "limits": dict(request.limits),
+            "is_compilation": request.is_compilation,
             "log_bytes_max": self._settings.log_bytes_max,
         }
         try:

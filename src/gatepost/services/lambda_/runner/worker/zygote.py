@@ -20,6 +20,7 @@ from typing import Any
 from . import sandbox
 from .bootstrap import Runtime
 from .channel import Channel
+from .compiling import compile_all
 
 MESSAGE_BYTES_MAX = 65536
 LOCAL_SUFFIX = ".localhost"
@@ -250,6 +251,9 @@ class Zygote:
         os.chdir(task_root)
         channel = Channel(socket.socket(fileno=fds[0]), message["log_bytes_max"])
         config = json.loads(channel.next_blob())
+        if message["is_compilation"]:
+            compile_all(channel, task_root)
+            return
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         layers = [f"/opt/python/lib/{version}/site-packages", "/opt/python"] if self._is_boxed else []
         sys.path[:] = [task_root, *layers, sys.path[-1], *self._library_path]
