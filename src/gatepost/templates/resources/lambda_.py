@@ -126,7 +126,6 @@ class Function(Unnamed):
         )
         await work.made(name)
         await self._ready(work, name)
-        await self._concurrency(work, name)
         return Outcome(name, {"Arn": made["FunctionArn"]})
 
     async def update(self, work: Work, physical_id: str) -> Outcome:
@@ -156,8 +155,6 @@ class Function(Unnamed):
         if not arn:
             found = await work.invoke("lambda", "GetFunctionConfiguration", {"FunctionName": physical_id})
             arn = found["FunctionArn"]
-        if work.changed("ReservedConcurrentExecutions"):
-            await self._concurrency(work, physical_id)
         added, gone = tag_changes(work.before, properties)
         if added:
             await work.invoke("lambda", "TagResource", {"Resource": arn, "Tags": added})
@@ -180,14 +177,6 @@ class Function(Unnamed):
                 return
             await work.pause(READY_POLL_S)
         raise ResourceFailure("Resource of type 'AWS::Lambda::Function' did not stabilize.")
-
-    async def _concurrency(self, work: Work, name: str) -> None:
-        reserved = work.properties.get("ReservedConcurrentExecutions")
-        if reserved is not None:
-            parameters = {"FunctionName": name, "ReservedConcurrentExecutions": reserved}
-            await work.invoke("lambda", "PutFunctionConcurrency", parameters)
-        elif work.before.get("ReservedConcurrentExecutions") is not None:
-            await unless_gone(work.invoke("lambda", "DeleteFunctionConcurrency", {"FunctionName": name}))
 
 
 class Permission(Unnamed):
@@ -219,82 +208,9 @@ class Permission(Unnamed):
         await unless_gone(work.invoke("lambda", "RemovePermission", parameters))
 
 
-class Version(Unnamed):
-    """AWS::Lambda::Version: a published version."""
-
-    async def create(self, work: Work) -> Outcome:
-        """Publish the function as it stands."""
-        properties = work.properties
-        made = await work.invoke(
-            "lambda",
-            "PublishVersion",
-            present(
-                FunctionName=properties["FunctionName"],
-                CodeSha256=properties.get("CodeSha256"),
-                Description=properties.get("Description"),
-            ),
-        )
-        arn = made["FunctionArn"]
-        await work.made(arn)
-        return Outcome(arn, {"FunctionArn": arn, "Version": made["Version"]})
-
-    async def update(self, work: Work, physical_id: str) -> Outcome:
-        """Give what stands: a version never changes."""
-        del work
-        return Outcome(physical_id, {"FunctionArn": physical_id, "Version": physical_id.rsplit(":", 1)[1]})
-
-    async def delete(self, work: Work, physical_id: str) -> None:
-        """Delete the version."""
-        function, _, version = physical_id.rpartition(":")
-        await unless_gone(work.invoke("lambda", "DeleteFunction", {"FunctionName": function, "Qualifier": version}))
-
-
-class Alias(Unnamed):
-    """AWS::Lambda::Alias: a name for a version."""
-
-    name_property = ""
-
-    async def create(self, work: Work) -> Outcome:
-        """Make the alias."""
-        parameters = present(
-            **{key: work.properties.get(key) for key in ("FunctionName", "FunctionVersion", "Name", "Description")},
-            RoutingConfig=_routing(work.properties),
-        )
-        made = await work.invoke("lambda", "CreateAlias", parameters)
-        await work.made(made["AliasArn"])
-        return Outcome(made["AliasArn"], {"AliasArn": made["AliasArn"]})
-
-    async def update(self, work: Work, physical_id: str) -> Outcome:
-        """Point the alias at another version."""
-        parameters = present(
-            FunctionName=work.properties["FunctionName"],
-            Name=work.properties["Name"],
-            FunctionVersion=work.properties["FunctionVersion"],
-            Description=work.properties.get("Description", ""),
-            RoutingConfig=_routing(work.properties) or {"AdditionalVersionWeights": {}},
-        )
-        await work.invoke("lambda", "UpdateAlias", parameters)
-        return Outcome(physical_id, {"AliasArn": physical_id})
-
-    async def delete(self, work: Work, physical_id: str) -> None:
-        """Delete the alias."""
-        del physical_id
-        parameters = {"FunctionName": work.properties["FunctionName"], "Name": work.properties["Name"]}
-        await unless_gone(work.invoke("lambda", "DeleteAlias", parameters))
-
-
-def _routing(properties: Mapping[str, Any]) -> dict[str, Any] | None:
-    weights = (properties.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
-    if not weights:
-        return None
-    return {"AdditionalVersionWeights": {weight["FunctionVersion"]: weight["FunctionWeight"] for weight in weights}}
-
-
 def handlers() -> dict[str, ResourceHandler]:
     """Give the handlers of this service by type."""
     return {
-        "AWS::Lambda::Alias": Alias(),
         "AWS::Lambda::Function": Function(),
         "AWS::Lambda::Permission": Permission(),
-        "AWS::Lambda::Version": Version(),
     }
