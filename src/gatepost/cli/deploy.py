@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from gatepost.cli.endpoint import Endpoint, OperationFailed, endpoint_of
+from gatepost.cli.endpoint import Endpoint, endpoint_of
+from gatepost.cli.naming import stack_name_of, template_of
 from gatepost.cli.options import data_option, json_option, lenient_option, pairs, parameter_option, stack_option
 from gatepost.cli.stack_deployment import Deployer, DeploymentFailed, Target
 from gatepost.config import Settings
@@ -18,7 +18,6 @@ from gatepost.kernel.errors import SettingsError
 from gatepost.templates.cloud_assembly import is_cloud_assembly, read_assembly
 
 SUCCESS: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
-STACK_NAME_MAX: Final = 128
 template_argument = click.argument("template", type=click.Path(exists=True, path_type=Path))
 
 
@@ -141,29 +140,9 @@ def targets(
             )
             for stack in stacks
         ]
-    if template.is_dir():
-        template = _template_in(template)
+    template = template_of(template)
     packaged = deployer.packager(cache).package(template)
     return [Target(stack_name or stack_name_of(template), packaged, parameters, is_lenient)]
-
-
-def _template_in(folder: Path) -> Path:
-    for name in ("template.yaml", "template.yml", "template.json"):
-        if (folder / name).is_file():
-            return folder / name
-    raise DeploymentFailed(f"{folder} holds no template.yaml, template.yml, template.json or cdk.out manifest")
-
-
-def stack_name_of(template: Path) -> str:
-    """Derive a stack's name: of the folder for `template.yaml`, else of the file."""
-    path = template.absolute()
-    stem = path.parent.name if path.stem in {"template", "packaged"} else path.stem
-    if path.parent.name == "build" and path.parent.parent.name == ".aws-sam":
-        stem = path.parent.parent.parent.name
-    name = re.sub(r"[^A-Za-z0-9-]+", "-", stem).strip("-")
-    if not name or not name[0].isalpha():
-        name = f"stack-{name}".rstrip("-")
-    return name[:STACK_NAME_MAX]
 
 
 def deploy(endpoint: Endpoint, target: Target, *, as_json: bool) -> None:
@@ -208,34 +187,3 @@ def _event_printer(*, as_json: bool) -> Any:
     from gatepost.cli.output import EventPrinter
 
     return EventPrinter()
-
-
-def requests_to_try(endpoint: Endpoint, template: Path, stack_name: str) -> list[dict[str, str]]:
-    """Give the requests that a template names under `Metadata: Gatepost: <api>: Try`, with the API's id."""
-    from gatepost.templates.extensions import requests_to_try as named
-    from gatepost.templates.source import parse_source
-
-    if not template.is_file():
-        return []
-    raw = parse_source(template.read_bytes(), file=str(template)).plain()
-    found = []
-    for request in named(raw) if isinstance(raw, dict) else ():
-        try:
-            described = endpoint.call(
-                "cloudformation",
-                "DescribeStackResource",
-                StackName=stack_name,
-                LogicalResourceId=request.logical_id,
-            )
-        except OperationFailed:
-            continue
-        found.append(
-            {
-                "api_id": str(described["StackResourceDetail"]["PhysicalResourceId"]),
-                "title": request.title,
-                "method": request.method,
-                "path": request.path,
-                "body": request.body,
-            }
-        )
-    return found

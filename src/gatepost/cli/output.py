@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from gatepost.cli.endpoint import Addresses, Endpoint
+from gatepost.cli.naming import stack_name_of
+from gatepost.cli.requests_to_try import curl_lines
 from gatepost.config import Settings
 from gatepost.kernel.clock import iso_8601
 
@@ -25,13 +25,12 @@ def console(*, stderr: bool = False) -> Console:
     return made
 
 
-def a_table(*columns: str, title: str | None = None) -> Table:
-    """Make a table without lines, for terminals and files alike."""
-    table = Table(
-        box=None, title=title, title_justify="left", header_style="bold", pad_edge=False, padding=(0, 2, 0, 0)
-    )
+def a_table(*columns: str, wrapped: str = "") -> Table:
+    """Make a table without lines, for terminals and files alike; only the column `wrapped` breaks its lines."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        is_wrapped = column == wrapped
+        table.add_column(column, no_wrap=not is_wrapped, overflow="fold", min_width=20 if is_wrapped else None)
     return table
 
 
@@ -58,7 +57,11 @@ def endpoints_report(endpoint: Endpoint, settings: Settings, stack_name: str | N
         "data_dir": str(settings.data_dir),
         "notes": notes_of(settings),
         "apis": apis,
-        "try": [line for template in settings.templates for line in lines_to_try(endpoint, template, stack_name, apis)],
+        "try": [
+            line
+            for template in settings.templates
+            for line in curl_lines(endpoint, template, stack_name or stack_name_of(template), apis)
+        ],
     }
 
 
@@ -74,30 +77,6 @@ def notes_of(settings: Settings) -> list[str]:
     if settings.is_lenient:
         notes.append("--lenient: what cannot be enforced is a warning")
     return notes
-
-
-def lines_to_try(
-    endpoint: Endpoint, template: Path, stack_name: str | None, apis: list[dict[str, str]]
-) -> list[dict[str, str]]:
-    """Make pasteable curl lines of what the template's Metadata: Gatepost: names under `Try`."""
-    from gatepost.cli.deploy import requests_to_try, stack_name_of
-
-    lines = []
-    for request in requests_to_try(endpoint, template, stack_name or stack_name_of(template)):
-        base = next((api["url"] for api in apis if api["id"] == request["api_id"]), None)
-        if base is not None:
-            lines.append({"title": request["title"], "curl": curl_line(base, request)})
-    return lines
-
-
-def curl_line(base: str, request: dict[str, str]) -> str:
-    """Make one curl line."""
-    words = ["curl", "-s"]
-    if request["method"] != "GET":
-        words += ["-X", request["method"]]
-    if request["body"]:
-        words += ["-H", "Content-Type: application/json", "-d", request["body"]]
-    return shlex.join([*words, base + request["path"]])
 
 
 def print_endpoints(report: dict[str, Any]) -> None:

@@ -1,0 +1,184 @@
+"""`ledger TEMPLATE`: what becomes of each line of a template, without a platform."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from gatepost.cli.naming import stack_name_of, template_of
+from gatepost.cli.options import (
+    data_option,
+    json_option,
+    lenient_option,
+    pairs,
+    parameter_option,
+    service_option,
+    stack_option,
+)
+from gatepost.kernel.clock import SystemClock
+
+if TYPE_CHECKING:
+    from gatepost.templates.compile import Compiled
+    from gatepost.templates.ledger import Finding
+
+REGION: Final = "us-east-1"
+ACCOUNT_ID: Final = "000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the ledger says of one property, or of a whole resource."""
+
+    line: int
+    logical_id: str
+    type: str
+    property: str
+    status: str
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the row for programs."""
+        return {
+            "line": self.line,
+            "logical_id": self.logical_id,
+            "type": self.type,
+            "property": self.property,
+            "status": self.status,
+            "note": self.note,
+        }
+
+
+@click.command("ledger")
+@click.argument("template", type=click.Path(exists=True, path_type=Path))
+@data_option
+@stack_option
+@parameter_option
+@service_option
+@lenient_option
+@json_option
+def ledger_command(
+    template: Path,
+    data_dir: Path,
+    stack_name: str | None,
+    parameters: tuple[str, ...],
+    service_endpoints: tuple[str, ...],
+    is_lenient: bool,
+    as_json: bool,
+) -> None:
+    """Show what is enforced, approximated, inert, forwarded or refused of TEMPLATE.
+
+    Exits with 1 if anything is refused.
+    """
+    path = template_of(template)
+    compiled = asyncio.run(
+        _compile(
+            path,
+            cache=data_dir.absolute() / "cache",
+            stack_name=stack_name or stack_name_of(path),
+            parameters=dict(pairs(parameters, "--parameter")),
+            forwarded=frozenset(name.lower() for name, _ in pairs(service_endpoints, "--service")),
+        )
+    )
+    rows = sorted(rows_of(compiled), key=lambda row: (row.line, row.logical_id, row.property))
+    if as_json:
+        click.echo(json.dumps([row.to_json() for row in rows], indent=2))
+    else:
+        _print(path, rows)
+    if any(row.status == "refused" for row in rows) and not is_lenient:
+        raise click.exceptions.Exit(1)
+
+
+async def _compile(
+    template: Path, *, cache: Path, stack_name: str, parameters: Mapping[str, str], forwarded: frozenset[str]
+) -> Compiled:
+    """Compile with everything accepted, so that all findings are seen and not only the first."""
+    from gatepost.templates.acceptance import Acceptance
+    from gatepost.templates.checking import acceptance_beside, check_template
+    from gatepost.templates.code_packages import Uploads
+    from gatepost.templates.packaging import Packager
+    from gatepost.templates.registry import template_compiler
+
+    with tempfile.TemporaryDirectory(prefix="gatepost-ledger-") as scratch:
+        files: dict[str, Path] = {}
+
+        def keep(content: bytes) -> str:
+            sha256 = hashlib.sha256(content).hexdigest()
+            files[sha256] = Path(scratch) / sha256
+            files[sha256].write_bytes(content)
+            return sha256
+
+        uploads = Uploads(has=lambda _: False, put=keep)
+        packaged = Packager(cache_dir=cache, uploads=uploads, progress=_progress).package(template)
+        today = datetime.fromtimestamp(SystemClock().now_ms() / 1000, UTC).date()
+        acceptance = acceptance_beside(template, Acceptance(is_lenient=True, forwarded=forwarded), today=today)
+        return await check_template(
+            template_compiler(cache),
+            packaged.text,
+            file=packaged.file,
+            parameters=parameters,
+            account_id=ACCOUNT_ID,
+            region=REGION,
+            stack_name=stack_name,
+            files=files,
+            acceptance=acceptance,
+        )
+
+
+def _progress(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def rows_of(compiled: Compiled) -> Iterator[Row]:
+    """Give a row for every finding, and one for every property that has none: it is enforced."""
+    spoken_of: set[tuple[str, str]] = set()
+    for finding in compiled.findings:
+        problem = finding.problem
+        spoken_of.add((problem.logical_id, str(finding.steps[0]) if finding.steps else ""))
+        yield Row(
+            problem.line,
+            problem.logical_id,
+            problem.resource_type,
+            problem.property_path,
+            _status(finding),
+            problem.message,
+        )
+    for name, resource in compiled.resources.items():
+        if (name, "") in spoken_of and not resource.properties:
+            continue
+        for key in resource.properties:
+            if (name, key) not in spoken_of:
+                line = compiled.template.where.problem(("Resources", name, "Properties", key), "").line
+                yield Row(line, name, resource.declaration.type, key, "enforced")
+
+
+def _status(finding: Finding) -> str:
+    if finding.status != "refused":
+        return finding.status
+    return "refused" if finding.accepted_by in ("", "lenient") else "accepted"
+
+
+def _print(template: Path, rows: list[Row]) -> None:
+    from gatepost.cli.output import a_table, console
+
+    out = console()
+    table = a_table("LINE", "STATUS", "RESOURCE", "PROPERTY", "NOTE", wrapped="NOTE")
+    colours = {"enforced": "green", "refused": "red", "accepted": "magenta"}
+    for row in rows:
+        colour = colours.get(row.status, "yellow")
+        table.add_row(
+            str(row.line or ""), f"[{colour}]{row.status}[/]", row.logical_id, row.property or row.type, row.note
+        )
+    out.print(table)
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.status] = counts.get(row.status, 0) + 1
+    out.print(f"[bold]{template}[/]: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
