@@ -94,9 +94,7 @@ class RequestLog:
         for finished in reversed(self._remembered):
             if finished[0] == request_id:
                 return _record(finished) | {
-                    "decisions": [
-                        {"part": str(part), "verdict": _verdict(verdict)} for part, verdict in finished[-1] or ()
-                    ]
+                    "decisions": [{"part": str(part), "verdict": str(verdict)} for part, verdict in finished[-1] or ()]
                 }
         return None
 
@@ -133,12 +131,6 @@ class StageLog:
 
     def __repr__(self) -> str:
         return "AccessLog()"
-
-
-def _verdict(verdict: object) -> str:
-    detail = getattr(verdict, "detail", "")
-    kind = getattr(verdict, "kind", None)
-    return f"{kind.name}: {detail}" if kind is not None else str(verdict)
 
 
 def _record(finished: Finished) -> dict[str, Any]:

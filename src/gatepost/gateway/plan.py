@@ -181,7 +181,7 @@ class Plan:
             )
             error = Refusal(INTERNAL_ERROR, detail=f"{type(error).__name__}: {error}")
         log.info("refused", extra={"id": exchange.request_id, "kind": error.kind.name, "detail": error.detail})
-        exchange.decide(getattr(at, "__self__", at), error)
+        exchange.decide(getattr(at, "__self__", at), error.verdict)
         try:
             return self._responses.render(exchange, error)
         except Exception:

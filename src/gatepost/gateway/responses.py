@@ -120,6 +120,17 @@ RESPONSE_TYPES: Final = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a decision record keeps of a refusal: never the exception, whose traceback holds the whole request."""
+
+    kind: RefusalKind
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name}: {self.detail}" if self.detail else self.kind.name
+
+
 class Refusal(Exception):
     """The gateway says no. `message` replaces the kind's own; `detail` is for logs and `explain` only."""
 
@@ -128,6 +139,11 @@ class Refusal(Exception):
         self.kind = kind
         self.message = kind.message if message is None else message
         self.detail = detail
+
+    @property
+    def verdict(self) -> Verdict:
+        """Give what a decision record keeps."""
+        return Verdict(self.kind, self.detail)
 
 
 def default_body(status: int, message: str) -> bytes:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 
 import orjson
 import pytest
@@ -94,6 +96,19 @@ def test_the_last_requests_are_remembered_within_a_bound():
     found, later = gateway.run(scenario)
     assert found["status"] == 200
     assert later is None
+
+
+def test_what_is_remembered_of_a_request_never_holds_its_body():
+    gateway = a_gateway()
+    gateway.functions.returns = "malformed"
+
+    body = bytes(100_000)
+    request = a_request("POST", body=body)
+    response = gateway.answer(request)
+    del request
+    gc.collect()
+    assert response.status == 502
+    assert sys.getrefcount(body) == 2  # this test's, and the call's own
 
 
 def figures_of(gateway, resource="", method=""):

@@ -7,8 +7,9 @@ configuration error, 500; one that does not answer within the integration's time
 
 Sources: "If the Lambda API rejects the invocation request, API Gateway returns a 500 error code. If the function
 runs but returns an error, or returns a response in the wrong format, API Gateway returns a 502"
-(https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html); API Gateway developer guide, "Output format of a Lambda function for proxy integration"
-(https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-output-format).
+(https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html); API Gateway developer guide, "Output
+format of a Lambda function for proxy integration"
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html).
 """
 
 from __future__ import annotations
