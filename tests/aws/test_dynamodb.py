@@ -219,3 +219,70 @@ def test_leading_keys_keep_a_user_in_their_own_partition(table: Any, platform: R
         with pytest.raises(ClientError) as caught:
             refused()
         assert code_of(caught.value) == "AccessDeniedException"
+
+
+def test_a_template_makes_a_table_with_everything_on_it(platform: RunningPlatform, dynamodb: Any) -> None:
+    cloudformation = platform.client("cloudformation")
+    stack = f"tables-{uuid.uuid4().hex[:8]}"
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    properties = {
+        "BillingMode": "PROVISIONED",
+        "ProvisionedThroughput": units,
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in (("pk", "S"), ("sk", "S"), ("n", "N"))
+        ],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        "LocalSecondaryIndexes": [
+            {
+                "IndexName": "local",
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "global",
+                "KeySchema": [{"AttributeName": "n", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x"]},
+                "ProvisionedThroughput": units,
+            }
+        ],
+        "TimeToLiveSpecification": {"AttributeName": "n", "Enabled": True},
+        "SSESpecification": {"SSEEnabled": False},
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False},
+        "Tags": [{"Key": "team", "Value": "orders"}],
+    }
+
+    def body() -> str:
+        return json.dumps(
+            {
+                "Resources": {"Orders": {"Type": "AWS::DynamoDB::Table", "Properties": properties}},
+                "Outputs": {"Name": {"Value": {"Ref": "Orders"}}},
+            }
+        )
+
+    cloudformation.create_stack(StackName=stack, TemplateBody=body())
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    name = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"][0]["OutputValue"]
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    assert table["LocalSecondaryIndexes"][0]["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert table["GlobalSecondaryIndexes"][0]["Projection"]["NonKeyAttributes"] == ["x"]
+    assert table["ProvisionedThroughput"]["WriteCapacityUnits"] == 5
+    dynamodb.put_item(TableName=name, Item={"pk": {"S": "a"}, "sk": {"S": "b"}, "n": {"N": "1"}})
+
+    del properties["GlobalSecondaryIndexes"]
+    del properties["TimeToLiveSpecification"]
+    properties["BillingMode"] = "PAY_PER_REQUEST"
+    del properties["ProvisionedThroughput"]
+    cloudformation.update_stack(StackName=stack, TemplateBody=body())
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    assert "GlobalSecondaryIndexes" not in table
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["ItemCount"] == 1
+    status = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]["TimeToLiveStatus"]
+    assert status == "DISABLED"
+    cloudformation.delete_stack(StackName=stack)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    with pytest.raises(dynamodb.exceptions.ResourceNotFoundException):
+        dynamodb.describe_table(TableName=name)
