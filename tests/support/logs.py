@@ -11,7 +11,7 @@ from typing import Any
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock
 from gatepost.services.logs.provider import LogPermission, LogsProvider
-from gatepost.services.logs.store import MIGRATIONS, STORED_BYTES_MAX, LogStore
+from gatepost.services.logs.store import MIGRATIONS, STORED_BYTES_MAX, STREAMS_MAX, LogStore
 from tests.support.rest_apis import GrantsAllBut
 from tests.support.stores import a_database
 from tests.support.toys import ACCOUNT, ADMINISTRATOR
@@ -42,12 +42,16 @@ class LogsControl:
 
 @asynccontextmanager
 async def some_logs(
-    folder: Path, *, permission: LogPermission | None = None, stored_bytes_max: int = STORED_BYTES_MAX
+    folder: Path,
+    *,
+    permission: LogPermission | None = None,
+    stored_bytes_max: int = STORED_BYTES_MAX,
+    streams_max: int = STREAMS_MAX,
 ) -> AsyncIterator[LogsControl]:
     """An empty log store."""
     async with a_database(folder, MIGRATIONS) as database:
         clock = FixedClock()
-        store = LogStore(database, stored_bytes_max=stored_bytes_max)
+        store = LogStore(database, stored_bytes_max=stored_bytes_max, streams_max=streams_max)
         yield LogsControl(
             LogsProvider(store, clock, account_id=ACCOUNT, region="us-east-1", permission=permission), clock
         )

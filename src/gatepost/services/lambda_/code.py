@@ -7,6 +7,7 @@ are refused, counted while unpacking and not by what the zip says of itself.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import zipfile
@@ -20,6 +21,7 @@ from gatepost.kernel.limits import LAMBDA_UNZIPPED_BYTES_MAX
 ENTRIES_MAX: Final = 100_000
 CHUNK_BYTES: Final = 1024 * 1024
 LINK_BYTES_MAX: Final = 4096
+_SCRATCH: Final = re.compile(r"\.[0-9a-f]{64}\.(\d+)\.[0-9a-f]{8}")
 SYNCED_ONE_BY_ONE_MAX: Final = 200
 
 
@@ -59,6 +61,14 @@ def extract(archive: Path, sha256: str, functions: Path) -> Path:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return target
+
+
+def remove_leftovers(functions: Path) -> None:
+    """Remove what a process that was killed while unpacking left behind. Blocks: call it in a thread."""
+    for path in functions.glob(".*"):
+        found = _SCRATCH.fullmatch(path.name)
+        if found and not Path(f"/proc/{found[1]}").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _unpack(content: zipfile.ZipFile, folder: Path) -> None:

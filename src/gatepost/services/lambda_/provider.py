@@ -20,7 +20,7 @@ from gatepost.kernel.ports import Assets, Authorization, FunctionInvoker, Invoca
 from gatepost.services.lambda_ import policy as policies
 from gatepost.services.lambda_.access import SERVICE, access_of
 from gatepost.services.lambda_.catalogue import Catalogue
-from gatepost.services.lambda_.code import BadCode, extract
+from gatepost.services.lambda_.code import BadCode, extract, remove_leftovers
 from gatepost.services.lambda_.configuration import bad, check_complete, configured, refuse_unsupported, to_aws
 from gatepost.services.lambda_.events import FunctionEvent, FunctionEvents
 from gatepost.services.lambda_.log_permission import FunctionLogPermission
@@ -81,6 +81,7 @@ class LambdaProvider:
 
     async def start(self) -> None:
         """Read the functions and go on with recorded events."""
+        await asyncio.get_running_loop().run_in_executor(None, remove_leftovers, self._functions_dir)
         await self._catalogue.load()
         await self._events.start()
 

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
 
-SCANNED_EVENTS_MAX: Final = 50_000  # of one FilterLogEvents call: then an empty page with a token, as on AWS
+SCANNED_EVENTS_MAX: Final = 20_000  # of one FilterLogEvents call: then an empty page with a token, as on AWS
 CLEANING_PAUSE_S: Final = 30.0
 _UNSUPPORTED: Final[Mapping[str, str]] = {
     "kmsKeyId": "events are not encrypted with a key of yours; leave it out",
@@ -312,7 +312,7 @@ class LogsProvider:
     def filter_log_events(self, call: Call, params: Params) -> Answer:
         """Give a page of a group's events that match a pattern, oldest first.
 
-        A page may be empty and still have a token: at most 50,000 events are looked at for one call.
+        A page may be empty and still have a token: at most 20,000 events are looked at for one call.
         Source: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
         """
         _refuse(params)

@@ -43,6 +43,7 @@ MIGRATIONS: Final = (
 )
 STORED_BYTES_MAX: Final = 2 * 1024**3
 STREAMS_OF_GROUP_MAX: Final = 100_000
+STREAMS_MAX: Final = 200_000  # each worker has one; over the bound the oldest go with their events
 DELETED_AT_ONCE: Final = 200  # chunks of one write, so that ingest is not held up
 
 _GROUP_COLUMNS: Final = "id, account_id, region, name, created_at_ms, retention_days, tags, stored_bytes"
@@ -88,8 +89,11 @@ def _group(row: Sequence[Any]) -> Group:
 class LogStore:
     """What is logged. Reads come from the event loop's connection, writes go through the writer's groups."""
 
-    def __init__(self, database: Database, *, stored_bytes_max: int = STORED_BYTES_MAX) -> None:
+    def __init__(
+        self, database: Database, *, stored_bytes_max: int = STORED_BYTES_MAX, streams_max: int = STREAMS_MAX
+    ) -> None:
         self._database = database
+        self._streams_max = streams_max
         self._stored_bytes_max = stored_bytes_max
 
     # --- groups ------------------------------------------------------------------------------------------------
@@ -262,6 +266,8 @@ class LogStore:
                 rows = cursor.execute(
                     "SELECT id, group_id, billed_bytes FROM log_chunks ORDER BY id LIMIT ?", (DELETED_AT_ONCE,)
                 ).fetchall()
+            if not rows:
+                rows = _chunks_of_old_streams(cursor, self._streams_max)
             for chunk_id, group_id, billed_bytes in rows:
                 cursor.execute("DELETE FROM log_chunks WHERE id=?", (chunk_id,))
                 cursor.execute("UPDATE log_groups SET stored_bytes=stored_bytes-? WHERE id=?", (billed_bytes, group_id))
@@ -270,8 +276,26 @@ class LogStore:
         return await self._database.write(work)
 
 
+def _chunks_of_old_streams(cursor: apsw.Cursor, streams_max: int) -> list[Any]:
+    """Delete the oldest streams over the bound that are empty; give some chunks of the oldest that is not."""
+    count = cursor.execute("SELECT count(*) FROM log_streams").fetchone()
+    assert count is not None
+    if count[0] <= streams_max:
+        return []
+    oldest = cursor.execute("SELECT id FROM log_streams ORDER BY id LIMIT ?", (count[0] - streams_max,)).fetchall()
+    for (stream_id,) in oldest:
+        chunks = cursor.execute(
+            "SELECT id, group_id, billed_bytes FROM log_chunks WHERE stream_id=? LIMIT ?", (stream_id, DELETED_AT_ONCE)
+        ).fetchall()
+        if chunks:
+            return chunks
+        cursor.execute("DELETE FROM log_streams WHERE id=?", (stream_id,))
+    return []
+
+
 def _billed(events: list[tuple[int, str]]) -> int:
-    return sum(len(message.encode()) + EVENT_OVERHEAD_BYTES for _, message in events)
+    size = sum(len(message) if message.isascii() else len(message.encode()) for _, message in events)
+    return size + len(events) * EVENT_OVERHEAD_BYTES
 
 
 def _find_group(cursor: apsw.Cursor, key: GroupName) -> Group | None:

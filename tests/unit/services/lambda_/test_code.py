@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.services.lambda_.code import BadCode, extract
+from gatepost.services.lambda_.code import BadCode, extract, remove_leftovers
 
 SHA = "a" * 64
 
@@ -130,3 +130,13 @@ def test_an_empty_zip_is_an_empty_directory(tmp_path) -> None:
     path = tmp_path / "code.zip"
     path.write_bytes(content.getvalue())
     assert list(extract(path, SHA, a_folder(tmp_path)).iterdir()) == []
+
+
+def test_what_a_killed_process_left_behind_is_removed(tmp_path) -> None:
+    folder = a_folder(tmp_path)
+    dead, living = f".{SHA}.{2**22 + 1}.0123abcd", f".{SHA}.{os.getpid()}.0123abcd"
+    for name in (dead, living, SHA):
+        (folder / name).mkdir()
+    (folder / f".{SHA}.python3.11").touch()
+    remove_leftovers(folder)
+    assert {one.name for one in folder.iterdir()} == {living, SHA, f".{SHA}.python3.11"}

@@ -355,3 +355,15 @@ def test_calls_say_what_they_touch(tmp_path) -> None:
         ("logs:ListTagsForResource", GROUP_ARN),
         ("logs:DescribeLogGroups", "arn:aws:logs:us-east-1:000000000000:log-group::log-stream:"),
     ]
+
+
+def test_the_oldest_streams_go_when_there_are_too_many(tmp_path) -> None:
+    async def scenario(logs: LogsControl):
+        for number in range(6):
+            await logs.said("x", stream=f"s{number}")
+        await logs.provider.clean()
+        streams = (await logs("DescribeLogStreams", logGroupName=GROUP))["logStreams"]
+        group = (await logs("DescribeLogGroups"))["logGroups"][0]
+        return [one["logStreamName"] for one in streams], group["storedBytes"]
+
+    assert with_logs(tmp_path, scenario, streams_max=4) == (["s2", "s3", "s4", "s5"], 4 * 27)

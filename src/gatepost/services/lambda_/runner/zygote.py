@@ -140,8 +140,13 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        opening = loop.run_in_executor(None, self._open, theirs)
         try:
-            self._process = await loop.run_in_executor(None, self._open, theirs)
+            self._process = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._process = await opening  # `close` ends it
+            ours.close()
+            raise
         except OSError:
             ours.close()
             starting, self._starting = self._starting, None

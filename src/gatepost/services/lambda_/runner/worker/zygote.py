@@ -271,7 +271,9 @@ def main(control_fd: int, options_text: str | None = None) -> None:
         signal.signal(number, signal.SIG_IGN)  # the gateway ends it by closing the socket, after its own drain
     control = socket.socket(fileno=control_fd)
     os.set_inheritable(control_fd, False)
-    options = json.loads(options_text or control.recv(MESSAGE_BYTES_MAX))
+    options = json.loads(options_text or control.recv(MESSAGE_BYTES_MAX) or b"null")
+    if options is None:
+        return  # the gateway has changed its mind
     os.closerange(control_fd + 1, 4096)
     zygote = Zygote(control, options)
     zygote.prepare()
