@@ -21,6 +21,8 @@ from gatepost.languages.item_numbers import sortable_number
 
 LOWEST: Final = b""
 HIGHEST: Final = b"\xff" * 5  # above every key: the length after the checksum is at most 2048
+PARTITION_KEY_BYTES_MAX: Final = 2048
+SORT_KEY_BYTES_MAX: Final = 1024
 SEGMENT_SPACE: Final = 1 << 32
 
 
@@ -56,7 +58,10 @@ def encode(kind: str, content: str) -> bytes:
 
 def partition_prefix(kind: str, content: str) -> bytes:
     """Give what every key of one partition starts with, and no key of another."""
-    encoded = content.encode() if kind == "S" else encode(kind, content)
+    return _prefix(content.encode() if kind == "S" else encode(kind, content))
+
+
+def _prefix(encoded: bytes) -> bytes:
     return zlib.crc32(encoded).to_bytes(4, "big") + len(encoded).to_bytes(2, "big") + encoded
 
 
@@ -71,19 +76,29 @@ def table_key(schema: KeySchema, item: Mapping[str, Mapping[str, Any]]) -> bytes
 
 
 def index_key(schema: KeySchema, item: Mapping[str, Mapping[str, Any]], key: bytes) -> bytes | None:
-    """Give the index key of the item that lies under the table key `key`; None: the index does not hold it."""
+    """Give the index key of the item that lies under the table key `key`; None: the index does not hold it.
+
+    An index holds no item without its key attributes, or with ones of another type, empty or too long: such items
+    can only be older than the index.
+    """
     partition = schema.partition
     value = item.get(partition.name)
     if value is None or partition.type not in value:
         return None
-    prefix = partition_prefix(partition.type, value[partition.type])
+    encoded = encode(partition.type, value[partition.type])
+    if not 0 < len(encoded) <= PARTITION_KEY_BYTES_MAX:
+        return None
+    prefix = _prefix(encoded)
     sort = schema.sort
     if sort is None:
         return prefix + key
     value = item.get(sort.name)
     if value is None or sort.type not in value:
         return None
-    return prefix + ended(encode(sort.type, value[sort.type])) + key
+    encoded = encode(sort.type, value[sort.type])
+    if not 0 < len(encoded) <= SORT_KEY_BYTES_MAX:
+        return None
+    return prefix + ended(encoded) + key
 
 
 def escaped(encoded: bytes) -> bytes:

@@ -11,10 +11,15 @@ from typing import Final
 from gatepost.kernel.errors import ValidationException
 from gatepost.languages.item_values import Item, ItemValueError, Value, binary_of, measure, text_bytes, type_of
 from gatepost.services.dynamodb.model import ItemRejected, Table
-from gatepost.storage.items_keys import KeyAttribute, KeySchema, index_key, table_key
+from gatepost.storage.items_keys import (
+    PARTITION_KEY_BYTES_MAX,
+    SORT_KEY_BYTES_MAX,
+    KeyAttribute,
+    KeySchema,
+    index_key,
+    table_key,
+)
 
-PARTITION_KEY_BYTES_MAX: Final = 2048
-SORT_KEY_BYTES_MAX: Final = 1024
 MISMATCH: Final = "The provided key element does not match the schema"
 _INVALID: Final = "One or more parameter values were invalid: "
 _NOT_VALID: Final = "One or more parameter values are not valid. "
@@ -146,11 +151,14 @@ def start_key_bytes(table: Table, keys: KeySchema, start: Item, *, in_index: boo
         raise ValidationException(f"The provided starting key is invalid: {error}") from error
     if set(start) != names or any(types[name] not in value for name, value in start.items()):
         raise ValidationException(f"The provided starting key is invalid: {MISMATCH}")
+    for schema in (table.items.keys, keys):
+        for attribute, bytes_max in _limits(schema):
+            if not 0 < _key_size(attribute.type, start[attribute.name][attribute.type]) <= bytes_max:
+                raise ValidationException(f"The provided starting key is invalid: {MISMATCH}")
     base = table_key(table.items.keys, start)
-    if not in_index:
-        return base
-    key = index_key(keys, start, base)
-    assert key is not None
+    key = index_key(keys, start, base) if in_index else base
+    if key is None:
+        raise ValidationException(f"The provided starting key is invalid: {MISMATCH}")
     return key
 
 

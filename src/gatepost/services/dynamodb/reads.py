@@ -17,8 +17,6 @@ from gatepost.languages.item_values import Item, type_of
 from gatepost.services.dynamodb.capacity import Consumed, read_units, wants_capacity
 from gatepost.services.dynamodb.keys import (
     MISMATCH,
-    PARTITION_KEY_BYTES_MAX,
-    SORT_KEY_BYTES_MAX,
     key_bytes,
     pick_keys,
     start_key_bytes,
@@ -30,10 +28,11 @@ from gatepost.services.dynamodb.tables import Tables
 from gatepost.services.dynamodb.throughput import ThroughputMeter
 from gatepost.storage.items import ItemStore, Row, TableGone
 from gatepost.storage.items_keys import (
+    PARTITION_KEY_BYTES_MAX,
+    SORT_KEY_BYTES_MAX,
     KeyAttribute,
     KeySchema,
     SortCondition,
-    after,
     encode,
     key_range,
     segment_range,
@@ -371,6 +370,3 @@ def _operand(attribute: KeyAttribute, values: Values, name: str, bytes_max: int)
     if attribute.type != "N" and len(encode(attribute.type, content)) > bytes_max:
         raise ValidationException(f"One or more parameter values were invalid: {MISMATCH}")
     return content
-
-
-__all__ = ["Reads", "after", "picked"]
