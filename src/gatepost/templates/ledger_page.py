@@ -1,4 +1,4 @@
-"""Write `docs/ledger.md` from the ledger: `python -m gatepost.templates.ledger_page [FILE]`. A test compares the two."""
+"""Write `docs/ledger.md` from the ledger: `python -m gatepost.templates.ledger_page`. A test compares the two."""
 
 from __future__ import annotations
 

@@ -94,6 +94,8 @@ def _digest(text: str) -> str:
 def _problem(fault: Mapping[str, str], where: Whereabouts) -> Problem:
     logical_id = fault.get("logical_id", "")
     path: Path = ("Resources", logical_id) if logical_id else ()
+    if logical_id == "Globals":  # the translator calls the section by the name of a resource
+        path = ("Globals",)
     return where.problem(path, fault["message"])
 
 

@@ -71,6 +71,7 @@ class Stacks:
         self._pause = pause
         self._tasks = Tasks("stacks")
         self._running: dict[str, Progress] = {}
+        self._started: dict[str, asyncio.Task[None]] = {}
         self._parents: dict[tuple[str, str, str], Stack] = {}
 
     # Reading templates.
@@ -196,7 +197,17 @@ class Stacks:
 
     def start(self, stack: Stack) -> None:
         """Carry out `stack.running`, which was committed before; progress goes to the stack's records."""
-        self._tasks.spawn(self._run(stack, is_resumed=False), name=stack.name)
+        task = self._tasks.spawn(self._run(stack, is_resumed=False), name=stack.name)
+        self._started[stack.id] = task
+        task.add_done_callback(lambda _: self._started.pop(stack.id, None))
+
+    async def settled(self, stack: Stack, *, within_s: float) -> bool:
+        """Wait until what was started has ended, but no longer than this; say whether it has."""
+        task = self._started.get(stack.id)
+        if task is None:
+            return True
+        done, _ = await asyncio.wait([task], timeout=within_s)
+        return bool(done)
 
     def cancel(self, stack: Stack) -> None:
         """Let a running update stop at the next resource and roll back."""

@@ -69,7 +69,8 @@ class ChangeSets:
         else:
             stack = self._updatable(params["StackName"], stack)
         standing = await records.change_sets(stack)
-        if any(other.name == name for other in standing):
+        # A name made of the time in seconds, as the AWS CLI makes it, comes twice where deployments take less.
+        if any(other.name == name and other.execution_status != "UNAVAILABLE" for other in standing):
             raise AlreadyExistsException(
                 f"ChangeSet {name} cannot be created due to a mismatch with existing attribute"
             )
@@ -200,7 +201,7 @@ class ChangeSets:
             running=asdict(running),
             change_set_id=change_set.id,
         )
-        await begin(records, created, self._engine)
+        await begin(records, created, self._engine, call)
         return {}
 
     async def delete(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,10 @@ class StackEngine(Protocol):
         """Carry out `stack.running`, which was committed before; progress goes to the stack's records."""
         ...
 
+    async def settled(self, stack: Stack, *, within_s: float) -> bool:
+        """Wait until what was started has ended, but no longer than this; say whether it has."""
+        ...
+
     def cancel(self, stack: Stack) -> None:
         """Let a running update stop at the next resource and roll back."""
         ...

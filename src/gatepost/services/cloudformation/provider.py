@@ -128,7 +128,7 @@ class CloudFormation:
             await records.create(stack)
         except VersionConflict as conflict:
             raise AlreadyExistsException(f"Stack [{name}] already exists") from conflict
-        await begin(records, stack, self._engine)
+        await begin(records, stack, self._engine, call)
         return {"StackId": stack.id}
 
     def _created_before(self, standing: Stack, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +191,7 @@ class CloudFormation:
         request = replace(request, token=str(params.get("ClientRequestToken", "")))
         running = Running("delete", "delete", asdict(request), asdict(call.principal), retain=retain)
         stack = replace(stack, status="DELETE_IN_PROGRESS", status_reason="User Initiated", running=asdict(running))
-        await begin(records, stack, self._engine)
+        await begin(records, stack, self._engine, call)
         return {}
 
     @operation("CancelUpdateStack")
@@ -215,7 +215,7 @@ class CloudFormation:
         if params.get("RoleARN"):
             running["request"] = {**running["request"], "role_arn": params["RoleARN"]}
         stack = replace(stack, status="UPDATE_ROLLBACK_IN_PROGRESS", status_reason="", running=running)
-        await begin(self._records(call), stack, self._engine)
+        await begin(self._records(call), stack, self._engine, call)
         return {}
 
     @operation("RollbackStack")
@@ -235,7 +235,7 @@ class CloudFormation:
             request = replace(request, retain_except_on_create=True)
         running = Running(kind, "rollback", asdict(request), asdict(call.principal))
         stack = replace(stack, status=status, status_reason="User Initiated", running=asdict(running))
-        await begin(self._records(call), stack, self._engine)
+        await begin(self._records(call), stack, self._engine, call)
         return {"StackId": stack.id}
 
     @operation("UpdateTerminationProtection")

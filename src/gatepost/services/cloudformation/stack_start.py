@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Final
 
 from gatepost.kernel.operations import Call
 from gatepost.services.cloudformation.engine import StackEngine
@@ -17,6 +17,9 @@ from gatepost.services.cloudformation.model import (
     ValidationError,
 )
 from gatepost.services.cloudformation.records import StackRecords
+
+WAITING_CLIENTS: Final = ("aws-cli/", "Boto3/", "aws-sdk-")
+HOLD_S: Final = 5.0
 
 
 def check_stack_name(name: str) -> None:
@@ -56,12 +59,17 @@ def stack_event(stack: Stack, sequence: int, now_ms: int) -> dict[str, Any]:
     return event
 
 
-async def begin(records: StackRecords, stack: Stack, engine: StackEngine) -> None:
-    """Write what a stack begins to do, with its event, and let the engine carry it out."""
+async def begin(records: StackRecords, stack: Stack, engine: StackEngine, call: Call) -> None:
+    """Write what a stack begins to do, with its event, and let the engine carry it out.
+
+    AWS's clients look again after 30 s when they find a stack busy: they get their answer a little later.
+    """
     sequence = await records.next_sequence(stack)
     event = stack_event(stack, sequence, stack.updated_at_ms or stack.created_at_ms)
     await records.advance(stack, sequence, event)
     engine.start(stack)
+    if any(client in call.user_agent for client in WAITING_CLIENTS):
+        await engine.settled(stack, within_s=HOLD_S)
 
 
 async def begin_update(
@@ -77,4 +85,4 @@ async def begin_update(
         running=asdict(running),
         **changes,
     )
-    await begin(records, stack, engine)
+    await begin(records, stack, engine, call)
