@@ -28,9 +28,7 @@ class SystemClock:
         """Give wall-clock time, in milliseconds since 1970 UTC."""
         return time.time_ns() // 1_000_000
 
-    def monotonic_ns(self) -> int:
-        """Give the machine's monotonic time in nanoseconds."""
-        return time.monotonic_ns()
+    monotonic_ns = staticmethod(time.monotonic_ns)  # asked five times per request: no call in between
 
 
 class FixedClock:
