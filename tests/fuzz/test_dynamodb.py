@@ -44,41 +44,9 @@ items = st.one_of(
     keys,
     st.builds(lambda key, more: {**more, **key}, keys, st.dictionaries(names, values, max_size=3)),
 )
-pieces = st.sampled_from(
-    [
-        "pk",
-        "sk",
-        "n",
-        "a",
-        "#n",
-        "#size",
-        ":v",
-        ":w",
-        "(",
-        ")",
-        "[0]",
-        ".",
-        ",",
-        "=",
-        "<>",
-        "<",
-        ">=",
-        "+",
-        "-",
-        " AND ",
-        " OR ",
-        " NOT ",
-        " BETWEEN ",
-        " IN ",
-        "SET ",
-        " REMOVE ",
-        " ADD ",
-        " DELETE ",
-        "size(",
-        "contains(",
-        "begins_with(",
-    ]
-)
+SYMBOLS = ["pk", "sk", "n", "a", "#n", "#size", ":v", ":w", "(", ")", "[0]", ".", ",", "=", "<>", "<", ">=", "+", "-"]
+WORDS = [" AND ", " OR ", " NOT ", " BETWEEN ", " IN ", "SET ", " REMOVE ", " ADD ", " DELETE ", "size(", "contains("]
+pieces = st.sampled_from([*SYMBOLS, *WORDS, "begins_with("])
 expressions = st.one_of(
     st.sampled_from(
         ["pk = :v", "pk = :v AND sk > :w", "n = :v", "SET a = :v", "a", "n BETWEEN :v AND :w", "REMOVE #n"]

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
+from gatepost.kernel.errors import StoreUnavailable
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.dynamodb.model import ACTIVE, CREATING, Table
 from gatepost.services.dynamodb.tables import Tables
 from gatepost.storage.items import ItemStore, TableGone
 from gatepost.storage.items_tables import ItemIndex
 
+RETRY_S: Final = 1.0
 STEP_ITEMS: Final = 500  # in one write: short enough that other writes hardly wait
+
+
+async def in_steps(step: Callable[[bytes], Awaitable[bytes | None]]) -> bool:
+    """Repeat `step` from the first key until it gives None; a lost store is tried again every second.
+
+    Returns: False when the table went away meanwhile.
+    """
+    after: bytes | None = b""
+    while after is not None:
+        try:
+            after = await step(after)
+        except TableGone:
+            return False
+        except StoreUnavailable:
+            await asyncio.sleep(RETRY_S)
+    return True
 
 
 class Backfill:
@@ -30,12 +50,11 @@ class Backfill:
                 self._tasks.spawn(self._fill(table, index), name=f"backfill {table.definition.name}.{index.name}")
 
     async def _fill(self, table: Table, index: ItemIndex) -> None:
-        after: bytes | None = b""
-        while after is not None:
-            try:
-                after = await self._store.fill_index(table.items, index, after=after, count_max=STEP_ITEMS)
-            except TableGone:
-                return
+        def step(after: bytes) -> Awaitable[bytes | None]:
+            return self._store.fill_index(table.items, index, after=after, count_max=STEP_ITEMS)
+
+        if not await in_steps(step):
+            return
         now = self._tables.current(table)
         if now is None:
             return

@@ -131,7 +131,7 @@ class Reads:
         if start is not None:
             last = start_key_bytes(table, page.keys, start, in_index=page.index is not None)
             if not low <= last < high:
-                raise ValidationException(_OUTSIDE)
+                raise ValidationException(page.outside)
             low, high = (last + b"\0", high) if is_forward else (low, last)
         self._meter.admit_read(table, page.index.name if page.index is not None and not page.index.is_local else "")
         limit = params.get("Limit", ROWS_MAX)
@@ -185,6 +185,12 @@ class _Page:
         self.filter: CompiledCondition | None = None
         self.projection: Projection | None = None
         self.used = []
+        self.outside = _OUTSIDE
+        if "Segment" in params:
+            self.outside = (
+                "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with "
+                f"correct Segment. TotalSegments: {params.get('TotalSegments')} Segment: {params['Segment']}"
+            )
         self.is_consistent: bool = params.get("ConsistentRead", False)
         self.fetches = False
         names, values = self.placeholders.names, self.placeholders.values

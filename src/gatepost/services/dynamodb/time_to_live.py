@@ -9,7 +9,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitwo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import StoreUnavailable, ValidationException
 from gatepost.kernel.operations import Call
 from gatepost.kernel.tasks import Tasks
+from gatepost.services.dynamodb.backfill import in_steps
 from gatepost.services.dynamodb.model import Table
 from gatepost.services.dynamodb.tables import Tables
 from gatepost.storage.items import ItemStore, TableGone
@@ -70,12 +71,11 @@ class TimeToLive:
             self._tasks.spawn(self._fill(table), name=f"time to live {table.definition.name}")
 
     async def _fill(self, table: Table) -> None:
-        after: bytes | None = b""
-        while after is not None:
-            try:
-                after = await self._store.fill_expiry(table.items, after=after, count_max=STEP_ITEMS)
-            except TableGone:
-                return
+        def step(after: bytes) -> Awaitable[bytes | None]:
+            return self._store.fill_expiry(table.items, after=after, count_max=STEP_ITEMS)
+
+        if not await in_steps(step):
+            return
         now = self._tables.current(table)
         if now is not None and now.definition.ttl_attribute == table.definition.ttl_attribute:
             await self._tables.redefine(now, replace(now.definition, is_ttl_filled=True))

@@ -260,6 +260,19 @@ def test_scans_are_refused_in_awss_words(params, message) -> None:
     assert message in with_items(scenario)
 
 
+def test_a_segment_goes_on_only_from_its_own_keys() -> None:
+    async def scenario(db):
+        for i in range(50):
+            await db("PutItem", TableName="things", Item=key(f"p{i}", "1"))
+        first = await db("Scan", TableName="things", Segment=0, TotalSegments=2, Limit=5)
+        error = await db.refused(
+            "Scan", TableName="things", Segment=1, TotalSegments=2, ExclusiveStartKey=first["LastEvaluatedKey"]
+        )
+        return error.message
+
+    assert "Please use ExclusiveStartKey with correct Segment. TotalSegments: 2 Segment: 1" in with_items(scenario)
+
+
 def test_a_sparse_index_is_scanned_like_a_table() -> None:
     async def scenario(db):
         await db("PutItem", TableName="things", Item=key("b", "1"))
