@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -257,3 +260,59 @@ def test_tmp_is_private_to_a_worker_and_bounded(runner: LiveRunner) -> None:
         pytest.skip("this kernel does not let us make namespaces")
     running = [runner.start(function) for _ in range(3)]
     assert {one.result(5).payload for one in running} == {b"[[], 536870912]"}
+
+
+@needs_root
+def test_nothing_that_a_worker_started_outlives_it_however_deep_it_hides(either: LiveRunner) -> None:
+    """A process that lived on would wait for the next worker with its user, and take that one's credentials."""
+    function = either.deploy(
+        """
+        import os, time
+        def handler(event, context):
+            for _ in range(4):
+                if os.fork():
+                    time.sleep(60)
+                os.setsid()
+            os.execvp("sleep", ["sleep", "86399.25"])
+        """,
+        timeout_s=1,
+    )
+    either.invoke(function)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and processes_called("86399.25"):
+        time.sleep(0.02)
+    assert processes_called("86399.25") == []
+
+
+def processes_called(part: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if part.encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
+
+
+@needs_root
+def test_shared_memory_of_system_v_ends_with_its_worker_and_is_nobody_elses(runner: LiveRunner) -> None:
+    runner.value(runner.deploy("def handler(event, context):\n    return 1\n"))
+    if not is_boxed(runner):
+        pytest.skip("this kernel does not let us make namespaces")
+    before = Path("/proc/sysvipc/shm").read_text()
+    function = runner.deploy(
+        """
+        import ctypes
+        def handler(event, context):
+            libc = ctypes.CDLL(None)
+            return [libc.shmget(0x6a7e, 4096, 0o1666), open("/proc/sysvipc/shm").read().count("\\n")]
+        """
+    )
+    segment, lines = runner.value(function)
+    assert segment >= 0
+    assert lines == 2  # the heading and its own
+    assert Path("/proc/sysvipc/shm").read_text() == before
+
+
+def test_the_kernel_ends_functions_first_when_memory_runs_out(either: LiveRunner) -> None:
+    function = either.deploy("def handler(event, context):\n    return int(open('/proc/self/oom_score_adj').read())\n")
+    assert either.value(function) == 1000

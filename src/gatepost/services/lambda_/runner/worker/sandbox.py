@@ -21,6 +21,7 @@ from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWIPC = 0x08000000
 CLONE_NEWPID = 0x20000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384
 MS_PRIVATE = 1 << 18
@@ -33,6 +34,8 @@ DEVICES = ("null", "zero", "full", "random", "urandom")
 FUNCTIONS = "/var/gatepost/functions"
 RUNTIME = "/var/runtime"
 TASK = "/var/task"
+ENDER_UID = 65_000  # nobody's: whoever ends a user's processes is out of their reach as this one
+OOM_SCORE = "1000"  # the kernel ends functions before anything of ours
 TMP = "/tmp"  # noqa: S108 - a file system of the worker's own
 
 _libc: Any = ctypes.CDLL(None, use_errno=True)
@@ -156,8 +159,11 @@ def build_root(
 
 
 def enter(code: str, *, tmp_bytes: int, uid: int) -> None:
-    """Give this worker its own /tmp and /var/task, and take all other functions' code away."""
-    _check(_libc.unshare(CLONE_NEWNS), "unshare")
+    """Give this worker its own /tmp and /var/task, and take all other functions' code away.
+
+    With a namespace of its own, shared memory of System V neither outlives it nor leads to another function.
+    """
+    _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
     _mount("none", "/", "", MS_REC | MS_PRIVATE)
     owner = f",uid={uid}" if uid else ""
     _mount("tmpfs", TMP, "tmpfs", MS_NOSUID | MS_NODEV, f"size={tmp_bytes},mode=1777{owner}")
@@ -167,7 +173,12 @@ def enter(code: str, *, tmp_bytes: int, uid: int) -> None:
 
 
 def limit(limits: Mapping[str, int]) -> None:
-    """Set resource limits by the kernel's names without RLIMIT_ (`NOFILE`); soft and hard alike."""
+    """Set resource limits by the kernel's names without RLIMIT_ (`NOFILE`), soft and hard alike; be killed first."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(OOM_SCORE)
+    except OSError:
+        pass  # a machine without /proc
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
 
@@ -184,6 +195,27 @@ def drop(uid: int) -> None:
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     _prctl(PR_SET_DUMPABLE, 1)  # a change of user clears it, and /proc/self would be closed to the function
     _prctl(PR_SET_PDEATHSIG, 9)
+
+
+def end_user(uid: int) -> None:
+    """Kill every process of the worker's user `uid` at once: not one of them runs on when this returns.
+
+    The kernel kills them in one go, so that none can fork faster. The process that asks for it is the user only in
+    effect: signals of that user do not reach it.
+    """
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+        return
+    try:
+        os.setgroups([])
+        os.setresgid(ENDER_UID, ENDER_UID, ENDER_UID)
+        os.setresuid(ENDER_UID, uid, ENDER_UID)
+        os.kill(-1, 9)
+    except OSError:
+        pass  # nobody was left
+    finally:
+        os._exit(0)
 
 
 def close_files(kept: Sequence[int]) -> None:

@@ -79,6 +79,7 @@ class Zygote:
         self._options = options
         self._is_boxed = False
         self._workers: dict[int, int] = {}  # pid -> number that the gateway gave it
+        self._uids: dict[int, int] = {}  # pid -> the user that is the worker's alone
         self._library_path = list(sys.path)
 
     def prepare(self) -> None:
@@ -156,6 +157,8 @@ class Zygote:
         for fd in fds:
             os.close(fd)
         self._workers[pid] = message["spawn"]
+        if message["uid"]:
+            self._uids[pid] = message["uid"]
 
     def _kill(self, number: int) -> None:
         for pid, worker in self._workers.items():
@@ -171,7 +174,7 @@ class Zygote:
                 continue
 
     def _reap(self) -> None:
-        is_worker_gone = False
+        has_orphans = False
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -180,14 +183,21 @@ class Zygote:
             if pid == 0:
                 break
             number = self._workers.pop(pid, None)
-            if number is not None:
-                is_worker_gone = True
-                try:
-                    os.killpg(pid, signal.SIGKILL)  # what the worker left behind in its group
-                except OSError:
-                    pass
-                self._tell({"exited": number, "status": status})
-        if is_worker_gone:
+            if number is None:
+                # A stray that was killed may have had children, which are ours only now.
+                has_orphans = has_orphans or status == signal.SIGKILL
+                continue
+            uid = self._uids.pop(pid, 0)
+            try:
+                os.killpg(pid, signal.SIGKILL)  # what the worker left behind in its group
+            except OSError:
+                pass
+            if uid:
+                sandbox.end_user(uid)  # before its user is given to another worker
+            else:
+                has_orphans = True
+            self._tell({"exited": number, "status": status})
+        if has_orphans:
             self._end_strays()
 
     def _end_strays(self) -> None:
