@@ -71,7 +71,7 @@ class DataDirectory:
                 (self.path / name).chmod(0o700)
             for name in OPEN_FOLDERS:
                 (self.path / name).mkdir(exist_ok=True)
-                (self.path / name).chmod(0o755)
+                (self.path / name).chmod(0o711)  # whoever does not know the SHA-256 of code does not find it
             self._check_version()
         except PermissionError as error:
             raise SettingsError(f"--data {self.path}: {error.strerror}; choose a directory that you own") from error

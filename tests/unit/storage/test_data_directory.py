@@ -12,7 +12,7 @@ def test_folders_with_secrets_are_closed_to_others(tmp_path):
     data = DataDirectory(tmp_path / "d")
     data.prepare()
     assert stat.S_IMODE(data.store.stat().st_mode) == 0o700
-    assert stat.S_IMODE(data.functions.stat().st_mode) == 0o755
+    assert stat.S_IMODE(data.functions.stat().st_mode) == 0o711  # by name, not by listing
 
 
 def test_a_directory_has_one_owner_at_a_time(tmp_path):
