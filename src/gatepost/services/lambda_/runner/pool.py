@@ -198,8 +198,11 @@ class FunctionPool:
         self.grow()
 
     def check_memory(self, now_ns: int) -> None:
-        """Enforce MemorySize on invocations that have run for a while."""
+        """Enforce MemorySize on invocations and starts that have run for a while."""
         since_ns = now_ns - self._settings.memory_poll_ms * NS_PER_MS
+        for worker in [one for one in self.workers if not one.is_ready and one.started_ns < since_ns]:
+            if worker.is_too_large():
+                worker.kill()  # its end is told as that of any start
         for worker in [one for one in self.busy if one.current is not None and one.current.started_ns < since_ns]:
             worker.check_memory()
 
@@ -216,6 +219,8 @@ class FunctionPool:
         for worker in list(self.workers):
             if 0 < worker.expires_at_ms < until_ms:
                 worker.is_stale = True
+            elif worker.is_ready and worker.current is None and worker.is_too_large():
+                worker.is_stale = True  # a thread of it lives on and collects
         for worker in [one for one in self._idle if one.is_stale or one.idle_since_ns <= since_ns]:
             worker.retire()
 

@@ -295,15 +295,19 @@ class Worker(asyncio.Protocol):
         fault = timed_out(running.invocation.request_id, self.function.timeout_s, at)
         self._stop_short(fault, duration_ms=self.function.timeout_s * 1000.0, status="timeout")
 
-    def check_memory(self) -> None:
-        """Kill the worker when it and its children use more than MemorySize."""
-        if self.current is None or not self._pid:
-            return
+    def is_too_large(self) -> bool:
+        """Say whether the worker and its children use more than MemorySize now."""
+        if not self._pid:
+            return False
         limit_bytes = self.function.memory_mb * MB
         used = memory.used_bytes(self._pid, limit_bytes)
         self._peak_bytes = max(self._peak_bytes, used)
-        if used > limit_bytes:
-            running = self.current
+        return used > limit_bytes
+
+    def check_memory(self) -> None:
+        """Kill the worker when its invocation uses more than MemorySize."""
+        running = self.current
+        if running is not None and self.is_too_large():
             fault = exited(running.invocation.request_id, None, is_killed=True)
             duration_ms = (self._clock.monotonic_ns() - running.started_ns) / 1e6
             self._stop_short(fault, duration_ms=duration_ms, status="error")

@@ -20,7 +20,7 @@ from gatepost.services.lambda_.model import (
     ResourceNotFoundException,
     TooManyRequestsException,
 )
-from gatepost.services.lambda_.runner.memory import children
+from gatepost.services.lambda_.runner.memory import children, resident_bytes
 from tests.support.functions import FORBIDDEN_ROLE, ROLE, LiveRunner, a_function, a_live_runner
 
 ECHO = "def handler(event, context):\n    return event\n"
@@ -233,6 +233,41 @@ def test_memory_over_memory_size_kills_the_worker(runner: LiveRunner) -> None:
     assert runner.value(function, 0) == "small"
     report = next(line for line in runner.log(function) if line.startswith("REPORT RequestId: 6f"))
     assert "Memory Size: 128 MB\tMax Memory Used: 128 MB" in report
+
+
+def test_memory_is_limited_while_a_module_loads(runner: LiveRunner) -> None:
+    function = runner.deploy("import time\nheld = b'x' * 300_000_000\ntime.sleep(5)\n" + ECHO, memory_mb=128)
+    assert runner.error(function, request_id="7a")["errorMessage"].endswith("signal: killed")
+
+
+def test_memory_is_limited_between_invocations(runner: LiveRunner) -> None:
+    function = runner.deploy(
+        """
+        import threading, time
+        held = []
+        def collect():
+            time.sleep(0.05)
+            held.append(b"x" * 300_000_000)
+        def handler(event, context):
+            threading.Thread(target=collect, daemon=True).start()
+        """,
+        memory_mb=128,
+    )
+    runner.invoke(function)
+    [pid] = runner.pids(function)
+    assert until(lambda: resident_bytes(pid) > 128 << 20)
+    runner.call(lambda: runner.runner._keep_house())
+    assert until(lambda: not is_alive(pid))
+
+
+def test_a_module_that_does_not_end_loading_is_given_up(tmp_path) -> None:
+    with a_live_runner(tmp_path, init_ms=200) as live:
+        function = live.deploy("import time\ntime.sleep(30)\n" + ECHO, timeout_s=1)
+        started = time.monotonic()
+        error = live.error(function)
+        assert error["errorType"] == "Sandbox.Timedout"
+        assert 1.1 < time.monotonic() - started < 5
+        assert live.pids(function) == []
 
 
 def test_memory_of_forked_children_counts(runner: LiveRunner) -> None:
