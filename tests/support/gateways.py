@@ -35,8 +35,9 @@ from gatepost.services.apigateway.deployment import (
 )
 from gatepost.telemetry.metrics import Metrics
 from gatepost.telemetry.usage import Counter
-from gatepost.wire.messages import HeaderBlock, Peer, Request, Response
+from gatepost.wire.messages import HeaderBlock, Headers, Peer, Request, Response
 from gatepost.wire.outgoing import IncomingResponse, OutgoingRequest
+from gatepost.wire.rendering import RequestRenderer
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -98,6 +99,9 @@ class Upstreams:
         self.answer = answer or (lambda _request: an_answer())
         self.requests: list[OutgoingRequest] = []
 
+    def prepare(self, headers: Headers) -> bytes:
+        return RequestRenderer().prepare(headers)
+
     async def send(self, request: OutgoingRequest) -> IncomingResponse:
         self.requests.append(request)
         if isinstance(self.answer, Exception):
@@ -110,7 +114,12 @@ class Upstreams:
 
     def header(self, name: str) -> list[str]:
         wanted = name.lower().encode()
-        return [value.decode() for key, value in self.last.headers if key.lower() == wanted]
+        return [value.decode() for key, value in headers_of(self.last) if key.lower() == wanted]
+
+
+def headers_of(request: OutgoingRequest) -> Headers:
+    lines = [line.partition(b": ") for line in request.prepared.split(b"\r\n")[1:]]
+    return [*((name, value) for name, _, value in lines), *request.headers]
 
 
 def an_answer(

@@ -14,6 +14,7 @@ from typing import Final
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.tasks import Tasks
 from gatepost.wire.addresses import Addresses, AllowAddress
+from gatepost.wire.messages import Headers
 from gatepost.wire.outgoing import (
     ClientLimits,
     IncomingResponse,
@@ -50,6 +51,10 @@ class Client:
         self._addresses = Addresses(clock=clock, keep_ms=self._limits.names_ms, allow=allow_address)
         self._pools: dict[tuple[str, int, bool], Pool] = {}
         self.retries = 0
+
+    def prepare(self, headers: Headers) -> bytes:
+        """Render headers once for many requests (`OutgoingRequest.prepared`). Raises: ValueError."""
+        return self._renderer.prepare(headers)
 
     async def send(self, request: OutgoingRequest) -> IncomingResponse:
         """Send `request` and give its answer, whatever its status.

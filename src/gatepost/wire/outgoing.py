@@ -81,6 +81,7 @@ class OutgoingRequest:
 
     `host` is a name or an IP address without brackets; `target` is path and query, percent-encoded. The
     client adds Host unless it is there, Content-Length and Connection; hop-by-hop headers are left out.
+    `prepared` are further header lines that `Client.prepare` made of headers that many requests share.
     `read_ms` and `body_bytes_max` override the client's; with `is_streamed` a large answer comes as a stream.
     """
 
@@ -93,6 +94,7 @@ class OutgoingRequest:
         "is_tls",
         "method",
         "port",
+        "prepared",
         "read_ms",
         "target",
     )
@@ -110,6 +112,7 @@ class OutgoingRequest:
         read_ms: int | None = None,
         body_bytes_max: int | None = None,
         is_streamed: bool = False,
+        prepared: bytes = b"",
     ) -> None:
         self.method = method
         self.host = host
@@ -121,6 +124,7 @@ class OutgoingRequest:
         self.read_ms = read_ms
         self.body_bytes_max = body_bytes_max
         self.is_streamed = is_streamed
+        self.prepared = prepared
 
 
 class IncomingResponse:

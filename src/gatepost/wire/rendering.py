@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from gatepost.kernel.clock import Clock
-from gatepost.wire.messages import Response
+from gatepost.wire.messages import Headers, Response
 from gatepost.wire.outgoing import OutgoingRequest
 
 NAMES_MAX: Final = 4_096  # remembered header names; functions choose names, so there is a bound
@@ -168,8 +168,25 @@ class RequestRenderer:
         if len(head) - len(head.translate(None, b"\r\n\0")) != len(parts) - 1:
             raise ValueError("CR, LF or NUL in a header's value")
         if request.body or method in {"POST", "PUT", "PATCH"}:
-            return b"%b\r\nContent-Length: %d\r\n\r\n" % (head, len(request.body))
-        return head + b"\r\n\r\n"
+            return b"%b%b\r\nContent-Length: %d\r\n\r\n" % (head, request.prepared, len(request.body))
+        return b"%b%b\r\n\r\n" % (head, request.prepared)
+
+    def prepare(self, headers: Headers) -> bytes:
+        """Render header lines that many requests share: all but Host. Raises: ValueError as `render` does."""
+        parts: list[bytes] = []
+        for name, value in headers:
+            prefix = self._names.get(name)
+            if prefix is None:
+                prefix = self._remember(name)
+            if name.lower() == b"host":
+                raise ValueError("Host cannot be prepared: it depends on the server")
+            if prefix:
+                parts += (prefix, value)
+        lines = b"".join(parts)
+        expected = len(parts) >> 1
+        if lines.count(b"\n") != expected or lines.count(b"\r") != expected or b"\0" in lines:
+            raise ValueError("CR, LF or NUL in a header's value")
+        return lines
 
     def _remember(self, name: bytes) -> bytes:
         if not _TOKEN(name):

@@ -66,6 +66,10 @@ _REPLACED: Final = FORWARDED_NAMES | {TRACE_HEADER, b"x-amzn-apigateway-api-id"}
 class Sender(Protocol):
     """Sends requests to other servers: `wire.client.Client`."""
 
+    def prepare(self, headers: Headers) -> bytes:
+        """Render headers that many requests share. Raises: ValueError when they cannot be sent."""
+        ...
+
     def send(self, request: OutgoingRequest) -> Coroutine[Any, Any, IncomingResponse]:
         """Send `request` and give its answer. Raises: UpstreamError; ValueError when it cannot be sent."""
         ...
@@ -85,7 +89,7 @@ class HttpProxyParts:
     policy: AddressPolicy = field(default_factory=AddressPolicy)
     unverified_client: Sender | None = None
     own_listener: Callable[[str], tuple[str, int] | None] = lambda _api_id: None
-    passed: PassedHeaders[Headers] = field(default_factory=PassedHeaders)
+    passed: PassedHeaders[bytes] = field(default_factory=PassedHeaders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ class HttpProxy:
         self._has_mapped_headers = bool(mapped.headers)
         own = {name.lower() for name in mapped.headers} | ({b"authorization"} if drops_authorization else set())
         self._dropped: frozenset[bytes] = DROPPED_TO_HTTP | _REPLACED | own
+        self._rule = (self._dropped, api_id)
 
     def answer(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
         """Ask the upstream. Raises: Refusal."""
@@ -137,6 +142,10 @@ class HttpProxy:
     async def _answer(self, exchange: Exchange) -> Response:
         upstream, request = self._upstream, exchange.request
         host, port, is_tls = upstream.host, upstream.port, upstream.is_tls
+        try:
+            prepared = self._passed.of(request, self._rule, self._prepare)
+        except ValueError as error:
+            raise Refusal(BAD_REQUEST, detail=f"the request cannot be passed on: {error}") from error
         headers = self._headers(exchange)
         if upstream.alias_api_id and (own := self._parts.own_listener(upstream.alias_api_id)) is not None:
             host, port = own
@@ -152,6 +161,7 @@ class HttpProxy:
             is_tls=is_tls,
             read_ms=self._timeout_ms,
             body_bytes_max=API_GATEWAY_BODY_BYTES_MAX,
+            prepared=prepared,
         )
         started = self._clock.monotonic_ns()
         try:
@@ -212,15 +222,15 @@ class HttpProxy:
         return "&".join(pieces)
 
     def _headers(self, exchange: Exchange) -> Headers:
-        given = self._passed.of(exchange.request, self._dropped, self._prepare)
-        sent = [*given, (b"X-Amzn-Trace-Id", trace_root(exchange).encode("latin-1")), self._api_header]
+        """Give the headers that are this request's own."""
+        own: Headers = [(b"X-Amzn-Trace-Id", trace_root(exchange).encode("latin-1"))]
         if self._has_mapped_headers:
             for name, values in self._mapped.headers.items():
-                sent += [(name, clean_field_value(value)) for value in values(exchange)]
-        return sent
+                own += [(name, clean_field_value(value)) for value in values(exchange)]
+        return own
 
-    def _prepare(self, request: Request) -> Headers:
-        """Give the client's headers that pass, and the X-Forwarded ones."""
+    def _prepare(self, request: Request) -> bytes:
+        """Render the client's headers that pass, the X-Forwarded ones and the API's id."""
         dropped = self._dropped
         connection = request.header(b"connection")
         if connection is not None and connection.lower() not in _PLAIN_CONNECTION:
@@ -229,12 +239,15 @@ class HttpProxy:
         if authorization is not None and authorization.startswith(SIGNATURE):
             dropped = dropped | {b"authorization"}
         chain, port, scheme = forwarded(request)
-        return [
-            *(pair for pair in request.headers if pair[0].lower() not in dropped),
-            (b"X-Forwarded-For", chain.encode("latin-1")),
-            (b"X-Forwarded-Port", port.encode("latin-1")),
-            (b"X-Forwarded-Proto", scheme.encode("latin-1")),
-        ]
+        return self._client.prepare(
+            [
+                *(pair for pair in request.headers if pair[0].lower() not in dropped),
+                (b"X-Forwarded-For", chain.encode("latin-1")),
+                (b"X-Forwarded-Port", port.encode("latin-1")),
+                (b"X-Forwarded-Proto", scheme.encode("latin-1")),
+                self._api_header,
+            ]
+        )
 
     def _response(self, exchange: Exchange, incoming: IncomingResponse) -> Response:
         headers: Headers = []

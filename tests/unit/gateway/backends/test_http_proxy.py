@@ -8,6 +8,7 @@ from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.kernel.clock import SystemClock
 from gatepost.services.apigateway.deployment import Integration, Method, StageSettings
 from gatepost.wire.client import Client
+from gatepost.wire.messages import Request
 from gatepost.wire.outgoing import (
     AddressRefused,
     ClientLimits,
@@ -153,6 +154,18 @@ def test_the_clients_headers_pass_with_the_gateways_own_added():
     assert upstreams.header("X-Amzn-Trace-Id")[0].startswith("Root=1-")
     for name in ("Host", "Connection", "X-Hop", "Via", "TE"):
         assert upstreams.header(name) == []
+
+
+def test_apis_that_share_a_connection_keep_their_own_ids():
+    gateway = TestGateway()
+    routes = {"/{proxy+}": (Method("ANY", integration=an_integration()),)}
+    gateway.deploy(routes)
+    gateway.deploy(routes, api_id="other12345")
+    first = a_request(target=f"/_aws/execute-api/{API}/prod/a", host="127.0.0.1:8080")
+    second = Request.from_wire("GET", "/_aws/execute-api/other12345/prod/a", first.block, first.peer, 0)
+    for request, api_id in ((first, API), (second, "other12345")):
+        gateway.answer(request)
+        assert gateway.upstreams.header("x-amzn-apigateway-api-id") == [api_id]
 
 
 def test_a_signature_for_us_is_not_passed_on():
