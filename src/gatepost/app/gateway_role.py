@@ -80,7 +80,7 @@ class GatewayRole:
         parts = self._make_parts(ids, policy)
         self._plans = ActivePlans(parts)
         self._server = Server(
-            Gateway(self._plans, parts, ids=ids, clock=clock, needs_tasks=False),
+            Gateway(self._plans, parts, ids=ids, clock=clock),
             limits=ListenerLimits(),
             refuse=refuse,
             clock=clock,
