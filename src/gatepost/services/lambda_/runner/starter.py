@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import shutil
@@ -74,7 +75,7 @@ class WorkerStarter:
         self._zygotes: dict[tuple[int, int], Zygote] = {}
         self._places: Places | None = None
         self._credentials: dict[str, Credentials] = {}  # by role
-        self._uids = deque(range(parts.settings.uid_first, parts.settings.uid_first + parts.settings.uid_count))
+        self._uids = worker_users(parts.settings, parts.functions_dir)
         self._number = 0
         self._preparing = asyncio.Lock()
         self._compiling = asyncio.Lock()  # one at a time: it should not be noticed
@@ -255,6 +256,18 @@ class WorkerStarter:
     async def close(self) -> None:
         """End every zygote and with them all workers."""
         await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
+
+
+def worker_users(settings: RunnerSettings, functions_dir: Path) -> deque[int]:
+    """Give the users that workers run as, in a platform's own order.
+
+    Two platforms on one machine share the range; that they begin at different places keeps their workers, of which
+    there are few at a time, from being the same users.
+    """
+    users = deque(range(settings.uid_first, settings.uid_first + settings.uid_count))
+    digest = hashlib.blake2b(str(functions_dir.resolve()).encode(), digest_size=8).digest()
+    users.rotate(-(int.from_bytes(digest, "big") % settings.uid_count))
+    return users
 
 
 def day_of(epoch_s: int) -> str:
