@@ -118,7 +118,9 @@ def _walk(folder: Path) -> Iterator[PackedFile]:
     found: list[PackedFile] = []
     while todo:
         current = todo.pop()
-        for entry in os.scandir(current):
+        with os.scandir(current) as scan:
+            entries = list(scan)
+        for entry in entries:
             if entry.name in IGNORED or entry.name.endswith(IGNORED_SUFFIXES):
                 continue
             path = Path(entry.path)

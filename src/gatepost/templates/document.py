@@ -62,7 +62,9 @@ class Whereabouts:
         for length in range(len(path), 0, -1):
             found = self.origins.get(path[:length])
             if found is not None:
-                return found
+                # What a transform passed on stands below the origin under the same name.
+                passed_on = (*found, *path[length:])
+                return passed_on if self.source.node(passed_on) is not None else found
         return path
 
     def locate(self, path: Path) -> Mark:

@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path as FilePath
@@ -19,6 +20,8 @@ from gatepost.templates.problems import Path, Problem, TemplateRefused
 TRANSLATION_S_MAX: Final = 60.0
 CACHE_FORMAT: Final = "2"  # goes up when what is cached changes its form
 CACHED_FILES_MAX: Final = 500
+NAMED_DEPTH_MAX: Final = 6
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 
 class SamTranslator:
@@ -93,10 +96,26 @@ def _digest(text: str) -> str:
 
 def _problem(fault: Mapping[str, str], where: Whereabouts) -> Problem:
     logical_id = fault.get("logical_id", "")
-    path: Path = ("Resources", logical_id) if logical_id else ()
     if logical_id == "Globals":  # the translator calls the section by the name of a resource
-        path = ("Globals",)
-    return where.problem(path, fault["message"])
+        return where.problem(_deepest(where, ("Globals",), fault["message"]), fault["message"])
+    if not logical_id:
+        return where.problem((), fault["message"])
+    origin = where.origin(("Resources", logical_id))
+    path = _deepest(where, (*origin, "Properties"), fault["message"])
+    return where.problem(path if where.source.node(path) is not None else origin, fault["message"])
+
+
+def _deepest(where: Whereabouts, path: Path, message: str) -> Path:
+    """Follow the names in a complaint down the source, as far as they are keys there."""
+    words = ["Events" if word == "Event" else word for word in _WORD.findall(message)]
+    for _ in range(NAMED_DEPTH_MAX):
+        node = where.source.node(path)
+        inner = node.value if node is not None and isinstance(node.value, dict) else {}
+        key = next((word for word in words if word in inner), "Properties" if len(path) > 3 else "")
+        if key not in inner:
+            break
+        path = (*path, key)
+    return path
 
 
 def _read(path: FilePath) -> dict[str, Any] | None:

@@ -36,9 +36,9 @@ def test_parameters_decide_the_members():
     assert list(compiled(LOOP, given={"Names": "A"}).resources) == ["AGroup"]
 
 
-def test_what_a_loop_makes_is_refused_on_the_loops_line():
+def test_what_a_loop_makes_is_refused_on_the_line_that_made_it():
     lines = refusals(LOOP.replace("Path:", "Paht:"))
-    assert lines[0].startswith("template.yaml:9: Resources/Fn::ForEach::Groups/2/${Name}Group")
+    assert lines[0].startswith("template.yaml:12: Resources/Fn::ForEach::Groups/2/${Name}Group/Properties/Paht")
     assert "did you mean Path?" in lines[0]
 
 
