@@ -18,8 +18,8 @@ RETRY_S: Final = 1.0
 STEP_ITEMS: Final = 500  # in one write: short enough that other writes hardly wait
 
 
-async def in_steps(step: Callable[[bytes], Awaitable[bytes | None]]) -> bool:
-    """Repeat `step` from the first key until it gives None; a lost store is tried again every second.
+async def in_steps(step: Callable[[bytes], Awaitable[bytes | None]], *, retry_s: float = RETRY_S) -> bool:
+    """Repeat `step` from the first key until it gives None; a lost store is tried again after `retry_s`.
 
     Returns: False when the table went away meanwhile.
     """
@@ -30,7 +30,7 @@ async def in_steps(step: Callable[[bytes], Awaitable[bytes | None]]) -> bool:
         except TableGone:
             return False
         except StoreUnavailable:
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(retry_s)
     return True
 
 
