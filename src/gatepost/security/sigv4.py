@@ -173,6 +173,8 @@ class SignatureVerifier:
         Raises: SignatureError.
         """
         scope = claim.scope
+        if scope.service != "s3":
+            _check_path(path, is_presigned=claim.is_presigned)
         if claim.is_presigned and scope.service == "s3" and b"x-amz-content-sha256" not in headers:
             payload_hash = UNSIGNED_PAYLOAD  # S3's pre-signed URLs never cover a body
         else:
@@ -336,6 +338,17 @@ def _payload_hash(headers: Headers, body: bytes, *, unsigned_payload_allowed: bo
     if declared is not None and declared != actual:
         raise SignatureError("mismatch", MISMATCH, detail="x-amz-content-sha256 is not the body's hash")
     return actual
+
+
+def _check_path(path: str, *, is_presigned: bool) -> None:
+    """Refuse a path that its signature does not cover as it stands. Raises: SignatureError.
+
+    The canonical path has no dot segments and no empty ones, and our routers know both: with a URL signed for `/public`
+    its holder could ask for `/secret/../public`, which is the route `/secret/{proxy+}`. No client sends dot segments.
+    Empty segments are taken from who signed the request himself; who was handed a URL uses it as it was signed.
+    """
+    if ("/." in path and not {".", ".."}.isdisjoint(path.split("/"))) or (is_presigned and "//" in path):
+        raise SignatureError("mismatch", MISMATCH, detail="the path has segments that a signature does not cover")
 
 
 def canonical_request(

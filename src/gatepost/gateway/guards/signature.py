@@ -22,6 +22,7 @@ from gatepost.kernel.ports import Authorization, Identities
 from gatepost.security.sigv4 import SignatureError, SignatureVerifier, joined_headers
 
 SERVICE: Final = "execute-api"
+OVERRIDE: Final = b"x-http-method-override"  # whoever has a URL signed for POST must not make it a DELETE
 
 _KINDS: Final[dict[str, RefusalKind]] = {
     "missing": MISSING_AUTHENTICATION_TOKEN,
@@ -65,6 +66,8 @@ class SignatureGuard:
         try:
             claim = self._verifier.read(headers, request.query, now_ms=exchange.time_ms)
             self._check_scope(claim.scope.service, claim.scope.region)
+            if exchange.method != request.method and OVERRIDE not in claim.scope.names:
+                raise SignatureError("mismatch", f"'{OVERRIDE.decode()}' must be a 'SignedHeader': it is the method.")
             identity = self._identities.find(claim.access_key_id, claim.session_token, exchange.time_ms)
             if identity is None:
                 raise Refusal(UNRECOGNIZED_CLIENT, detail=f"access key {claim.access_key_id} is not known")

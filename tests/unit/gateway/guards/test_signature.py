@@ -106,6 +106,29 @@ def test_a_signature_that_proves_nothing_is_refused_by_its_reason(changes, error
     assert gateway.functions.invocations == []
 
 
+def test_a_method_that_a_header_names_must_be_signed():
+    """Who was handed a signature for POST must not make it a DELETE."""
+    gateway = a_gateway(ALLOWED)
+    given = [(n.decode(), v.decode()) for n, v in signed(gateway, method="POST").headers if n != b"Host"]
+    request = a_request("POST", "/prod/orders/5", (*given, ("X-HTTP-Method-Override", "DELETE")))
+    assert refused(gateway.answer(request))[2] == "InvalidSignatureException"
+    assert gateway.functions.invocations == []
+    headers = sign(
+        "POST",
+        "/prod/orders/5",
+        "",
+        [("Host", HOST), ("X-HTTP-Method-Override", "DELETE")],
+        b"",
+        access_key_id=KEYS["alice"],
+        secret_access_key=SECRET,
+        region="us-east-1",
+        service="execute-api",
+        now_ms=gateway.clock.now_ms(),
+    )
+    assert gateway.answer(a_request("POST", "/prod/orders/5", tuple(headers[1:]))).status == 200
+    assert gateway.functions.event["httpMethod"] == "DELETE"
+
+
 def test_neither_signatures_nor_tokens_reach_the_log(caplog):
     caplog.set_level(logging.DEBUG)
     gateway = a_gateway(ALLOWED)
