@@ -39,7 +39,8 @@ class Authenticator:
     """Verifies every signed request.
 
     `any_credentials`, where it is given, is who an access key that nobody has stands for (`--any-credentials`); a key
-    that exists is verified as always.
+    that exists is verified as always. It never stands for the unknown key of a pre-signed URL: a page could have a
+    browser open one, and nothing in it would have to be right.
     """
 
     def __init__(
@@ -69,8 +70,9 @@ class Authenticator:
         scope = claim.scope
         identity = self._identities.find(scope.access_key_id, claim.session_token, now_ms)
         if identity is None:
-            if self._any_credentials is not None and not self._identities.knows(scope.access_key_id):
-                return Caller(self._any_credentials, scope.region, scope.service)
+            stand_in = None if claim.is_presigned else self._any_credentials
+            if stand_in is not None and not self._identities.knows(scope.access_key_id):
+                return Caller(stand_in, scope.region, scope.service)
             raise UnrecognizedClientException("The security token included in the request is invalid.")
         try:
             self._verifier.verify(

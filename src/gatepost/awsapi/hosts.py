@@ -18,6 +18,7 @@ HOSTS_KEPT_MAX: Final = 256
 API_LABELS: Final = frozenset({"execute-api", "appsync-api", "appsync-realtime-api"})
 # How containers call their host: no page on the web can have these names.
 CONTAINER_NAMES: Final = frozenset({"host.docker.internal", "host.containers.internal"})
+_FOREIGN_SITES: Final = frozenset({b"cross-site", b"same-site"})  # a site has many ports
 _UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 compared with, never bound
 
 
@@ -50,9 +51,16 @@ class HostGuard:
         return found
 
     def check_origin(self, headers: Mapping[bytes, bytes]) -> None:
-        """Refuse a browser that comes from a page which is not ours. Raises: UntrustedHost."""
+        """Refuse a browser that comes from a page which is not ours. Raises: UntrustedHost.
+
+        A page's images and links make a GET without Origin; browsers then say in Sec-Fetch-Site where it comes from.
+        """
         origin = headers.get(b"origin")
-        if origin is not None and origin.lower() not in self._origins:
+        if origin is not None:
+            is_foreign = origin.lower() not in self._origins
+        else:
+            is_foreign = headers.get(b"sec-fetch-site") in _FOREIGN_SITES
+        if is_foreign:
             raise UntrustedHost("The AWS endpoint does not answer to web pages of other origins")
 
     def _judge(self, host: bytes) -> HostKind:

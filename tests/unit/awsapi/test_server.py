@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -385,6 +386,31 @@ def test_web_pages_of_other_origins_get_nothing(target: str) -> None:
     endpoint = a_table_endpoint(routes=[OwnRoute("POST", "/_gatepost/health", ok, None)], any_credentials=ADMINISTRATOR)
     request = a_request("POST", target, headers={"Origin": "https://evil.example"})
     assert answer_of(endpoint, request).status == 403
+
+
+FORGED_URL = (
+    "/?Action=ListTables&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=any%2F{day}%2Fus-east-1%2Fdynamodb%2Faws4_request"
+    "&X-Amz-Date={time}&X-Amz-Expires=604800&X-Amz-SignedHeaders=host&X-Amz-Signature=" + "0" * 64
+)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_an_image_of_another_page_gets_nothing(site: str) -> None:
+    """A page's `<img src>` makes a GET without Origin; the browser says where it comes from."""
+    endpoint = a_table_endpoint()
+    request = a_json_request("ListTables", headers={"Sec-Fetch-Site": site})
+    assert answer_of(endpoint, request).status == 403
+    request = a_json_request("ListTables", headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer_of(endpoint, request).status == 200
+
+
+def test_any_credentials_never_stand_for_the_key_of_a_presigned_url() -> None:
+    """Old browsers do not say where a request comes from; a URL is all that a page can make up for them."""
+    time = f"{datetime.fromtimestamp(CLOCK.now_ms() / 1000, UTC):%Y%m%dT%H%M%SZ}"
+    target = FORGED_URL.format(time=time, day=time[:8])
+    endpoint = a_table_endpoint(any_credentials=ADMINISTRATOR)
+    request = a_request("GET", target, headers={"X-Amz-Target": "DynamoDB_20120810.ListTables"}, is_signed=False)
+    assert error_of(answer_of(endpoint, request))[1] == "UnrecognizedClientException"
 
 
 def test_pages_of_a_trusted_origin_get_an_answer() -> None:
