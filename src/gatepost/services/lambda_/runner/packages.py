@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+
+from gatepost.services.lambda_.runner.interpreters import Interpreter
+
+COMPILE_TIMEOUT_S: Final = 120
 
 RUNTIME_PACKAGES: Final = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
 
@@ -33,3 +39,29 @@ def link_packages(folder: Path, packages: Mapping[str, str]) -> Path:
             link.unlink(missing_ok=True)
             link.symlink_to(source)
     return folder
+
+
+def compile_packages(interpreter: Interpreter, packages: Mapping[str, str]) -> bool:
+    """Compile the packages for an interpreter unless they are; True when it ran. Blocks: call it in a thread.
+
+    Some installers leave no bytecode, and none is there for another version of Python; each start of a zygote would
+    compile all of it again, two seconds long. Where the installation cannot be written it stays so.
+    """
+    first = Path(packages.get("boto3", "/nowhere"))
+    tag = f"cpython-{interpreter.version[0]}{interpreter.version[1]}"
+    if (first / "__pycache__" / f"session.{tag}.pyc").exists() or not os.access(first, os.W_OK):
+        return False
+    command = [str(interpreter.executable), "-I", "-S", "-m", "compileall", "-q", *packages.values()]
+    try:
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=COMPILE_TIMEOUT_S,
+            check=False,
+            cwd="/",
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return True

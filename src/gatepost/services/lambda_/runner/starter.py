@@ -38,7 +38,7 @@ from gatepost.services.lambda_.runner.interpreters import (
     own_interpreter,
     python_version,
 )
-from gatepost.services.lambda_.runner.packages import link_packages, runtime_packages
+from gatepost.services.lambda_.runner.packages import compile_packages, link_packages, runtime_packages
 from gatepost.services.lambda_.runner.process import MB, Owner, Worker, spawn_limits
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.transcript import Transcript
@@ -95,7 +95,11 @@ class WorkerStarter:
         """Start the zygote of `runtime` ahead of its first use."""
         await self.prepare()
         with contextlib.suppress(OSError, ServiceError):
-            await (await self._zygote(runtime)).start()
+            zygote = await self._zygote(runtime)
+            await zygote.start()
+            assert self._places is not None
+            work = (zygote.interpreter, self._places.packages)
+            await asyncio.get_running_loop().run_in_executor(None, compile_packages, *work)
 
     async def _interpreter(self, runtime: str) -> Interpreter:
         """Give the interpreter of a runtime: our own without a search when it is the right one."""
