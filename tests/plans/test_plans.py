@@ -1,85 +1,58 @@
-"""Plans as golden text: what a deployment compiles to, for people to review in a diff.
+"""Does this change of a template become this plan? Each case is a folder-less file: before, after, plan.
 
-`GATEPOST_WRITE_PLANS=1 python -m pytest tests/plans` writes the texts anew.
+Review the difference when a case changes. `UPDATE_PLANS=1 pytest tests/plans` writes what comes out.
 """
 
-from __future__ import annotations
-
-import json
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
-from gatepost.services.apigateway.deployment import (
-    Integration,
-    IntegrationResponse,
-    Method,
-    StageSettings,
-)
-from tests.support.gateways import FUNCTION_URI, LAMBDA, TestGateway
-from tests.unit.gateway.guards.test_signature import signature_parts
+from tests.support.stacks import a_stack_world
 
-HERE = Path(__file__).parent
-PREFLIGHT = Integration(
-    "MOCK",
-    request_templates={"application/json": '{"statusCode": 200}'},
-    responses=(
-        IntegrationResponse("200", response_parameters={"method.response.header.Access-Control-Allow-Origin": "'*'"}),
-    ),
-)
-ORDERS = Method("GET", integration=LAMBDA)
-STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
-POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
-
-DEPLOYMENTS = {
-    "shop": (
-        {
-            "/": (Method("GET", integration=PREFLIGHT),),
-            "/orders": (ORDERS, Method("POST", integration=LAMBDA), Method("OPTIONS", integration=PREFLIGHT)),
-            "/orders/{orderId}": (ORDERS, Method("DELETE", "AWS_IAM", integration=LAMBDA)),
-            "/legacy/{proxy+}": (
-                Method(
-                    "ANY",
-                    integration=Integration(
-                        "HTTP_PROXY",
-                        http_method="ANY",
-                        uri="https://${stageVariables.legacy}/v1/{proxy}",
-                        request_parameters={"integration.request.path.proxy": "method.request.path.proxy"},
-                        timeout_ms=5_000,
-                    ),
-                ),
-            ),
-        },
-        {},
-    ),
-    "with_policy": (
-        {"/orders": (ORDERS, Method("PUT", "AWS_IAM", integration=PREFLIGHT))},
-        {"resource_policy": POLICY},
-    ),
-    "cannot_work": (
-        {
-            "/a": (Method("GET"), Method("POST", "CUSTOM", integration=PREFLIGHT)),
-            "/b": (
-                Method(
-                    "GET",
-                    integration=Integration("AWS_PROXY", uri=FUNCTION_URI.replace("orders", "${stageVariables.x}")),
-                ),
-                Method("POST", api_key_required=True, integration=PREFLIGHT),
-            ),
-        },
-        {},
-    ),
-}
+CASES = sorted((Path(__file__).parent / "templates").glob("*.txt"))
+RULE = "\n--- {} ---\n"
 
 
-@pytest.mark.parametrize("name", list(DEPLOYMENTS))
-def test_a_deployment_compiles_to_the_plan_that_was_reviewed(name):
-    resources, changes = DEPLOYMENTS[name]
-    gateway = TestGateway(signatures=signature_parts(None))
-    stage = StageSettings("prod", "dep123", variables={"legacy": "legacy.example"})
-    text = repr(gateway.deploy(resources, stage=stage, **changes)) + "\n"
-    golden = HERE / f"{name}.txt"
-    if os.environ.get("GATEPOST_WRITE_PLANS"):
-        golden.write_text(text)
-    assert text == golden.read_text(), f"review the change and write {golden.name} anew"
+def rendered(changes):
+    lines = []
+    for change in changes:
+        found = change["ResourceChange"]
+        head = f"{found['Action']} {found['LogicalResourceId']} {found['ResourceType']}"
+        if found.get("Replacement"):
+            head += f" replacement={found['Replacement']}"
+        if found.get("PolicyAction"):
+            head += f" policy={found['PolicyAction']}"
+        lines.append(head)
+        for detail in found["Details"]:
+            target = detail["Target"]
+            why = f"    {target.get('Path', target['Attribute'])} {target['RequiresRecreation']} {detail['Evaluation']}"
+            lines.append(why + (f" by {detail['CausingEntity']}" if "CausingEntity" in detail else ""))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_change_of_a_template_becomes_its_plan(path, tmp_path):
+    before, rest = path.read_text().split(RULE.format("after"))
+    after, expected = rest.split(RULE.format("plan"))
+
+    async def scenario():
+        async with a_stack_world(tmp_path) as world:
+            if before.strip():
+                stack = await world.deploy(before)
+                assert stack["StackStatus"] == "CREATE_COMPLETE", await world.events()
+            made = await world.cfn(
+                "CreateChangeSet",
+                StackName="shop",
+                ChangeSetName="plan",
+                ChangeSetType="UPDATE" if before.strip() else "CREATE",
+                TemplateBody=after,
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+            )
+            return await world.cfn("DescribeChangeSet", ChangeSetName=made["Id"])
+
+    plan = rendered(asyncio.run(scenario())["Changes"])
+    if os.environ.get("UPDATE_PLANS"):
+        path.write_text(f"{before}{RULE.format('after')}{after}{RULE.format('plan')}{plan}")
+    assert plan == expected
