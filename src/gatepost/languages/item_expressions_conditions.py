@@ -1,7 +1,8 @@
 """Condition and filter expressions, tree to closures over `(item, values)`.
 
 Whatever depends only on the expression, the names and the types of the values is decided here, once; a closure
-finds, compares and says true or false. An operand that is not there makes a comparison false, and `<>` true.
+finds, compares and says true or false. An operand that is not there makes a comparison false, and `<>` true
+(unverified).
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 """
 

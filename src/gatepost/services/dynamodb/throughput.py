@@ -27,6 +27,19 @@ REFUSED_INDEX: Final = (
     "the UpdateTable API"
 )
 
+
+def refusal(table: Table, index: str, *, is_write: bool) -> ProvisionedThroughputExceededException:
+    """Say what is used up: the reason is AWS's ResourceType+OperationType+LimitType.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ThrottlingReason.html
+    """
+    reason = f"{'Index' if index else 'Table'}{'Write' if is_write else 'Read'}ProvisionedThroughputExceeded"
+    resource = f"{table.arn}/index/{index}" if index else table.arn
+    return ProvisionedThroughputExceededException(
+        REFUSED_INDEX if index else REFUSED, members={"ThrottlingReasons": [{"reason": reason, "resource": resource}]}
+    )
+
+
 BucketKey = tuple[int, str, bool]
 
 
@@ -54,7 +67,7 @@ class ThroughputMeter:
     def admit_read(self, table: Table, index: str = "") -> None:
         """Let a read in. Raises: ProvisionedThroughputExceededException."""
         if table.definition.is_provisioned and self._bucket(table, index, is_write=False).tokens <= 0:
-            raise ProvisionedThroughputExceededException(REFUSED_INDEX if index else REFUSED)
+            raise refusal(table, index, is_write=False)
 
     def admit_write(self, table: Table) -> None:
         """Let a write in: the table and every global index must have units left.
@@ -64,10 +77,10 @@ class ThroughputMeter:
         if not table.definition.is_provisioned:
             return
         if self._bucket(table, "", is_write=True).tokens <= 0:
-            raise ProvisionedThroughputExceededException(REFUSED)
+            raise refusal(table, "", is_write=True)
         for index in table.definition.indexes:
             if not index.is_local and self._bucket(table, index.name, is_write=True).tokens <= 0:
-                raise ProvisionedThroughputExceededException(REFUSED_INDEX)
+                raise refusal(table, index.name, is_write=True)
 
     def charge(self, consumed: Consumed, *, is_write: bool) -> None:
         """Take what a request has consumed; local indexes draw on their table."""

@@ -2,7 +2,8 @@
 
 A list of expiries beside the table is kept right by every write, so that finding what has expired reads nothing
 else. AWS deletes "within a few days" of expiry; here it is within a minute. Until then reads still give the item.
-Items that expired more than five years ago are left alone, as on AWS.
+An item has expired when its time is less than now, in whole seconds. Items that expired more than five
+years ago are left alone, as on AWS.
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
 """
 
@@ -98,7 +99,7 @@ class TimeToLive:
             while step == STEP_ITEMS and (current := self._tables.current(table)) and current.items.expiry:
                 try:
                     step = await self._store.expire(
-                        current.items, after_s=now_s - FIVE_YEARS_S, until_s=now_s, count_max=STEP_ITEMS
+                        current.items, after_s=now_s - FIVE_YEARS_S, until_s=now_s - 1, count_max=STEP_ITEMS
                     )
                 except TableGone:
                     break

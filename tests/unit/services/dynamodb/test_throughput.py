@@ -54,6 +54,12 @@ def test_a_global_index_without_units_holds_up_its_table() -> None:
             )
         error = await db.refused("PutItem", TableName="things", Item=dict(KEY))
         assert "global secondary indexes" in error.message
+        assert error.members["ThrottlingReasons"] == [
+            {
+                "reason": "IndexWriteProvisionedThroughputExceeded",
+                "resource": "arn:aws:dynamodb:us-east-1:000000000000:table/things/index/by_color",
+            }
+        ]
         await db(
             "UpdateTable",
             TableName="things",

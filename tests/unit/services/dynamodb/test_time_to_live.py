@@ -34,8 +34,8 @@ def test_what_has_expired_is_deleted_from_table_and_indexes() -> None:
         await put(db, "before it was enabled", {"N": str(NOW_S - 5)})
         await db("UpdateTimeToLive", **enable())
         await until_enabled(db)
-        await put(db, "gone", {"N": str(NOW_S)})
-        await put(db, "next second", {"N": str(NOW_S + 1)})
+        await put(db, "gone", {"N": str(NOW_S - 1)})
+        await put(db, "next second", {"N": str(NOW_S)})
         await put(db, "six years ago", {"N": str(NOW_S - 6 * 365 * 86_400)})
         deleted = [await db.provider.expire_items(), await db.provider.expire_items()]
         db.clock.advance(ms=1_000)
