@@ -1,0 +1,68 @@
+"""The speeds and sizes that were promised, compared with what a run measured. Pure."""
+
+from __future__ import annotations
+
+from benchmarks.figures import GATEPOST, Bar, Run
+
+
+def judge(run: Run) -> list[Bar]:
+    """Give every bar in order, those that this run did not measure too."""
+    judged = _Judge(run)
+    requests, mock, proxy = "requests/s", "http/mock", "http/proxy"
+    cpu = "per CPU-second"
+    return [
+        judged.ratio("MOCK ≥ 1.3x nginx+Lua (interpreted; 1.5x compiled)", mock, requests, "nginx+Lua", 1.3),
+        judged.ratio("HTTP_PROXY ≥ 0.75x nginx+Lua (aim 1.0x)", proxy, requests, "nginx+Lua", 0.75),
+        judged.ratio("HTTP_PROXY ≥ 1.3x Envoy (aim 1.7x)", proxy, requests, "Envoy", 1.3),
+        judged.at_least("AWS_PROXY ≥ 8,000 invocations/s at 16 clients", "functions/16", "invocations/s", 8_000),
+        judged.below("AWS_PROXY p50 < 400 µs at 2 clients", "functions/2", "p50 µs", 400),
+        judged.ratio("GetItem per CPU-second ≥ 5x MiniStack", "tables/GetItem", cpu, "MiniStack", 5.0),
+        judged.ratio("GetItem per CPU-second ≥ 1.5x dynalite (aim 2x)", "tables/GetItem", cpu, "dynalite", 1.5),
+        judged.growth("CPU per GetItem at a million items ≤ 1.3x that at a thousand", 1.3),
+        judged.below("ready in < 1.5 s without templates", "start/start", "ready s", 1.5),
+        judged.below("idle memory of the gateway process < 60 MB", "start/memory", "gateway MB", 60),
+        judged.below("idle memory of the services process < 80 MB", "start/memory", "services MB", 80),
+    ]
+
+
+class _Judge:
+    """Looks figures up in a run."""
+
+    def __init__(self, run: Run) -> None:
+        self._cases = {f"{name}/{key}": case for name, suite in run.suites.items() for key, case in suite.cases.items()}
+
+    def ratio(self, promise: str, case: str, metric: str, beside: str, least: float) -> Bar:
+        """Compare Gatepost's median with a peer's."""
+        found = self._cases[case].ratio(metric, GATEPOST, beside) if case in self._cases else None
+        if found is None:
+            return Bar(promise, "-", None)
+        told = f"{found:.2f}x"
+        by_cpu = self._cases[case].ratio("CPU-s/1000", beside, GATEPOST)
+        if by_cpu is not None:
+            told += f" (by CPU per request {by_cpu:.2f}x)"
+        return Bar(promise, told, found >= least)
+
+    def at_least(self, promise: str, case: str, metric: str, least: float) -> Bar:
+        """Compare Gatepost's median with a figure that it must reach."""
+        found = self._median(case, metric)
+        return Bar(promise, "-", None) if found is None else Bar(promise, f"{found:,.0f}", found >= least)
+
+    def below(self, promise: str, case: str, metric: str, bound: float) -> Bar:
+        """Compare Gatepost's median with a figure that it must stay below."""
+        found = self._median(case, metric)
+        return (
+            Bar(promise, "-", None)
+            if found is None
+            else Bar(promise, f"{found:,.3g}" if found < 10 else f"{found:,.0f}", found < bound)
+        )
+
+    def growth(self, promise: str, most: float) -> Bar:
+        """Compare the CPU of a GetItem on the large table with that on the small one."""
+        case = self._cases.get("tables/size")
+        small, large = (case.median(size, "µs CPU") if case else None for size in ("small", "large"))
+        if small is None or large is None:
+            return Bar(promise, "-", None)
+        return Bar(promise, f"{large / small:.2f}x", large / small <= most)
+
+    def _median(self, case: str, metric: str) -> float | None:
+        return self._cases[case].median(GATEPOST, metric) if case in self._cases else None

@@ -1,0 +1,1 @@
+"""What makes load: wrk for throughput, our own fixed-rate client for latency."""

@@ -1,0 +1,108 @@
+"""Suite 2: AWS_PROXY invocations beside MiniStack and serverless-offline, the same Python handler."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from benchmarks.figures import Metric, Suite
+from benchmarks.installation import Installation
+from benchmarks.load.generators import run_wrk
+from benchmarks.load.requests import render, write
+from benchmarks.options import HOME, Cores, Options
+from benchmarks.peers.gatepost import Gatepost
+from benchmarks.peers.ministack import MiniStack
+from benchmarks.peers.serverless import ServerlessOffline
+from benchmarks.processes import PeerFailed
+from benchmarks.rounds import interleave
+
+HANDLER: Final = """\
+import json
+
+
+def handler(event, context):
+    name = event["pathParameters"]["name"]
+    body = {"greeting": "Hello, " + name, "request": context.aws_request_id, "stage": event["requestContext"]["stage"]}
+    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
+"""
+CLIENTS: Final = (2, 16)
+METRICS: Final = (
+    Metric("invocations/s"),
+    Metric("CPU-s/1000", "{:.4f}", more_is_better=False),
+    Metric("p50 µs", more_is_better=False),
+    Metric("p99 µs", more_is_better=False),
+)
+HOW: Final = [
+    "`GET /hello/{name}` by AWS_PROXY; the handler reads the event and the context and answers JSON. Both cores are "
+    "shared by the server, its workers and wrk.",
+    "Latency is of a closed loop: each client sends its next request when the last one is answered.",
+]
+
+
+def run(options: Options, cores: Cores, installation: Installation) -> Suite:
+    """Measure the suite."""
+    suite = Suite("functions", "Functions: AWS_PROXY with a Python handler", list(HOW))
+    for clients in CLIENTS:
+        suite.case(str(clients), f"AWS_PROXY, {clients} clients", *METRICS)
+    running: dict[str, tuple[Any, int, Any]] = {}  # server, port, file of requests
+    try:
+        for name in ("Gatepost", "MiniStack", "serverless-offline"):
+            try:
+                running[name] = _start(name, options, cores, installation)
+                suite.configurations[name] = running[name][0].configuration
+            except PeerFailed as error:
+                for case in suite.cases.values():
+                    case.missing[name] = str(error)
+        for clients in CLIENTS:
+            case = suite.cases[str(clients)]
+
+            def measure(name: str, is_counted: bool, clients: int = clients, case: Any = case) -> None:
+                server, port, file = running[name]
+                seconds = options.seconds if is_counted else 2.0
+                load = run_wrk(server.process, file, port, connections=clients, seconds=seconds, cores=cores.both)
+                if is_counted:
+                    figures = {
+                        "invocations/s": load.per_second,
+                        "CPU-s/1000": 1000 * load.cpu_seconds / load.requests,
+                        "p50 µs": load.p50_us,
+                        "p99 µs": load.p99_us,
+                    }
+                    case.add(name, **figures)
+
+            interleave(list(running), options.rounds, measure, case)
+    finally:
+        for server, _, _ in running.values():
+            server.stop()
+    return suite
+
+
+def _start(name: str, options: Options, cores: Cores, installation: Installation) -> tuple[Any, int, Any]:
+    """Start one server with the function behind its API. Raises: PeerFailed."""
+    server: Any
+    program = name.lower()
+    if program in installation.missing:
+        raise PeerFailed(installation.missing[program])
+    if name == "Gatepost":
+        server = Gatepost("functions", cores=cores.both, durability=options.durability)
+    elif name == "MiniStack":
+        server = MiniStack(installation.programs["ministack"].path, cores=cores.both)
+    else:
+        server = ServerlessOffline(installation.programs["serverless-offline"].path, HANDLER, cores=cores.both)
+    try:
+        server.wait()
+        path, port = "/prod/hello/world", getattr(server, "port", 0)
+        host = "localhost"
+        if name != "serverless-offline":
+            aws = server.aws()
+            api_id = aws.deploy_function_api(aws.create_function("hello", HANDLER), "prod")
+            path = f"/_aws/execute-api/{api_id}/prod/hello/world"
+        if name == "Gatepost":
+            port = server.public_port
+            path, host = "/prod/hello/world", f"{api_id}.execute-api.us-east-1.localhost"
+    except PeerFailed:
+        server.stop()
+        raise
+    except Exception as error:
+        server.stop()
+        raise PeerFailed(f"{type(error).__name__}: {error}") from error
+    headers = [("Host", f"{host}:{port}"), ("Accept", "*/*"), ("User-Agent", "bench/1")]
+    return server, port, write(HOME / "run" / f"requests-hello-{name}", [render("GET", path, headers)])

@@ -1,0 +1,1 @@
+"""Tests of the benchmark harness: the report alone, no servers."""
