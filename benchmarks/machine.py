@@ -20,7 +20,7 @@ def describe(options: Options, cores: Cores, installation: Installation) -> dict
         "Machine": f"{_processor()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB, Linux {platform.release()}",
         "Load average before": " ".join(f"{load:.1f}" for load in os.getloadavg()),
         "Cores": f"server on core {cores.server}, load on core {cores.load}, except where a table says otherwise",
-        "Rounds": f"{options.rounds}, interleaved, of {options.seconds:g} s each; figures are medians [lowest to highest]",
+        "Rounds": f"{options.rounds}, interleaved, of {options.seconds:g} s each; medians [lowest to highest]",
         "Durability": f"Gatepost `--durability {options.durability}`; the peers keep tables in memory",
         "Python": f"{platform.python_version()}, Gatepost interpreted",
     }

@@ -1,5 +1,4 @@
 import pytest
-
 from benchmarks.bars import judge
 from benchmarks.figures import Metric, Run, Suite
 from benchmarks.report import render
