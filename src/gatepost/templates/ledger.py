@@ -33,6 +33,7 @@ class Entry:
     pattern: str = ""
     otherwise: str = ""  # what would work, for other values
     refused_values: Mapping[str, str] = field(default_factory=dict)  # each with what would work
+    exact_values: tuple[str, ...] = ()  # those of an approximated property that work as on AWS
 
     def objection(self, value: Any) -> str:
         """Say what would work instead of this value; empty: it works."""
@@ -72,9 +73,13 @@ def one_of(*values: str, otherwise: str, sentence: str = "") -> Entry:
     return Entry("approximated" if sentence else "enforced", sentence, values=values, otherwise=otherwise)
 
 
-def matching(pattern: str, *, otherwise: str, sentence: str = "") -> Entry:
-    """Make the entry of a property of which only values that match `pattern` as a whole work."""
-    return Entry("approximated" if sentence else "enforced", sentence, pattern=pattern, otherwise=otherwise)
+def matching(pattern: str, *, otherwise: str, sentence: str = "", exact: tuple[str, ...] = ()) -> Entry:
+    """Make the entry of a property of which only values that match `pattern` as a whole work.
+
+    What `sentence` says of them is not true of those in `exact`.
+    """
+    status: Status = "approximated" if sentence else "enforced"
+    return Entry(status, sentence, pattern=pattern, otherwise=otherwise, exact_values=exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class Finding:
     @property
     def is_warning(self) -> bool:
         """Say whether a person should read it at every start."""
-        return bool(self.accepted_by) or self.status == "approximated"
+        return bool(self.accepted_by) or self.status in ("approximated", "forwarded")
 
     def __str__(self) -> str:
         how = "accepted" if self.accepted_by and self.accepted_by != "lenient" else self.accepted_by or self.status
@@ -172,7 +177,10 @@ class Ledger:
 
         service = type_name.split("::")[1].lower() if type_name.count("::") == 2 else ""
         if service in acceptance.forwarded:
-            yield finding("forwarded", f"{type_name} goes to the endpoint named by --service {service}")
+            yield finding(
+                "forwarded",
+                f"{service} operations go to the endpoint named by --service {service}; make the resource itself there",
+            )
             return
         entry = self.find(type_name)
         if entry is None or entry.entry.status == "refused":
@@ -246,7 +254,7 @@ class _Walk:
             if bad is not None:
                 yield self._finding("refused", f"{what} is {scalar_text(bad[0])!r}: {bad[1]}", steps)
                 return
-        if is_own and entry.status == "approximated":
+        if is_own and entry.status == "approximated" and scalar_text(value) not in entry.exact_values:
             yield self._finding("approximated", f"{what}: {entry.sentence}", steps)
         yield from self._below(value, names, steps)
 

@@ -1,5 +1,6 @@
 """Enforce or refuse: what the ledger says of a template."""
 
+import sys
 from datetime import date
 
 import pytest
@@ -48,6 +49,13 @@ def test_a_property_that_is_not_enforced_is_refused_with_its_line_and_what_would
 
 def test_a_value_that_works_is_taken():
     assert refusals(function(PackageType="Zip", TracingConfig="{Mode: PassThrough}")) == []
+
+
+def test_the_python_that_runs_the_platform_is_exact_and_others_are_approximated():
+    own = f"python3.{sys.version_info.minor}"
+    other = "python3.10" if own != "python3.10" else "python3.11"
+    assert compiled(function(Runtime=own)).warnings() == []
+    assert "runs on the nearest one" in "".join(compiled(function(Runtime=other)).warnings())
 
 
 def test_a_value_that_is_not_known_yet_is_not_judged():

@@ -595,3 +595,25 @@ def test_a_custom_resource_whose_function_breaks_fails_at_once(tmp_path):
         )
 
     run(tmp_path, scenario)
+
+
+def test_a_change_set_says_what_will_not_be_enforced(tmp_path):
+    async def scenario():
+        async with a_stack_world(tmp_path) as world:
+            template = of(
+                Table=table().replace("KeySchema:", "StreamSpecification: {StreamViewType: NEW_IMAGE}, KeySchema:")
+            )
+            made = await world.cfn(
+                "CreateChangeSet",
+                StackName="shop",
+                ChangeSetName="first",
+                ChangeSetType="CREATE",
+                TemplateBody=template,
+                Tags=[{"Key": "gatepost:lenient", "Value": "true"}],
+            )
+            described = await world.cfn("DescribeChangeSet", ChangeSetName=made["Id"])
+            return described["Status"], described["StatusReason"]
+
+    status, reason = asyncio.run(scenario())
+    assert status == "CREATE_COMPLETE"
+    assert reason.startswith("lenient: template:2: Resources/Table/Properties/StreamSpecification: ")

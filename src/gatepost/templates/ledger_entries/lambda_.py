@@ -6,6 +6,7 @@ ledger and the operations say the same.
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from gatepost.services.lambda_.configuration import PYTHON_MINOR_MAX, PYTHON_MINOR_MIN, REFUSED
@@ -59,6 +60,7 @@ def _function() -> TypeEntry:
             _RUNTIMES.replace(".", r"\."),
             otherwise=f"use python3.{PYTHON_MINOR_MIN} to python3.{PYTHON_MINOR_MAX} (other languages come later)",
             sentence="another version than the machine has runs on the nearest one, with a warning",
+            exact=(f"python3.{sys.version_info.minor}",),
         ),
         "RuntimeManagementConfig": inert("the interpreter is the machine's own"),
         "SnapStart": ENFORCED,

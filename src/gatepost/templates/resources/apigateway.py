@@ -79,12 +79,18 @@ class RestApi(Unnamed):
         return await self._outcome(work, api_id, made)
 
     async def update(self, work: Work, physical_id: str) -> Outcome:
-        """Patch settings, put the body when it changed, and change tags."""
+        """Put the body when it changed, patch settings, and change tags.
+
+        The patches begin at what stands, not at what was applied: an update that failed half-way is undone alike.
+        """
         body = await self._body(work)
-        operations = _rest_api_patches(work)
         if body is not None and work.changed("Body", "BodyS3Location", "Mode", "Parameters", "FailOnWarnings"):
-            made = await self._put(work, physical_id, body)
-            operations = [*operations, *_declared_over_body(work, made)]
+            standing = await self._put(work, physical_id, body)
+        else:
+            standing = await work.invoke("apigateway", "GetRestApi", {"restApiId": physical_id})
+        operations = _rest_api_patches(work, standing)
+        if body is not None:
+            operations.extend(_declared_over_body(work, standing))
         await self._patch(work, physical_id, operations)
         added, gone = tag_changes(work.before, work.properties)
         arn = f"arn:aws:apigateway:{work.region}::/restapis/{physical_id}"
@@ -94,7 +100,7 @@ class RestApi(Unnamed):
             await work.invoke("apigateway", "TagResource", {"resourceArn": arn, "tags": added})
         if gone:
             await work.invoke("apigateway", "UntagResource", {"resourceArn": arn, "tagKeys": gone})
-        return await self._outcome(work, physical_id, {})
+        return await self._outcome(work, physical_id, standing)
 
     async def delete(self, work: Work, physical_id: str) -> None:
         """Delete the API with everything in it."""
@@ -165,30 +171,33 @@ def _declared_over_body(work: Work, made: Mapping[str, Any]) -> list[dict[str, s
     return operations
 
 
-def _rest_api_patches(work: Work) -> list[dict[str, str]]:
-    """Give the patches for every setting that changed."""
+def _rest_api_patches(work: Work, standing: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Give the patches for every setting that the template has changed."""
     operations = []
-    plain = {
-        "Name": "/name",
-        "Description": "/description",
-        "ApiKeySourceType": "/apiKeySource",
-        "DisableExecuteApiEndpoint": "/disableExecuteApiEndpoint",
-        "MinimumCompressionSize": "/minimumCompressionSize",
-    }
-    for key, path in plain.items():
-        if work.changed(key):
-            default: Any = {"ApiKeySourceType": "HEADER", "DisableExecuteApiEndpoint": False}.get(key, "")
+    has_body = "Body" in work.properties or "BodyS3Location" in work.properties
+    for key, path, default in (
+        ("Name", "/name", ""),
+        ("Description", "/description", ""),
+        ("ApiKeySourceType", "/apiKeySource", "HEADER"),
+        ("DisableExecuteApiEndpoint", "/disableExecuteApiEndpoint", False),
+        ("MinimumCompressionSize", "/minimumCompressionSize", ""),
+    ):
+        is_bodys = has_body and key in ("Name", "Description")
+        if work.changed(key) and not is_bodys:
             operations.append(patch("replace", path, work.properties.get(key, default)))
     if work.changed("Policy"):
         policy = work.properties.get("Policy")
         operations.append(patch("replace", "/policy", json_text(policy) if policy else ""))
-    before = work.before.get("BinaryMediaTypes", [])
-    after = work.properties.get("BinaryMediaTypes", [])
-    operations.extend(patch("remove", f"/binaryMediaTypes/{pointer(kind)}") for kind in before if kind not in after)
-    operations.extend(patch("add", f"/binaryMediaTypes/{pointer(kind)}") for kind in after if kind not in before)
-    old = (work.before.get("EndpointConfiguration") or {}).get("Types", ["EDGE"])
+    wanted = work.properties.get("BinaryMediaTypes", [])
+    stands = standing.get("binaryMediaTypes", [])
+    dropped = [kind for kind in work.before.get("BinaryMediaTypes", []) if kind not in wanted and kind in stands]
+    operations.extend(patch("remove", f"/binaryMediaTypes/{pointer(kind)}") for kind in dropped)
+    if not has_body:
+        added = [kind for kind in wanted if kind not in stands]
+        operations.extend(patch("add", f"/binaryMediaTypes/{pointer(kind)}") for kind in added)
+    old = (standing.get("endpointConfiguration") or {}).get("types", ["EDGE"])
     new = (work.properties.get("EndpointConfiguration") or {}).get("Types", ["EDGE"])
-    if old != new:
+    if work.changed("EndpointConfiguration") and old != new:
         operations.append(patch("replace", f"/endpointConfiguration/types/{old[0]}", new[0]))
     return operations
 

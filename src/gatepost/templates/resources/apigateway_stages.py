@@ -114,7 +114,9 @@ class Stage(Unnamed):
         return Outcome(name)
 
     async def update(self, work: Work, physical_id: str) -> Outcome:
-        """Move the stage to its deployment and patch its settings."""
+        """Move the stage to its deployment and patch its settings, beginning at what stands."""
+        place = {"restApiId": work.properties["RestApiId"], "stageName": physical_id}
+        standing = await work.invoke("apigateway", "GetStage", place)
         operations = []
         for key, path, default in (
             ("DeploymentId", "/deploymentId", ""),
@@ -126,12 +128,13 @@ class Stage(Unnamed):
         ):
             if work.changed(key):
                 operations.append(patch("replace", path, work.properties.get(key, default)))
-        old, new = (properties.get("Variables") or {} for properties in (work.before, work.properties))
+        old, new = standing.get("variables") or {}, work.properties.get("Variables") or {}
         operations.extend(patch("remove", f"/variables/{pointer(key)}") for key in old if key not in new)
         operations.extend(
             patch("replace", f"/variables/{pointer(key)}", value) for key, value in new.items() if old.get(key) != value
         )
-        operations.extend(stage_patches(work.before, work.properties))
+        keys = frozenset(standing.get("methodSettings") or {})
+        operations.extend(stage_patches(work.before, work.properties, standing=keys))
         await self._patch(work, physical_id, operations)
         await self._tag(work, physical_id)
         return Outcome(physical_id)
@@ -155,8 +158,10 @@ class Stage(Unnamed):
             await work.invoke("apigateway", "UntagResource", {"resourceArn": arn, "tagKeys": gone})
 
 
-def stage_patches(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Give the patches for access log and method settings."""
+def stage_patches(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, standing: frozenset[str] | None = None
+) -> list[dict[str, str]]:
+    """Give the patches for access log and method settings; `standing` are the keys that can be removed."""
     operations = []
     if before.get("AccessLogSetting") != after.get("AccessLogSetting"):
         setting = after.get("AccessLogSetting")
@@ -168,7 +173,8 @@ def stage_patches(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[d
                     operations.append(patch("replace", f"/accessLogSettings/{path}", setting[key]))
     old = {_setting_key(setting): setting for setting in before.get("MethodSettings", [])}
     new = {_setting_key(setting): setting for setting in after.get("MethodSettings", [])}
-    operations.extend(patch("remove", f"/{key}") for key in old if old[key] != new.get(key))
+    gone = [key for key in old if old[key] != new.get(key) and (standing is None or key in standing)]
+    operations.extend(patch("remove", f"/{key}") for key in gone)
     for key, setting in new.items():
         if old.get(key) != setting:
             operations.extend(_method_setting_patches(setting))

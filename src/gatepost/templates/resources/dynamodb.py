@@ -66,10 +66,15 @@ class Table(Unnamed):
         return _outcome(name, table)
 
     async def update(self, work: Work, physical_id: str) -> Outcome:
-        """Change capacity, protection, stream, indexes (one at a time, as AWS wants it), time to live and tags."""
-        for parameters in _table_updates(work):
-            await work.invoke("dynamodb", "UpdateTable", {"TableName": physical_id, **parameters})
-            await self._active(work, physical_id)
+        """Bring the table to what is declared, one UpdateTable after the other, as AWS wants it.
+
+        The steps begin at what stands, not at what was applied: an update that failed half-way is undone alike.
+        """
+        for steps in (_index_removals, _settings, _index_additions):
+            table = await self._active(work, physical_id)
+            for parameters in steps(work, table):
+                await work.invoke("dynamodb", "UpdateTable", {"TableName": physical_id, **parameters})
+                await self._active(work, physical_id)
         await self._extras(work, physical_id)
         table = await self._active(work, physical_id)
         arn = table["TableArn"]
@@ -103,11 +108,14 @@ class Table(Unnamed):
     async def _extras(self, work: Work, name: str) -> None:
         """Set what has operations of its own."""
         if work.changed("TimeToLiveSpecification"):
-            new = work.properties.get("TimeToLiveSpecification")
-            old = work.before.get("TimeToLiveSpecification") or {}
-            wanted = new or {"AttributeName": old.get("AttributeName"), "Enabled": False}
-            if wanted.get("Enabled") or old.get("Enabled"):
-                parameters = {"TableName": name, "TimeToLiveSpecification": wanted}
+            found = await work.invoke("dynamodb", "DescribeTimeToLive", {"TableName": name})
+            standing = found["TimeToLiveDescription"]
+            is_on = standing.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+            wanted = work.properties.get("TimeToLiveSpecification") or {"Enabled": False}
+            if is_on != bool(wanted.get("Enabled")):
+                attribute = wanted.get("AttributeName") or standing.get("AttributeName")
+                specification = {"AttributeName": attribute, "Enabled": not is_on}
+                parameters = {"TableName": name, "TimeToLiveSpecification": specification}
                 await work.invoke("dynamodb", "UpdateTimeToLive", parameters)
         if work.changed("PointInTimeRecoverySpecification"):
             wanted = work.properties.get("PointInTimeRecoverySpecification") or {"PointInTimeRecoveryEnabled": False}
@@ -128,56 +136,86 @@ def _encryption(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {renamed[key]: value for key, value in specification.items()}
 
 
-def _table_updates(work: Work) -> list[dict[str, Any]]:
-    """Give the parameters of each UpdateTable that leads from what was applied to what is declared."""
-    updates: list[dict[str, Any]] = []
-    plain = {
-        key: work.properties.get(key)
-        for key in ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "TableClass", "WarmThroughput")
-        if work.changed(key)
-    }
+Parameters = list[dict[str, Any]]
+
+
+def _standing_indexes(table: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes", [])}
+
+
+def _wanted_indexes(work: Work) -> dict[str, Mapping[str, Any]]:
+    return {index["IndexName"]: index for index in work.properties.get("GlobalSecondaryIndexes", [])}
+
+
+def _is_same_index(standing: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    def shape(index: Mapping[str, Any]) -> tuple[Any, ...]:
+        projection = index.get("Projection", {})
+        names = sorted(projection.get("NonKeyAttributes", []))
+        return (index["KeySchema"], projection.get("ProjectionType", "ALL"), names)
+
+    return shape(standing) == shape(wanted)
+
+
+def _index_removals(work: Work, table: Mapping[str, Any]) -> Parameters:
+    wanted = _wanted_indexes(work)
+    return [
+        {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]}
+        for name, index in _standing_indexes(table).items()
+        if name not in wanted or not _is_same_index(index, wanted[name])
+    ]
+
+
+def _settings(work: Work, table: Mapping[str, Any]) -> Parameters:
+    """Give what changes of the table itself; a table that becomes provisioned says the same of its indexes."""
+    updates: Parameters = []
+    plain: dict[str, Any] = {}
+    billing = work.properties.get("BillingMode", "PROVISIONED")
+    if billing != (table.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED"):
+        plain["BillingMode"] = billing
+    throughput = work.properties.get("ProvisionedThroughput")
+    standing = table.get("ProvisionedThroughput", {})
+    if billing == "PROVISIONED" and throughput and any(standing.get(key) != value for key, value in throughput.items()):
+        plain["ProvisionedThroughput"] = throughput
+    if plain.get("BillingMode") == "PROVISIONED":
+        wanted = _wanted_indexes(work)
+        moved = [
+            {"Update": {"IndexName": name, "ProvisionedThroughput": wanted[name].get("ProvisionedThroughput")}}
+            for name in _standing_indexes(table)
+        ]
+        if moved:
+            plain["GlobalSecondaryIndexUpdates"] = moved
+    for key in ("OnDemandThroughput", "TableClass", "WarmThroughput"):
+        if work.changed(key) and key in work.properties:
+            plain[key] = work.properties[key]
     if work.changed("DeletionProtectionEnabled"):
         plain["DeletionProtectionEnabled"] = work.properties.get("DeletionProtectionEnabled", False)
-    if "BillingMode" in plain and plain["BillingMode"] is None:
-        plain["BillingMode"] = "PROVISIONED"
-    wanted = {key: value for key, value in plain.items() if value is not None}
-    if wanted:
-        updates.append(wanted)
+    if plain:
+        updates.append(plain)
     if work.changed("StreamSpecification"):
-        if work.before.get("StreamSpecification") and work.properties.get("StreamSpecification"):
+        if table.get("StreamSpecification", {}).get("StreamEnabled"):
             updates.append({"StreamSpecification": {"StreamEnabled": False}})
-        updates.append({"StreamSpecification": _stream(work.properties)})
+        if work.properties.get("StreamSpecification"):
+            updates.append({"StreamSpecification": _stream(work.properties)})
     if work.changed("SSESpecification"):
         updates.append({"SSESpecification": _encryption(work.properties)})
-    updates.extend(_index_updates(work))
     return updates
 
 
-def _index_updates(work: Work) -> list[dict[str, Any]]:
-    old = {index["IndexName"]: index for index in work.before.get("GlobalSecondaryIndexes", [])}
-    new = {index["IndexName"]: index for index in work.properties.get("GlobalSecondaryIndexes", [])}
-    updates: list[dict[str, Any]] = []
-
-    def is_remade(name: str) -> bool:
-        return any(old[name].get(key) != new[name].get(key) for key in ("KeySchema", "Projection"))
-
-    updates.extend(
-        {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]}
-        for name in old
-        if name not in new or is_remade(name)
-    )
-    for name, index in new.items():
-        if name not in old or is_remade(name):
+def _index_additions(work: Work, table: Mapping[str, Any]) -> Parameters:
+    updates: Parameters = []
+    standing = _standing_indexes(table)
+    is_provisioned = work.properties.get("BillingMode", "PROVISIONED") == "PROVISIONED"
+    for name, index in _wanted_indexes(work).items():
+        if name not in standing:
             create = {key: index[key] for key in _INDEX if key in index}
-            updates.append(
-                {
-                    "AttributeDefinitions": work.properties["AttributeDefinitions"],
-                    "GlobalSecondaryIndexUpdates": [{"Create": create}],
-                }
-            )
-        elif old[name] != index:
-            capacity = {key: index[key] for key in ("ProvisionedThroughput", "OnDemandThroughput") if key in index}
-            update = {"IndexName": name, **capacity}
+            attributes = work.properties["AttributeDefinitions"]
+            change = [{"Create": create}]
+            updates.append({"AttributeDefinitions": attributes, "GlobalSecondaryIndexUpdates": change})
+            continue
+        throughput = index.get("ProvisionedThroughput")
+        has = standing[name].get("ProvisionedThroughput", {})
+        if is_provisioned and throughput and any(has.get(key) != value for key, value in throughput.items()):
+            update = {"IndexName": name, "ProvisionedThroughput": throughput}
             updates.append({"GlobalSecondaryIndexUpdates": [{"Update": update}]})
     return updates
 
