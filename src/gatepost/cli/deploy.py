@@ -12,7 +12,7 @@ import click
 from gatepost.cli.endpoint import Endpoint, endpoint_of
 from gatepost.cli.naming import stack_name_of, template_of
 from gatepost.cli.options import data_option, json_option, lenient_option, pairs, parameter_option, stack_option
-from gatepost.cli.stack_deployment import Deployer, DeploymentFailed, Target
+from gatepost.cli.stack_deployment import ChangeSet, Deployer, DeploymentFailed, Target
 from gatepost.config import Settings
 from gatepost.kernel.errors import SettingsError
 from gatepost.templates.cloud_assembly import is_cloud_assembly, read_assembly
@@ -63,11 +63,15 @@ def diff_command(
     deployer = Deployer(endpoint, say=lambda line: click.echo(line, err=True))
     given = dict(pairs(parameters, "--parameter"))
     for target in targets(endpoint, template, stack_name, given, is_lenient=is_lenient, cache=_cache(data_dir)):
+        if leftover := deployer.leftover(target.stack_name):
+            raise DeploymentFailed(
+                f"{target.stack_name} is {leftover}: `gatepost deploy` would delete what is left of it and create "
+                f"everything; `gatepost delete {target.stack_name}` clears it for a diff"
+            )
         planned = deployer.plan(target)
-        changes = [] if planned is None else list(planned.changes)
         if planned is not None:
             deployer.discard(planned)
-        _show_plan(target.stack_name, changes, as_json=as_json)
+        _show_plan(target.stack_name, planned, as_json=as_json)
 
 
 @click.command("delete")
@@ -155,7 +159,7 @@ def deploy(endpoint: Endpoint, target: Target, *, as_json: bool) -> None:
         else:
             click.echo(f"{target.stack_name}: nothing has changed")
         return
-    _show_plan(target.stack_name, planned.changes, as_json=as_json)
+    _show_plan(target.stack_name, planned, as_json=as_json)
     reasons: list[str] = []
 
     def note(event: Mapping[str, Any]) -> None:
@@ -166,19 +170,30 @@ def deploy(endpoint: Endpoint, target: Target, *, as_json: bool) -> None:
 
     printer = _event_printer(as_json=as_json)
     status = deployer.execute(planned, event=note)
+    outcome = deployer.outcome(target.stack_name) if status in SUCCESS else {}
     if as_json:
-        click.echo(json.dumps({"stack": target.stack_name, "status": status}))
+        click.echo(json.dumps({"stack": target.stack_name, "status": status, **outcome}))
     if status not in SUCCESS:
         raise DeploymentFailed("\n".join([f"{target.stack_name} is {status}", *reasons]))
+    if not as_json:
+        _show_outcome(outcome)
 
 
-def _show_plan(stack_name: str, changes: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+def _show_plan(stack_name: str, planned: ChangeSet | None, *, as_json: bool) -> None:
+    changes = [] if planned is None else list(planned.changes)
+    warnings = [] if planned is None else list(planned.warnings)
     if as_json:
-        click.echo(json.dumps({"stack": stack_name, "changes": list(changes)}))
+        click.echo(json.dumps({"stack": stack_name, "changes": changes, "warnings": warnings}))
         return
     from gatepost.cli.output import print_plan
 
-    print_plan(stack_name, changes)
+    print_plan(stack_name, changes, warnings)
+
+
+def _show_outcome(outcome: Mapping[str, Any]) -> None:
+    from gatepost.cli.output import print_outcome
+
+    print_outcome(outcome)
 
 
 def _event_printer(*, as_json: bool) -> Any:

@@ -126,3 +126,22 @@ def endpoint_of(data_dir: Path) -> Endpoint:
     if addresses is None:
         raise click.ClickException(f"no platform runs on {data_dir}: start one with `gatepost up`, or give --data")
     return Endpoint(addresses, **administrator_of(data))
+
+
+def stage_url(addresses: Addresses, api_id: str, stage: str) -> str:
+    """Give where a stage answers on this machine."""
+    return f"{addresses.public}/_aws/execute-api/{api_id}/{stage}"
+
+
+def deployed_stages(endpoint: Endpoint) -> list[dict[str, str]]:
+    """Give every API's stages with their URLs."""
+    return [
+        {
+            "api": api["name"],
+            "id": api["id"],
+            "stage": stage["stageName"],
+            "url": stage_url(endpoint.addresses, api["id"], stage["stageName"]),
+        }
+        for api in endpoint.call("apigateway", "GetRestApis", limit=500).get("items", [])
+        for stage in endpoint.call("apigateway", "GetStages", restApiId=api["id"]).get("item", [])
+    ]

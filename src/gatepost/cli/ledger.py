@@ -167,6 +167,8 @@ def _status(finding: Finding) -> str:
 
 
 def _print(template: Path, rows: list[Row]) -> None:
+    from rich.markup import escape
+
     from gatepost.cli.output import a_table, console
 
     out = console()
@@ -175,7 +177,11 @@ def _print(template: Path, rows: list[Row]) -> None:
     for row in rows:
         colour = colours.get(row.status, "yellow")
         table.add_row(
-            str(row.line or ""), f"[{colour}]{row.status}[/]", row.logical_id, row.property or row.type, row.note
+            str(row.line or ""),
+            f"[{colour}]{row.status}[/]",
+            row.logical_id,
+            row.property or row.type,
+            escape(row.note),
         )
     out.print(table)
     counts: dict[str, int] = {}

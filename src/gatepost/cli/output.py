@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from gatepost.cli.endpoint import Addresses, Endpoint
+from gatepost.cli.endpoint import Addresses, Endpoint, deployed_stages, stage_url
 from gatepost.cli.naming import stack_name_of
 from gatepost.cli.requests_to_try import curl_lines
 from gatepost.config import Settings
@@ -29,7 +30,7 @@ def a_table(*columns: str, wrapped: str = "") -> Table:
     """Make a table without lines, for terminals and files alike; only the column `wrapped` breaks its lines."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        is_wrapped = column == wrapped
+        is_wrapped = bool(column) and column == wrapped
         table.add_column(column, no_wrap=not is_wrapped, overflow="fold", min_width=20 if is_wrapped else None)
     return table
 
@@ -37,18 +38,7 @@ def a_table(*columns: str, wrapped: str = "") -> Table:
 def endpoints_report(endpoint: Endpoint, settings: Settings, stack_name: str | None) -> dict[str, Any]:
     """Collect where everything answers: APIs with their stages, the AWS endpoint, and requests to try."""
     addresses = endpoint.addresses
-    apis: list[dict[str, str]] = []
-    for api in endpoint.call("apigateway", "GetRestApis", limit=500).get("items", []):
-        stages = endpoint.call("apigateway", "GetStages", restApiId=api["id"]).get("item", [])
-        apis.extend(
-            {
-                "api": api["name"],
-                "id": api["id"],
-                "stage": stage["stageName"],
-                "url": f"{addresses.public}/_aws/execute-api/{api['id']}/{stage['stageName']}",
-            }
-            for stage in stages
-        )
+    apis = deployed_stages(endpoint)
     return {
         "aws_endpoint": addresses.aws,
         "gateway": addresses.public,
@@ -84,14 +74,14 @@ def print_endpoints(report: dict[str, Any]) -> None:
     out = console()
     out.print()
     for api in report["apis"]:
-        out.print(f"[bold]{api['api']}[/] · {api['stage']}\n  {api['url']}")
+        out.print(f"[bold]{escape(api['api'])}[/] · {api['stage']}\n  {api['url']}")
     out.print(f'[bold]AWS endpoint[/]\n  {report["aws_endpoint"]}   eval "$(gatepost env)", then aws, boto3, sam, cdk')
     for note in report["notes"]:
         out.print(f"[yellow]note[/] {note}")
     if report["try"]:
         out.print("\n[bold]Try it[/]")
         for line in report["try"]:
-            out.print(f"  [dim]# {line['title']}[/]\n  {line['curl']}", markup=True)
+            out.print(f"  [dim]# {escape(line['title'])}[/]\n  {escape(line['curl'])}")
     out.print("\nRunning. Ctrl-C stops.")
 
 
@@ -109,16 +99,17 @@ def print_status(addresses: Addresses, health: dict[str, Any], state: dict[str, 
             stacks.add_row(stack["name"], stack["status"], _when(stack["changed_at_ms"]))
         out.print(stacks)
     if state.get("apis"):
-        apis = a_table("API", "STAGE", "COUNT", "4XX", "5XX", "LATENCY P50", "P99")
+        apis = a_table("API", "STAGE", "COUNT", "4XX", "5XX", "LATENCY P50", "P99", "URL")
         for api in state["apis"]:
             apis.add_row(
-                api["api"],
+                escape(api["api"]),
                 api["stage"],
                 str(api["count"]),
                 str(api["4xx"]),
                 str(api["5xx"]),
                 f"{api['latency_p50_ms']:.1f} ms",
                 f"{api['latency_p99_ms']:.1f} ms",
+                stage_url(addresses, api["api_id"], api["stage"]),
             )
         out.print(apis)
 
@@ -126,21 +117,33 @@ def print_status(addresses: Addresses, health: dict[str, Any], state: dict[str, 
 WHAT: Final = {"Add": "[green]+ add[/]", "Modify": "[yellow]~ modify[/]", "Remove": "[red]- remove[/]"}
 
 
-def print_plan(stack_name: str, changes: Sequence[Mapping[str, Any]]) -> None:
-    """Print what would change, and why."""
+def print_plan(stack_name: str, changes: Sequence[Mapping[str, Any]], warnings: Sequence[str]) -> None:
+    """Print what would change, and why; and what of the template is not enforced as on AWS."""
     out = console()
+    for warning in warnings:
+        out.print(f"[yellow]warning[/] {escape(warning)}")
     if not changes:
         out.print(f"[bold]{stack_name}[/]: nothing would change")
         return
-    out.print(f"[bold]{stack_name}[/]: {len(changes)} changes")
+    out.print(f"[bold]{stack_name}[/]: {len(changes)} change{'s' if len(changes) > 1 else ''}")
     table = a_table("", "RESOURCE", "TYPE", "BECAUSE OF")
     for change in changes:
         what = WHAT.get(change["Action"], change["Action"])
         if change.get("Replacement") == "True":
             what = "[red]± replace[/]"
         causes = sorted({_cause(detail) for detail in change.get("Details", [])})
-        table.add_row(what, change["LogicalResourceId"], change["ResourceType"], ", ".join(causes))
+        table.add_row(what, change["LogicalResourceId"], change["ResourceType"], escape(", ".join(causes)))
     out.print(table)
+
+
+def print_outcome(outcome: Mapping[str, Any]) -> None:
+    """Print what a deployed stack gives: its outputs, and where its APIs answer on this machine."""
+    out = console()
+    width = max(map(len, outcome["outputs"]), default=0)
+    for key, value in outcome["outputs"].items():
+        out.print(f"  [bold]{key:<{width}}[/]  {escape(value)}")
+    for url in outcome["urls"]:
+        out.print(f"  [bold]answers at[/]  {url}")
 
 
 def _cause(detail: Mapping[str, Any]) -> str:
@@ -165,7 +168,9 @@ class EventPrinter:
             return
         took_ms = at_ms - self._began_ms.pop(name, at_ms)
         mark = "[red]✗[/]" if "FAILED" in status or "ROLLBACK" in status else "[green]✓[/]"
-        self._out.print(f"  {mark} {status:<28} {name}  [dim]{took_ms} ms[/]" + (f"  {reason}" if reason else ""))
+        self._out.print(
+            f"  {mark} {status:<28} {name}  [dim]{took_ms} ms[/]" + (f"  {escape(reason)}" if reason else "")
+        )
 
 
 def _when(at_ms: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from gatepost.cli.endpoint import Endpoint, OperationFailed
+from gatepost.cli.endpoint import Endpoint, OperationFailed, deployed_stages
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.limits import CLOUDFORMATION_TEMPLATE_BODY_BYTES_MAX
 from gatepost.templates.asset_files import asset_url
@@ -23,6 +23,7 @@ POLL_S: Final = 0.05
 TIMEOUT_S: Final = 3600.0
 NO_CHANGES: Final = ("No updates are to be performed", "didn't contain changes")
 CREATABLE: Final = ("", "REVIEW_IN_PROGRESS")
+LEFTOVER: Final = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"})  # what cannot be updated
 FILE_TAG: Final = "gatepost:template"
 ACCEPT_TAG: Final = "gatepost:accept"
 LENIENT_TAG: Final = "gatepost:lenient"
@@ -45,12 +46,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """A plan that waits to be carried out. `changes` are AWS's ResourceChange objects."""
+    """A plan that waits to be carried out. `changes` are AWS's ResourceChange objects.
+
+    `warnings` say what of the template is approximated, or accepted and not enforced.
+    """
 
     stack_name: str
     id: str
     is_new_stack: bool
     changes: Sequence[Mapping[str, Any]]
+    warnings: Sequence[str] = ()
 
 
 class Deployer:
@@ -88,10 +93,15 @@ class Deployer:
             raise
         return str(found["Stacks"][0]["StackStatus"])
 
+    def leftover(self, stack_name: str) -> str:
+        """Give the status of a stack that has to be deleted before it can be deployed again, or an empty text."""
+        status = self.stack_status(stack_name)
+        return status if status in LEFTOVER else ""
+
     def plan(self, target: Target) -> ChangeSet | None:
         """Have the platform work out a change set; None when nothing changes. Raises: DeploymentFailed."""
         status = self.stack_status(target.stack_name)
-        if status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}:
+        if status in LEFTOVER:
             self._say(f"{target.stack_name} is {status}: deleting what is left of it first")
             self.delete(target.stack_name)
             status = ""
@@ -116,6 +126,7 @@ class Deployer:
     def _planned(self, stack_name: str, change_set_id: str, *, is_new: bool) -> ChangeSet | None:
         changes: list[Mapping[str, Any]] = []
         described = self._until_described(change_set_id)
+        warnings = described.get("StatusReason", "").splitlines()
         if described["Status"] == "FAILED":
             reason = described.get("StatusReason", "")
             self._endpoint.call("cloudformation", "DeleteChangeSet", ChangeSetName=change_set_id)
@@ -128,7 +139,7 @@ class Deployer:
             changes += [change["ResourceChange"] for change in described.get("Changes", [])]
             token = described.get("NextToken")
             if not token:
-                return ChangeSet(stack_name, change_set_id, is_new, changes)
+                return ChangeSet(stack_name, change_set_id, is_new, changes, warnings)
             described = self._endpoint.call(
                 "cloudformation", "DescribeChangeSet", ChangeSetName=change_set_id, NextToken=token
             )
@@ -153,6 +164,16 @@ class Deployer:
         seen = {known["EventId"] for known in self._events(change_set.stack_name)}
         self._endpoint.call("cloudformation", "ExecuteChangeSet", ChangeSetName=change_set.id)
         return self._follow(change_set.stack_name, seen, event)
+
+    def outcome(self, stack_name: str) -> dict[str, Any]:
+        """Give a stack's `outputs`, and the `urls` of its REST APIs on this machine."""
+        stack = self._endpoint.call("cloudformation", "DescribeStacks", StackName=stack_name)["Stacks"][0]
+        resources = self._endpoint.call("cloudformation", "DescribeStackResources", StackName=stack_name)
+        ids = {resource.get("PhysicalResourceId") for resource in resources["StackResources"]}
+        return {
+            "outputs": {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+            "urls": [stage["url"] for stage in deployed_stages(self._endpoint) if stage["id"] in ids],
+        }
 
     def delete(self, stack_name: str, *, event: Callable[[Mapping[str, Any]], None] = lambda _: None) -> str:
         """Delete a stack, telling of each event; give its status at the end."""

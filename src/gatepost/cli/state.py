@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from gatepost.cli.endpoint import Endpoint, administrator_of, endpoint_of, read_addresses
+from gatepost.cli.endpoint import Endpoint, administrator_of, endpoint_of, read_addresses, stage_url
 from gatepost.cli.options import data_option, json_option
 from gatepost.storage.data_directory import DataDirectory
 
@@ -32,7 +32,11 @@ def status_command(data_dir: Path, as_json: bool) -> None:
     except OSError as error:
         raise click.ClickException(f"the AWS endpoint does not answer: {error}") from error
     if as_json:
-        click.echo(json.dumps({"health": health, **state}, indent=2))
+        addresses = endpoint.addresses
+        for api in state.get("apis", []):
+            api["url"] = stage_url(addresses, api["api_id"], api["stage"])
+        places = {"aws_endpoint": addresses.aws, "gateway": addresses.public}
+        click.echo(json.dumps({"health": health, **places, **state}, indent=2))
         return
     from gatepost.cli.output import print_status
 

@@ -89,7 +89,8 @@ class ChangeSets:
             stack_name=stack.name,
             type=kind,
             status="FAILED" if is_empty else "CREATE_COMPLETE",
-            status_reason=NO_CHANGES if is_empty else "",
+            # AWS leaves the reason of one that is complete empty; ours says what will not be enforced.
+            status_reason=NO_CHANGES if is_empty else "\n".join(prepared.warnings),
             execution_status="UNAVAILABLE" if is_empty else "AVAILABLE",
             created_at_ms=call.now_ms,
             request=asdict(request),

@@ -1,0 +1,52 @@
+import pytest
+
+from gatepost.cli.endpoint import Addresses
+from gatepost.cli.output import EventPrinter, print_outcome, print_plan, print_status
+
+ADDRESSES = Addresses(
+    aws="http://127.0.0.1:4566",
+    public="http://127.0.0.1:8080",
+    private="http://127.0.0.1:8081",
+    region="us-east-1",
+    account_id="000000000000",
+    supervisor=1,
+    durability="full",
+    is_ephemeral=False,
+)
+ADDED = {"Action": "Add", "LogicalResourceId": "Orders", "ResourceType": "AWS::DynamoDB::Table", "Details": []}
+
+
+def test_a_plan_is_a_table_as_wide_as_what_is_in_it(capsys):
+    print_plan("shop", [ADDED], [])
+    first, _, row = (line.rstrip() for line in capsys.readouterr().out.splitlines())
+    assert first == "shop: 1 change"
+    assert row == "+ add  Orders    AWS::DynamoDB::Table"
+
+
+def test_a_plan_shows_what_will_not_be_enforced(capsys):
+    print_plan("shop", [], ["lenient: t.yaml:3: Resources/A/Properties/B: B: [/x] leave it out"])
+    out = capsys.readouterr().out
+    assert "warning lenient: t.yaml:3: Resources/A/Properties/B: B: [/x] leave it out\n" in out
+
+
+@pytest.mark.parametrize("reason", ["log group [/aws/lambda/x] exists", "Parameters: [p] must have values"])
+def test_brackets_in_a_reason_stay_as_they_are(capsys, reason):
+    EventPrinter()(
+        {"LogicalResourceId": "A", "ResourceStatus": "CREATE_FAILED", "Timestamp": 1, "ResourceStatusReason": reason}
+    )
+    assert reason in capsys.readouterr().out
+
+
+def test_status_says_where_each_stage_answers(capsys):
+    counts = {"count": 0, "4xx": 0, "5xx": 0, "latency_p50_ms": 0.0, "latency_p99_ms": 0.0}
+    print_status(ADDRESSES, {"status": "ready"}, {"apis": [{"api": "shop", "api_id": "a1", "stage": "prod", **counts}]})
+    assert "http://127.0.0.1:8080/_aws/execute-api/a1/prod" in capsys.readouterr().out
+
+
+def test_a_deployment_ends_with_outputs_and_addresses(capsys):
+    print_outcome({"outputs": {"Table": "shop-Orders-1", "Url": "https://x"}, "urls": ["http://127.0.0.1:8080/_aws/y"]})
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["Table", "shop-Orders-1"],
+        ["Url", "https://x"],
+        ["answers", "at", "http://127.0.0.1:8080/_aws/y"],
+    ]
