@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,10 +49,8 @@ class AddressPolicy:
             ip = ipaddress.ip_address(address)
         except ValueError:
             return False
-        if isinstance(ip, ipaddress.IPv6Address):
-            embedded = ip.ipv4_mapped or ip.sixtofour or _nat64(ip)
-            if embedded is not None and not self(str(embedded)):
-                return False
+        if isinstance(ip, ipaddress.IPv6Address) and any(not self(str(embedded)) for embedded in _embedded(ip)):
+            return False
         if any(ip in network for network in _ALWAYS_REFUSED if network.version == ip.version):
             return False
         return self._private_allowed or ip.is_global
@@ -60,11 +59,23 @@ class AddressPolicy:
         return f"AddressPolicy(private {'allowed' if self._private_allowed else 'refused'}, link-local refused)"
 
 
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+# Below these the last 32 bits are an IPv4 address that a translator or the kernel may send the packets to: compatible
+# addresses (RFC 4291, 2.5.5.1), NAT64's prefix (RFC 6052) and its local ones (RFC 8215).
+_ENDING_IN_IPV4: Final = tuple(ipaddress.ip_network(prefix) for prefix in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48"))
+_ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})  # RFC 5214: before the last 32 bits, whatever the prefix
 
 
-def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _NAT64 else None
+def _embedded(ip: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """Give the IPv4 addresses to which packets for `ip` may go in the end."""
+    if ip.ipv4_mapped is not None:
+        yield ip.ipv4_mapped
+    if ip.sixtofour is not None:
+        yield ip.sixtofour
+    if ip.teredo is not None:
+        yield from ip.teredo
+    is_plain = ip.is_loopback or ip.is_unspecified
+    if (any(ip in network for network in _ENDING_IN_IPV4) and not is_plain) or int(ip) >> 32 & 0xFFFF_FFFF in _ISATAP:
+        yield ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
 
 
 @dataclass(frozen=True, slots=True)

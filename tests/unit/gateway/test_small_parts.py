@@ -162,3 +162,20 @@ def test_work_that_takes_too_long_goes_on(caplog):
 def test_metadata_addresses_are_never_allowed_and_private_ones_by_choice(address, with_private, without_private):
     assert AddressPolicy()(address) is with_private
     assert AddressPolicy(private_allowed=False)(address) is without_private
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "::169.254.169.254",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "2002:a9fe:a9fe::1",
+        "2001:0:a9fe:a9fe::1",
+        "2001:db8::5efe:a9fe:a9fe",
+        "2001:db8::200:5efe:a9fe:a9fe",
+    ],
+)
+def test_no_ipv6_address_leads_to_a_metadata_service(address):
+    assert not AddressPolicy()(address)

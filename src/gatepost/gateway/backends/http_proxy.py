@@ -273,10 +273,13 @@ class HttpProxy:
 
 
 def _checked(value: str) -> str:
-    """Let a path variable pass unless it climbs out of its place: `..` is refused in every spelling."""
+    """Let a path variable pass unless it climbs out of its place: `..` is refused in every spelling.
+
+    Java's servers take `..;x` for `..`: they read what follows a semicolon as the segment's parameters.
+    """
     if "." in value or "%2" in value:
         for segment in unquote(value).replace("\\", "/").split("/"):
-            if segment in ("..", "."):
+            if segment.partition(";")[0] in ("..", "."):
                 raise Refusal(BAD_REQUEST, detail=f"path parameter {value!r} holds a dot segment")
     return value
 

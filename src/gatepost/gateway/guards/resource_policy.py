@@ -74,7 +74,8 @@ def invocation_arn(exchange: Exchange, stage: StageFacts) -> str:
     """Give `arn:aws:execute-api:{region}:{account}:{api}/{stage}/{METHOD}/{path}`.
 
     The path is the one that was matched: literal parts from the resource, parameters decoded. So no spelling of a
-    path gets round a policy that another spelling would meet. A slash inside a parameter stays `%2F`.
+    path gets round a policy that another spelling would meet: empty parts, which most servers ignore, are left out. A
+    slash inside a parameter stays `%2F`.
     """
     path = matched_path(exchange.route, exchange.values)
     prefix = f"arn:aws:execute-api:{stage.region}:{stage.account_id}:{stage.api_id}/{stage.stage_name}"
@@ -89,7 +90,7 @@ def matched_path(route: Route, values: tuple[str, ...]) -> str:
     for part in route.resource_path.split("/"):
         if part.startswith("{"):
             value = values[position]
-            pieces = value.split("/") if part.endswith("+}") else (value,)
+            pieces = filter(None, value.split("/")) if part.endswith("+}") else (value,)
             parts.append("/".join(unquote(piece).replace("/", "%2F") for piece in pieces))
             position += 1
         else:

@@ -60,7 +60,17 @@ def test_path_and_query_pass_through_as_the_client_wrote_them(target, expected):
 
 
 @pytest.mark.parametrize(
-    "target", ["/prod/../secret", "/prod/a/..", "/prod/a/%2e%2E/b", "/prod/a%2F..%2Fb", "/prod/./a", "/prod/a%5C..%5Cb"]
+    "target",
+    [
+        "/prod/../secret",
+        "/prod/a/..",
+        "/prod/a/%2e%2E/b",
+        "/prod/a%2F..%2Fb",
+        "/prod/./a",
+        "/prod/a%5C..%5Cb",
+        "/prod/..;/manager",
+        "/prod/..%3Bx=1/manager",
+    ],
 )
 def test_a_path_that_climbs_out_of_its_place_is_refused(target):
     gateway, _ = deployed(an_integration())

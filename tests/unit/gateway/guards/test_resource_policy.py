@@ -88,6 +88,7 @@ def test_unknown_paths_are_unknown_whatever_the_policy_says():
         ("/a/{b}", ("%61%20c",), "GET/a/a c"),
         ("/a/{b}", ("x%2Fy",), "GET/a/x%2Fy"),
         ("/a/{b+}", ("x/%2e%2e/y",), "GET/a/x/../y"),
+        ("/a/{b+}", ("/x//y/",), "GET/a/x/y"),
     ],
 )
 def test_the_arn_names_the_path_that_was_matched(path, values, expected):
