@@ -46,6 +46,7 @@ from gatepost.wire.client import Client
 from gatepost.wire.messages import Handler, Request, Response
 
 ADMINISTRATOR_FILE: Final = "administrator.json"
+ITEMS_MMAP_MIB: Final = 1024  # address space, not memory: reads without copies save 2 µs an item in large tables
 
 
 class ServicesCore:
@@ -66,7 +67,9 @@ class ServicesCore:
         durability = settings.durability
         self._databases = (
             Database(data.store / "records.db", durability=durability, migrations=records.MIGRATIONS),
-            Database(data.store / "items.db", durability=durability, migrations=items.MIGRATIONS),
+            Database(
+                data.store / "items.db", durability=durability, migrations=items.MIGRATIONS, mmap_mib=ITEMS_MMAP_MIB
+            ),
             Database(data.store / "telemetry.db", durability="process", migrations=LOG_MIGRATIONS),
         )
         store = SqliteRecords(self._databases[0])
