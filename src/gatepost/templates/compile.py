@@ -5,6 +5,7 @@ Everything that can be refused is refused here, with file, line and path, before
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 from gatepost.templates.acceptance import Acceptance
 from gatepost.templates.capabilities import needed_capabilities
 from gatepost.templates.document import ActiveResource, ResourceDeclaration, Template, read_template
-from gatepost.templates.intrinsics import EvaluationFault, Evaluator, Scope, displayed, waits_for
+from gatepost.templates.intrinsics import EvaluationFault, Evaluator, Scope, Unknown, displayed, waits_for
 from gatepost.templates.ledger import Finding, Ledger, without_gaps
 from gatepost.templates.parameters import parameter_values, typed_values
 from gatepost.templates.problems import Path, Problem, TemplateRefused
@@ -120,8 +121,20 @@ class TemplateCompiler:
         if problems:
             raise TemplateRefused(problems)
         texts = parameter_values(template.parameters, given, template.where)
+        return self._bound(template, texts, {}, place=place, exports=exports, acceptance=acceptance)
+
+    def _bound(
+        self,
+        template: Template,
+        texts: Mapping[str, str],
+        late: Mapping[str, Unknown],
+        *,
+        place: Place,
+        exports: Mapping[str, str],
+        acceptance: Acceptance,
+    ) -> Compiled:
         scope = Scope(
-            parameters=typed_values(template.parameters, texts),
+            parameters={**typed_values(template.parameters, texts), **late},
             pseudo=place.pseudo(),
             mappings=template.mappings,
             conditions=template.conditions,
@@ -147,6 +160,35 @@ class TemplateCompiler:
             findings=tuple(findings),
             imports=tuple(sorted(binder.imports())),
         )
+
+    async def survey(
+        self,
+        text: str,
+        *,
+        file: str,
+        given: Mapping[str, str],
+        waited_for: frozenset[str],
+        place: Place,
+        files: Files,
+        exports: Mapping[str, str],
+        acceptance: Acceptance,
+    ) -> Compiled | None:
+        """Compile a template of which some parameters are known only later (`waited_for`); their values are `Unknown`.
+
+        Gives None when those decide its conditions or rules, so that nothing more can be said now.
+        Raises: TemplateRefused.
+        """
+        template = await self.read(text, file=file, given=given, place=place, files=files)
+        problems = missing_names(template)
+        if problems:
+            raise TemplateRefused(problems)
+        deciding = json.dumps([template.conditions, template.rules, template.mappings])
+        if any(f'"{name}"' in deciding or f"${{{name}}}" in deciding for name in waited_for):
+            return None
+        declared = {name: value for name, value in template.parameters.items() if name not in waited_for}
+        texts = parameter_values(declared, given, template.where)
+        late = {name: Unknown({"Ref": name}, frozenset()) for name in waited_for if name in template.parameters}
+        return self._bound(template, texts, late, place=place, exports=exports, acceptance=acceptance)
 
 
 class _Binder:

@@ -25,6 +25,7 @@ from gatepost.templates.capabilities import IAM_TYPES, capabilities_of
 from gatepost.templates.compile import Compiled, Place, TemplateCompiler
 from gatepost.templates.execution import Execution
 from gatepost.templates.intrinsics import EvaluationFault, Evaluator, displayed, scalar_text, waits_for
+from gatepost.templates.nested import NestedTemplates
 from gatepost.templates.parameters import is_no_echo, shown_value
 from gatepost.templates.plan import Plan, Standing, make_plan
 from gatepost.templates.problems import TemplateRefused
@@ -113,6 +114,14 @@ class Stacks:
         records = StackRecords(self._records, call.account_id, call.region)
         try:
             compiled = await self._compile(records, stack, request)
+            nested = NestedTemplates(
+                self._compiler,
+                self._files,
+                exports=compiled.scope.exports,
+                acceptance=self._acceptance_of(request),
+            )
+            place = Place(call.account_id, call.region, stack.name, stack.id, request.notification_arns)
+            nested_warnings = await nested.check(compiled, place)
             resources = await records.resources(stack) if stack.request else {}
             plan = make_plan(
                 compiled,
@@ -134,7 +143,7 @@ class Stacks:
             transforms=compiled.template.transforms,
             description=compiled.template.description,
             is_unchanged=same_tags and not plan.changes and self._outputs_stand(compiled, resources, stack, plan),
-            warnings=tuple(compiled.warnings()),
+            warnings=(*compiled.warnings(), *nested_warnings),
         )
 
     def _outputs_stand(self, compiled: Compiled, resources: Mapping[str, Any], stack: Stack, plan: Plan) -> bool:
