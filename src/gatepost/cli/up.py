@@ -88,11 +88,15 @@ async def live(
     finally:
         cut_off = await supervisor.stop()
         if stays and not as_json:
-            click.echo(f"\nStopped. {cut_off} running requests were cut off." if cut_off else "\nStopped.")
+            click.echo(f"\nStopped. {_cut_off_text(cut_off)}" if cut_off else "\nStopped.")
     if supervisor.failed.is_set():
         click.echo(f"gatepost: {supervisor.failure}", err=True)
         return EXIT_FAILED
     return code
+
+
+def _cut_off_text(count: int) -> str:
+    return "1 running request was cut off." if count == 1 else f"{count} running requests were cut off."
 
 
 def _endpoint(supervisor: Supervisor) -> Endpoint:
