@@ -52,6 +52,10 @@ class Live:
         incarnation = self._incarnation(logical_id)
         if incarnation is None:
             return None
+        resource = self._declared[logical_id]
+        if name not in incarnation.attributes and (resource.is_accepted or resource.is_forwarded):
+            # Nothing stands behind an accepted gap: what is asked of it is well-formed, no more.
+            return incarnation.attributes["Arn"] if name.endswith("Arn") else incarnation.physical_id
         if name not in incarnation.attributes:
             known = ", ".join(sorted(incarnation.attributes)) or "none"
             raise LookupError(f"the resource has no attribute {name}; it has {known}")
@@ -79,7 +83,7 @@ class Execution:
         async def one(name: str) -> None:
             await self._apply_one(compiled.resources[name], evaluator, stack_tags)
 
-        failures = await run_in_order(compiled.needs(), one, is_stopped=lambda: self._progress.is_cancelled)
+        failures = await run_in_order(compiled.needs(), one, is_stopped=lambda: bool(self._progress.stop_reason))
         for name, fault in failures.items():
             await self._note_bug(name, compiled.resources[name].declaration.type, fault)
         if failures:
@@ -91,8 +95,8 @@ class Execution:
                 if names
             ]
             raise Failed("".join(parts).strip())
-        if self._progress.is_cancelled:
-            raise Failed("User Initiated")
+        if self._progress.stop_reason:
+            raise Failed(self._progress.stop_reason)
 
     async def _note_bug(self, name: str, type_name: str, fault: BaseException) -> None:
         """Write a failure that nobody foresaw, so that no resource stays in progress for ever."""

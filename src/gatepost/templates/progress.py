@@ -10,6 +10,7 @@ from gatepost.kernel.clock import Clock, iso_8601
 from gatepost.services.cloudformation.model import Incarnation, Stack, StackResource
 from gatepost.services.cloudformation.records import StackRecords
 from gatepost.templates.doomed import Doomed
+from gatepost.templates.parameters import MASK
 
 INITIATED: Final = "Resource creation Initiated"
 REPLACING: Final = "Requested update requires the creation of a new physical resource; hence creating one."
@@ -28,7 +29,8 @@ class Progress:
         self._sequence = sequence
         self.stack = stack
         self.resources = resources
-        self.is_cancelled = False
+        self.stop_reason = ""  # why nothing new may begin: the operation was cancelled or took too long
+        self.secrets: tuple[str, ...] = ()  # values of NoEcho parameters: never in an event
 
     # The stack.
 
@@ -93,6 +95,8 @@ class Progress:
         )
         if with_properties and resource.current:
             text = json.dumps(resource.current["properties"], separators=(",", ":"), default=str)
+            for secret in self.secrets:
+                text = text.replace(json.dumps(secret)[1:-1], MASK)
             event["ResourceProperties"] = text[:PROPERTIES_CHARACTERS_MAX]
         await self._records.advance(self.stack, self._take(), event, resource=resource)
 

@@ -14,6 +14,7 @@ from gatepost.services.cloudformation.records import StackRecords
 from gatepost.templates.compile import Compiled
 from gatepost.templates.execution import Execution, Failed, Live
 from gatepost.templates.intrinsics import EvaluationFault, Evaluator, scalar_text
+from gatepost.templates.parameters import is_no_echo
 from gatepost.templates.problems import TemplateRefused
 from gatepost.templates.progress import Progress
 
@@ -75,6 +76,7 @@ class StackOperation:
     async def _forward(self) -> None:
         try:
             compiled = await self._compiled()
+            self._progress.secrets = secrets_of(compiled)
             if not self._is_create:
                 await self._progress.begin_update_of_all(frozenset(compiled.resources))
             await self._execution.apply(compiled, self._stack_tags)
@@ -155,7 +157,7 @@ class StackOperation:
             phase = self._phase("rollback", reason)
             full = f"{reason} Rollback requested by user.".strip()
             await self._progress.stack_status("ROLLBACK_IN_PROGRESS", full, running=phase)
-        elif request.is_rollback_disabled and not self._progress.is_cancelled:
+        elif request.is_rollback_disabled and not self._progress.stop_reason:
             await self._progress.stack_status("UPDATE_FAILED", reason, running=None)
             return
         else:
@@ -209,3 +211,10 @@ class StackOperation:
             return
         await self._records.set_exports(self._progress.stack, {})
         await self._progress.bury()
+
+
+def secrets_of(compiled: Compiled) -> tuple[str, ...]:
+    """Give the values of NoEcho parameters, the longest first. One or two characters hide nothing."""
+    declared = compiled.template.parameters
+    found = {text for name, text in compiled.texts.items() if is_no_echo(declared[name]) and len(text) > 2}
+    return tuple(sorted(found, key=lambda text: (-len(text), text)))

@@ -222,7 +222,7 @@ class Stacks:
         """Let a running update stop at the next resource and roll back."""
         progress = self._running.get(stack.id)
         if progress is not None:
-            progress.is_cancelled = True
+            progress.stop_reason = "User Initiated"
 
     async def resume(self) -> int:
         """Go on with every operation that was interrupted; to be called once, when the operations can be invoked.
@@ -309,7 +309,7 @@ class Stacks:
 
 
 def _time_out(progress: Progress) -> None:
-    progress.is_cancelled = True
+    progress.stop_reason = "Stack creation time exceeded the specified timeout."
 
 
 def refused(refusal: SettingsError) -> ValidationError:

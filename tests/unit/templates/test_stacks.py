@@ -421,7 +421,11 @@ def test_a_stack_acts_as_its_role(tmp_path):
 
 def test_accepted_gaps_have_a_name_and_an_arn(tmp_path):
     async def scenario(world):
-        template = of("{Arn: {Value: !GetAtt Topic.Arn}}", Topic="{Type: AWS::SNS::Topic}", T=table("ttt"))
+        template = of(
+            "{Arn: {Value: !GetAtt Topic.Arn}, Name: {Value: !GetAtt Topic.TopicName}}",
+            Topic="{Type: AWS::SNS::Topic}",
+            T=table("ttt"),
+        )
         stack = await world.deploy(template)
         assert stack["StackStatus"] == "CREATE_COMPLETE"
         assert stack["Outputs"][0]["OutputValue"].startswith("arn:aws:sns:us-east-1:000000000000:topic/shop-Topic-")

@@ -18,7 +18,7 @@ Parameters:
   Name: {Type: String, Default: one, Description: a name, AllowedValues: [one, two]}
   Secret: {Type: String, NoEcho: true}
 Resources:
-  Group: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: !Ref Name}}
+  Group: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: !Ref Name, Tags: [{Key: secret, Value: !Ref Secret}]}}
 """
 
 
