@@ -621,3 +621,22 @@ def test_a_change_set_says_what_will_not_be_enforced(tmp_path):
     status, reason = asyncio.run(scenario())
     assert status == "CREATE_COMPLETE"
     assert reason.startswith("lenient: template:2: Resources/Table/Properties/StreamSpecification: ")
+
+
+def test_what_a_deleted_stack_left_is_not_in_the_way_of_the_next_one(tmp_path):
+    async def scenario():
+        async with a_stack_world(tmp_path) as world:
+            template = of(Table=table(extra=", DeletionPolicy: Retain"))
+            await world.deploy(template)
+            left = (await world.resources())["Table"]
+            stack_id = (await world.cfn("DescribeStacks", StackName="shop"))["Stacks"][0]["StackId"]
+            await world.cfn("DeleteStack", StackName="shop")
+            await world.settled(stack_id)
+            stack = await world.deploy(template)
+            tables = (await world.do("dynamodb", "ListTables"))["TableNames"]
+            return stack["StackStatus"], left, (await world.resources())["Table"], tables
+
+    status, left, new, tables = asyncio.run(scenario())
+    assert status == "CREATE_COMPLETE"
+    assert left != new
+    assert sorted(tables) == sorted([left, new])

@@ -37,11 +37,13 @@ class Work:
     is_rollback_disabled: bool = False
 
     def stable(self, *names: str, length: int = SUFFIX_LENGTH, alphabet: str = LOWER_ALPHANUMERIC) -> str:
-        """Derive an id from stack and logical id: the same after every redeployment and on every machine."""
+        """Derive an id from stack and logical id: the same after every redeployment and on every machine.
+
+        The stack's id and not its name counts: what a deleted stack has left (DeletionPolicy: Retain) keeps its ids,
+        and a new stack of the same name gets others, as on AWS.
+        """
         return stable_id(
-            self.account_id,
-            self.region,
-            self.stack_name,
+            self.stack_id,
             self.logical_id,
             str(self.generation),
             *names,
