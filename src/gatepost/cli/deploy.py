@@ -135,6 +135,8 @@ def targets(
 
     deployer = Deployer(endpoint, say=lambda line: click.echo(line, err=True))
     if is_cloud_assembly(template):
+        if stack_name is not None:
+            raise SettingsError(f"--stack-name {stack_name}: {template} names its stacks itself; leave it out")
         stacks = read_assembly(
             template, cache_dir=cache, uploads=deployer.uploads(), progress=lambda line: click.echo(line, err=True)
         )
@@ -163,9 +165,8 @@ def deploy(endpoint: Endpoint, target: Target, *, as_json: bool) -> None:
     reasons: list[str] = []
 
     def note(event: Mapping[str, Any]) -> None:
-        reason = event.get("ResourceStatusReason", "")
-        if event["ResourceStatus"].endswith("FAILED") and reason and "cancelled" not in reason:
-            reasons.append(f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}")
+        if reason := failure_of(event):
+            reasons.append(reason)
         printer(event)
 
     printer = _event_printer(as_json=as_json)
@@ -177,6 +178,19 @@ def deploy(endpoint: Endpoint, target: Target, *, as_json: bool) -> None:
         raise DeploymentFailed("\n".join([f"{target.stack_name} is {status}", *reasons]))
     if not as_json:
         _show_outcome(outcome)
+
+
+def failure_of(event: Mapping[str, Any]) -> str:
+    """Give what a stack event says of why a deployment failed, or an empty text.
+
+    Where no resource failed (an export that is in use cannot change), the rollback of the stack itself says it.
+    """
+    status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
+    if not reason or "cancelled" in reason or reason.startswith("The following resource(s) failed"):
+        return ""
+    if status.endswith("FAILED"):
+        return f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
+    return str(reason) if status.endswith("ROLLBACK_IN_PROGRESS") else ""
 
 
 def _show_plan(stack_name: str, planned: ChangeSet | None, *, as_json: bool) -> None:
