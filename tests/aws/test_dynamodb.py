@@ -286,3 +286,19 @@ def test_a_template_makes_a_table_with_everything_on_it(platform: RunningPlatfor
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
     with pytest.raises(dynamodb.exceptions.ResourceNotFoundException):
         dynamodb.describe_table(TableName=name)
+
+
+def test_legacy_parameters_still_work(table: Any) -> None:
+    client, name = table.meta.client, table.name
+    client.put_item(TableName=name, Item={"customer": "old", "number": 1, "status": "new"})
+    missing = {"customer": {"Exists": False}}
+    with pytest.raises(client.exceptions.ConditionalCheckFailedException):
+        client.put_item(TableName=name, Item={"customer": "old", "number": 1}, Expected=missing)
+    changes = {"status": {"Action": "PUT", "Value": "paid"}, "visits": {"Action": "ADD", "Value": 2}}
+    key = {"customer": "old", "number": 1}
+    told = client.update_item(TableName=name, Key=key, AttributeUpdates=changes, ReturnValues="ALL_NEW")
+    assert told["Attributes"] == {**key, "status": "paid", "visits": 2}
+    equal = {"customer": {"ComparisonOperator": "EQ", "AttributeValueList": ["old"]}}
+    assert client.query(TableName=name, KeyConditions=equal, AttributesToGet=["status"])["Items"] == [
+        {"status": "paid"}
+    ]

@@ -14,6 +14,7 @@ from gatepost.kernel.operations import Access, Call
 from gatepost.languages.item_expressions import Expressions, Used
 from gatepost.languages.item_expressions_tree import ExpressionError
 from gatepost.languages.item_values import ItemValueError, measure
+from gatepost.services.dynamodb.legacy import modern
 from gatepost.services.dynamodb.model import Table
 from gatepost.services.dynamodb.tables import Tables, table_name
 
@@ -60,7 +61,7 @@ class ItemAccess:
         operation = call.operation
         kind = ITEM_OPERATIONS.get(operation)
         if kind is not None:
-            return (self._of_items(call, kind, params),)
+            return (self._of_items(call, kind, _modern(params)),)
         if operation in {"TransactWriteItems", "TransactGetItems"}:
             return self._of_transaction(call, params)
         if operation in {"BatchGetItem", "BatchWriteItem"}:
@@ -98,7 +99,9 @@ class ItemAccess:
     def _of_batch(self, call: Call, params: Params) -> Sequence[Access]:
         action = f"dynamodb:{call.operation}"
         return [
-            Access(action, table_arn(call, table), self._context(call, table, _batch_subjects(request), params))
+            Access(
+                action, table_arn(call, table), self._context(call, table, _batch_subjects(_modern(request)), params)
+            )
             for table, request in params["RequestItems"].items()
         ]
 
@@ -114,6 +117,16 @@ def table_arn(call: Call, name: str) -> str:
         except ServiceError:
             return name  # the operation will refuse it
     return f"arn:aws:dynamodb:{call.region}:{call.account_id}:table/{name}"
+
+
+def _modern(request: Any) -> Any:
+    """Give a request with expressions for its legacy parameters, so that conditions on attributes see through them."""
+    if not isinstance(request, Mapping):
+        return request
+    try:
+        return modern(request)
+    except ServiceError:
+        return request  # the operation will refuse it
 
 
 def _batch_subjects(request: Any) -> list[Subject]:

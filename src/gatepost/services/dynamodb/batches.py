@@ -17,7 +17,7 @@ from gatepost.languages.item_values import ItemValueError, measure_item
 from gatepost.services.dynamodb.capacity import Consumed, read_units, wants_capacity
 from gatepost.services.dynamodb.item_collections import collection_metrics
 from gatepost.services.dynamodb.keys import key_bytes
-from gatepost.services.dynamodb.legacy import refuse_legacy
+from gatepost.services.dynamodb.legacy import modern
 from gatepost.services.dynamodb.model import ProvisionedThroughputExceededException, Table, UnknownTable
 from gatepost.services.dynamodb.placeholders import invalid
 from gatepost.services.dynamodb.reads import Reads, picked
@@ -73,7 +73,7 @@ class Batches:
         self, call: Call, name: str, request: Mapping[str, Any], room: int
     ) -> tuple[list[bytes], list[Any], Consumed, int]:
         """Get the items of one table: their JSON, the keys left over, what it consumed, the room left."""
-        refuse_legacy(request)
+        request = modern(request)
         projection = self._reads.projection(request)
         table = self._tables.find(call, name)
         keys = [key_bytes(table, key) for key in request["Keys"]]

@@ -21,7 +21,7 @@ from gatepost.services.dynamodb.keys import (
     pick_keys,
     start_key_bytes,
 )
-from gatepost.services.dynamodb.legacy import refuse_legacy
+from gatepost.services.dynamodb.legacy import modern
 from gatepost.services.dynamodb.model import Table, UnknownTable
 from gatepost.services.dynamodb.placeholders import Placeholders, invalid
 from gatepost.services.dynamodb.tables import Tables
@@ -56,7 +56,7 @@ class Reads:
 
     def get_item(self, call: Call, params: Mapping[str, Any]) -> bytes:
         """Answer GetItem. Raises: ServiceError."""
-        refuse_legacy(params)
+        params = modern(params)
         projection = self.projection(params)
         table = self._tables.find(call, params["TableName"])
         key = key_bytes(table, params["Key"])
@@ -99,7 +99,7 @@ class Reads:
 
     def query(self, call: Call, params: Mapping[str, Any]) -> bytes:
         """Answer Query."""
-        refuse_legacy(params)
+        params = modern(params)
         text = params.get("KeyConditionExpression")
         if text is None:
             raise ValidationException(
@@ -118,7 +118,7 @@ class Reads:
 
     def scan(self, call: Call, params: Mapping[str, Any]) -> bytes:
         """Answer Scan, whole or one segment of it."""
-        refuse_legacy(params)
+        params = modern(params)
         page = _Page(self._expressions, params, ("FilterExpression", "ProjectionExpression"))
         page.placeholders.check_used(page.used)
         low, high = segment_range(*_segment(params))
@@ -254,7 +254,8 @@ class _Page:
             )
         if has_projection and select not in {"", "SPECIFIC_ATTRIBUTES"}:
             what = "only the Count" if select == "COUNT" else select
-            raise ValidationException(f"Cannot specify the ProjectionExpression when choosing to get {what}")
+            given = "AttributesToGet" if "AttributesToGet" in self.params else "ProjectionExpression"
+            raise ValidationException(f"Cannot specify the {given} when choosing to get {what}")
         if select == "ALL_PROJECTED_ATTRIBUTES" and self.index is None:
             raise ValidationException("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
         return select
@@ -264,9 +265,9 @@ class _Page:
         if self.filter is not None:
             for path in self.filter.used.paths:
                 if path[0] in self.keys.names:
+                    given = "QueryFilter" if "QueryFilter" in self.params else "Filter Expression"
                     raise ValidationException(
-                        "Filter Expression can only contain non-primary key attributes: "
-                        f"Primary key attribute: {path[0]}"
+                        f"{given} can only contain non-primary key attributes: Primary key attribute: {path[0]}"
                     )
 
     def consumed(self, rows: list[Row]) -> Consumed:

@@ -22,7 +22,7 @@ from gatepost.languages.item_values import Item, ItemValueError, measure_item, n
 from gatepost.services.dynamodb.capacity import Consumed, wants_capacity, write_units
 from gatepost.services.dynamodb.item_collections import collection_metrics
 from gatepost.services.dynamodb.keys import check_index_keys, item_key_bytes, key_bytes
-from gatepost.services.dynamodb.legacy import refuse_legacy
+from gatepost.services.dynamodb.legacy import modern
 from gatepost.services.dynamodb.model import (
     ConditionalCheckFailedException,
     ItemRejected,
@@ -222,21 +222,21 @@ class Writes:
 
     async def put_item(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Answer PutItem."""
-        refuse_legacy(params)
+        params = modern(params)
         _check_return_values(params)
         outcome = await self._carry_out(prepared := self.prepare_put(call, params))
         return self._answer(prepared, params, outcome, _all_old(params, outcome))
 
     async def delete_item(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Answer DeleteItem."""
-        refuse_legacy(params)
+        params = modern(params)
         _check_return_values(params)
         outcome = await self._carry_out(prepared := self.prepare_delete(call, params))
         return self._answer(prepared, params, outcome, _all_old(params, outcome))
 
     async def update_item(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Answer UpdateItem."""
-        refuse_legacy(params)
+        params = modern(params)
         outcome = await self._carry_out(prepared := self.prepare_update(call, params))
         assert outcome.new is not None
         attributes: Item | None = None

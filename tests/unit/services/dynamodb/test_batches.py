@@ -54,7 +54,7 @@ def test_at_most_25_writes_over_all_tables() -> None:
     ("request_items", "message"),
     [
         ({"things": {"Keys": [key("1"), key("1")]}}, "Provided list of item keys contains duplicates"),
-        ({"things": {"Keys": [key("1")], "AttributesToGet": ["a"]}}, "AttributesToGet is a legacy parameter"),
+        ({"things": {"Keys": [key("1")], "AttributesToGet": ["a", "a"]}}, "Duplicate value in attribute name: a"),
         ({"nothing": {"Keys": [key("1")]}}, "Requested resource not found"),
         ({"things": {"Keys": [key(str(i)) for i in range(101)]}}, "less than or equal to 100"),
     ],

@@ -229,7 +229,7 @@ def test_a_local_index_fetches_what_it_does_not_hold_and_counts_it() -> None:
         ({"ExclusiveStartKey": {"pk": {"S": "a"}}}, "The provided starting key is invalid"),
         ({"ExclusiveStartKey": {"pk": {"S": "a"}, "sk": {"N": "1"}}}, "The provided starting key is invalid"),
         ({"ExclusiveStartKey": key("b", "1")}, "The provided starting key is outside query boundaries"),
-        ({"KeyConditions": {}}, "KeyConditions is a legacy parameter that Gatepost does not have"),
+        ({"KeyConditions": {}}, "Can not use both expression and non-expression parameters in the same request"),
         ({"Limit": 0}, "Value '0' at 'limit' failed to satisfy constraint"),
     ],
 )
@@ -249,7 +249,10 @@ def test_queries_are_refused_in_awss_words(params, message) -> None:
         ({"Segment": 0}, "The TotalSegments parameter is required but was not present"),
         ({"TotalSegments": 2}, "The Segment parameter is required but was not present"),
         ({"Segment": 2, "TotalSegments": 2}, "Segment: 2 is not less than TotalSegments: 2"),
-        ({"ScanFilter": {}}, "ScanFilter is a legacy parameter"),
+        (
+            {"ConditionalOperator": "OR"},
+            "One or more parameter values were invalid: ConditionalOperator cannot be used without",
+        ),
         ({"TotalSegments": 1_000_001, "Segment": 0}, "failed to satisfy constraint"),
     ],
 )

@@ -2,7 +2,6 @@ import pytest
 
 from gatepost.kernel.errors import ValidationException
 from gatepost.kernel.operations import Call
-from gatepost.services.dynamodb.legacy import LEGACY, refuse_legacy
 from gatepost.services.dynamodb.model import table_from_json
 from gatepost.services.dynamodb.schema import definition_of, table_uuid
 from gatepost.services.dynamodb.tables import table_name
@@ -55,13 +54,6 @@ def test_a_tables_id_depends_on_where_and_what_it_is() -> None:
     ids = {table_uuid("1", "r", "a"), table_uuid("1", "r", "b"), table_uuid("1", "s", "a"), table_uuid("2", "r", "a")}
     assert len(ids) == 4
     assert table_uuid("1", "r", "a") in ids
-
-
-@pytest.mark.parametrize("name", LEGACY)
-def test_legacy_parameters_are_refused_by_name(name) -> None:
-    with pytest.raises(ValidationException, match=f"^{name} is a legacy parameter"):
-        refuse_legacy({"TableName": "things", name: {}})
-    refuse_legacy({"TableName": "things"})
 
 
 @pytest.mark.parametrize(

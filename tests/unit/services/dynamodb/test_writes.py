@@ -158,8 +158,9 @@ def test_keys_that_do_not_fit_are_refused_in_awss_words(operation, key, message)
             "The provided expression refers to an attribute that does not exist in the item",
         ),
         (
-            {"AttributeUpdates": {}},
-            "AttributeUpdates is a legacy parameter that Gatepost does not have: use UpdateExpression",
+            {"AttributeUpdates": {"a": {"Action": "ADD"}}},
+            "One or more parameter values were invalid: Only DELETE action is allowed when no attribute value is "
+            "specified",
         ),
     ],
 )
