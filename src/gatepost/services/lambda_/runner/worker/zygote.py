@@ -286,5 +286,8 @@ def main(control_fd: int, options_text: str | None = None) -> None:
         return  # the gateway has changed its mind
     os.closerange(control_fd + 1, 4096)
     zygote = Zygote(control, options)
-    zygote.prepare()
+    try:
+        zygote.prepare()
+    except BrokenPipeError:
+        return  # the gateway has ended meanwhile
     zygote.serve()
