@@ -40,8 +40,8 @@ from gatepost.awsapi.protocols.json import parse_object
 from gatepost.awsapi.protocols.query import FORM_TYPE, error_document
 from gatepost.awsapi.routing import Routed, Router, Unroutable
 from gatepost.awsapi.validation import raise_problems
+from gatepost.gateway.request_ids import RequestIds
 from gatepost.kernel.errors import InternalFailure, ServiceError, StateUnavailable, StoreUnavailable, VersionConflict
-from gatepost.kernel.ids import request_id as new_request_id
 from gatepost.kernel.operations import Access, Call, Principal
 from gatepost.kernel.ports import Authorization, Identities
 from gatepost.security.sigv4 import Claim, SignatureVerifier
@@ -99,6 +99,7 @@ class AwsEndpoint:
         self._dispatcher = dispatcher
         self._authorization = authorization
         self._clock = dispatcher.clock
+        self._new_request_id = RequestIds().next
         self._hosts = HostGuard(hosts, origins=origins)
         self._authenticator = Authenticator(identities, verifier=SignatureVerifier(), any_credentials=any_credentials)
         self._router = Router(dispatcher)
@@ -109,7 +110,7 @@ class AwsEndpoint:
 
     def __call__(self, request: Request) -> Answer:
         """Answer a request; gives a coroutine only when its operation waits for something."""
-        request_id = new_request_id()
+        request_id = self._new_request_id()
         protocol: ServiceProtocol | None = None
         try:
             headers = headers_of(request)
@@ -149,8 +150,9 @@ class AwsEndpoint:
     def body_bytes_max(self, request: Request) -> int:
         """Give the most bytes that the body of this request may have; more than 10 MiB only for known keys."""
         large = self._large_body_bytes_max(request)
-        if large <= BODY_BYTES_MAX:
-            return large
+        block = request.block
+        if large <= BODY_BYTES_MAX or (block is not None and 0 <= block.body_bytes <= BODY_BYTES_MAX):
+            return large  # who sends it matters only for what is larger
         now_ms = self._clock.now_ms()
         try:
             claim = self._authenticator.read(request, headers_of(request), now_ms)
