@@ -13,7 +13,16 @@ from typing import Any, Final
 from gatepost.templates.acceptance import Acceptance
 from gatepost.templates.capabilities import needed_capabilities
 from gatepost.templates.document import ActiveResource, ResourceDeclaration, Template, read_template
-from gatepost.templates.intrinsics import EvaluationFault, Evaluator, Scope, Unknown, displayed, waits_for
+from gatepost.templates.intrinsics import (
+    NO_VALUE,
+    EvaluationFault,
+    Evaluator,
+    Scope,
+    Unknown,
+    displayed,
+    function_name,
+    waits_for,
+)
 from gatepost.templates.ledger import Finding, Ledger, without_gaps
 from gatepost.templates.parameters import parameter_values, typed_values
 from gatepost.templates.problems import Path, Problem, TemplateRefused
@@ -250,10 +259,17 @@ class _Binder:
     ) -> ActiveResource:
         path: Path = ("Resources", name)
         properties: dict[str, Any] = {}
+        for part, node in (("Properties", declaration.properties), ("Metadata", declaration.metadata)):
+            if function_name(node) is not None:
+                self._refuse((*path, part), f"{part} takes a mapping, no function as a whole")
         for key, node in declaration.properties.items():
-            value = self._evaluate(evaluator, {key: node}, (*path, "Properties"))
-            properties.update(value or {})
-        metadata = self._evaluate(evaluator, dict(declaration.metadata), (*path, "Metadata")) or {}
+            value = self._evaluate(evaluator, node, (*path, "Properties", key))
+            if value is not NO_VALUE:
+                properties[key] = value
+        metadata = {
+            key: self._evaluate(evaluator, node, (*path, "Metadata", key)) for key, node in declaration.metadata.items()
+        }
+        metadata = {key: value for key, value in metadata.items() if value is not NO_VALUE}
         waited = {logical_id for logical_id, _ in waits_for(properties)}
         waited.update(needed for needed in declaration.depends_on if needed in active)
         return ActiveResource(
