@@ -58,6 +58,8 @@ def endpoints_report(endpoint: Endpoint, settings: Settings, stack_name: str | N
 def notes_of(settings: Settings) -> list[str]:
     """Say where this platform is friendlier, or weaker, than AWS's defaults."""
     notes = []
+    if settings.templates:
+        notes.append("templates given here may create IAM resources: their capabilities count as acknowledged")
     if settings.is_ephemeral:
         notes.append("--ephemeral: nothing is kept after the stop")
     elif settings.durability == "process":
