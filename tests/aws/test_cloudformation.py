@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from tests.support.platform import ask
 
@@ -22,6 +22,15 @@ Resources:
       KeySchema: [{AttributeName: id, KeyType: HASH}]
 Outputs: {Arn: {Value: !GetAtt Table.Arn}}
 """
+
+
+def settled(cloudformation, name):
+    """Wait until a stack is there; say why when it is not."""
+    try:
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    except WaiterError:
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        pytest.fail("\n".join(f"{e['LogicalResourceId']} {e.get('ResourceStatusReason', '')}" for e in events))
 
 
 def test_a_stack_lives_its_life(platform):
@@ -140,5 +149,5 @@ Outputs: {Double: {Value: !GetAtt Thing.Double}}
 def test_a_custom_resource_answers_from_its_worker(platform):
     cloudformation = platform.client("cloudformation")
     cloudformation.create_stack(StackName="custom", TemplateBody=CUSTOM, Capabilities=["CAPABILITY_IAM"])
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="custom", WaiterConfig={"Delay": 1})
+    settled(cloudformation, "custom")
     assert cloudformation.describe_stacks(StackName="custom")["Stacks"][0]["Outputs"][0]["OutputValue"] == "42"
