@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import click
 
-from gatepost.cli.endpoint import Endpoint, endpoint_of
+from gatepost.cli.endpoint import Addresses, Endpoint, endpoint_of
 from gatepost.cli.naming import stack_name_of, template_of
 from gatepost.cli.options import data_option, json_option, lenient_option, pairs, parameter_option, stack_option
 from gatepost.cli.stack_deployment import ChangeSet, Deployer, DeploymentFailed, Target
 from gatepost.config import Settings
 from gatepost.kernel.errors import SettingsError
-from gatepost.templates.cloud_assembly import is_cloud_assembly, read_assembly
+from gatepost.templates.cloud_assembly import AssemblyStack, is_cloud_assembly, read_assembly
 
 SUCCESS: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
 template_argument = click.argument("template", type=click.Path(exists=True, path_type=Path))
@@ -142,13 +142,35 @@ def targets(
         )
         return [
             Target(
-                stack.name, Packaged(stack.file, stack.text), {**stack.parameters, **parameters}, is_lenient, stack.tags
+                stack.name,
+                Packaged(stack.file, stack.text, stack.accept_sha256),
+                {**stack.parameters, **parameters},
+                is_lenient,
+                stack.tags,
+                is_protected=stack.is_protected,
             )
             for stack in stacks
+            if belongs_here(stack, endpoint.addresses, is_lenient=is_lenient)
         ]
     template = template_of(template)
     packaged = deployer.packager(cache).package(template)
     return [Target(stack_name or stack_name_of(template), packaged, parameters, is_lenient)]
+
+
+def belongs_here(stack: AssemblyStack, here: Addresses, *, is_lenient: bool) -> bool:
+    """Check that a stack may be deployed here: what CDK made for one region names it. Raises: SettingsError."""
+    wanted = {"--account-id": (stack.account_id, here.account_id), "--region": (stack.region, here.region)}
+    flags = [f"{flag} {want}" for flag, (want, have) in wanted.items() if want not in ("", have)]
+    if not flags:
+        return True
+    told = (
+        f"{stack.name} is made for {stack.account_id or 'any account'} in {stack.region or 'any region'}, and this "
+        f"platform is {here.account_id} in {here.region}: start it with {' '.join(flags)}"
+    )
+    if not is_lenient:
+        raise SettingsError(f"{told}, or leave env out of the CDK stack")
+    click.echo(f"warning {told}", err=True)
+    return True
 
 
 def deploy(endpoint: Endpoint, target: Target, *, as_json: bool) -> None:
@@ -172,6 +194,8 @@ def deploy(endpoint: Endpoint, target: Target, *, as_json: bool) -> None:
     printer = _event_printer(as_json=as_json)
     status = deployer.execute(planned, event=note)
     outcome = deployer.outcome(target.stack_name) if status in SUCCESS else {}
+    if status in SUCCESS and target.is_protected:
+        deployer.protect(target.stack_name)
     if as_json:
         click.echo(json.dumps({"stack": target.stack_name, "status": status, **outcome}))
     if status not in SUCCESS:

@@ -27,6 +27,7 @@ from gatepost.cli.options import (
 from gatepost.kernel.clock import SystemClock
 
 if TYPE_CHECKING:
+    from gatepost.templates.code_packages import Uploads
     from gatepost.templates.compile import Compiled
     from gatepost.templates.ledger import Finding
 
@@ -78,59 +79,94 @@ def ledger_command(
 
     Exits with 1 if anything is refused.
     """
-    path = template_of(template)
-    compiled = asyncio.run(
-        _compile(
-            path,
-            cache=data_dir.absolute() / "cache",
-            stack_name=stack_name or stack_name_of(path),
-            parameters=dict(pairs(parameters, "--parameter")),
-            forwarded=frozenset(name.lower() for name, _ in pairs(service_endpoints, "--service")),
-        )
-    )
-    rows = sorted(rows_of(compiled), key=lambda row: (row.line, row.logical_id, row.property))
+    forwarded = frozenset(name.lower() for name, _ in pairs(service_endpoints, "--service"))
+    given = dict(pairs(parameters, "--parameter"))
+    cache = data_dir.absolute() / "cache"
+    found: list[tuple[str, list[Row]]] = []
+    with tempfile.TemporaryDirectory(prefix="gatepost-ledger-") as scratch:
+        uploads = _Uploaded(Path(scratch))
+        for judged in _judged(template, stack_name, cache, uploads):
+            compiled = asyncio.run(_compile(judged, cache, uploads.files, {**judged.parameters, **given}, forwarded))
+            rows = sorted(rows_of(compiled), key=lambda row: (row.line, row.logical_id, row.property))
+            found.append((judged.file, rows))
     if as_json:
-        click.echo(json.dumps([row.to_json() for row in rows], indent=2))
+        click.echo(json.dumps([row.to_json() for _, rows in found for row in rows], indent=2))
     else:
-        _print(path, rows)
-    if any(row.status == "refused" for row in rows) and not is_lenient:
+        for file, rows in found:
+            _print(file, rows)
+    if any(row.status == "refused" for _, rows in found for row in rows) and not is_lenient:
         raise click.exceptions.Exit(1)
 
 
+class _Uploaded:
+    """Keeps what a deployment would upload."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self.files: dict[str, Path] = {}
+
+    def uploads(self) -> Uploads:
+        """Give the place to upload to."""
+        from gatepost.templates.code_packages import Uploads
+
+        return Uploads(has=lambda _: False, put=self._put)
+
+    def _put(self, content: bytes) -> str:
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.files[sha256] = self._scratch / sha256
+        self.files[sha256].write_bytes(content)
+        return sha256
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """One packaged template; `beside` is what its `gatepost.accept` lies beside."""
+
+    stack_name: str
+    file: str
+    text: str
+    beside: Path
+    parameters: Mapping[str, str]
+
+
+def _judged(template: Path, stack_name: str | None, cache: Path, uploaded: _Uploaded) -> Iterator[_Judged]:
+    """Package a template, or every stack of a `cdk.out` folder. Raises: SettingsError, TemplateRefused."""
+    from gatepost.templates.cloud_assembly import is_cloud_assembly, read_assembly
+    from gatepost.templates.packaging import Packager
+
+    if is_cloud_assembly(template):
+        for stack in read_assembly(template, cache_dir=cache, uploads=uploaded.uploads(), progress=_progress):
+            yield _Judged(stack.name, stack.file, stack.text, template.absolute(), stack.parameters)
+        return
+    path = template_of(template)
+    packaged = Packager(cache_dir=cache, uploads=uploaded.uploads(), progress=_progress).package(path)
+    yield _Judged(stack_name or stack_name_of(path), packaged.file, packaged.text, path, {})
+
+
 async def _compile(
-    template: Path, *, cache: Path, stack_name: str, parameters: Mapping[str, str], forwarded: frozenset[str]
+    judged: _Judged,
+    cache: Path,
+    files: Mapping[str, Path],
+    parameters: Mapping[str, str],
+    forwarded: frozenset[str],
 ) -> Compiled:
     """Compile with everything accepted, so that all findings are seen and not only the first."""
     from gatepost.templates.acceptance import Acceptance
     from gatepost.templates.checking import acceptance_beside, check_template
-    from gatepost.templates.code_packages import Uploads
-    from gatepost.templates.packaging import Packager
     from gatepost.templates.registry import template_compiler
 
-    with tempfile.TemporaryDirectory(prefix="gatepost-ledger-") as scratch:
-        files: dict[str, Path] = {}
-
-        def keep(content: bytes) -> str:
-            sha256 = hashlib.sha256(content).hexdigest()
-            files[sha256] = Path(scratch) / sha256
-            files[sha256].write_bytes(content)
-            return sha256
-
-        uploads = Uploads(has=lambda _: False, put=keep)
-        packaged = Packager(cache_dir=cache, uploads=uploads, progress=_progress).package(template)
-        today = datetime.fromtimestamp(SystemClock().now_ms() / 1000, UTC).date()
-        acceptance = acceptance_beside(template, Acceptance(is_lenient=True, forwarded=forwarded), today=today)
-        return await check_template(
-            template_compiler(cache),
-            packaged.text,
-            file=packaged.file,
-            parameters=parameters,
-            account_id=ACCOUNT_ID,
-            region=REGION,
-            stack_name=stack_name,
-            files=files,
-            acceptance=acceptance,
-        )
+    today = datetime.fromtimestamp(SystemClock().now_ms() / 1000, UTC).date()
+    return await check_template(
+        template_compiler(cache),
+        judged.text,
+        file=judged.file,
+        parameters=parameters,
+        account_id=ACCOUNT_ID,
+        region=REGION,
+        stack_name=judged.stack_name,
+        files=files,
+        acceptance=acceptance_beside(judged.beside, Acceptance(is_lenient=True, forwarded=forwarded), today=today),
+    )
 
 
 def _progress(line: str) -> None:
@@ -166,7 +202,7 @@ def _status(finding: Finding) -> str:
     return "refused" if finding.accepted_by in ("", "lenient") else "accepted"
 
 
-def _print(template: Path, rows: list[Row]) -> None:
+def _print(file: str, rows: list[Row]) -> None:
     from rich.markup import escape
 
     from gatepost.cli.output import a_table, console
@@ -187,4 +223,4 @@ def _print(template: Path, rows: list[Row]) -> None:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.status] = counts.get(row.status, 0) + 1
-    out.print(f"[bold]{template}[/]: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    out.print(f"[bold]{file}[/]: " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))

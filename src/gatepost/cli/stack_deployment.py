@@ -42,6 +42,7 @@ class Target:
     parameters: Mapping[str, str]
     is_lenient: bool = False
     tags: Mapping[str, str] | None = None
+    is_protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,12 @@ class Deployer:
         seen = {known["EventId"] for known in self._events(change_set.stack_name)}
         self._endpoint.call("cloudformation", "ExecuteChangeSet", ChangeSetName=change_set.id)
         return self._follow(change_set.stack_name, seen, event)
+
+    def protect(self, stack_name: str) -> None:
+        """Let a stack only be deleted by who first takes its protection away."""
+        self._endpoint.call(
+            "cloudformation", "UpdateTerminationProtection", StackName=stack_name, EnableTerminationProtection=True
+        )
 
     def outcome(self, stack_name: str) -> dict[str, Any]:
         """Give a stack's `outputs`, and the `urls` of its REST APIs on this machine."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 from gatepost.kernel.errors import SettingsError
 from gatepost.templates.asset_files import BUCKET, asset_url
 from gatepost.templates.code_packages import CodePackages, Uploads
+from gatepost.templates.packaging import ACCEPT_FILE
 from gatepost.templates.requirements import Requirements
 
 MANIFEST: Final = "manifest.json"
@@ -24,12 +25,14 @@ STACK_TYPE: Final = "aws:cloudformation:stack"
 ASSETS_TYPE: Final = "cdk:asset-manifest"
 BOOTSTRAP_PARAMETER: Final = "BootstrapVersion"
 BOOTSTRAP_RULE: Final = "CheckBootstrapVersion"
+ANY_ACCOUNT: Final = "unknown-account"
+ANY_REGION: Final = "unknown-region"
 JSON_BYTES_MAX: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class AssemblyStack:
-    """One stack of an assembly, ready to be sent."""
+    """One stack of an assembly, ready to be sent. `account_id` and `region` are empty when it is for any."""
 
     name: str
     file: str
@@ -37,6 +40,9 @@ class AssemblyStack:
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
     is_protected: bool = False
+    account_id: str = ""
+    region: str = ""
+    accept_sha256: str = ""
 
 
 def is_cloud_assembly(folder: Path) -> bool:
@@ -48,6 +54,8 @@ def read_assembly(
     folder: Path, *, cache_dir: Path, uploads: Uploads, progress: Callable[[str], None]
 ) -> list[AssemblyStack]:
     """Upload an assembly's assets and give its stacks, each after those it depends on.
+
+    The `gatepost.accept` file lies beside the folder, which `cdk synth` empties.
 
     Raises: SettingsError for a broken assembly and for assets that cannot be (container images).
     """
@@ -72,11 +80,16 @@ def read_assembly(
         order = list(TopologicalSorter(needs).static_order())
     except CycleError as fault:
         raise SettingsError(f"{folder / MANIFEST}: its stacks depend on each other in a circle") from fault
-    return [_stack(folder, name, stacks[name], assets) for name in order]
+    accept = folder.absolute().parent / ACCEPT_FILE
+    accept_sha256 = code.upload_file(accept) if accept.is_file() else ""
+    return [_stack(folder, name, stacks[name], assets, accept_sha256) for name in order]
 
 
-def _stack(folder: Path, name: str, artifact: Mapping[str, Any], assets: Mapping[str, str]) -> AssemblyStack:
+def _stack(
+    folder: Path, name: str, artifact: Mapping[str, Any], assets: Mapping[str, str], accept_sha256: str
+) -> AssemblyStack:
     properties = artifact.get("properties", {})
+    account_id, _, region = str(artifact.get("environment", "")).removeprefix("aws://").partition("/")
     path = folder / str(properties.get("templateFile", f"{name}.template.json"))
     return AssemblyStack(
         name=str(properties.get("stackName", name)),
@@ -85,6 +98,9 @@ def _stack(folder: Path, name: str, artifact: Mapping[str, Any], assets: Mapping
         parameters={key: str(value) for key, value in properties.get("parameters", {}).items()},
         tags={key: str(value) for key, value in properties.get("tags", {}).items()},
         is_protected=bool(properties.get("terminationProtection", False)),
+        account_id="" if account_id == ANY_ACCOUNT else account_id,
+        region="" if region == ANY_REGION else region,
+        accept_sha256=accept_sha256,
     )
 
 

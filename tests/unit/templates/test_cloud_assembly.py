@@ -140,3 +140,17 @@ def test_a_folder_without_a_manifest_is_no_assembly(tmp_path):
     assert not is_cloud_assembly(tmp_path)
     with pytest.raises(SettingsError, match="No such file"):
         read(tmp_path, tmp_path)
+
+
+def test_a_stack_says_where_it_belongs_and_what_is_accepted_of_it(tmp_path):
+    folder = an_assembly(tmp_path)
+    (tmp_path / "gatepost.accept").write_text("Fn Layers 2099-01-01 not tested here\n")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["artifacts"]["Base"]["environment"] = "aws://123456789012/eu-west-1"
+    manifest["artifacts"]["Shop"]["environment"] = "aws://unknown-account/unknown-region"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    platform = Platform()
+    stacks = {stack.file.rsplit("/", 1)[1]: stack for stack in read(folder, tmp_path, platform)}
+    base, shop = stacks["Base.template.json"], stacks["Shop.template.json"]
+    assert [(stack.account_id, stack.region) for stack in (base, shop)] == [("123456789012", "eu-west-1"), ("", "")]
+    assert base.accept_sha256 == shop.accept_sha256 != ""
