@@ -20,10 +20,12 @@ from gatepost.gateway.request_ids import RequestIds
 from gatepost.gateway.server import Gateway, refuse
 from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.kernel.clock import Clock, SystemClock
+from gatepost.kernel.ids import random_id
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.subscriber import GatewayLink, LocalReplica
 from gatepost.security.sealing import Seal, load_key
 from gatepost.security.session_tokens import SessionTokens
+from gatepost.services.cloudwatch.model import TOPIC as METRIC_STORE
 from gatepost.services.iam.directory import TOPIC as PRINCIPAL
 from gatepost.services.iam.directory import Directory
 from gatepost.services.lambda_.grants import FunctionGrants
@@ -32,6 +34,7 @@ from gatepost.services.lambda_.runner.starter import RunnerParts
 from gatepost.services.sts.sessions import Sessions
 from gatepost.storage.assets import FileAssets
 from gatepost.storage.data_directory import DataDirectory, write_durably
+from gatepost.telemetry.metric_outbox import MetricOutbox
 from gatepost.telemetry.metrics import Metrics
 from gatepost.telemetry.outbox import LogOutbox
 from gatepost.telemetry.rotating_file import RotatingFile
@@ -74,6 +77,7 @@ class GatewayRole:
         self._access_log = RotatingFile(data.gateway / "access.log")
         self._request_log = RequestLog(self._access_log.put)
         self._metrics = Metrics()
+        self._minutes = MetricOutbox(self._metrics, source=random_id(12))
         ids = RequestIds()
         policy = AddressPolicy()
         self._client = Client(clock=clock, allow_address=policy)
@@ -129,6 +133,7 @@ class GatewayRole:
         self._replica.watch(PRINCIPAL, self._directory.apply_change)
         self._runner.watch(self._replica)
         self._grants.watch(self._replica)
+        self._replica.watch(METRIC_STORE, self._minutes.follow)
         self._plans.follow(self._replica)
         self._link.start()
         if not has_snapshot:
@@ -150,6 +155,7 @@ class GatewayRole:
         await self._tasks.close()
         self._request_log.flush()
         self._send_logs()
+        self._send_minutes()
         await self._usage.close()
         await self._link.close()
         await self._replica.close()
@@ -159,6 +165,7 @@ class GatewayRole:
 
     def _connected(self) -> None:
         self._usage.connected()
+        self._minutes.reconnected()
 
     def _acknowledged(self, number: int) -> None:
         self._usage.acknowledge(number)
@@ -173,13 +180,23 @@ class GatewayRole:
             await asyncio.sleep(TELEMETRY_EVERY_S)
             self._send_logs()
             rounds += 1
-            if rounds % FIGURES_EVERY == 0 and self._link.can_send:
+            if rounds % FIGURES_EVERY:
+                continue
+            self._send_minutes()
+            if self._link.can_send:
                 self._link.send_telemetry({"figures": self._figures(), "gateway": {"pid": os.getpid()}})
 
     def _send_logs(self) -> None:
         while self._link.can_send and (batch := self._logs.take()):
             if not self._link.send_telemetry({"logs": batch}):
                 self._logs.give_back(batch)
+                return
+
+    def _send_minutes(self) -> None:
+        self._minutes.collect(self._clock.now_ms())
+        while self._link.can_send and (batch := self._minutes.take()):
+            if not self._link.send_telemetry({"metrics": batch}):
+                self._minutes.give_back(batch)
                 return
 
     def _figures(self) -> list[dict[str, Any]]:

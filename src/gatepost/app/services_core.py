@@ -22,6 +22,9 @@ from gatepost.security.sealing import Seal
 from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.apigateway.provider import ApiGateway
 from gatepost.services.cloudformation.provider import CloudFormation
+from gatepost.services.cloudwatch.provider import CloudWatchProvider
+from gatepost.services.cloudwatch.store import MIGRATIONS as METRIC_MIGRATIONS
+from gatepost.services.cloudwatch.store import MetricStore
 from gatepost.services.dynamodb.provider import DynamoDbProvider
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
@@ -71,6 +74,7 @@ class ServicesCore:
                 data.store / "items.db", durability=durability, migrations=items.MIGRATIONS, mmap_mib=ITEMS_MMAP_MIB
             ),
             Database(data.store / "telemetry.db", durability="process", migrations=LOG_MIGRATIONS),
+            Database(data.store / "metrics.db", durability="process", migrations=METRIC_MIGRATIONS),
         )
         store = SqliteRecords(self._databases[0])
         self.assets = FileAssets(data.assets)
@@ -79,7 +83,7 @@ class ServicesCore:
         self._authorizer = authorizer = Authorizer(directory)
         sessions = Sessions(directory, SessionTokens(seal), clock)
         self._iam = IamProvider(store, directory, link, seal, clock)
-        self._dynamodb = DynamoDbProvider(ItemStore(self._databases[1]), clock)
+        self._dynamodb = DynamoDbProvider(ItemStore(self._databases[1], clock), clock)
         self._lambda = self._make_lambda(store, sessions, link, clock=clock)
         self.logs = LogsProvider(
             LogStore(self._databases[2]),
@@ -88,6 +92,7 @@ class ServicesCore:
             region=settings.region,
             permission=self._lambda.log_permission,
         )
+        self.cloudwatch = self._make_cloudwatch(clock)
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
@@ -95,6 +100,7 @@ class ServicesCore:
             self._dynamodb,
             self._lambda,
             self.logs,
+            self.cloudwatch,
             ApiGateway(store, link, authorizer),
         ]
         operations = LateOperations()
@@ -108,6 +114,11 @@ class ServicesCore:
             region=settings.region,
         )
         operations.dispatcher = self.dispatcher
+
+    def _make_cloudwatch(self, clock: Clock) -> CloudWatchProvider:
+        settings = self._settings
+        store = MetricStore(self._databases[3])
+        return CloudWatchProvider(store, clock, account_id=settings.account_id, region=settings.region)
 
     def _make_lambda(
         self, store: SqliteRecords, sessions: Sessions, link: ServicesLink, *, clock: Clock
@@ -175,6 +186,7 @@ class ServicesCore:
         await self._dynamodb.start()
         await self._lambda.start()
         await self.logs.start()
+        await self.cloudwatch.start()
         await self.usage.load()
         await self._keep_administrator()
 
@@ -187,6 +199,7 @@ class ServicesCore:
         await self._stacks.close()
         await self._lambda.close()
         await self.logs.close()
+        await self.cloudwatch.close()
         await self._dynamodb.close()
         for database in reversed(self._databases):
             await database.close()

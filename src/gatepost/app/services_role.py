@@ -114,6 +114,8 @@ class ServicesRole:
     async def _take_telemetry(self, batch: Mapping[str, Any]) -> None:
         if "logs" in batch:
             await self._core.logs.ingest(batch["logs"])
+        if "metrics" in batch:
+            await self._core.cloudwatch.ingest(batch["metrics"])
         if "figures" in batch:
             self._state.figures = {tuple(figures["key"]): figures for figures in batch["figures"]}
         if "gateway" in batch:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
 MINUTE_MS: Final = 60_000
@@ -153,13 +153,31 @@ class Dimensions:
         return {name: value for name, value in named.items() if value}
 
 
+class Minute(NamedTuple):
+    """What happened in one minute at one of AWS's levels."""
+
+    minute_ms: int
+    dimensions: Dimensions
+    figures: Figures
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as it goes over the link."""
+        return {
+            "minute_ms": self.minute_ms,
+            "dimensions": self.dimensions.to_json(),
+            "figures": self.figures.to_json(),
+        }
+
+
 class Meter:
     """One route's figures: of the running minute, of finished minutes, and of all time."""
 
-    __slots__ = ("__weakref__", "_window_ends_ms", "current", "dimensions", "finished", "total")
+    __slots__ = ("__weakref__", "_metrics", "_window_ends_ms", "current", "dimensions", "finished", "reported", "total")
 
-    def __init__(self, dimensions: Dimensions) -> None:
+    def __init__(self, dimensions: Dimensions, metrics: Metrics) -> None:
+        self._metrics = metrics
         self.dimensions = dimensions
+        self.reported = 0  # requests of the running minute that `Metrics.running` has told of
         self.current = Figures()
         self.total = Figures()
         self.finished: deque[tuple[int, Figures]] = deque(maxlen=MINUTES_KEPT_MAX)
@@ -185,10 +203,28 @@ class Meter:
         if now_ms < self._window_ends_ms:
             return
         if self.current.count:
-            self.finished.append((self._window_ends_ms - MINUTE_MS, self.current))
+            self.finished.append((self.minute_ms, self.current))
             self.total.add(self.current)
             self.current = Figures()
-        self._window_ends_ms = now_ms - now_ms % MINUTE_MS + MINUTE_MS
+            self.reported = 0
+        self._window_ends_ms = self._metrics.open_minute(self, now_ms) + MINUTE_MS
+
+    @property
+    def minute_ms(self) -> int:
+        """When the running minute began."""
+        return self._window_ends_ms - MINUTE_MS
+
+    def rest(self) -> None:
+        """Have no running minute until the next request."""
+        self._window_ends_ms = 0
+
+    def forget(self) -> None:
+        """Drop what has not been fetched; all of time keeps it."""
+        self.total.add(self.current)
+        self.current = Figures()
+        self.reported = 0
+        self.finished.clear()
+        self.rest()
 
     def so_far(self) -> Figures:
         """Give everything since the process began."""
@@ -201,30 +237,67 @@ class Meter:
 class Metrics:
     """All meters of this process: as many as there are routes in effect.
 
-    Plans hold their meters; a route that is deployed again finds its own, and a meter goes when no plan has it.
+    Plans hold their meters; a route that is deployed again finds its own, and a meter goes when no plan has it and
+    its last minute has been fetched. A minute that has been fetched is never opened again: whoever keeps minutes may
+    replace one by a later word about it.
     """
 
     def __init__(self) -> None:
         self._meters: WeakValueDictionary[Dimensions, Meter] = WeakValueDictionary()
+        self._busy: dict[Meter, None] = {}  # those with something to fetch, kept although no plan may have them
+        self._open_from_ms = 0
 
     def meter(self, dimensions: Dimensions) -> Meter:
         """Give the meter of `dimensions`, a new one when there is none. The caller keeps it."""
         found = self._meters.get(dimensions)
         if found is None:
-            found = self._meters[dimensions] = Meter(dimensions)
+            found = self._meters[dimensions] = Meter(dimensions, self)
         return found
 
-    def drain(self, now_ms: int) -> list[dict[str, Any]]:
-        """Take the finished minutes away, each with its time and dimensions."""
-        drained = []
-        for meter in list(self._meters.values()):
+    def open_minute(self, meter: Meter, at_ms: int) -> int:
+        """Note that `meter` has a running minute and say when that began: that of `at_ms`, unless it was fetched.
+
+        Requests count when they end but by the time at which they began, so a slow one can come late.
+        """
+        self._busy[meter] = None
+        return max(at_ms - at_ms % MINUTE_MS, self._open_from_ms)
+
+    def drain(self, now_ms: int) -> list[Minute]:
+        """Take the finished minutes away: per route, per stage and per API."""
+        self._open_from_ms = max(self._open_from_ms, now_ms - now_ms % MINUTE_MS)
+        found: dict[tuple[int, Dimensions], Figures] = {}
+        for meter in list(self._busy):
             meter.close_minute(now_ms)
             while meter.finished:
                 minute_ms, figures = meter.finished.popleft()
-                drained.append(
-                    {"minute_ms": minute_ms, "dimensions": meter.dimensions.to_json(), "figures": figures.to_json()}
-                )
-        return drained
+                for level in _levels(meter.dimensions):
+                    found.setdefault((minute_ms, level), Figures()).add(figures)
+            if not meter.current.count:
+                meter.rest()
+                del self._busy[meter]
+        return [Minute(minute_ms, level, figures) for (minute_ms, level), figures in found.items()]
+
+    def running(self) -> list[Minute]:
+        """Give what is new of the running minute: each level's figures so far, when they changed since last time."""
+        changed = {
+            (meter.minute_ms, level)
+            for meter in self._busy
+            if meter.current.count != meter.reported
+            for level in _levels(meter.dimensions)
+        }
+        found: dict[tuple[int, Dimensions], Figures] = {}
+        for meter in self._busy:
+            meter.reported = meter.current.count
+            for level in _levels(meter.dimensions):
+                if (key := (meter.minute_ms, level)) in changed:
+                    found.setdefault(key, Figures()).add(meter.current)
+        return [Minute(minute_ms, level, figures) for (minute_ms, level), figures in found.items()]
+
+    def forget(self) -> None:
+        """Drop every minute that has not been fetched."""
+        for meter in self._busy:
+            meter.forget()
+        self._busy.clear()
 
     def snapshot(self) -> Mapping[Dimensions, Figures]:
         """Give all figures since the process began: per route, per stage and per API."""

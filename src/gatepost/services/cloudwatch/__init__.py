@@ -1,0 +1,1 @@
+"""CloudWatch metrics: what is counted, kept and read back."""

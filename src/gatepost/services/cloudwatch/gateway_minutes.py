@@ -1,0 +1,75 @@
+"""API Gateway's metrics, as gateways tell them: a minute of one API, stage or method becomes points.
+
+Names, units, meanings and dimensions are AWS's: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
+AWS has the figures of single methods (ApiName, Method, Resource, Stage) only where a stage enables detailed metrics;
+here they are always there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from gatepost.services.cloudwatch.model import MINUTE_S, UNIT_NUMBERS, Metric, Point, dimensions_of
+from gatepost.services.cloudwatch.statistics import Buckets, Statistics, bucket_of, of_values
+
+NAMESPACE: Final = "AWS/ApiGateway"
+_COUNT: Final = UNIT_NUMBERS["Count"]
+_MILLISECONDS: Final = UNIT_NUMBERS["Milliseconds"]
+_US_PER_MS: Final = 1000
+_EXACT_US: Final = 16  # buckets below this hold one value each
+
+
+def points_of(minute: Mapping[str, Any], *, account_id: str, region: str, source: str) -> Iterator[Point]:
+    """Give the points of one minute; none when it is of no API."""
+    told = minute["dimensions"]
+    if not told.get("ApiId"):
+        return
+    dimensions = dimensions_of(
+        [{"Name": "ApiName", "Value": api_name(told)}]
+        + [{"Name": name, "Value": told[name]} for name in ("Method", "Resource", "Stage") if told.get(name)]
+    )
+    at_s = minute["minute_ms"] // 1000
+    at_s -= at_s % MINUTE_S
+    for name, unit, statistics in _statistics(minute["figures"]):
+        metric = Metric(account_id, region, NAMESPACE, name, dimensions)
+        # Two APIs may have one name: each is a source of its own.
+        yield Point(metric, at_s, unit, statistics, f"{source}/{told['ApiId']}")
+
+
+def api_name(told: Mapping[str, str]) -> str:
+    """Give the ApiName as a dimension: its ASCII characters, or the API's id when it has none, as AWS does."""
+    return "".join(character for character in told.get("ApiName", "") if character.isascii()) or told["ApiId"]
+
+
+def _statistics(figures: Mapping[str, Any]) -> Iterator[tuple[str, int, Statistics]]:
+    count = figures["Count"]
+    yield "Count", _COUNT, of_values({1.0: count})
+    for name in ("4XXError", "5XXError"):  # each request counts, so that the average is the rate
+        errors = figures[name]
+        yield (
+            name,
+            _COUNT,
+            of_values({value: times for value, times in ((0.0, count - errors), (1.0, errors)) if times}),
+        )
+    for name in ("Latency", "IntegrationLatency"):
+        if figures[name]["count"]:
+            yield name, _MILLISECONDS, _latency(figures[name])
+
+
+def _latency(told: Mapping[str, Any]) -> Statistics:
+    """Read a histogram of `telemetry.metrics`: each bucket goes where its middle belongs."""
+    buckets: Buckets = {}
+    for upper, times in told["buckets"].items():
+        bucket = bucket_of(_middle_us(int(upper)) / _US_PER_MS)
+        buckets[bucket] = buckets.get(bucket, 0) + times
+    return Statistics(
+        told["count"], told["sum_us"] / _US_PER_MS, told["min_us"] / _US_PER_MS, told["max_us"] / _US_PER_MS, buckets
+    )
+
+
+def _middle_us(upper_us: int) -> float:
+    if upper_us < _EXACT_US:
+        return upper_us
+    width = 1 << (upper_us.bit_length() - 4)
+    return upper_us - (width - 1) / 2

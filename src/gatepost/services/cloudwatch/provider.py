@@ -1,0 +1,286 @@
+"""CloudWatch's metric operations, and the gateways' minutes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.errors import StoreUnavailable
+from gatepost.kernel.operations import Access, Call, Change, operation
+from gatepost.kernel.tasks import Tasks
+from gatepost.services.cloudwatch import gateway_minutes, submissions
+from gatepost.services.cloudwatch.metric_data import MetricQuery, queries_of
+from gatepost.services.cloudwatch.model import (
+    TOPIC,
+    UNIT_NUMBERS,
+    UNITS,
+    InvalidNextToken,
+    InvalidParameterCombinationException,
+    InvalidParameterValueException,
+    Metric,
+    ValidationError,
+    dimensions_of,
+)
+from gatepost.services.cloudwatch.queries import Stat, count_of, decode_page, encode_page, span_of, stat_of
+from gatepost.services.cloudwatch.statistics import Statistics
+from gatepost.services.cloudwatch.store import LISTED_S, MetricStore, Slot, Span
+
+log = logging.getLogger(__name__)
+
+Params = Mapping[str, Any]
+Answer = dict[str, Any]
+
+DATAPOINTS_MAX: Final = 1_440  # of one GetMetricStatistics
+PAGE_DATAPOINTS_MAX: Final = 100_800  # of one GetMetricData
+PAGE_METRICS: Final = 500
+SCANNED_METRICS: Final = 1_000  # of one read
+RECENTLY_S: Final = 3 * 3_600
+AGING_PAUSE_S: Final = 60.0
+
+
+class CloudWatchProvider:
+    """CloudWatch metrics. Call `start` once the store is open, `close` before it is closed."""
+
+    service = "cloudwatch"
+
+    def __init__(self, store: MetricStore, clock: Clock, *, account_id: str, region: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._account_id = account_id
+        self._region = region
+        self._tasks = Tasks("cloudwatch")
+        self.lost_points = 0  # of gateways, that the store did not take
+
+    async def start(self) -> None:
+        """Learn which store this is and begin to roll up what gets old. Raises: StoreUnavailable."""
+        await self._store.start()
+        self._tasks.spawn(self._age_for_ever(), name="retention")
+
+    async def close(self) -> None:
+        """End the background work."""
+        await self._tasks.close()
+
+    async def published(self) -> Sequence[Change]:
+        """Give what gateways should hold: which store there is."""
+        return [Change(TOPIC, "store", {"epoch": self._store.epoch})]
+
+    async def _age_for_ever(self) -> None:
+        while True:
+            await self.age()
+            await asyncio.sleep(AGING_PAUSE_S)
+
+    async def age(self) -> None:
+        """Roll up and delete everything that is too old."""
+        try:
+            while await self._store.age(self._clock.now_ms() // 1000):
+                pass
+        except StoreUnavailable as error:
+            log.warning("old metrics not rolled up", extra={"error": str(error)})
+
+    async def ingest(self, batch: Mapping[str, Any]) -> None:
+        """Take what a gateway counted: `telemetry.metric_outbox`'s batch.
+
+        Each minute stands for all that this source said of it before. Minutes that were counted for another store
+        are none of this one's. What cannot be kept is counted, never raised: observers fail open.
+        """
+        if batch["epoch"] != self._store.epoch:
+            return
+        points = [
+            point
+            for minute in batch["minutes"]
+            for point in gateway_minutes.points_of(
+                minute, account_id=self._account_id, region=self._region, source=batch["source"]
+            )
+        ]
+        try:
+            self.lost_points += await self._store.replace(points)
+        except StoreUnavailable as error:
+            self.lost_points += len(points)
+            log.warning("metrics lost", extra={"error": str(error)})
+
+    def access(self, call: Call, params: Params) -> Sequence[Access]:
+        """Say what a call touches: no metric has an ARN.
+
+        Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+        """
+        if call.operation == "PutMetricData":
+            return (Access("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": params["Namespace"]}),)
+        return (Access(f"cloudwatch:{call.operation}"),)
+
+    @operation("PutMetricData")
+    async def put_metric_data(self, call: Call, params: Params) -> Answer:
+        """Add values to metrics, which come to be by that.
+
+        Raises: InvalidParameterValueException, InvalidParameterCombinationException,
+        MissingRequiredParameterException, LimitExceededFault.
+        """
+        points = submissions.points_of(
+            params, account_id=call.account_id, region=call.region, now_ms=self._clock.now_ms()
+        )
+        await self._store.add(points)
+        return {}
+
+    @operation("GetMetricStatistics")
+    async def get_metric_statistics(self, call: Call, params: Params) -> Answer:
+        """Give statistics of one metric, slot by slot, for each of its units.
+
+        Raises: InvalidParameterValueException, InvalidParameterCombinationException.
+        """
+        stats = _stats_of(params)
+        start_ms, end_ms, period_s = params["StartTime"], params["EndTime"], params["Period"]
+        span = span_of(start_ms, end_ms, period_s, now_ms=self._clock.now_ms(), refuse=InvalidParameterValueException)
+        if (count := count_of(start_ms, end_ms, period_s)) > DATAPOINTS_MAX:
+            raise InvalidParameterCombinationException(
+                f"You have requested up to {count:,} datapoints, which exceeds the limit of {DATAPOINTS_MAX:,}. You "
+                "may reduce the datapoints requested by increasing Period, or decreasing the time range."
+            )
+        metric = _metric_of(call, params)
+        found = await self._read(metric, span, has_percentiles=any(stat.percent is not None for stat in stats))
+        unit = UNIT_NUMBERS[params["Unit"]] if params.get("Unit") else None
+        points = [
+            point
+            for (at_s, unit_number), statistics in sorted(found.items())
+            if unit in {None, unit_number} and (point := _datapoint(at_s, unit_number, statistics, stats))
+        ]
+        return {"Label": metric.name, "Datapoints": points}
+
+    @operation("GetMetricData")
+    async def get_metric_data(self, call: Call, params: Params) -> Answer:
+        """Give one statistic of each of up to 500 metrics, a page at a time.
+
+        A page holds what is left of the query at which the last one ended, and those after it. Raises:
+        ValidationError, InvalidNextToken.
+        """
+        queries = queries_of(params, call, now_ms=self._clock.now_ms())
+        left = params.get("MaxDatapoints", PAGE_DATAPOINTS_MAX)
+        if not 1 <= left <= PAGE_DATAPOINTS_MAX:
+            raise ValidationError(f"The parameter MaxDatapoints must be from 1 to {PAGE_DATAPOINTS_MAX}.")
+        first, skipped = decode_page(params.get("NextToken"), InvalidNextToken, "query", "point")
+        is_ascending = params.get("ScanBy") == "TimestampAscending"
+        results: list[Answer] = []
+        next_page: dict[str, int] | None = None
+        for number, query in enumerate(queries[first:], first):
+            if next_page is not None:
+                results.append(query.result([], is_complete=False))
+                continue
+            values = sorted((await self._values(query)).items(), reverse=not is_ascending)[skipped:]
+            is_complete = len(values) <= left
+            results.append(query.result(values[:left], is_complete=is_complete))
+            if not is_complete:
+                next_page = {"query": number, "point": skipped + left}
+            left -= min(left, len(values))
+            skipped = 0
+        answer: Answer = {"MetricDataResults": results, "Messages": []}
+        if next_page is not None:
+            answer["NextToken"] = encode_page(next_page)
+        return answer
+
+    @operation("ListMetrics")
+    async def list_metrics(self, call: Call, params: Params) -> Answer:
+        """Give metrics that had points in the last two weeks (or three hours), 500 at a time.
+
+        Raises: InvalidParameterValueException.
+        """
+        if params.get("IncludeLinkedAccounts"):
+            raise InvalidParameterValueException("There are no linked accounts: leave IncludeLinkedAccounts out")
+        if params.get("OwningAccount", call.account_id) != call.account_id:
+            raise InvalidParameterValueException("There are no linked accounts: leave OwningAccount out")
+        wanted = [(one["Name"], one.get("Value")) for one in params.get("Dimensions", ())]
+        since_s = self._clock.now_ms() // 1000 - (RECENTLY_S if params.get("RecentlyActive") else LISTED_S)
+        (after,) = decode_page(params.get("NextToken"), InvalidParameterValueException, "after")
+        found: list[Metric] = []
+        while True:
+            read = self._store.metrics(
+                call.account_id,
+                call.region,
+                namespace=params.get("Namespace"),
+                name=params.get("MetricName"),
+                active_since_s=since_s,
+                after=after,
+                count=SCANNED_METRICS,
+            )
+            for metric_id, metric in read:
+                if not _has(metric, wanted):
+                    continue
+                if len(found) == PAGE_METRICS:
+                    return {"Metrics": [one.to_aws() for one in found], "NextToken": encode_page({"after": after})}
+                found.append(metric)
+                after = metric_id
+            if len(read) < SCANNED_METRICS:
+                return {"Metrics": [one.to_aws() for one in found]}
+            after = read[-1][0]
+            await asyncio.sleep(0)
+
+    async def _values(self, query: MetricQuery) -> dict[int, float]:
+        """Give a query's values by time; without a unit, those of all units together."""
+        found = await self._read(query.metric, query.span, has_percentiles=query.stat.percent is not None)
+        slots: dict[int, Statistics] = {}
+        for (at_s, unit), statistics in found.items():
+            if query.unit is not None and unit != query.unit:
+                continue
+            if at_s in slots:
+                slots[at_s].add(statistics)
+            else:
+                slots[at_s] = statistics
+        values = {at_s: query.stat.of(statistics) for at_s, statistics in slots.items()}
+        return {at_s: value for at_s, value in values.items() if value is not None}
+
+    async def _read(self, metric: Metric, span: Span, *, has_percentiles: bool) -> dict[Slot, Statistics]:
+        """Read a metric's slots; others may run in between, because there can be many points."""
+        metric_id = self._store.find(metric)
+        if metric_id is None:
+            return {}
+        if not has_percentiles:
+            await asyncio.sleep(0)
+            return self._store.totals(metric_id, span)
+        found: dict[Slot, Statistics] = {}
+        for found in self._store.histograms(metric_id, span):  # noqa: B007 - the last one is whole
+            await asyncio.sleep(0)
+        return found
+
+
+def _stats_of(params: Params) -> list[Stat]:
+    plain, extended = params.get("Statistics"), params.get("ExtendedStatistics")
+    if plain and extended:
+        raise InvalidParameterCombinationException(
+            "The parameters Statistics and ExtendedStatistics are mutually exclusive and you have specified both."
+        )
+    if not plain and not extended:
+        raise InvalidParameterCombinationException(
+            "At least one of the parameters Statistics and ExtendedStatistics must be specified."
+        )
+    if plain:
+        return [Stat(name) for name in plain]
+    found = [stat_of(name, InvalidParameterValueException, "ExtendedStatistics") for name in extended or ()]
+    for stat in found:
+        if stat.percent is None:
+            raise InvalidParameterValueException(f"{stat.name} belongs to Statistics, not to ExtendedStatistics")
+    return found
+
+
+def _metric_of(call: Call, params: Params) -> Metric:
+    dimensions = dimensions_of(params.get("Dimensions", ()))
+    return Metric(call.account_id, call.region, params["Namespace"], params["MetricName"], dimensions)
+
+
+def _datapoint(at_s: int, unit: int, statistics: Statistics, stats: Sequence[Stat]) -> Answer | None:
+    """Give AWS's `Datapoint`; None when nothing that was asked for is known of it."""
+    point: Answer = {"Timestamp": at_s * 1000, "Unit": UNITS[unit]}
+    extended: dict[str, float] = {}
+    for stat in stats:
+        value = stat.of(statistics)
+        if value is not None:
+            (point if stat.percent is None else extended)[stat.name] = value
+    if stats[0].percent is not None:
+        if not extended:
+            return None
+        point["ExtendedStatistics"] = extended
+    return point
+
+
+def _has(metric: Metric, wanted: Sequence[tuple[str, str | None]]) -> bool:
+    dimensions = dict(metric.dimensions)
+    return all(name in dimensions and value in {None, dimensions[name]} for name, value in wanted)
