@@ -113,7 +113,7 @@ def test_what_is_wrong_is_refused_as_on_aws(platform, function) -> None:
         )  # fmt: skip
     assert error.value.response["Error"]["Message"].startswith("The role defined for the function cannot be assumed")
     with pytest.raises(ClientError) as error:
-        aws.publish_version(FunctionName="lambda-tests")
+        aws.list_code_signing_configs()
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 

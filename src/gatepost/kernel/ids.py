@@ -37,3 +37,8 @@ def stable_id(*names: str, length: int = 10, alphabet: str = LOWER_ALPHANUMERIC)
         number, index = divmod(number, len(alphabet))
         characters.append(alphabet[index])
     return "".join(characters)
+
+
+def chance() -> float:
+    """Give a random number from 0.0 to below 1.0: for choices by weight, not for secrets."""
+    return int.from_bytes(os.urandom(7), "big") / (1 << 56)

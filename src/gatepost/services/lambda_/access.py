@@ -23,8 +23,9 @@ def access_of(catalogue: Catalogue, call: Call, params: Mapping[str, Any]) -> tu
     action = _ACTIONS.get(call.operation, f"lambda:{call.operation}")
     if call.operation in _UNBOUND:
         return (Access(action),)
-    arn, policy_arn = _resource(call, params)
+    arn, policy_arn, qualifier = _resource(call, params)
     function = catalogue.find(arn)
+    target = catalogue.find_target(arn, qualifier)
     context: dict[str, str | tuple[str, ...]] = {}
     if function is not None:
         context |= {f"aws:resourcetag/{key.lower()}": value for key, value in function.tags.items()}
@@ -36,7 +37,7 @@ def access_of(catalogue: Catalogue, call: Call, params: Mapping[str, Any]) -> tu
         context["aws:tagkeys"] = tuple(keys)
     if call.operation == "AddPermission" and isinstance(principal := params.get("Principal"), str):
         context["lambda:principal"] = principal
-    policy = function.policy if function is not None and function.policy else None
+    policy = target.policy if target is not None and target.policy else None
     found = [Access(action, policy_arn, context, policy)]
     if call.operation == "CreateFunction" and tags:
         found.append(Access("lambda:TagResource", arn, context))
@@ -45,15 +46,15 @@ def access_of(catalogue: Catalogue, call: Call, params: Mapping[str, Any]) -> tu
     return tuple(found)
 
 
-def _resource(call: Call, params: Mapping[str, Any]) -> tuple[str, str]:
-    """Give the function's unqualified ARN, and the ARN that policies see."""
+def _resource(call: Call, params: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Give the function's unqualified ARN, the ARN that policies see, and the qualifier."""
     text = params.get("FunctionName") or params.get("Resource")
     if not isinstance(text, str):
-        return "*", "*"
+        return "*", "*", ""
     try:
         name = parse_name(text)
     except InvalidParameterValueException:
-        return "*", "*"
+        return "*", "*", ""
     arn = function_arn(call, name)
     qualifier = params.get("Qualifier") or name.qualifier
-    return arn, f"{arn}:{qualifier}" if qualifier else arn
+    return arn, f"{arn}:{qualifier}" if qualifier else arn, qualifier

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from gatepost.kernel.limits import LAMBDA_MEMORY_MB_MAX, LAMBDA_MEMORY_MB_MIN, LAMBDA_TIMEOUT_S_MAX
-from gatepost.services.lambda_.model import LATEST, Function, InvalidParameterValueException
+from gatepost.services.lambda_.model import Function, InvalidParameterValueException
 from gatepost.services.lambda_.runner.environment import RESERVED_NAMES, log_group_of
 from gatepost.services.lambda_.runner.interpreters import python_version
 
@@ -38,7 +38,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "DurableConfig": "durable functions are not supported; leave it out",
     "RuntimeConfig": "custom runtimes are not supported; leave it out",
     "AcceleratorConfig": "there are no accelerators here; leave it out",
-    "PublishTo": "versions are not supported yet; leave it out",
+    "PublishTo": "there are no managed instances; leave it out",
 }
 
 
@@ -52,8 +52,6 @@ def refuse_unsupported(params: Mapping[str, Any]) -> None:
     for name, reason in REFUSED.items():
         if _says_something(params.get(name)):
             raise bad(f"{name} is not supported by Gatepost: {reason}")
-    if params.get("Publish"):
-        raise bad("Publish is not supported by Gatepost: versions are not supported yet; only $LATEST runs")
     if params.get("PackageType", "Zip") != "Zip":
         raise bad("PackageType Image is not supported by Gatepost: container images are not run here; use Zip")
     if params.get("TracingConfig", {}).get("Mode", "PassThrough") != "PassThrough":
@@ -190,7 +188,7 @@ def to_aws(function: Function) -> dict[str, Any]:
         "MemorySize": function.memory_mb,
         "LastModified": f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}+0000",
         "CodeSha256": code_sha256_base64(function.code_sha256),
-        "Version": LATEST,
+        "Version": function.version,
         "TracingConfig": {"Mode": "PassThrough"},
         "RevisionId": function.revision_id,
         "State": "Active",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gatepost.kernel.ports import Replica
 from gatepost.languages.iam_policy import Policy
-from gatepost.services.lambda_.model import FUNCTION
+from gatepost.services.lambda_.model import ALIAS, FUNCTION
 from gatepost.services.lambda_.policy import allows, compile_policy
 
 ANSWERS_MAX: Final = 10_000
@@ -21,11 +21,12 @@ class FunctionGrants:
         self._answers: dict[tuple[str, str, str], bool] = {}
 
     def watch(self, replica: Replica) -> None:
-        """Follow what is published."""
+        """Follow what is published: functions, versions and aliases each have a policy of their own."""
         replica.watch(FUNCTION, self.changed)
+        replica.watch(ALIAS, self.changed)
 
     def changed(self, arn: str, value: Mapping[str, Any] | None) -> None:
-        """Take a function's policy as it is from now on."""
+        """Take the policy of a function, a version or an alias as it is from now on."""
         self._answers.clear()
         if value is None:
             self._policies.pop(arn, None)
@@ -37,8 +38,7 @@ class FunctionGrants:
         key = (function_arn, service, source_arn)
         answer = self._answers.get(key)
         if answer is None:
-            unqualified = ":".join(function_arn.split(":")[:7])
-            policy = self._policies.get(unqualified)
+            policy = self._policies.get(function_arn)
             answer = allows(policy, service=service, function_arn=function_arn, source_arn=source_arn)
             if len(self._answers) >= ANSWERS_MAX:
                 self._answers.clear()

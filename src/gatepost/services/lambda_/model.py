@@ -9,6 +9,8 @@ from typing import Any, Final
 from gatepost.kernel.errors import ServiceError
 
 FUNCTION: Final = "function"  # the topic under which the gateway hears of functions, and the kind of the record
+VERSION: Final = "function_version"  # the kind of record of published versions; their topic is FUNCTION
+ALIAS: Final = "function_alias"  # topic and kind of record
 LATEST: Final = "$LATEST"
 
 
@@ -131,6 +133,16 @@ class Function:
     policy: str = ""  # JSON of the resource policy; empty: none
     policy_revision_id: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    version: str = LATEST  # a published version is a Function with a number here and a qualified ARN
+    last_version: int = 0  # of $LATEST: the number that was published last, deleted or not
+    last_version_digest: str = ""  # of $LATEST: what that version was, to see whether anything has changed since
+
+    reserved_concurrency: int | None = None  # of $LATEST: for all versions together; None: the account's
+
+    @property
+    def base_arn(self) -> str:
+        """The unqualified ARN."""
+        return self.arn if self.version == LATEST else self.arn.rpartition(":")[0]
 
     def to_json(self) -> dict[str, Any]:
         """Give JSON values for the store and for the gateway."""
@@ -138,5 +150,40 @@ class Function:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Function:
+        """Read what `to_json` gave."""
+        return cls(**value)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name for a version, or for two by chance. `weights` has the other version's share, 0.0 to 1.0."""
+
+    name: str
+    arn: str  # the function's with the alias as qualifier
+    function_version: str
+    revision_id: str
+    description: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    policy: str = ""
+    policy_revision_id: str = ""
+
+    @property
+    def base_arn(self) -> str:
+        """The function's unqualified ARN."""
+        return self.arn.rpartition(":")[0]
+
+    def version_for(self, chance: float) -> str:
+        """Give the version that one invocation goes to. `chance` is from 0.0 to below 1.0."""
+        for version, weight in self.weights.items():
+            if chance < weight:
+                return version
+        return self.function_version
+
+    def to_json(self) -> dict[str, Any]:
+        """Give JSON values for the store and for the gateway."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Alias:
         """Read what `to_json` gave."""
         return cls(**value)

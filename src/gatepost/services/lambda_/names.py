@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gatepost.kernel.operations import Call
-from gatepost.services.lambda_.model import LATEST, InvalidParameterValueException, ResourceNotFoundException
+from gatepost.services.lambda_.model import InvalidParameterValueException
 
 NAME_CHARACTERS_MAX: Final = 64
 _NAME: Final = re.compile(
@@ -46,16 +46,14 @@ def function_arn(call: Call, name: FunctionName) -> str:
     return f"arn:aws:lambda:{name.region or call.region}:{name.account_id or call.account_id}:function:{name.name}"
 
 
-def check_qualifier(arn: str, name: FunctionName, qualifier: str | None) -> None:
-    """Refuse every version and alias but $LATEST: there are no others yet.
+def chosen_qualifier(name: FunctionName, qualifier: str | None) -> str:
+    """Give the version or alias that is meant, from the name or beside it; empty when neither says one.
 
-    Raises: InvalidParameterValueException, ResourceNotFoundException.
+    Raises: InvalidParameterValueException when they say different ones.
     """
     if name.qualifier and qualifier and name.qualifier != qualifier:
         raise InvalidParameterValueException(
             "The derived qualifier from the function name does not match the specified qualifier.",
             members={"Type": "User"},
         )
-    asked = qualifier or name.qualifier
-    if asked and asked != LATEST:
-        raise ResourceNotFoundException(f"Function not found: {arn}:{asked}", members={"Type": "User"})
+    return qualifier or name.qualifier

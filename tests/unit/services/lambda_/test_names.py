@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gatepost.kernel.operations import Call
-from gatepost.services.lambda_.model import InvalidParameterValueException, ResourceNotFoundException
-from gatepost.services.lambda_.names import FunctionName, check_qualifier, function_arn, parse_name
+from gatepost.services.lambda_.model import InvalidParameterValueException
+from gatepost.services.lambda_.names import FunctionName, chosen_qualifier, function_arn, parse_name
 from tests.support.toys import ACCOUNT, ADMINISTRATOR
 
 CALL = Call("lambda", "GetFunction", ACCOUNT, "us-east-1", ADMINISTRATOR, "id", 0)
@@ -42,10 +42,10 @@ def test_what_a_name_does_not_say_is_the_callers() -> None:
     assert function_arn(CALL, named) == "arn:aws:lambda:eu-west-1:123456789012:function:a"
 
 
-def test_only_the_latest_version_is_there() -> None:
-    check_qualifier("arn", parse_name("a"), None)
-    check_qualifier("arn", parse_name("a:$LATEST"), "$LATEST")
-    with pytest.raises(ResourceNotFoundException, match="Function not found: arn:1"):
-        check_qualifier("arn", parse_name("a:1"), None)
+def test_a_qualifier_stands_in_the_name_or_beside_it() -> None:
+    assert chosen_qualifier(parse_name("a"), None) == ""
+    assert chosen_qualifier(parse_name("a:live"), None) == "live"
+    assert chosen_qualifier(parse_name("a"), "7") == "7"
+    assert chosen_qualifier(parse_name("a:$LATEST"), "$LATEST") == "$LATEST"
     with pytest.raises(InvalidParameterValueException, match="does not match the specified qualifier"):
-        check_qualifier("arn", parse_name("a:1"), "2")
+        chosen_qualifier(parse_name("a:1"), "2")

@@ -83,3 +83,15 @@ def test_grants_follow_what_is_published() -> None:
     assert not grants.allow(ARN, service=API, source_arn=SOURCE)
     grants.changed(ARN, None)
     assert not grants.allow(ARN, service=API, source_arn=SOURCE)
+
+
+def test_a_grant_counts_for_the_qualifier_that_it_was_given_for() -> None:
+    grants = FunctionGrants()
+    live = with_statement(
+        "", statement_of({"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": API}, f"{ARN}:live")
+    )
+    grants.changed(ARN, a_function(policy=a_policy()).to_json())
+    grants.changed(f"{ARN}:live", {"policy": live})
+    grants.changed(f"{ARN}:1", a_function(arn=f"{ARN}:1", version="1").to_json())
+    may = {arn: grants.allow(arn, service=API, source_arn=SOURCE) for arn in (ARN, f"{ARN}:live", f"{ARN}:1")}
+    assert may == {ARN: True, f"{ARN}:live": True, f"{ARN}:1": False}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from gatepost.kernel.ports import Credentials
-from gatepost.services.lambda_.model import LATEST, Function
+from gatepost.services.lambda_.model import Function
 
 # Names that a function may not set; the guide's list of reserved variables.
 RESERVED_NAMES: Final = frozenset(
@@ -56,7 +56,7 @@ def environment(function: Function, *, credentials: Credentials, endpoint_url: s
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-        "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group_of(function),
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,

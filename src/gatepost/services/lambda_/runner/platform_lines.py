@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from gatepost.kernel.clock import Clock, iso_8601
-from gatepost.services.lambda_.model import LATEST, Function
+from gatepost.services.lambda_.model import Function
 from gatepost.services.lambda_.runner.faults import PlatformFault
 
 _LEVELS: Final = {"DEBUG": 0, "INFO": 1, "WARN": 2}
@@ -55,7 +55,7 @@ class TextLines:
 
     def start(self, request_id: str) -> str:
         """Render START."""
-        return f"START RequestId: {request_id} Version: $LATEST\n"
+        return f"START RequestId: {request_id} Version: {self._runtime.version}\n"
 
     def fault(self, fault: PlatformFault) -> str:
         """Render what the platform says of a failure."""
@@ -104,14 +104,14 @@ class JsonLines:
             "initializationType": "on-demand",
             "phase": "init",
             "functionName": self._function.name,
-            "functionVersion": LATEST,
+            "functionVersion": self._function.version,
             "runtimeVersion": f"{self._function.runtime.replace('python', 'python:')}.gatepost",
         }
         return self._line("INFO", "initStart", record)
 
     def start(self, request_id: str) -> str:
         """Render platform.start."""
-        return self._line("INFO", "start", {"requestId": request_id, "version": LATEST})
+        return self._line("INFO", "start", {"requestId": request_id, "version": self._function.version})
 
     def fault(self, fault: PlatformFault) -> str:
         """Say nothing: platform.runtimeDone and platform.report name the failure."""

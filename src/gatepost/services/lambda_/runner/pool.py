@@ -23,6 +23,18 @@ from gatepost.services.lambda_.runner.process import Running, Worker
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 
 NS_PER_MS = 1_000_000
+# Fields of a function that its workers do not depend on.
+_NOT_RUN = (
+    "policy",
+    "policy_revision_id",
+    "tags",
+    "description",
+    "revision_id",
+    "modified_at_ms",
+    "last_version",
+    "last_version_digest",
+    "reserved_concurrency",
+)
 
 
 class Supply(Protocol):
@@ -260,7 +272,7 @@ class FunctionPool:
 def _what_runs(function: Function) -> dict[str, Any]:
     """Give a function's fields without those that a worker does not depend on."""
     fields = function.to_json()
-    for name in ("policy", "policy_revision_id", "tags", "description", "revision_id", "modified_at_ms"):
+    for name in _NOT_RUN:
         del fields[name]
     return fields
 

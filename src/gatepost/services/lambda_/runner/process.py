@@ -282,7 +282,7 @@ class Worker(asyncio.Protocol):
     def _give(self, running: Running, body: bytes, function_error: str) -> None:
         tail = self.transcript.take_tail()
         if not running.answer.done():  # the caller may have gone away
-            running.answer.set_result(InvocationResult(200, body, function_error, "$LATEST", tail))
+            running.answer.set_result(InvocationResult(200, body, function_error, self.function.version, tail))
 
     # --- limits ------------------------------------------------------------------------------------------------
 

@@ -20,8 +20,10 @@ from gatepost.kernel.limits import LAMBDA_PAYLOAD_BYTES_MAX
 from gatepost.kernel.ports import Invocation, InvocationResult, Replica
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.lambda_.model import (
+    ALIAS,
     FUNCTION,
     LATEST,
+    Alias,
     Function,
     InvalidRequestContentException,
     RequestTooLargeException,
@@ -45,6 +47,8 @@ class FunctionRunner:
         self._clock = parts.clock
         self._starter = WorkerStarter(parts, interpreters)
         self._pools: dict[str, FunctionPool] = {}
+        self._aliases: dict[str, Alias] = {}
+        self._chance = parts.chance
         self._retired: list[FunctionPool] = []  # of deleted functions whose last invocations still run
         self._tasks = Tasks("runner")
         self._loop = asyncio.get_running_loop()
@@ -58,8 +62,9 @@ class FunctionRunner:
         self._housekeeper = self._loop.call_later(HOUSEKEEPING_MS / 1000, self._keep_house)
 
     def watch(self, replica: Replica) -> None:
-        """Follow the functions that are published."""
+        """Follow the functions, versions and aliases that are published."""
         replica.watch(FUNCTION, self.changed)
+        replica.watch(ALIAS, self.alias_changed)
 
     def changed(self, arn: str, value: Mapping[str, Any] | None) -> None:
         """Take a function as it is from now on; None: it was deleted."""
@@ -76,6 +81,13 @@ class FunctionRunner:
         else:
             pool.change(function)
         self._prepare(function)
+
+    def alias_changed(self, arn: str, value: Mapping[str, Any] | None) -> None:
+        """Take an alias as it is from now on; None: it was deleted."""
+        if value is None:
+            self._aliases.pop(arn, None)
+        else:
+            self._aliases[arn] = Alias.from_json(value)
 
     def _prepare(self, function: Function) -> None:
         """Unpack the code and start the zygote now, so that the first invocation need not wait for them."""
@@ -114,9 +126,13 @@ class FunctionRunner:
         return pool.invoke(invocation)
 
     def _find(self, arn: str) -> FunctionPool:
-        unqualified, _, qualifier = arn.rpartition(":")
-        pool = self._pools.get(unqualified) if qualifier == LATEST else None
-        if pool is None:
+        """Give the pool of a version that is named by an alias, or as $LATEST."""
+        alias = self._aliases.get(arn)
+        unqualified, _, version = arn.rpartition(":")
+        if alias is not None:
+            version = alias.version_for(self._chance()) if alias.weights else alias.function_version
+        pool = self._pools.get(unqualified if version == LATEST else f"{unqualified}:{version}")
+        if pool is None or (alias is None and version != LATEST):
             raise ResourceNotFoundException(f"Function not found: {arn}", members={"Type": "User"})
         return pool
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ import orjson
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import AccessDeniedException, ServiceError
-from gatepost.kernel.ids import random_id
+from gatepost.kernel.ids import chance, random_id
 from gatepost.kernel.ports import Assets, Credentials, LogSink, RoleSessions
 from gatepost.services.lambda_.code import BadCode, extract
 from gatepost.services.lambda_.model import (
@@ -63,6 +63,7 @@ class RunnerParts:
     cache_dir: Path  # <data>/cache
     endpoint_url: str  # the AWS endpoint as functions reach it
     settings: RunnerSettings = field(default_factory=RunnerSettings)
+    chance: Callable[[], float] = chance  # from 0.0 to below 1.0: which version an alias sends an invocation to
 
 
 class WorkerStarter:
@@ -138,7 +139,7 @@ class WorkerStarter:
         except OSError as error:
             raise ServiceException("The runtime could not be started", detail=str(error)) from error
         clock = self._parts.clock
-        stream = self._stream_name()
+        stream = self._stream_name(function.version)
         settings = self._parts.settings
         group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{log_group_of(function)}"
         transcript = Transcript(self._parts.logs, clock, group, stream, events_max=settings.log_events_max)
@@ -253,9 +254,9 @@ class WorkerStarter:
             self._credentials[function.role_arn] = fresh
         return fresh
 
-    def _stream_name(self) -> str:
+    def _stream_name(self, version: str) -> str:
         now_s = self._parts.clock.now_ms() // 1000
-        return f"{day_of(now_s)}/[$LATEST]{random_id(32, '0123456789abcdef')}"
+        return f"{day_of(now_s)}/[{version}]{random_id(32, '0123456789abcdef')}"
 
     async def close(self) -> None:
         """End every zygote and with them all workers."""
