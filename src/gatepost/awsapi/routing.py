@@ -123,7 +123,7 @@ class Router:
                 return self._by_path(service, request)
         if not scope_service:
             raise Unroutable(MissingAuthenticationTokenException("Missing Authentication Token"), None)
-        raise Unroutable(UnsupportedOperation(f"Gatepost does not have the service {scope_service[:64]}"), None)
+        raise Unroutable(_no_service(scope_service), None)
 
     def guess(self, request: Request, headers: Mapping[bytes, bytes]) -> ServiceProtocol | None:
         """Give the protocol in which a client expects to hear that its signature is wrong; None: unknown.
@@ -192,7 +192,7 @@ class Router:
                     raise Unroutable(UnknownOperationException(message), protocol)
                 return Routed(self._serve(service, action, "query"), _NO_LABELS)
         if scope_service and scope_service not in self._signing_names:
-            raise Unroutable(UnsupportedOperation(f"Gatepost does not have the service {scope_service[:64]}"), None)
+            raise Unroutable(_no_service(scope_service), None)
         message = f"Could not find operation {action[:128]} for version {version[:32]}"
         raise Unroutable(UnknownOperationException(message), None)
 
@@ -210,3 +210,12 @@ class Router:
             protocol = self.protocol(service, "rest-json")
             raise Unroutable(UnknownOperationException(f"No operation of {service} has this method and path"), protocol)
         return Routed(self._serve(service, match.operation, "rest-json"), match.labels)
+
+
+def _no_service(name: str) -> UnsupportedOperation:
+    """Say that a service is not here, and how it could be."""
+    name = name[:64]
+    return UnsupportedOperation(
+        f"Gatepost does not have the service {name}: start it with --service {name}=http://KEY:SECRET@host:port to "
+        "send its operations to an endpoint of yours"
+    )

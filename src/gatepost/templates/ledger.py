@@ -44,6 +44,11 @@ class Entry:
             return "" if text in self.values else self.otherwise
         return self.otherwise if self.pattern and re.fullmatch(self.pattern, text) is None else ""
 
+    def is_exact(self, value: Any) -> bool:
+        """Say whether what the sentence says is not true of this value."""
+        leaves = list(_leaves(value))
+        return bool(leaves) and all(scalar_text(leaf) in self.exact_values for leaf in leaves)
+
     @property
     def has_rule(self) -> bool:
         """Say whether only some values work."""
@@ -53,9 +58,9 @@ class Entry:
 ENFORCED: Final = Entry("enforced")
 
 
-def approximated(sentence: str) -> Entry:
-    """Make the entry of what works otherwise than on AWS."""
-    return Entry("approximated", sentence)
+def approximated(sentence: str, *, exact: tuple[str, ...] = ()) -> Entry:
+    """Make the entry of what works otherwise than on AWS, but for the values in `exact`."""
+    return Entry("approximated", sentence, exact_values=exact)
 
 
 def inert(reason: str) -> Entry:
@@ -254,7 +259,7 @@ class _Walk:
             if bad is not None:
                 yield self._finding("refused", f"{what} is {scalar_text(bad[0])!r}: {bad[1]}", steps)
                 return
-        if is_own and entry.status == "approximated" and scalar_text(value) not in entry.exact_values:
+        if is_own and entry.status == "approximated" and not entry.is_exact(value):
             yield self._finding("approximated", f"{what}: {entry.sentence}", steps)
         yield from self._below(value, names, steps)
 

@@ -138,9 +138,11 @@ def test_an_operation_that_we_lack_tells_nothing_to_strangers() -> None:
 
 def test_a_service_that_we_lack_says_so() -> None:
     request = a_request("GET", "/bucket", service="ses")
-    assert error_of(answer_of(a_table_endpoint(), request))[::2] == (501, "Gatepost does not have the service ses")
+    status, _, message = error_of(answer_of(a_table_endpoint(), request))
+    assert (status, message[:45]) == (501, "Gatepost does not have the service ses: start")
+    assert "--service ses=http://KEY:SECRET@host:port" in message
     response = answer_of(a_table_endpoint(), a_request("GET", "/bucket", service="s3"))
-    assert b"<Message>Gatepost does not have the service s3</Message>" in response.body
+    assert b"<Message>Gatepost does not have the service s3: " in response.body
     request = a_request(headers={"X-Amz-Target": "AmazonSQS.SendMessage"}, service="sqs")
     assert error_of(answer_of(a_table_endpoint(), request))[::2] == (
         501,

@@ -1,5 +1,6 @@
 """Enforce or refuse: what the ledger says of a template."""
 
+import platform
 import sys
 from datetime import date
 
@@ -56,6 +57,12 @@ def test_the_python_that_runs_the_platform_is_exact_and_others_are_approximated(
     other = "python3.10" if own != "python3.10" else "python3.11"
     assert compiled(function(Runtime=own)).warnings() == []
     assert "runs on the nearest one" in "".join(compiled(function(Runtime=other)).warnings())
+
+
+def test_the_machines_own_processor_is_exact_and_another_is_approximated():
+    own, other = ("arm64", "x86_64") if platform.machine() in ("arm64", "aarch64") else ("x86_64", "arm64")
+    assert compiled(function(Architectures=f"[{own}]")).warnings() == []
+    assert "this machine's processor" in "".join(compiled(function(Architectures=f"[{other}]")).warnings())
 
 
 def test_a_value_that_is_not_known_yet_is_not_judged():

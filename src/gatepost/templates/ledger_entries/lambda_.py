@@ -6,6 +6,7 @@ ledger and the operations say the same.
 
 from __future__ import annotations
 
+import platform
 import sys
 from typing import Final
 
@@ -13,6 +14,8 @@ from gatepost.services.lambda_.configuration import PYTHON_MINOR_MAX, PYTHON_MIN
 from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, matching, one_of, refused
 
 _RUNTIMES: Final = "|".join(f"python3.{minor}" for minor in range(PYTHON_MINOR_MIN, PYTHON_MINOR_MAX + 1))
+# Lambda's words for processors are not the kernel's.
+_OWN_ARCHITECTURE: Final = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 _URLS: Final = refused("function URLs are not here yet: remove it")
 
 
@@ -29,7 +32,9 @@ def entries() -> tuple[TypeEntry, ...]:
 
 def _function() -> TypeEntry:
     properties = {
-        "Architectures": approximated("a function runs on this machine's processor, whatever it names"),
+        "Architectures": approximated(
+            "a function runs on this machine's processor, whatever it names", exact=(_OWN_ARCHITECTURE,)
+        ),
         "CapacityProviderConfig": supported("CapacityProviderConfig"),
         "Code": ENFORCED,
         "Code/ImageUri": refused("container images do not run here: use a code folder or a zip file"),
