@@ -21,10 +21,17 @@ KNOWN_MAX: Final = 512
 class PassedHeaders(Generic[T]):
     """Remembers, per header block and per `rule` (which headers pass), what `prepare` made of it."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "_rules")
 
     def __init__(self) -> None:
         self._known: dict[tuple[HeaderBlock, object], tuple[Peer, T]] = {}
+        self._rules: dict[object, object] = {}
+
+    def rule(self, rule: object) -> object:
+        """Give the one object that stands for all rules equal to `rule`: to find it again is then no comparison."""
+        if len(self._rules) >= KNOWN_MAX:
+            self._rules.clear()
+        return self._rules.setdefault(rule, rule)
 
     def of(self, request: Request, rule: object, prepare: Callable[[Request], T]) -> T:
         """Give what `prepare` makes of `request`'s headers and its client's address."""

@@ -12,10 +12,11 @@ class HeaderBlock:
     """The header lines of one message as they came, and what they mean for framing.
 
     `block` begins with the CRLF of the line before and ends with an empty line; `low` is the same in lower
-    case. Blocks are shared by the requests of a connection that repeats its headers: never changed once read.
+    case. Blocks are shared by the messages of a connection that repeats its headers: never changed once read.
+    `passed` is for a gateway to remember which headers of an answer it passes on.
     """
 
-    __slots__ = ("_split", "block", "body_bytes", "expects_continue", "host", "keeps_alive", "low")
+    __slots__ = ("_split", "block", "body_bytes", "expects_continue", "host", "keeps_alive", "low", "passed")
 
     def __init__(self, block: bytes, low: bytes, host: str) -> None:
         self.block = block
@@ -24,6 +25,7 @@ class HeaderBlock:
         self.keeps_alive = True
         self.body_bytes = 0  # -1: chunked
         self.expects_continue = False
+        self.passed: tuple[Headers, bool] | None = None
         self._split: tuple[tuple[bytes, bytes], ...] | None = None
 
     def split(self) -> tuple[tuple[bytes, bytes], ...]:

@@ -32,6 +32,7 @@ BODY: Final = 2
 CLOSED: Final = 3
 
 INTERIM_MAX: Final = 16  # 1xx responses before the answer
+KNOWN_HEAD_BYTES_MAX: Final = 4_096  # of an answer's head that is remembered: servers repeat them for a second
 PIECE_BYTES: Final = 64 * 1024  # bodies up to this size go out in one write with their head
 
 
@@ -97,8 +98,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_bytes_max", "_chunks", "_deadline", "_freed", "_future", "_head_only", "_interim", "_is_read_paused",
-        "_is_streamed", "_limits", "_loop", "_lost", "_missing", "_pending", "_pieces", "_read_s", "_response",
-        "_size", "_state", "_stream", "_timer", "_timer_at", "_transport", "is_reused",
+        "_is_streamed", "_known", "_known_head", "_limits", "_loop", "_lost", "_missing", "_pending", "_pieces",
+        "_read_s", "_response", "_size", "_state", "_stream", "_timer", "_timer_at", "_transport", "is_reused",
     )  # fmt: skip
 
     def __init__(
@@ -122,6 +123,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._bytes_max = 0
         self._read_s = 0.0
         self._pending = b""
+        self._known_head = b""  # as it came last
+        self._known = (0, HeaderBlock(b"", b"", ""))
         self._interim = 0
         self._missing = 0  # bytes of the body; UNTIL_CLOSED
         self._size = 0
@@ -264,6 +267,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._begin_body(status, block, data, end)
 
     def _read_head(self, head: bytes) -> tuple[int, HeaderBlock]:
+        if head == self._known_head:
+            return self._known
         parser = HttpResponseParser(None)
         try:
             parser.feed_data(head)
@@ -278,7 +283,11 @@ class UpstreamConnection(asyncio.Protocol):
             block = read_response_block(head[head.find(b"\r\n") :], is_http_1_0=version == b"HTTP/1.0 ")
         except Refused as refused:
             raise UpstreamMalformed(refused.detail) from None
-        return parser.get_status_code(), block
+        known = (parser.get_status_code(), block)
+        if len(head) <= KNOWN_HEAD_BYTES_MAX:
+            self._known_head = head
+            self._known = known
+        return known
 
     def _begin_body(self, status: int, block: HeaderBlock, data: bytes, at: int) -> None:
         response = self._response = IncomingResponse(status, block)

@@ -44,7 +44,7 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.limits import API_GATEWAY_BODY_BYTES_MAX
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Integration
-from gatepost.wire.messages import Headers, Request, Response
+from gatepost.wire.messages import HeaderBlock, Headers, Request, Response
 from gatepost.wire.outgoing import (
     AddressRefused,
     IncomingResponse,
@@ -133,7 +133,7 @@ class HttpProxy:
         self._has_mapped_headers = bool(mapped.headers)
         own = {name.lower() for name in mapped.headers} | ({b"authorization"} if drops_authorization else set())
         self._dropped: frozenset[bytes] = DROPPED_TO_HTTP | _REPLACED | own
-        self._rule = (self._dropped, api_id)
+        self._rule = parts.passed.rule((self._dropped, api_id))
 
     def answer(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
         """Ask the upstream. Raises: Refusal."""
@@ -250,15 +250,12 @@ class HttpProxy:
         )
 
     def _response(self, exchange: Exchange, incoming: IncomingResponse) -> Response:
-        headers: Headers = []
-        has_type = incoming.status in _NO_CONTENT
-        for name, value in incoming.headers:
-            sent_name = response_name(name)
-            if sent_name is not None:
-                headers.append((sent_name, value))
-                if len(name) == _TYPE_LENGTH and name.lower() == b"content-type":
-                    has_type = True
-        if not has_type:
+        block = incoming.block
+        passed = block.passed
+        if passed is None:
+            passed = block.passed = _passed(block)
+        headers = passed[0].copy()
+        if not passed[1] and incoming.status not in _NO_CONTENT:
             headers.append(CONTENT_TYPE)  # "API Gateway includes a Content-Type header for all integration responses"
         response = Response(incoming.status, headers, incoming.body)
         if exchange.method == "HEAD":
@@ -282,6 +279,19 @@ def _checked(value: str) -> str:
             if segment.partition(";")[0] in ("..", "."):
                 raise Refusal(BAD_REQUEST, detail=f"path parameter {value!r} holds a dot segment")
     return value
+
+
+def _passed(block: HeaderBlock) -> tuple[Headers, bool]:
+    """Give what of an answer's headers goes to the client, and whether a Content-Type is among them."""
+    headers: Headers = []
+    has_type = False
+    for name, value in block.split():
+        sent_name = response_name(name)
+        if sent_name is not None:
+            headers.append((sent_name, value))
+            if len(name) == _TYPE_LENGTH and name.lower() == b"content-type":
+                has_type = True
+    return headers, has_type
 
 
 def _refusal(error: UpstreamError) -> Refusal:
