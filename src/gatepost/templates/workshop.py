@@ -26,6 +26,21 @@ CONFLICT_CODES: Final = frozenset(
 )
 CONFLICT_RETRIES_MAX: Final = 40
 CONFLICT_PAUSE_S: Final = 0.05
+UNAVAILABLE_STATUS: Final = 503
+UNAVAILABLE_RETRIES_MAX: Final = 60
+UNAVAILABLE_PAUSE_S: Final = 0.5
+
+
+def retry_after_s(fault: ServiceError, operation: str, tries: int) -> float | None:
+    """Say how long to wait before an operation is tried again, or None when it has failed for good.
+
+    Neighbours change the same thing at the same time (two permissions of one function); a dependency may be away
+    for a moment (the gateway that runs functions, right after a restart), and then nothing was changed.
+    """
+    if fault.status == UNAVAILABLE_STATUS and tries < UNAVAILABLE_RETRIES_MAX:
+        return UNAVAILABLE_PAUSE_S
+    is_conflict = fault.code in CONFLICT_CODES and not operation.startswith("Create")
+    return CONFLICT_PAUSE_S if is_conflict and tries < CONFLICT_RETRIES_MAX else None
 
 
 async def _nothing(physical_id: str) -> None:
@@ -74,17 +89,18 @@ class Workshop:
             if self.request.depth >= NESTING_MAX:
                 raise ResourceFailure(f"stacks are nested more than {NESTING_MAX} deep")
             self.adopting(str(params["StackName"]))
-        for left in reversed(range(CONFLICT_RETRIES_MAX + 1)):
+        tries = 0
+        while True:
             try:
                 return await self.operations.invoke(
                     self.principal, service, operation, params, region=self.region, called_via=(CLOUDFORMATION,)
                 )
             except ServiceError as fault:
-                # Neighbours change the same thing at the same time (two permissions of one function).
-                if not left or operation.startswith("Create") or fault.code not in CONFLICT_CODES:
+                wait_s = retry_after_s(fault, operation, tries)
+                if wait_s is None:
                     raise
-            await self.pause(CONFLICT_PAUSE_S)
-        raise AssertionError("unreachable: the last try returns or raises")
+            tries += 1
+            await self.pause(wait_s)
 
     def work(
         self,
