@@ -220,6 +220,38 @@ def test_an_api_with_a_body_is_made_and_changed(tmp_path):
     run(tmp_path, scenario)
 
 
+OPENAPI = """
+openapi: 3.0.1
+info: {title: by file, version: "1"}
+paths:
+  /carts: {get: {x-amazon-apigateway-integration: {type: mock}, responses: {}}}
+"""
+
+
+@pytest.mark.parametrize("how", ["DefinitionUri", "Include"])
+def test_an_openapi_file_makes_a_sam_api(tmp_path, how):
+    async def scenario(world):
+        sha256 = await world.assets.put(OPENAPI.encode())
+        location = f"s3://gatepost-assets/{sha256}"
+        definition = {
+            "DefinitionUri": f"DefinitionUri: '{location}'",
+            "Include": "DefinitionBody: {'Fn::Transform': {Name: AWS::Include, Parameters: {Location: '"
+            + location
+            + "'}}}",
+        }[how]
+        template = (
+            "Transform: AWS::Serverless-2016-10-31\n"
+            f"Resources: {{Api: {{Type: AWS::Serverless::Api, Properties: {{StageName: prod, {definition}}}}}}}\n"
+        )
+        stack = await world.deploy(template)
+        assert stack["StackStatus"] == "CREATE_COMPLETE", await world.events()
+        api_id = (await world.resources())["Api"]
+        resources = await world.do("apigateway", "GetResources", restApiId=api_id)
+        assert sorted(resource["path"] for resource in resources["items"]) == ["/", "/carts"]
+
+    run(tmp_path, scenario)
+
+
 def test_a_tag_pins_an_apis_id(tmp_path):
     async def scenario(world):
         template = "Resources: {Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: a, Tags: [{Key: _custom_id_, Value: mine}]}}}\n"

@@ -21,7 +21,7 @@ from gatepost.storage.base import Record, Records, Write
 
 HEX: Final = "0123456789abcdef"
 PAGE: Final = 1000
-EVENTS_MAX: Final = 5_000  # of one stack; the oldest go first
+EVENTS_MAX: Final = 2_000  # of one stack; the oldest go first
 DELETED_MAX: Final = 100  # deleted stacks kept per name
 
 

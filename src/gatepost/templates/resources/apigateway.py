@@ -46,7 +46,9 @@ class RestApi(Unnamed):
         """Make the API and put its body."""
         properties = work.properties
         body = await self._body(work)
-        name = properties.get("Name") or _title(body) or ""
+        name = properties.get("Name") or _title(body)
+        if not name and isinstance(body, str):
+            name = work.name("", length_max=128)  # until the file's own title is put
         if not name:
             raise ResourceFailure("a REST API needs a Name, or a Body whose info has a title")
         tags = tag_map(properties)
