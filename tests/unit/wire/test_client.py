@@ -152,6 +152,28 @@ def test_connections_that_the_server_ends_are_not_used_again(answer):
     assert answered(answer, count=3)[1] == 3
 
 
+def test_a_head_that_repeats_is_not_taken_for_another():
+    answers = [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\ncd",
+        b"HTTP/1.1 201 OK\r\nContent-Length: 2\r\n\r\nef",
+        b"HTTP/1.1 201 OK\r\nContent-Length: 3\r\n\r\nghi",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\njk",
+    ]
+
+    async def speak(reader, writer):
+        for answer in answers:
+            await read_request(reader)
+            writer.write(answer)
+
+    async def scenario():
+        async with upstream(speak) as port, a_client() as client:
+            return [await client.send(a_request(port)) for _ in answers]
+
+    taken = [(response.status, response.body) for response in uvloop.run(scenario())]
+    assert taken == [(200, b"ab"), (200, b"cd"), (201, b"ef"), (201, b"ghi"), (200, b"jk")]
+
+
 def test_the_answer_to_head_has_no_body_and_leaves_the_connection_usable():
     response, connections = answered(OK[:-2], method="HEAD", count=3)
     assert (response.body, response.header(b"content-length"), connections) == (b"", b"2", 1)
