@@ -263,8 +263,9 @@ class _Binder:
             if function_name(node) is not None:
                 self._refuse((*path, part), f"{part} takes a mapping, no function as a whole")
         for key, node in declaration.properties.items():
+            faults = len(self.problems)
             value = self._evaluate(evaluator, node, (*path, "Properties", key))
-            if value is not NO_VALUE:
+            if value is not NO_VALUE and len(self.problems) == faults:
                 properties[key] = value
         metadata = {
             key: self._evaluate(evaluator, node, (*path, "Metadata", key)) for key, node in declaration.metadata.items()
