@@ -100,6 +100,7 @@ class Zygote:
         self._control: socket.socket | None = None
         self._workers: dict[int, Spawned] = {}
         self._starting: asyncio.Future[dict[str, Any]] | None = None
+        self._start_turn = asyncio.Lock()
         self._lost: Callable[[], None] | None = None
 
     @property
@@ -119,11 +120,11 @@ class Zygote:
 
     async def start(self) -> None:
         """Start the process and wait until it is warm. Raises: OSError when it cannot be started."""
-        if self.is_running:
-            return
-        if self._starting is not None:
-            await asyncio.shield(self._starting)
-            return
+        async with self._start_turn:  # who comes second waits for the end of it, fallbacks included
+            if not self.is_running:
+                await self._start()
+
+    async def _start(self) -> None:
         answer = await self._launch()
         while "refused" in answer and len(self._boxes) > 1:
             log.warning("functions are isolated less", extra={"without": self._boxes[0], "reason": answer["refused"]})

@@ -54,3 +54,21 @@ def test_a_directory_is_private_when_one_above_it_is(tmp_path) -> None:
     (tmp_path / "closed").chmod(0o700)
     assert is_private(tmp_path / "closed" / "open" / "x")
     assert was is is_private(tmp_path / "x")
+
+
+def test_who_asks_while_a_kernel_refuses_waits_until_there_is_a_zygote(tmp_path) -> None:
+    async def scenario() -> list[bool]:
+        zygote = a_zygote(tmp_path, own_interpreter().executable)
+        (tmp_path / "cache" / "root").mkdir()
+        zygote._options = lambda original=zygote._options: {**original(), "root": "/dev/null"}
+
+        async def ask() -> bool:
+            await zygote.start()
+            return zygote.is_running
+
+        try:
+            return await asyncio.gather(ask(), ask(), ask())
+        finally:
+            await zygote.close()
+
+    assert asyncio.run(scenario()) == [True, True, True]
