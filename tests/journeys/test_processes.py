@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -163,7 +164,7 @@ def test_stop_and_wait_and_env_do_what_they_say(platform):
 
 def test_exec_keeps_the_exit_code_and_leaves_nothing(tmp_path):
     script = "import os, boto3; print(boto3.client('sts').get_caller_identity()['Account']); raise SystemExit(7)"
-    ended = gatepost("exec", "--", "python3", "-c", script, env={**os.environ, "TMPDIR": str(tmp_path)})
+    ended = gatepost("exec", "--", sys.executable, "-c", script, env={**os.environ, "TMPDIR": str(tmp_path)})
     assert (ended.stdout, ended.returncode) == ("000000000000\n", 7), ended.stderr
     assert list(tmp_path.iterdir()) == []
 
