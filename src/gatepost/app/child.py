@@ -100,6 +100,9 @@ def log_to(path: Path) -> None:
     errors.setLevel(logging.ERROR)
     errors.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler, errors], force=True)
+    logging.raiseExceptions = (
+        False  # a full disk loses lines of the log; it must not flood the terminal with tracebacks
+    )
 
 
 class Report:

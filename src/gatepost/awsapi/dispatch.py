@@ -21,6 +21,7 @@ from gatepost.kernel.errors import (
     ServiceError,
     ServiceUnavailable,
     StateUnavailable,
+    StoreFull,
     StoreUnavailable,
     UnsupportedOperation,
     VersionConflict,
@@ -235,4 +236,8 @@ def as_service_error(error: Exception, service: str, operation: str) -> ServiceE
         return unsupported(service, operation)
     if isinstance(error, VersionConflict):
         return ServiceUnavailable("The resource was changed by another request meanwhile: try again", detail=str(error))
+    if isinstance(error, StoreFull):
+        return ServiceUnavailable(
+            "The disk of the data directory is full: nothing was changed; make room, then try again", detail=str(error)
+        )
     return ServiceUnavailable("The service cannot reach its store: nothing was changed, try again", detail=str(error))

@@ -66,6 +66,10 @@ class StoreUnavailable(Exception):
     """The store could not read or could not sync: nothing may be acknowledged."""
 
 
+class StoreFull(StoreUnavailable):
+    """There is no room left on the store's disk: reads go on, writes wait for someone to make room."""
+
+
 class VersionConflict(Exception):
     """A record was changed, created or deleted by someone else since it was read."""
 

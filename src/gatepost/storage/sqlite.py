@@ -33,7 +33,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import apsw
 
-from gatepost.kernel.errors import SettingsError, StoreUnavailable
+from gatepost.kernel.errors import SettingsError, StoreFull, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -230,9 +230,10 @@ class Database:
 
     def _fail(self, group: list[_Waiting], error: apsw.Error) -> None:
         log.error("commit failed", extra={"store": str(self.path), "error": str(error), "writes": len(group)})
-        reason = "the disk is full" if isinstance(error, apsw.FullError) else f"SQLite says: {error}"
+        is_full = isinstance(error, apsw.FullError)
+        kind, reason = (StoreFull, "the disk is full") if is_full else (StoreUnavailable, f"SQLite says: {error}")
         for waiting in group:
-            waiting.error = StoreUnavailable(f"{self.path.name} took no write, nothing was changed: {reason}")
+            waiting.error = kind(f"{self.path.name} took no write, nothing was changed: {reason}")
         writer, self._writer = self._writer, None
         if writer is not None:
             with contextlib.suppress(apsw.Error):

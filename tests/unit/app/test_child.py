@@ -1,5 +1,7 @@
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 from gatepost.app.child import JsonLines, Orders
@@ -22,3 +24,12 @@ def test_our_log_is_one_json_object_a_line():
     assert "\n" not in line
     assert json.loads(line)["event"] == "refused"
     assert json.loads(line)["reason"] == "too long"
+
+
+def test_a_disk_that_takes_no_log_floods_no_terminal():
+    script = (
+        "import logging, pathlib; from gatepost.app.child import log_to; log_to(pathlib.Path('/dev/full'));"
+        "logging.getLogger('gatepost').info('refused')"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

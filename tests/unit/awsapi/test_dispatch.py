@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from gatepost.awsapi.dispatch import Dispatcher
+from gatepost.awsapi.dispatch import Dispatcher, as_service_error
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import (
     AccessDeniedException,
     ServiceError,
     ServiceUnavailable,
+    StoreFull,
     StoreUnavailable,
     UnsupportedOperation,
     ValidationException,
@@ -135,3 +136,9 @@ def test_a_validation_error_keeps_its_class_from_within() -> None:
     dispatcher = a_dispatcher(a_provider("dynamodb", GetItem=lambda call, params: {}))
     with pytest.raises(ValidationException, match="Value null at 'tableName'"):
         invoked(dispatcher, "dynamodb", "GetItem", {"Key": {}})
+
+
+def test_a_full_disk_is_told_as_such() -> None:
+    error = as_service_error(StoreFull("items.db took no write"), "dynamodb", "PutItem")
+    assert (error.status, error.code) == (503, "ServiceUnavailable")
+    assert error.message.startswith("The disk of the data directory is full: nothing was changed; make room")

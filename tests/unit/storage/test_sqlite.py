@@ -3,7 +3,7 @@ import asyncio
 import apsw
 import pytest
 
-from gatepost.kernel.errors import SettingsError, StoreUnavailable
+from gatepost.kernel.errors import SettingsError, StoreFull, StoreUnavailable
 from gatepost.storage.sqlite import Database, Migration
 from tests.support.stores import a_database
 
@@ -117,7 +117,7 @@ def test_a_full_disk_refuses_the_write_and_keeps_what_was_there(tmp_path):
         async with a_database(tmp_path, TABLE) as database:
             await database.write(insert(1))
             await database.write(lambda cursor: cursor.execute("PRAGMA max_page_count=4").fetchall())
-            with pytest.raises(StoreUnavailable, match="disk is full"):
+            with pytest.raises(StoreFull, match="disk is full"):
                 await database.write(insert(2, "x" * 100_000))
             await database.write(insert(3))
             return rows(database)
