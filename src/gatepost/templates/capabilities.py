@@ -43,15 +43,3 @@ def capabilities_of(types: list[str], *, is_named: bool) -> tuple[tuple[str, ...
         return (), ""
     reason = f"The following resource(s) require capabilities: [{', '.join(types)}]"
     return ("CAPABILITY_NAMED_IAM" if is_named else "CAPABILITY_IAM",), reason
-
-
-def missing_capabilities(needed: tuple[str, ...], given: tuple[str, ...], *, has_transforms: bool) -> list[str]:
-    """Give what the caller must still acknowledge. CAPABILITY_NAMED_IAM covers CAPABILITY_IAM."""
-    missing = []
-    for capability in needed:
-        covered = {capability, "CAPABILITY_NAMED_IAM"} if capability == "CAPABILITY_IAM" else {capability}
-        if not covered & set(given):
-            missing.append(capability)
-    if has_transforms and "CAPABILITY_AUTO_EXPAND" not in given:
-        missing.append("CAPABILITY_AUTO_EXPAND")
-    return missing
