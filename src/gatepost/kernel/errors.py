@@ -78,7 +78,7 @@ class SettingsError(Exception):
     """A setting, file or directory of the operator's is wrong. The text says what would be right."""
 
 
-def remote_error(code: str, status: int, message: str) -> ServiceError:
+def remote_error(code: str, status: int, message: str, *, members: dict[str, object] | None = None) -> ServiceError:
     """Rebuild a `ServiceError` that was raised in another process."""
     kind: type[ServiceError] = type(code, (ServiceError,), {"code": code, "status": status, "__doc__": "From afar."})
-    return kind(message)
+    return kind(message, members=members)

@@ -39,6 +39,7 @@ class ServicesLink:
         self._state: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._number = 0
         self._acknowledged: dict[FrameProtocol, int] = {}
+        self._serving: set[FrameProtocol] = set()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._invocations: dict[int, tuple[FrameProtocol, asyncio.Future[InvocationResult]]] = {}
         self._last_invocation = 0
@@ -71,8 +72,8 @@ class ServicesLink:
 
     @property
     def gateways(self) -> int:
-        """How many gateways are connected."""
-        return len(self._acknowledged)
+        """How many gateways are connected and take requests."""
+        return len(self._serving)
 
     async def publish(self, *changes: Change) -> None:
         """Return once every connected gateway has acknowledged `changes`, or after 2 s. Never raises."""
@@ -137,6 +138,7 @@ class ServicesLink:
 
     def _lost(self, gateway: FrameProtocol) -> None:
         self._acknowledged.pop(gateway, None)
+        self._serving.discard(gateway)
         self._settle()
         for owner, answer in list(self._invocations.values()):
             if owner is gateway and not answer.done():
@@ -150,6 +152,8 @@ class ServicesLink:
                 if gateway in self._acknowledged:
                     self._acknowledged[gateway] = max(self._acknowledged[gateway], head["number"])
                     self._settle()
+            case Kind.SERVING:
+                self._serving.add(gateway)
             case Kind.RESULT:
                 self._take_result(head, body)
             case Kind.USAGE:
@@ -176,7 +180,14 @@ class ServicesLink:
         if answer is None or answer.done():
             return
         if "error_code" in head:
-            answer.set_exception(remote_error(head["error_code"], head["error_status"], head["error_message"]))
+            answer.set_exception(
+                remote_error(
+                    head["error_code"],
+                    head["error_status"],
+                    head["error_message"],
+                    members=head.get("error_members"),
+                )
+            )
             return
         answer.set_result(
             InvocationResult(
@@ -216,4 +227,5 @@ def error_head(number: int, error: ServiceError) -> dict[str, Any]:
         "error_code": error.code,
         "error_status": error.status,
         "error_message": error.message,
+        "error_members": error.members,
     }

@@ -18,7 +18,7 @@ SEAL = Seal(bytes(32))
 class Echo:
     async def invoke(self, invocation):
         if b"fail" in invocation.payload:
-            raise remote_error("TooManyRequestsException", 429, "Rate Exceeded.")
+            raise remote_error("TooManyRequestsException", 429, "Rate Exceeded.", members={"Reason": "R"})
         return InvocationResult(200, invocation.payload[::-1], log_tail=b"tail")
 
 
@@ -169,6 +169,7 @@ def test_services_have_functions_run_by_the_gateway(tmp_path):
     result, error = in_a_platform(tmp_path, scenario)
     assert (result.payload, result.log_tail) == (b"cba", b"tail")
     assert (error.code, error.status, error.message) == ("TooManyRequestsException", 429, "Rate Exceeded.")
+    assert error.members == {"Reason": "R"}
 
 
 def test_usage_is_acknowledged_and_telemetry_arrives(tmp_path):
@@ -184,6 +185,25 @@ def test_usage_is_acknowledged_and_telemetry_arrives(tmp_path):
         return platform.usage, platform.acknowledged
 
     assert in_a_platform(tmp_path, scenario) == ([(7, {"api": 3})], [7])
+
+
+def test_a_gateway_counts_once_it_serves_also_after_a_reconnection(tmp_path):
+    async def scenario(platform):
+        services = await platform.services()
+        gateway, _ = platform.gateway()
+        await asyncio.wait_for(gateway.synchronised.wait(), 5)
+        before = services.gateways
+        gateway.serving()
+        await until(lambda: services.gateways == 1)
+        await services.close()
+        services = await platform.services()
+        await until(lambda: services.gateways == 1)
+        await gateway.close()
+        await until(lambda: services.gateways == 0)
+        await services.close()
+        return before
+
+    assert in_a_platform(tmp_path, scenario) == 0
 
 
 def test_bytes_that_are_no_frame_close_the_connection_only(tmp_path):

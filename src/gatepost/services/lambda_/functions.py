@@ -12,6 +12,7 @@ from gatepost.kernel.operations import Call
 from gatepost.kernel.ports import RoleSessions
 from gatepost.services.lambda_.access import SERVICE
 from gatepost.services.lambda_.catalogue import Catalogue
+from gatepost.services.lambda_.concurrency import reserved_of
 from gatepost.services.lambda_.configuration import bad, check_complete, configured, refuse_unsupported, to_aws
 from gatepost.services.lambda_.model import Function, ResourceConflictException
 from gatepost.services.lambda_.names import chosen_qualifier, function_arn, parse_name
@@ -95,6 +96,8 @@ class Functions:
         base = self._catalogue.find(target.function.base_arn)
         if base is not None and base.tags:
             answer["Tags"] = dict(base.tags)
+        if base is not None and base.reserved_concurrency is not None:
+            answer["Concurrency"] = reserved_of(base)
         return answer
 
     def get_configuration(self, call: Call, params: Params) -> Answer:

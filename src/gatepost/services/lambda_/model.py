@@ -11,6 +11,7 @@ from gatepost.kernel.errors import ServiceError
 FUNCTION: Final = "function"  # the topic under which the gateway hears of functions, and the kind of the record
 VERSION: Final = "function_version"  # the kind of record of published versions; their topic is FUNCTION
 ALIAS: Final = "function_alias"  # topic and kind of record
+PROVISIONED: Final = "provisioned_concurrency"  # topic and kind of record
 LATEST: Final = "$LATEST"
 
 
@@ -61,6 +62,13 @@ class TooManyRequestsException(ServiceError):
 
     code = "TooManyRequestsException"
     status = 429
+
+
+class ProvisionedConcurrencyConfigNotFoundException(ServiceError):
+    """No workers stand ready for this version or alias."""
+
+    code = "ProvisionedConcurrencyConfigNotFoundException"
+    status = 404
 
 
 class RequestTooLargeException(ServiceError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from gatepost.services.lambda_.access import access_of
 from gatepost.services.lambda_.aliases import Aliases
 from gatepost.services.lambda_.catalogue import Catalogue
 from gatepost.services.lambda_.code import remove_leftovers
+from gatepost.services.lambda_.concurrency import ConcurrencySettings
 from gatepost.services.lambda_.events import FunctionEvents
 from gatepost.services.lambda_.functions import Functions
 from gatepost.services.lambda_.invocations import Invocations
@@ -50,6 +51,7 @@ class LambdaParts:
     functions_dir: Path  # where code is unpacked
     authorization: Authorization
     new_id: Callable[[], str] = random_uuid
+    executions_max: int = field(default_factory=workers_that_fit)  # AWS: concurrent executions of an account
 
 
 class LambdaProvider:
@@ -68,6 +70,7 @@ class LambdaProvider:
             catalogue, uploads, self._versions, roles=parts.role_sessions, clock=clock, new_id=new_id
         )
         self._aliases = Aliases(catalogue, new_id)
+        self._concurrency = ConcurrencySettings(catalogue, clock, executions_max=parts.executions_max)
         self._permissions = Permissions(catalogue, new_id)
         self._invocations = Invocations(catalogue, invoker=parts.invoker, events=self._events, clock=clock)
         self.log_permission = FunctionLogPermission(catalogue.all, parts.authorization, clock)
@@ -81,6 +84,10 @@ class LambdaProvider:
     async def close(self) -> None:
         """End the background work."""
         await self._events.close()
+
+    def take_readiness(self, ready: Mapping[str, Mapping[str, Any]]) -> None:
+        """Hear from the gateway which provisioned workers stand ready."""
+        self._concurrency.take_readiness(ready)
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
         """Say what a call touches."""
@@ -190,6 +197,45 @@ class LambdaProvider:
         """Give a function's aliases."""
         return self._aliases.list(call, params)
 
+    # --- concurrency -------------------------------------------------------------------------------------------
+
+    @operation("PutFunctionConcurrency")
+    async def put_function_concurrency(self, call: Call, params: Params) -> Answer:
+        """Reserve executions for a function, which are its limit, too."""
+        return await self._concurrency.reserve(call, params)
+
+    @operation("GetFunctionConcurrency")
+    def get_function_concurrency(self, call: Call, params: Params) -> Answer:
+        """Give what is reserved for a function."""
+        return self._concurrency.reserved(call, params)
+
+    @operation("DeleteFunctionConcurrency")
+    async def delete_function_concurrency(self, call: Call, params: Params) -> Answer:
+        """Have a function share the account's executions again."""
+        await self._concurrency.unreserve(call, params)
+        return {}
+
+    @operation("PutProvisionedConcurrencyConfig")
+    async def put_provisioned_concurrency_config(self, call: Call, params: Params) -> Answer:
+        """Have workers stand ready for a version or an alias."""
+        return await self._concurrency.provision(call, params)
+
+    @operation("GetProvisionedConcurrencyConfig")
+    def get_provisioned_concurrency_config(self, call: Call, params: Params) -> Answer:
+        """Say how many workers stand ready."""
+        return self._concurrency.provisioned(call, params)
+
+    @operation("DeleteProvisionedConcurrencyConfig")
+    async def delete_provisioned_concurrency_config(self, call: Call, params: Params) -> Answer:
+        """Have no workers stand ready any more."""
+        await self._concurrency.unprovision(call, params)
+        return {}
+
+    @operation("ListProvisionedConcurrencyConfigs")
+    def list_provisioned_concurrency_configs(self, call: Call, params: Params) -> Answer:
+        """Give a function's provisioned concurrency."""
+        return self._concurrency.list(call, params)
+
     # --- resource policy ---------------------------------------------------------------------------------------
 
     @operation("AddPermission")
@@ -214,12 +260,6 @@ class LambdaProvider:
     def get_function_code_signing_config(self, call: Call, params: Params) -> Answer:
         """Say that code is not signed."""
         return {"CodeSigningConfigArn": "", "FunctionName": self._catalogue.named(call, params["FunctionName"]).name}
-
-    @operation("GetFunctionConcurrency")
-    def get_function_concurrency(self, call: Call, params: Params) -> Answer:
-        """Say that no concurrency is reserved."""
-        self._catalogue.named(call, params["FunctionName"])
-        return {}
 
     @operation("GetRuntimeManagementConfig")
     def get_runtime_management_config(self, call: Call, params: Params) -> Answer:
@@ -252,8 +292,8 @@ class LambdaProvider:
                 "TotalCodeSize": CODE_STORAGE_BYTES,
                 "CodeSizeUnzipped": LAMBDA_UNZIPPED_BYTES_MAX,
                 "CodeSizeZipped": LAMBDA_ZIP_BYTES_MAX,
-                "ConcurrentExecutions": workers_that_fit(),
-                "UnreservedConcurrentExecutions": workers_that_fit(),
+                "ConcurrentExecutions": self._concurrency.executions_max,
+                "UnreservedConcurrentExecutions": self._concurrency.unreserved(call),
             },
             "AccountUsage": {"TotalCodeSize": sum(one.code_bytes for one in found), "FunctionCount": len(found)},
         }

@@ -40,7 +40,14 @@ def log_group_of(function: Function) -> str:
     return function.log_group or f"/aws/lambda/{function.name}"
 
 
-def environment(function: Function, *, credentials: Credentials, endpoint_url: str, log_stream: str) -> dict[str, str]:
+def initialization(*, is_provisioned: bool) -> str:
+    """Say why a worker was started, in Lambda's words."""
+    return "provisioned-concurrency" if is_provisioned else "on-demand"
+
+
+def environment(
+    function: Function, *, credentials: Credentials, endpoint_url: str, log_stream: str, is_provisioned: bool = False
+) -> dict[str, str]:
     """Put a worker's environment together. The function's own variables cannot override Lambda's reserved ones."""
     own = {name: value for name, value in function.environment.items() if name not in RESERVED_NAMES}
     defaults = {
@@ -57,7 +64,7 @@ def environment(function: Function, *, credentials: Credentials, endpoint_url: s
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization(is_provisioned=is_provisioned),
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group_of(function),
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,

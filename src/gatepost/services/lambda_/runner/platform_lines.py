@@ -13,6 +13,7 @@ import orjson
 
 from gatepost.kernel.clock import Clock, iso_8601
 from gatepost.services.lambda_.model import Function
+from gatepost.services.lambda_.runner.environment import initialization
 from gatepost.services.lambda_.runner.faults import PlatformFault
 
 _LEVELS: Final = {"DEBUG": 0, "INFO": 1, "WARN": 2}
@@ -85,10 +86,11 @@ class TextLines:
 class JsonLines:
     """Lines of LogFormat JSON, those below the function's system log level left out."""
 
-    __slots__ = ("_clock", "_function", "_level")
+    __slots__ = ("_clock", "_function", "_initialization", "_level")
 
-    def __init__(self, function: Function, clock: Clock) -> None:
+    def __init__(self, function: Function, clock: Clock, *, is_provisioned: bool) -> None:
         self._function = function
+        self._initialization = initialization(is_provisioned=is_provisioned)
         self._clock = clock
         self._level = _LEVELS.get(function.system_log_level, 1)
 
@@ -101,7 +103,7 @@ class JsonLines:
     def init_start(self) -> str:
         """Render the first line of a worker."""
         record = {
-            "initializationType": "on-demand",
+            "initializationType": self._initialization,
             "phase": "init",
             "functionName": self._function.name,
             "functionVersion": self._function.version,
@@ -142,6 +144,10 @@ class JsonLines:
         return self._line("WARN" if ending.status else "INFO", "report", record)
 
 
-def lines_of(function: Function, clock: Clock) -> TextLines | JsonLines:
+def lines_of(function: Function, clock: Clock, *, is_provisioned: bool = False) -> TextLines | JsonLines:
     """Give the lines of a function's log format."""
-    return JsonLines(function, clock) if function.log_format == "JSON" else TextLines(function)
+    return (
+        JsonLines(function, clock, is_provisioned=is_provisioned)
+        if function.log_format == "JSON"
+        else TextLines(function)
+    )

@@ -40,11 +40,11 @@ _NOT_RUN = (
 class Supply(Protocol):
     """Where a pool's workers come from and go to."""
 
-    def has_room(self) -> bool:
+    def has_room(self, pool: FunctionPool) -> bool:
         """Say whether one more worker may be started, after stopping an idle one elsewhere if need be."""
         ...
 
-    def start(self, pool: FunctionPool) -> None:
+    def start(self, pool: FunctionPool, *, is_provisioned: bool = False) -> None:
         """Start a worker in the background; it ends in `ready`, `failed` or `not_started`."""
         ...
 
@@ -57,11 +57,9 @@ class Supply(Protocol):
         ...
 
 
-def too_many_requests() -> TooManyRequestsException:
+def too_many_requests(reason: str = "ConcurrentInvocationLimitExceeded") -> TooManyRequestsException:
     """Say that there is no place, as Lambda does."""
-    return TooManyRequestsException(
-        "Rate Exceeded.", members={"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User"}
-    )
+    return TooManyRequestsException("Rate Exceeded.", members={"Reason": reason, "Type": "User"})
 
 
 class FunctionPool:
@@ -69,7 +67,10 @@ class FunctionPool:
 
     def __init__(self, function: Function, *, supply: Supply, clock: Clock, settings: RunnerSettings) -> None:
         self.function = function
+        self.base_arn = function.base_arn
         self.generation = 0
+        self.provisioned = 0  # workers that stand ready whether there are invocations or not
+        self.failure = ""  # why the last start came to nothing
         self.starting = 0  # asked for and not yet ready
         self.workers: set[Worker] = set()  # launched and not gone
         self.busy: set[Worker] = set()
@@ -104,6 +105,21 @@ class FunctionPool:
         return not (self.busy or self._waiting or self.starting or self.unflushed)
 
     @property
+    def in_flight(self) -> int:
+        """How many invocations run or wait."""
+        return len(self.busy) + len(self._waiting)
+
+    @property
+    def ready_count(self) -> int:
+        """How many workers have loaded the function as it is now."""
+        return sum(worker.is_ready and not worker.is_stale for worker in self.workers)
+
+    @property
+    def size(self) -> int:
+        """How many workers there are, with those that start."""
+        return sum(worker.is_ready for worker in self.workers) + self.starting
+
+    @property
     def idle_count(self) -> int:
         """How many workers have nothing to do."""
         return len(self._idle)
@@ -111,15 +127,27 @@ class FunctionPool:
     def grow(self) -> None:
         """Start workers for those who wait, within the bounds."""
         wanted = min(len(self._waiting), self._settings.starting_max)
-        while self.starting < wanted and self._supply.has_room():
+        while self.starting < wanted and self._supply.has_room(self):
             self.starting += 1
             self._supply.start(self)
+
+    def provision(self) -> None:
+        """Start workers until those that are provisioned stand ready, within the bounds."""
+        while (
+            self.ready_count + self.starting < self.provisioned
+            and self.starting < self._settings.starting_max
+            and self._supply.has_room(self)
+        ):
+            self.starting += 1
+            self._supply.awake()
+            self._supply.start(self, is_provisioned=True)
 
     # --- what becomes of a start -------------------------------------------------------------------------------
 
     def not_started(self, error: ServiceError | None) -> None:
         """Hear that a start came to nothing: `error` is what one who waits is told, None to try again."""
         self.starting -= 1
+        self.failure = error.message if error is not None else self.failure
         if error is None:
             self.grow()
         elif self._waiting:
@@ -130,12 +158,16 @@ class FunctionPool:
     def ready(self, worker: Worker) -> None:
         """Take an initialised worker."""
         self.starting -= 1
+        self.failure = ""
         self._employ(worker)
         self.grow()
+        if self.provisioned:
+            self.provision()
 
     def failed(self, worker: Worker, error: bytes) -> None:
         """Tell one who waits that his worker could not load the function."""
         self.starting -= 1
+        self.failure = "FUNCTION_ERROR_INIT_FAILURE"  # the next round of housekeeping tries again
         if worker.is_stale or not self._waiting:
             self.grow()
             return
@@ -233,12 +265,18 @@ class FunctionPool:
                 worker.is_stale = True
             elif worker.is_ready and worker.current is None and worker.is_too_large():
                 worker.is_stale = True  # a thread of it lives on and collects
-        for worker in [one for one in self._idle if one.is_stale or one.idle_since_ns <= since_ns]:
-            worker.retire()
+        spare = self.ready_count - self.provisioned
+        for worker in list(self._idle):
+            if worker.is_stale:
+                worker.retire()
+            elif worker.idle_since_ns <= since_ns and spare > 0:
+                spare -= 1
+                worker.retire()
+        self.provision()
 
     def stop_oldest_idle(self) -> bool:
-        """Make room for another function; False when no worker is idle."""
-        if not self._idle:
+        """Make room for another function; False when no worker is idle that is not provisioned."""
+        if not self._idle or self.ready_count <= self.provisioned:
             return False
         self._idle[0].retire()
         return True
@@ -251,6 +289,7 @@ class FunctionPool:
         self.function = function
         self.generation += 1
         self._make_stale()
+        self.provision()
 
     def _make_stale(self) -> None:
         for worker in list(self.workers):
@@ -260,6 +299,7 @@ class FunctionPool:
 
     def delete(self) -> None:
         """End the function: running invocations end, those in line are told that it is gone."""
+        self.provisioned = 0
         self._make_stale()
         waiting, self._waiting = self._waiting, deque()
         for running in waiting:

@@ -82,6 +82,7 @@ class Worker(asyncio.Protocol):
         transcript: Transcript,
         clock: Clock,
         settings: RunnerSettings,
+        is_provisioned: bool = False,
     ) -> None:
         self.number = number
         self.function = function
@@ -99,7 +100,7 @@ class Worker(asyncio.Protocol):
         self._zygote = zygote
         self._clock = clock
         self._settings = settings
-        self._lines = lines_of(function, clock)
+        self._lines = lines_of(function, clock, is_provisioned=is_provisioned)
         self._timeout_ns = function.timeout_s * 1_000_000_000
         self._pid = 0
         self._peak_bytes = 0

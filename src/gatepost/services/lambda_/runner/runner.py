@@ -23,6 +23,7 @@ from gatepost.services.lambda_.model import (
     ALIAS,
     FUNCTION,
     LATEST,
+    PROVISIONED,
     Alias,
     Function,
     InvalidRequestContentException,
@@ -32,6 +33,7 @@ from gatepost.services.lambda_.model import (
 from gatepost.services.lambda_.runner.interpreters import Interpreter
 from gatepost.services.lambda_.runner.pool import NS_PER_MS, FunctionPool
 from gatepost.services.lambda_.runner.process import Worker
+from gatepost.services.lambda_.runner.shares import Shares
 from gatepost.services.lambda_.runner.starter import RunnerParts, WorkerStarter
 
 OWN_RUNTIME: Final = f"python3.{sys.version_info.minor}"
@@ -49,6 +51,9 @@ class FunctionRunner:
         self._pools: dict[str, FunctionPool] = {}
         self._aliases: dict[str, Alias] = {}
         self._chance = parts.chance
+        self._provisioned: dict[str, int] = {}  # by the ARN of version or alias
+        self._is_provisioning = False
+        self._shares = Shares()
         self._retired: list[FunctionPool] = []  # of deleted functions whose last invocations still run
         self._tasks = Tasks("runner")
         self._loop = asyncio.get_running_loop()
@@ -65,6 +70,7 @@ class FunctionRunner:
         """Follow the functions, versions and aliases that are published."""
         replica.watch(FUNCTION, self.changed)
         replica.watch(ALIAS, self.alias_changed)
+        replica.watch(PROVISIONED, self.provisioned_changed)
 
     def changed(self, arn: str, value: Mapping[str, Any] | None) -> None:
         """Take a function as it is from now on; None: it was deleted."""
@@ -74,13 +80,19 @@ class FunctionRunner:
                 del self._pools[arn]
                 pool.delete()
                 self._retired.append(pool)
+                self._shares.remove(pool)
             return
         function = Function.from_json(value)
+        if arn == function.base_arn:
+            self._shares.reserve(arn, function.reserved_concurrency)
         if pool is None:
-            self._pools[arn] = FunctionPool(function, supply=self, clock=self._clock, settings=self._settings)
+            pool = FunctionPool(function, supply=self, clock=self._clock, settings=self._settings)
+            self._pools[arn] = pool
+            self._shares.add(pool)
         else:
             pool.change(function)
         self._prepare(function)
+        self._provision()
 
     def alias_changed(self, arn: str, value: Mapping[str, Any] | None) -> None:
         """Take an alias as it is from now on; None: it was deleted."""
@@ -88,6 +100,42 @@ class FunctionRunner:
             self._aliases.pop(arn, None)
         else:
             self._aliases[arn] = Alias.from_json(value)
+        self._provision()
+
+    def provisioned_changed(self, arn: str, value: Mapping[str, Any] | None) -> None:
+        """Have so many workers stand ready for a version or an alias from now on; None: no more."""
+        if value is None:
+            self._provisioned.pop(arn, None)
+        else:
+            self._provisioned[arn] = value["count"]
+        self._is_provisioning = True
+        self._provision()
+
+    def _provision(self) -> None:
+        if not self._is_provisioning:
+            return
+        wanted: dict[str, int] = {}
+        for arn, count in self._provisioned.items():
+            place = self._place_of(arn)
+            wanted[place] = wanted.get(place, 0) + count
+        for arn, pool in self._pools.items():
+            pool.provisioned = wanted.get(arn, 0)
+            pool.provision()
+        self._is_provisioning = bool(self._provisioned)
+
+    def _place_of(self, arn: str) -> str:
+        """Give the pool's ARN of what workers are provisioned for: an alias's are those of its main version."""
+        alias = self._aliases.get(arn)
+        return arn if alias is None else f"{alias.base_arn}:{alias.function_version}"
+
+    def readiness(self) -> dict[str, dict[str, Any]]:
+        """Give how many provisioned workers stand ready, by the ARN that they are provisioned for."""
+        found: dict[str, dict[str, Any]] = {}
+        for arn in self._provisioned:
+            pool = self._pools.get(self._place_of(arn))
+            if pool is not None:
+                found[arn] = {"ready": pool.ready_count, "failure": pool.failure}
+        return found
 
     def _prepare(self, function: Function) -> None:
         """Unpack the code and start the zygote now, so that the first invocation need not wait for them."""
@@ -115,6 +163,8 @@ class FunctionRunner:
         pool = self._pools.get(invocation.function_arn)
         if pool is None:
             pool = self._find(invocation.function_arn)
+        if self._shares:
+            self._shares.check(pool)
         if len(invocation.payload) > LAMBDA_PAYLOAD_BYTES_MAX:
             raise RequestTooLargeException(
                 f"Request must be smaller than {LAMBDA_PAYLOAD_BYTES_MAX} bytes for the InvokeFunction operation"
@@ -138,25 +188,29 @@ class FunctionRunner:
 
     # --- what pools ask for ------------------------------------------------------------------------------------
 
-    def has_room(self) -> bool:
+    def has_room(self, pool: FunctionPool) -> bool:
         """Say whether a worker may be started, after stopping another function's idle one if need be."""
         if self._is_closed:
             return False
-        if self._workers < min(self._settings.workers_max, self._settings.uid_count):
+        workers_max = min(self._settings.workers_max, self._settings.uid_count)
+        rivals = list(self._pools.values())
+        if self._workers < workers_max and self._shares.has_room(pool, rivals, workers_max=workers_max):
             return True
-        most_idle_first = sorted(self._pools.values(), key=lambda one: -one.idle_count)
-        return any(pool.stop_oldest_idle() for pool in most_idle_first)
+        if self._workers < workers_max:
+            rivals = [one for one in rivals if not self._shares.is_reserved(one)]  # only they can make room
+        most_idle_first = sorted(rivals, key=lambda one: -one.idle_count)
+        return any(one.stop_oldest_idle() for one in most_idle_first)
 
-    def start(self, pool: FunctionPool) -> None:
+    def start(self, pool: FunctionPool, *, is_provisioned: bool = False) -> None:
         """Start a worker for `pool` in the background."""
         self._workers += 1
-        self._tasks.spawn(self._start(pool), name=f"start {pool.function.name}")
+        self._tasks.spawn(self._start(pool, is_provisioned=is_provisioned), name=f"start {pool.function.name}")
 
-    async def _start(self, pool: FunctionPool) -> None:
+    async def _start(self, pool: FunctionPool, *, is_provisioned: bool) -> None:
         generation = pool.generation
         worker: Worker | None = None
         try:
-            worker = await self._starter.start(pool.function, pool)
+            worker = await self._starter.start(pool.function, pool, is_provisioned=is_provisioned)
         except ServiceError as error:
             pool.not_started(error)
             return

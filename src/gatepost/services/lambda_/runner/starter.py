@@ -125,7 +125,7 @@ class WorkerStarter:
             zygote = self._zygotes[interpreter.version] = Zygote(interpreter, self._places, self._parts.settings)
         return zygote
 
-    async def start(self, function: Function, owner: Owner) -> Worker | None:
+    async def start(self, function: Function, owner: Owner, *, is_provisioned: bool = False) -> Worker | None:
         """Launch a worker; it tells `owner` when it is ready. None: the zygote has just died, try again.
 
         Raises: ServiceError when the function cannot run here or its role does not allow it.
@@ -145,11 +145,22 @@ class WorkerStarter:
         transcript = Transcript(self._parts.logs, clock, group, stream, events_max=settings.log_events_max)
         self._number += 1
         worker = Worker(
-            self._number, function, owner=owner, zygote=zygote, transcript=transcript, clock=clock, settings=settings
+            self._number,
+            function,
+            owner=owner,
+            zygote=zygote,
+            transcript=transcript,
+            clock=clock,
+            settings=settings,
+            is_provisioned=is_provisioned,
         )
         worker.expires_at_ms = credentials.expires_at_ms
         variables = environment(
-            function, credentials=credentials, endpoint_url=self._parts.endpoint_url, log_stream=stream
+            function,
+            credentials=credentials,
+            endpoint_url=self._parts.endpoint_url,
+            log_stream=stream,
+            is_provisioned=is_provisioned,
         )
         configuration = {
             "handler": function.handler,
