@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import errno
 import gc
 import json
 import logging
@@ -24,6 +25,7 @@ from typing import Any, Final
 
 from gatepost.config import Settings
 from gatepost.kernel.errors import SettingsError, StoreUnavailable
+from gatepost.storage.data_directory import DataDirectory
 
 PR_SET_PDEATHSIG: Final = 1
 LOG_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -134,10 +136,15 @@ def run_role(serve: Serve) -> None:
     orders = Orders.from_json(sys.stdin.read())
     end_with(orders.supervisor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    log_to(orders.settings.data_dir / "logs" / f"{orders.role}.log")
     report = Report(orders.report)
     try:
+        log_to(orders.settings.data_dir / "logs" / f"{orders.role}.log")
         uvloop.run(_live(serve, orders, report))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        report.tell("failed", reason=str(DataDirectory(orders.settings.data_dir).unusable(error)))
+        sys.exit(EXIT_SETTINGS)
     except (SettingsError, StoreUnavailable) as error:
         report.tell("failed", reason=str(error))
         sys.exit(EXIT_SETTINGS)

@@ -227,7 +227,10 @@ class Supervisor:
             "supervisor": os.getpid(),
             "started_at_ms": self._clock.now_ms(),
         }
-        write_durably(self._data.endpoints, json.dumps(told, indent=2).encode() + b"\n")
+        try:
+            write_durably(self._data.endpoints, json.dumps(told, indent=2).encode() + b"\n")
+        except OSError as error:
+            raise self._data.unusable(error) from error
 
     async def _keep_alive(self, process: RoleProcess) -> None:
         """Start a role again whenever it ends, more slowly each time within a minute."""

@@ -6,6 +6,7 @@ that the directory stays owned until the last of them is gone, however the first
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -73,10 +74,14 @@ class DataDirectory:
                 (self.path / name).mkdir(exist_ok=True)
                 (self.path / name).chmod(0o711)  # whoever does not know the SHA-256 of code does not find it
             self._check_version()
-        except PermissionError as error:
-            raise SettingsError(f"--data {self.path}: {error.strerror}; choose a directory that you own") from error
         except OSError as error:
-            raise SettingsError(f"--data {self.path}: {error.strerror}") from error
+            raise self.unusable(error) from error
+
+    def unusable(self, error: OSError) -> SettingsError:
+        """Say what is wrong with the directory when the system refuses a file in it."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return SettingsError(f"--data {self.path}: the disk is full: make room, or choose another --data")
+        return SettingsError(f"--data {self.path}: {error.strerror}: choose a directory that you own")
 
     def _check_version(self) -> None:
         marker = self.path / "layout.json"
@@ -86,7 +91,7 @@ class DataDirectory:
         try:
             found = json.loads(marker.read_bytes())["layout"]
         except (ValueError, KeyError, TypeError) as error:
-            raise SettingsError(f"{marker} is damaged: restore it, or write {{'layout': {LAYOUT_VERSION}}}") from error
+            raise SettingsError(f'{marker} is damaged: restore it, or write {{"layout": {LAYOUT_VERSION}}}') from error
         if found != LAYOUT_VERSION:
             raise SettingsError(
                 f"--data {self.path} has layout {found} and this Gatepost knows {LAYOUT_VERSION}: "
@@ -98,7 +103,10 @@ class DataDirectory:
 
         The descriptor may be inherited. Raises: SettingsError when another platform owns the directory.
         """
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self.unusable(error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -108,8 +116,12 @@ class DataDirectory:
                 f"--data {self.path} is in use by another platform (process {owner}): "
                 "stop it with `gatepost stop`, or choose another --data"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            os.close(descriptor)
+            raise self.unusable(error) from error
         return descriptor
 
     def owner(self) -> int | None:

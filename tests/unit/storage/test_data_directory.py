@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import stat
@@ -53,3 +54,21 @@ def test_write_durably_replaces_whole_files(tmp_path):
 def test_read_json_gives_none_for_what_is_no_object(tmp_path, content):
     (tmp_path / "f").write_bytes(content)
     assert read_json(tmp_path / "f") is None
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "the disk is full: make room, or choose another --data"),
+        (errno.EACCES, "Permission denied: choose a directory that you own"),
+    ],
+)
+def test_a_directory_that_cannot_be_written_says_what_to_do(tmp_path, number, advice):
+    error = OSError(number, os.strerror(number))
+    assert str(DataDirectory(tmp_path).unusable(error)) == f"--data {tmp_path}: {advice}"
+
+
+def test_a_damaged_layout_says_what_to_write(tmp_path):
+    (tmp_path / "layout.json").write_text("{}")
+    with pytest.raises(SettingsError, match=r'write {"layout": 1}$'):
+        DataDirectory(tmp_path).prepare()
