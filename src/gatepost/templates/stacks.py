@@ -28,7 +28,7 @@ from gatepost.templates.intrinsics import EvaluationFault, Evaluator, displayed,
 from gatepost.templates.nested import NestedTemplates
 from gatepost.templates.parameters import is_no_echo, shown_value
 from gatepost.templates.plan import Plan, Standing, make_plan
-from gatepost.templates.problems import TemplateRefused
+from gatepost.templates.problems import Problem, TemplateRefused
 from gatepost.templates.progress import Progress
 from gatepost.templates.resources.base import ResourceHandler
 from gatepost.templates.stack_operation import StackOperation
@@ -192,7 +192,7 @@ class Stacks:
             return self._acceptance.with_gaps((), is_lenient=is_lenient)
         text = self._files.text("gatepost-assets", sha256)
         if text is None:
-            raise TemplateRefused([])
+            raise TemplateRefused([Problem(f"the accept file {sha256} is not among the assets: deploy it again")])
         today = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).date()
         return self._acceptance.with_gaps(
             parse_accept_file(text, file="gatepost.accept", today=today), is_lenient=is_lenient

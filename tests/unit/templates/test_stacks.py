@@ -640,3 +640,19 @@ def test_what_a_deleted_stack_left_is_not_in_the_way_of_the_next_one(tmp_path):
     assert status == "CREATE_COMPLETE"
     assert left != new
     assert sorted(tables) == sorted([left, new])
+
+
+def test_an_accept_file_travels_with_the_stack(tmp_path):
+    async def scenario(world):
+        sha256 = await world.assets.put(b"Topic * 2099-01-01 nobody listens\n")
+        template = of(Topic="{Type: AWS::SNS::Topic}", T=table("ttt"))
+        with pytest.raises(ServiceError, match="AWS::SNS::Topic is not here yet"):
+            await world.deploy(template)
+        with pytest.raises(ServiceError, match="is not among the assets"):
+            await world.deploy(template, Tags=[{"Key": "gatepost:accept", "Value": "0" * 64}])
+        stack = await world.deploy(template, Tags=[{"Key": "gatepost:accept", "Value": sha256}])
+        assert stack["StackStatus"] == "CREATE_COMPLETE"
+        with pytest.raises(ServiceError, match="No updates"):
+            await world.cfn("UpdateStack", StackName="shop", UsePreviousTemplate=True)
+
+    run(tmp_path, scenario)
