@@ -77,6 +77,7 @@ class GatewayRole:
         self._access_log = RotatingFile(data.gateway / "access.log")
         self._request_log = RequestLog(self._access_log.put)
         self._metrics = Metrics()
+        self._ready_sent: dict[str, Any] = {}
         self._minutes = MetricOutbox(self._metrics, source=random_id(12))
         ids = RequestIds()
         policy = AddressPolicy()
@@ -141,6 +142,7 @@ class GatewayRole:
         self._usage.start()
         await self._server.serve(inherited_socket(self._orders.sockets[0]))
         await self._private_server.serve(inherited_socket(self._orders.sockets[1]))
+        self._link.serving()
         self._tasks.spawn(self._send_telemetry(), name="telemetry")
         self._runner.warm()
 
@@ -164,6 +166,7 @@ class GatewayRole:
         return {"cut_off": cut_off}
 
     def _connected(self) -> None:
+        self._ready_sent = {}
         self._usage.connected()
         self._minutes.reconnected()
 
@@ -180,11 +183,18 @@ class GatewayRole:
             await asyncio.sleep(TELEMETRY_EVERY_S)
             self._send_logs()
             rounds += 1
+            self._send_readiness()
             if rounds % FIGURES_EVERY:
                 continue
             self._send_minutes()
             if self._link.can_send:
                 self._link.send_telemetry({"figures": self._figures(), "gateway": {"pid": os.getpid()}})
+
+    def _send_readiness(self) -> None:
+        """Say which provisioned workers stand ready, when that has changed or services is new."""
+        ready = self._runner.readiness()
+        if ready != self._ready_sent and self._link.can_send and self._link.send_telemetry({"provisioned": ready}):
+            self._ready_sent = ready
 
     def _send_logs(self) -> None:
         while self._link.can_send and (batch := self._logs.take()):

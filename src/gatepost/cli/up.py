@@ -77,7 +77,9 @@ async def live(
     if not starting.done():
         starting.cancel()
         await supervisor.stop()
-        return EXIT_INTERRUPTED
+        if stays and not as_json:
+            click.echo("\nStopped.")
+        return 0 if stays else EXIT_INTERRUPTED
     starting.result()
     code = 0
     try:

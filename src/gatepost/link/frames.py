@@ -31,6 +31,7 @@ class Kind(enum.IntEnum):
     USAGE = 7  # gateway: counts of a journalled batch
     USAGE_ACK = 8  # services: that batch is durable
     TELEMETRY = 9  # gateway: log lines and metrics, droppable
+    SERVING = 10  # gateway: my listeners take requests
 
 
 class FrameProtocol(asyncio.Protocol):

@@ -149,6 +149,7 @@ class GatewayLink:
         self._services: FrameProtocol | None = None
         self._ended = asyncio.Event()
         self._is_closing = False
+        self._is_serving = False
         self._tasks = Tasks("link")
         self.invoker: FunctionInvoker | None = None  # set by the composition root
         self.synchronised = asyncio.Event()  # the first snapshot of this connection is in effect
@@ -163,6 +164,12 @@ class GatewayLink:
         if self._services is not None:
             self._services.close()
         await self._tasks.close()
+
+    def serving(self) -> None:
+        """Tell services, now and after every reconnection, that the listeners take requests."""
+        self._is_serving = True
+        if self._services is not None:
+            self._services.send(Kind.SERVING, {})
 
     @property
     def is_connected(self) -> bool:
@@ -216,6 +223,8 @@ class GatewayLink:
                 self._replica.finish_snapshot(head["number"])
                 services.send(Kind.ACK, {"number": head["number"]})
                 self.synchronised.set()
+                if self._is_serving:
+                    services.send(Kind.SERVING, {})
                 self._on_connected()
             case Kind.INVOKE:
                 self._tasks.spawn(self._invoke(services, head, body), name="invoke")

@@ -11,7 +11,6 @@ from gatepost.link.subscriber import GatewayLink, LocalReplica
 from gatepost.security.sealing import Seal
 from gatepost.storage.data_directory import write_durably
 
-
 SEAL = Seal(bytes(32))
 
 
