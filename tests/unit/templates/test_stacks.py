@@ -604,9 +604,7 @@ def test_a_custom_resource_whose_function_breaks_fails_at_once(tmp_path):
 def test_a_change_set_says_what_will_not_be_enforced(tmp_path):
     async def scenario():
         async with a_stack_world(tmp_path) as world:
-            template = of(
-                Table=table().replace("KeySchema:", "StreamSpecification: {StreamViewType: NEW_IMAGE}, KeySchema:")
-            )
+            template = of(Table=table().replace("KeySchema:", "KinesisStreamSpecification: {StreamArn: x}, KeySchema:"))
             made = await world.cfn(
                 "CreateChangeSet",
                 StackName="shop",
@@ -620,7 +618,7 @@ def test_a_change_set_says_what_will_not_be_enforced(tmp_path):
 
     status, reason = asyncio.run(scenario())
     assert status == "CREATE_COMPLETE"
-    assert reason.startswith("lenient: template:2: Resources/Table/Properties/StreamSpecification: ")
+    assert reason.startswith("lenient: template:2: Resources/Table/Properties/KinesisStreamSpecification: ")
 
 
 def test_what_a_deleted_stack_left_is_not_in_the_way_of_the_next_one(tmp_path):
