@@ -213,10 +213,25 @@ def check_integration_response_of(method: Method, integration: Integration, resp
         re.compile(response.selection_pattern)
     except re.error:
         raise BadRequestException("Invalid selection pattern specified") from None
+    if integration.type == "MOCK":
+        _check_linear(response.selection_pattern)
     for content_type, template in response.response_templates.items():
         check_template_size("responseTemplates", content_type, template)
         if integration.type == "MOCK":  # a proxy passes the answer on as it is: AWS does not look at these
             check_template("responseTemplates", content_type, template)
+
+
+def _check_linear(pattern: str) -> None:
+    """Refuse a pattern that the gateway cannot match in linear time. Raises: BadRequestException."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options)
+    except re2.error:
+        message = "Invalid selection pattern specified: look-around and back references do not work here"
+        raise BadRequestException(message) from None
 
 
 def integration_of(method: Method) -> Integration:

@@ -91,6 +91,15 @@ def _regex(text: str) -> Callable[[str], bool]:
     return lambda message: compiled.search(message) is not None
 
 
+def _wildcards(text: str) -> Callable[[str], bool]:
+    """Compile a text in which `*` stands for anything; many of them cost no more than one."""
+    options = re2.Options()
+    options.max_mem = 1 << 20
+    options.log_errors = False
+    pattern = re2.compile("(?s)" + ".*".join(re2.escape(part) for part in text.split("*")), options)
+    return lambda found: pattern.fullmatch(found) is not None
+
+
 # --- JSON patterns -------------------------------------------------------------------------------------------------
 
 
@@ -239,10 +248,7 @@ def _text_comparison(select: Callable[[Any], list[Any]], operator: str, operand:
         matches = _regex(operand)
     else:
         text = re.sub(r"\\(.)", r"\1", operand[1:-1]) if operand.startswith('"') else operand
-        pattern = re.compile(".*".join(re.escape(part) for part in text.split("*")), re.DOTALL)
-
-        def matches(found: str) -> bool:
-            return pattern.fullmatch(found) is not None
+        matches = _wildcards(text)
 
     is_equal = operator == "="
 

@@ -181,3 +181,9 @@ def test_what_cannot_work_is_refused_when_it_is_compiled(integration):
 def test_dollars_and_hashes_that_are_no_velocity_are_text():
     integration = a_mock(responses=(IntegrationResponse("200", response_templates={"text/plain": "5 $ or #1, $5"}),))
     assert answer(integration).body == b"5 $ or #1, $5"
+
+
+@pytest.mark.parametrize("pattern", [r"(\d?){0,9}" * 20 + "x", "(" * 20 + r"\d*" + ")*" * 20 + "x"])
+def test_a_hostile_selection_pattern_takes_no_time(pattern):
+    responses = (IntegrationResponse("404", selection_pattern=pattern), IntegrationResponse("200"))
+    assert answer(a_mock('{"statusCode": 200}', responses)).status == 200

@@ -285,6 +285,7 @@ def test_integration_responses_live_their_life(tmp_path) -> None:
         ({"responseParameters": {"method.response.header.X": "*"}}, "Invalid mapping expression specified: *"),
         ({"responseTemplates": {"application/json": "$input.json('$')"}}, "mapping templates"),
         ({"selectionPattern": "("}, "Invalid selection pattern"),
+        ({"selectionPattern": "(?!200).*"}, "look-around"),
     ],
 )
 def test_an_integration_response_that_cannot_be_is_refused(tmp_path, params: dict, words: str) -> None:
