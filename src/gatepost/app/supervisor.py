@@ -156,9 +156,11 @@ class Supervisor:
         _, pending = await asyncio.wait(starts, return_when=asyncio.FIRST_EXCEPTION)
         for start in pending:
             start.cancel()
-        for start in starts:
-            if start.done() and (error := start.exception()) is not None:
-                raise error
+        # All of them are looked at: where one role cannot start, often the other cannot either.
+        outcomes = await asyncio.gather(*starts, return_exceptions=True)
+        errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        if errors:
+            raise errors[0]
 
     async def stop(self) -> int:
         """Drain and end both roles; give the number of requests that were cut off."""
