@@ -214,7 +214,7 @@ def _compile_headers(
 
 
 def _compile_pattern(pattern: str) -> Callable[[str], object] | None:
-    """Compile a selection pattern in linear time: `(\\d?){0,9}` often enough would take minutes for three digits."""
+    r"""Compile a selection pattern in linear time: `(\d?){0,9}` often enough would take minutes for three digits."""
     import re2
 
     if not pattern:
