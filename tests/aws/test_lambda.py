@@ -128,3 +128,49 @@ def test_new_code_runs_at_once(platform, function) -> None:
     aws.delete_function(FunctionName="changing")
     with pytest.raises(aws.exceptions.ResourceNotFoundException):
         aws.invoke(FunctionName="changing")
+
+
+VERSIONED = "def handler(event, context): return [{}, context.function_version, context.invoked_function_arn]\n"
+
+
+def test_versions_and_aliases_answer_by_their_qualifier(platform, function) -> None:
+    aws = platform.client("lambda")
+    arguments = {"Runtime": "python3.11", "Handler": "app.handler", "Role": function["Role"], "Publish": True}
+    made = aws.create_function(FunctionName="versioned", Code={"ZipFile": a_zip(VERSIONED.format(1))}, **arguments)
+    assert made["Version"] == "1"
+    code = a_zip(VERSIONED.format(2))
+    assert aws.update_function_code(FunctionName="versioned", ZipFile=code, Publish=True)["Version"] == "2"
+    alias = aws.create_alias(FunctionName="versioned", Name="live", FunctionVersion="1")
+
+    def executed(**params):
+        answer = aws.invoke(FunctionName="versioned", **params)
+        value = json.loads(answer["Payload"].read())
+        assert value[1] == answer["ExecutedVersion"]
+        return value
+
+    assert executed() == [2, "$LATEST", alias["AliasArn"].removesuffix(":live")]
+    assert executed(Qualifier="live") == [1, "1", alias["AliasArn"]]
+    routing = {"AdditionalVersionWeights": {"2": 1.0}}
+    aws.update_alias(FunctionName="versioned", Name="live", RoutingConfig=routing)
+    assert executed(Qualifier="live") == [2, "2", alias["AliasArn"]]
+    aws.delete_function(FunctionName="versioned")
+
+
+def test_concurrency_is_reserved_and_provisioned(platform, function) -> None:
+    aws = platform.client("lambda")
+    arguments = {"Runtime": "python3.11", "Handler": "app.handler", "Role": function["Role"], "Publish": True}
+    code = "import os\ndef handler(event, context): return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n"
+    aws.create_function(FunctionName="busy", Code={"ZipFile": a_zip(code)}, **arguments)
+    aws.put_function_concurrency(FunctionName="busy", ReservedConcurrentExecutions=0)
+    with pytest.raises(aws.exceptions.TooManyRequestsException) as error:
+        aws.invoke(FunctionName="busy")
+    assert error.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    aws.put_function_concurrency(FunctionName="busy", ReservedConcurrentExecutions=2)
+    target = {"FunctionName": "busy", "Qualifier": "1"}
+    aws.put_provisioned_concurrency_config(**target, ProvisionedConcurrentExecutions=1)
+    end = time.monotonic() + 10
+    while (found := aws.get_provisioned_concurrency_config(**target))["Status"] != "READY":
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    assert json.loads(aws.invoke(**target)["Payload"].read()) == "provisioned-concurrency"
+    aws.delete_function(FunctionName="busy")

@@ -93,8 +93,8 @@ def test_what_the_translator_refuses_is_told_with_the_authors_line(old, new, rea
     ("old", "new", "line"),
     [
         ("StageName: !Ref Stage,", "StageName: !Ref Stage, TracingEnabled: true,", 10),
-        ("InlineCode:", "ReservedConcurrentExecutions: 5\n      InlineCode:", 15),
-        ("InlineCode:", "AutoPublishAlias: live\n      InlineCode:", 12),
+        ("InlineCode:", "VpcConfig: {SubnetIds: [subnet-1], SecurityGroupIds: [sg-1]}\n      InlineCode:", 15),
+        ("InlineCode:", "CodeSigningConfigArn: arn:aws:x\n      InlineCode:", 15),
         ("StageName: !Ref Stage,", "StageName: !Ref Stage, CacheClusterEnabled: true,", 10),
     ],
 )

@@ -27,7 +27,7 @@ def supported(parameter: str) -> Entry:
 
 def entries() -> tuple[TypeEntry, ...]:
     """Give the entries of this service."""
-    return (_function(), _permission())
+    return (_function(), _permission(), _version(), _alias())
 
 
 def _function() -> TypeEntry:
@@ -59,7 +59,7 @@ def _function() -> TypeEntry:
         "PackageType": one_of("Zip", otherwise="container images do not run here: use Zip"),
         "PublishToLatestPublished": refused("it belongs to managed instances: remove it"),
         "RecursiveLoop": one_of("Allow", otherwise="loops are not looked for: use Allow"),
-        "ReservedConcurrentExecutions": refused("concurrency is not reserved yet: remove it"),
+        "ReservedConcurrentExecutions": ENFORCED,
         "Role": ENFORCED,
         "Runtime": matching(
             _RUNTIMES.replace(".", r"\."),
@@ -93,3 +93,30 @@ def _permission() -> TypeEntry:
         "SourceArn": ENFORCED,
     }
     return TypeEntry("AWS::Lambda::Permission", ENFORCED, properties)
+
+
+_PROVISIONED: Final = approximated("the workers of an alias that divides invocations are those of its main version")
+
+
+def _version() -> TypeEntry:
+    properties = {
+        "CodeSha256": ENFORCED,
+        "Description": ENFORCED,
+        "FunctionName": ENFORCED,
+        "FunctionScalingConfig": refused("it belongs to managed instances: remove it"),
+        "ProvisionedConcurrencyConfig": ENFORCED,
+        "RuntimePolicy": inert("the interpreter is the machine's own"),
+    }
+    return TypeEntry("AWS::Lambda::Version", ENFORCED, properties)
+
+
+def _alias() -> TypeEntry:
+    properties = {
+        "Description": ENFORCED,
+        "FunctionName": ENFORCED,
+        "FunctionVersion": ENFORCED,
+        "Name": ENFORCED,
+        "ProvisionedConcurrencyConfig": _PROVISIONED,
+        "RoutingConfig": ENFORCED,
+    }
+    return TypeEntry("AWS::Lambda::Alias", ENFORCED, properties)

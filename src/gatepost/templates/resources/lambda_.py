@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from gatepost.templates.resources.base import Outcome, ResourceFailure, ResourceHandler, Work
 from gatepost.templates.resources.changes import Unnamed, present, tag_changes, tag_map, unless_gone
+from gatepost.templates.resources.lambda_versions import Alias, Version
 
 READY_POLLS_MAX: Final = 600
 READY_POLL_S: Final = 0.1
@@ -33,6 +34,7 @@ _CONFIGURATION: Final = (
     "TracingConfig",
     "VpcConfig",
 )
+_RESERVED: Final = "ReservedConcurrentExecutions"
 _KMS: Final = ("KmsKeyArn", "KMSKeyArn")
 # What an update must say to go back to AWS's default.
 _DEFAULTS: Final[Mapping[str, Any]] = {
@@ -126,6 +128,7 @@ class Function(Unnamed):
         )
         await work.made(name)
         await self._ready(work, name)
+        await self._reserve(work, name)
         return Outcome(name, {"Arn": made["FunctionArn"]})
 
     async def update(self, work: Work, physical_id: str) -> Outcome:
@@ -155,6 +158,7 @@ class Function(Unnamed):
         if not arn:
             found = await work.invoke("lambda", "GetFunctionConfiguration", {"FunctionName": physical_id})
             arn = found["FunctionArn"]
+        await self._reserve(work, physical_id)
         added, gone = tag_changes(work.before, properties)
         if added:
             await work.invoke("lambda", "TagResource", {"Resource": arn, "Tags": added})
@@ -165,6 +169,16 @@ class Function(Unnamed):
     async def delete(self, work: Work, physical_id: str) -> None:
         """Delete the function."""
         await unless_gone(work.invoke("lambda", "DeleteFunction", {"FunctionName": physical_id}))
+
+    async def _reserve(self, work: Work, name: str) -> None:
+        """Reserve as many executions as are declared."""
+        if not work.changed(_RESERVED):
+            return
+        if _RESERVED in work.properties:
+            parameters = {"FunctionName": name, _RESERVED: work.properties[_RESERVED]}
+            await work.invoke("lambda", "PutFunctionConcurrency", parameters)
+        else:
+            await work.invoke("lambda", "DeleteFunctionConcurrency", {"FunctionName": name})
 
     async def _ready(self, work: Work, name: str) -> None:
         """Wait until the function can be invoked and changed."""
@@ -212,5 +226,7 @@ def handlers() -> dict[str, ResourceHandler]:
     """Give the handlers of this service by type."""
     return {
         "AWS::Lambda::Function": Function(),
+        "AWS::Lambda::Alias": Alias(),
         "AWS::Lambda::Permission": Permission(),
+        "AWS::Lambda::Version": Version(),
     }

@@ -1,0 +1,87 @@
+"""AWS::Lambda types by the real operations: versions, aliases, concurrency."""
+
+from __future__ import annotations
+
+from gatepost.templates.resources.lambda_versions import routing
+from tests.unit.templates.test_resource_handlers import goes_through, run
+
+TRUST = (
+    "{Version: 2012-10-17, Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, "
+    "Action: sts:AssumeRole}]}"
+)
+FUNCTION = f"""
+  Role: {{Type: AWS::IAM::Role, Properties: {{AssumeRolePolicyDocument: {TRUST}}}}}
+  Fn:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: orders
+      Runtime: python3.11
+      Handler: index.handler
+      Role: !GetAtt Role.Arn
+      ReservedConcurrentExecutions: 2
+      Code: {{ZipFile: "def handler(e, c): return 1"}}
+"""
+TEMPLATE = f"""
+Resources:
+{FUNCTION}
+  One: {{Type: AWS::Lambda::Version, Properties: {{FunctionName: !Ref Fn, Description: one}}}}
+  Live:
+    Type: AWS::Lambda::Alias
+    Properties: {{FunctionName: !Ref Fn, Name: live, FunctionVersion: !GetAtt One.Version}}
+Outputs:
+  Arn: {{Value: !Ref Live}}
+"""
+CANARY = (
+    TEMPLATE.replace("return 1", "return 2")
+    .replace("ReservedConcurrentExecutions: 2", "Timeout: 4")
+    .replace(
+        "FunctionVersion: !GetAtt One.Version",
+        "FunctionVersion: !GetAtt One.Version, RoutingConfig: {AdditionalVersionWeights: "
+        "[{FunctionVersion: !GetAtt Two.Version, FunctionWeight: 0.1}]}",
+    )
+    .replace("  Live:\n", "  Two: {Type: AWS::Lambda::Version, Properties: {FunctionName: !Ref Fn}}\n  Live:\n", 1)
+)
+
+
+def test_versions_and_aliases_come_change_and_go(tmp_path) -> None:
+    async def scenario(world):
+        steps = goes_through(world, TEMPLATE, CANARY)
+        stack = await anext(steps)
+        arn = stack["Outputs"][0]["OutputValue"]
+        alias = await world.do("lambda", "GetAlias", FunctionName="orders", Name="live")
+        assert (alias["AliasArn"], alias["FunctionVersion"]) == (arn, "1")
+        reserved = await world.do("lambda", "GetFunctionConcurrency", FunctionName="orders")
+        assert reserved == {"ReservedConcurrentExecutions": 2}
+        await anext(steps)
+        alias = await world.do("lambda", "GetAlias", FunctionName="orders", Name="live")
+        assert (alias["FunctionVersion"], alias["RoutingConfig"]["AdditionalVersionWeights"]) == ("1", {"2": 0.1})
+        assert await world.do("lambda", "GetFunctionConcurrency", FunctionName="orders") == {}
+        versions = await world.do("lambda", "ListVersionsByFunction", FunctionName="orders")
+        assert [(one["Version"], one["Timeout"]) for one in versions["Versions"]] == [
+            ("$LATEST", 4),
+            ("1", 3),
+            ("2", 4),
+        ]
+        assert [one async for one in steps] == []
+
+    run(tmp_path, scenario)
+
+
+def test_a_second_version_of_the_same_code_is_refused_as_by_cloudformation(tmp_path) -> None:
+    same = TEMPLATE.replace(
+        "  Live:\n",
+        "  Two: {Type: AWS::Lambda::Version, Properties: {FunctionName: !Ref Fn}, DependsOn: One}\n  Live:\n",
+    )
+
+    async def scenario(world):
+        stack = await world.deploy(same)
+        assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+        assert "A version for this Lambda function exists ( 1 )" in str(await world.events())
+
+    run(tmp_path, scenario)
+
+
+def test_weights_are_declared_as_a_list_and_sent_by_version() -> None:
+    declared = {"RoutingConfig": {"AdditionalVersionWeights": [{"FunctionVersion": "2", "FunctionWeight": 0.5}]}}
+    assert routing(declared) == {"AdditionalVersionWeights": {"2": 0.5}}
+    assert routing({}) == {"AdditionalVersionWeights": {}}
