@@ -7,7 +7,7 @@ the ledger and the operations say the same.
 from __future__ import annotations
 
 from gatepost.services.apigateway.support import ANY, UNSUPPORTED
-from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, inert, refused
+from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, refused
 
 
 def supported(setting: str) -> Entry:
@@ -128,11 +128,12 @@ def _settings(prefix: str) -> dict[str, Entry]:
         "CachingEnabled": "cachingEnabled",
         "DataTraceEnabled": "dataTraceEnabled",
         "LoggingLevel": "loggingLevel",
-        "MetricsEnabled": "metricsEnabled",
         "ThrottlingBurstLimit": "throttlingBurstLimit",
         "ThrottlingRateLimit": "throttlingRateLimit",
     }
-    return {f"{prefix}{member}": supported(setting) for member, setting in names.items()}
+    found = {f"{prefix}{member}": supported(setting) for member, setting in names.items()}
+    found[f"{prefix}MetricsEnabled"] = approximated("the metrics of single methods are always kept", exact=("true",))
+    return found
 
 
 def _stage() -> TypeEntry:
