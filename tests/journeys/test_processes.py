@@ -143,7 +143,7 @@ def test_a_port_in_use_is_one_clear_error(tmp_path):
         )
     assert ended.returncode == 1
     assert ended.stderr.strip() == (
-        f"gatepost: port {port} on 127.0.0.1 is in use: stop what listens there, "
+        f"Error: port {port} on 127.0.0.1 is in use: stop what listens there, "
         "or choose another with --port (0: any free)"
     )
 

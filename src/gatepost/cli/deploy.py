@@ -106,7 +106,7 @@ def deploy_templates(endpoint: Endpoint, settings: Settings, stack_name: str | N
         except (click.ClickException, SettingsError) as error:
             _tell(endpoint, template, "failed")
             message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-            click.echo(f"gatepost: {template} was not deployed:\n{message}", err=True)
+            click.echo(f"Error: {template} was not deployed:\n{message}", err=True)
             return False
         _tell(endpoint, template, "deployed")
     return True

@@ -60,10 +60,10 @@ async def _run(command: tuple[str, ...], exports: dict[str, str]) -> int:
     try:
         process = await asyncio.create_subprocess_exec(*command, env=environment | exports)
     except FileNotFoundError:
-        click.echo(f"gatepost: {command[0]}: command not found", err=True)
+        click.echo(f"Error: {command[0]}: command not found", err=True)
         return EXIT_NOT_FOUND
     except PermissionError:
-        click.echo(f"gatepost: {command[0]}: cannot be run", err=True)
+        click.echo(f"Error: {command[0]}: cannot be run", err=True)
         return EXIT_NOT_FOUND - 1
     try:
         code = await process.wait()

@@ -79,7 +79,7 @@ def ledger_command(
 
     Exits with 1 if anything is refused.
     """
-    forwarded = frozenset(name.lower() for name, _ in pairs(service_endpoints, "--service"))
+    forwarded = frozenset(name.lower() for name, _ in pairs(service_endpoints, "--service", form="NAME=URL"))
     given = dict(pairs(parameters, "--parameter"))
     cache = data_dir.absolute() / "cache"
     found: list[tuple[str, list[Row]]] = []

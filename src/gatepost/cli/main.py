@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except SettingsError as error:
-        click.echo(f"gatepost: {error}", err=True)
+        click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)

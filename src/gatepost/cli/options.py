@@ -40,13 +40,13 @@ service_option = click.option(
 )
 
 
-def pairs(texts: tuple[str, ...], flag: str) -> tuple[tuple[str, str], ...]:
-    """Split KEY=VALUE texts. Raises: click.BadParameter."""
+def pairs(texts: tuple[str, ...], flag: str, *, form: str = "KEY=VALUE") -> tuple[tuple[str, str], ...]:
+    """Split texts of this `form`. Raises: click.BadParameter."""
     found = []
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=flag)
+            raise click.BadParameter(f"{text!r} is not {form}", param_hint=flag)
         found.append((key, value))
     return tuple(found)
 
@@ -97,7 +97,7 @@ def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> 
         is_ephemeral=chosen["is_ephemeral"],
         is_lenient=chosen["is_lenient"],
         any_credentials=chosen["any_credentials"],
-        service_endpoints=pairs(chosen["service_endpoints"], "--service"),
+        service_endpoints=pairs(chosen["service_endpoints"], "--service", form="NAME=URL"),
         parameters=pairs(chosen["parameters"], "--parameter"),
         templates=templates,
     )

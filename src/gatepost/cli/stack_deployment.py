@@ -24,6 +24,7 @@ TIMEOUT_S: Final = 3600.0
 NO_CHANGES: Final = ("No updates are to be performed", "didn't contain changes")
 CREATABLE: Final = ("", "REVIEW_IN_PROGRESS")
 LEFTOVER: Final = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"})  # what cannot be updated
+REFUSAL: Final = "Template error: "  # CloudFormation's word before ours; a person sees file and line anyway
 FILE_TAG: Final = "gatepost:template"
 ACCEPT_TAG: Final = "gatepost:accept"
 LENIENT_TAG: Final = "gatepost:lenient"
@@ -121,7 +122,7 @@ class Deployer:
         try:
             change_set_id = self._endpoint.call("cloudformation", "CreateChangeSet", **params)["Id"]
         except OperationFailed as failed:
-            raise DeploymentFailed(failed.reason) from failed
+            raise DeploymentFailed(failed.reason.removeprefix(REFUSAL)) from failed
         return self._planned(target.stack_name, change_set_id, is_new=is_new)
 
     def _planned(self, stack_name: str, change_set_id: str, *, is_new: bool) -> ChangeSet | None:

@@ -92,7 +92,7 @@ async def live(
         if stays and not as_json:
             click.echo(f"\nStopped. {_cut_off_text(cut_off)}" if cut_off else "\nStopped.")
     if supervisor.failed.is_set():
-        click.echo(f"gatepost: {supervisor.failure}", err=True)
+        click.echo(f"Error: {supervisor.failure}", err=True)
         return EXIT_FAILED
     return code
 
