@@ -302,3 +302,43 @@ def test_legacy_parameters_still_work(table: Any) -> None:
     assert client.query(TableName=name, KeyConditions=equal, AttributesToGet=["status"])["Items"] == [
         {"status": "paid"}
     ]
+
+
+def test_a_stream_tells_boto3_what_changed(platform: RunningPlatform, table: Any) -> None:
+    streams = platform.client("dynamodbstreams")
+    view = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    table.meta.client.update_table(TableName=table.name, StreamSpecification=view)
+    table.put_item(Item={"customer": "s", "number": 1, "photo": b"\x00\xff"})
+    table.delete_item(Key={"customer": "s", "number": 1})
+    table.load()
+    arn = table.latest_stream_arn
+    assert [one["StreamArn"] for one in streams.list_streams(TableName=table.name)["Streams"]] == [arn]
+    (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    at = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
+    records = streams.get_records(ShardIterator=at["ShardIterator"])["Records"]
+    assert [one["eventName"] for one in records] == ["INSERT", "REMOVE"]
+    assert records[0]["dynamodb"]["NewImage"]["photo"] == {"B": b"\x00\xff"}
+    with pytest.raises(streams.exceptions.ResourceNotFoundException):
+        streams.describe_stream(StreamArn=arn[:-1] + "x")
+
+
+def test_a_stack_knows_its_tables_stream(platform: RunningPlatform) -> None:
+    cloudformation = platform.client("cloudformation")
+    name = f"streamed-{uuid.uuid4().hex[:8]}"
+    table = {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "StreamSpecification": {"StreamViewType": "KEYS_ONLY"},
+        },
+    }
+    output = {"Stream": {"Value": {"Fn::GetAtt": ["Table", "StreamArn"]}}}
+    body = json.dumps({"Resources": {"Table": table}, "Outputs": output})
+    cloudformation.create_stack(StackName=name, TemplateBody=body)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2})
+    (told,) = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    described = platform.client("dynamodbstreams").describe_stream(StreamArn=told["OutputValue"])
+    assert described["StreamDescription"]["StreamViewType"] == "KEYS_ONLY"
+    cloudformation.delete_stack(StackName=name)

@@ -18,9 +18,9 @@ TABLE = """
 WRONG = {
     "a misspelt property": ("Resources:\n  T:" + TABLE.replace("BillingMode", "BilingMode"), ":5:", "BillingMode"),
     "an unsupported property": (
-        "Resources:\n  T:" + TABLE + "      StreamSpecification: {StreamViewType: NEW_IMAGE}\n",
+        "Resources:\n  T:" + TABLE + "      KinesisStreamSpecification: {StreamArn: x}\n",
         ":8:",
-        "StreamSpecification",
+        "KinesisStreamSpecification",
     ),
     "an unknown type": ("Resources:\n  Q:\n    Type: AWS::SQS::Queue\n", ":3:", "--service"),
     "a misspelt type": ("Resources:\n  Q:\n    Type: AWS::DynamoDB::Tabel\n", ":3:", "AWS::DynamoDB::Table"),
@@ -94,7 +94,7 @@ def test_the_ledger_lists_every_refusal_at_once_and_exits_with_1(tmp_path):
     template.write_text(
         "Resources:\n  T:"
         + TABLE.replace("BillingMode", "BilingMode")
-        + "      StreamSpecification: {StreamViewType: NEW_IMAGE}\n  Q:\n    Type: AWS::SQS::Queue\n"
+        + "      KinesisStreamSpecification: {StreamArn: x}\n  Q:\n    Type: AWS::SQS::Queue\n"
     )
     ended = gatepost("ledger", str(template), "--json", "--data", str(tmp_path / "d"))
     rows = [(row["line"], row["status"]) for row in json.loads(ended.stdout) if row["status"] != "enforced"]

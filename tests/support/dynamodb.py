@@ -15,11 +15,14 @@ from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.operations import Access, Call, Principal
 from gatepost.services.dynamodb.provider import DynamoDbProvider
+from gatepost.services.dynamodbstreams.provider import DynamoDbStreamsProvider
 from gatepost.storage.items import MIGRATIONS, ItemStore
+from gatepost.storage.items_streams import StreamStore
 from gatepost.storage.sqlite import Database
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
+STREAM_OPERATIONS = {"ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"}
 ROOT = Principal("root", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
 
 
@@ -36,20 +39,25 @@ class AllowAll:
 class DynamoDb:
     """Calls operations with JSON's own values, as they come over HTTP: `await db("GetItem", TableName=…)`."""
 
-    def __init__(self, provider: DynamoDbProvider, clock: FixedClock) -> None:
+    def __init__(self, provider: DynamoDbProvider, clock: FixedClock, *, streams: StreamStore) -> None:
         self.provider = provider
         self.clock = clock
         self.authorization = AllowAll()
         self.dispatcher = Dispatcher(
-            [provider], authorization=self.authorization, clock=clock, account_id=ACCOUNT, region=REGION
+            [provider, DynamoDbStreamsProvider(streams)],
+            authorization=self.authorization,
+            clock=clock,
+            account_id=ACCOUNT,
+            region=REGION,
         )
 
     async def __call__(self, name: str, /, **params: Any) -> dict[str, Any]:
-        bound = self.dispatcher.operation("dynamodb", name)
+        service = "dynamodbstreams" if name in STREAM_OPERATIONS else "dynamodb"
+        bound = self.dispatcher.operation(service, name)
         if not bound.wire_json:
-            return await self.dispatcher.invoke(ROOT, "dynamodb", name, params)
+            return await self.dispatcher.invoke(ROOT, service, name, params)
         check(bound.checker("wire"), params)
-        call = Call("dynamodb", name, ACCOUNT, REGION, ROOT, "request", self.clock.now_ms())
+        call = Call(service, name, ACCOUNT, REGION, ROOT, "request", self.clock.now_ms())
         result = self.dispatcher.start(bound, call, params)
         if not isinstance(result, dict | bytes):
             result = await result
@@ -75,10 +83,11 @@ def on_dynamodb(scenario: Callable[[DynamoDb], Awaitable[Any]], *, path: Path | 
             database = Database(path or Path(directory) / "items.db", durability="process", migrations=MIGRATIONS)
             await database.open()
             clock = FixedClock()
-            provider = DynamoDbProvider(ItemStore(database), clock)
+            store = ItemStore(database, clock)
+            provider = DynamoDbProvider(store, clock)
             await provider.start()
             try:
-                return await scenario(DynamoDb(provider, clock))
+                return await scenario(DynamoDb(provider, clock, streams=store.streams))
             finally:
                 await provider.close()
                 await database.close()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from gatepost.kernel.clock import FixedClock
 from gatepost.languages.item_values import measure_item
 from gatepost.storage.items import MIGRATIONS, ItemStore
 from gatepost.storage.items_keys import KeyAttribute, KeySchema, table_key
@@ -27,7 +28,7 @@ def on_items(scenario: Callable[[ItemStore], Awaitable[Any]]) -> Any:
             database = Database(Path(directory) / "items.db", durability="process", migrations=MIGRATIONS)
             await database.open()
             try:
-                return await scenario(ItemStore(database))
+                return await scenario(ItemStore(database, FixedClock()))
             finally:
                 await database.close()
 

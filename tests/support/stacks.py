@@ -92,7 +92,7 @@ class StackWorld:
         authorizer = Authorizer(self.directory)
         sessions = Sessions(self.directory, SessionTokens(seal), self.clock)
         self.iam = IamProvider(self.records, self.directory, self.heard, seal, self.clock)
-        self.dynamodb = DynamoDbProvider(ItemStore(self.items_db), self.clock)
+        self.dynamodb = DynamoDbProvider(ItemStore(self.items_db, self.clock), self.clock)
         self.lambda_ = LambdaProvider(
             LambdaParts(
                 records=self.records,

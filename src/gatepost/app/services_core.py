@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from gatepost.app.usage_records import UsageRecords
@@ -26,6 +26,7 @@ from gatepost.services.cloudwatch.provider import CloudWatchProvider
 from gatepost.services.cloudwatch.store import MIGRATIONS as METRIC_MIGRATIONS
 from gatepost.services.cloudwatch.store import MetricStore
 from gatepost.services.dynamodb.provider import DynamoDbProvider
+from gatepost.services.dynamodbstreams.provider import DynamoDbStreamsProvider
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
 from gatepost.services.lambda_.provider import LambdaParts, LambdaProvider
@@ -67,15 +68,7 @@ class ServicesCore:
     ) -> None:
         self._settings = settings
         self._data = data
-        durability = settings.durability
-        self._databases = (
-            Database(data.store / "records.db", durability=durability, migrations=records.MIGRATIONS),
-            Database(
-                data.store / "items.db", durability=durability, migrations=items.MIGRATIONS, mmap_mib=ITEMS_MMAP_MIB
-            ),
-            Database(data.store / "telemetry.db", durability="process", migrations=LOG_MIGRATIONS),
-            Database(data.store / "metrics.db", durability="process", migrations=METRIC_MIGRATIONS),
-        )
+        self._databases = _databases(settings, data)
         store = SqliteRecords(self._databases[0])
         self.assets = FileAssets(data.assets)
         self.usage = UsageRecords(store, account_id=settings.account_id, region=settings.region)
@@ -83,7 +76,8 @@ class ServicesCore:
         self._authorizer = authorizer = Authorizer(directory)
         sessions = Sessions(directory, SessionTokens(seal), clock)
         self._iam = IamProvider(store, directory, link, seal, clock)
-        self._dynamodb = DynamoDbProvider(ItemStore(self._databases[1], clock), clock)
+        item_store = ItemStore(self._databases[1], clock)
+        self._dynamodb = DynamoDbProvider(item_store, clock)
         self._lambda = self._make_lambda(store, sessions, link, clock=clock)
         self.logs = LogsProvider(
             LogStore(self._databases[2]),
@@ -98,6 +92,7 @@ class ServicesCore:
             self._iam,
             StsProvider(directory, sessions),
             self._dynamodb,
+            DynamoDbStreamsProvider(item_store.streams),
             self._lambda,
             self.logs,
             self.cloudwatch,
@@ -204,6 +199,10 @@ class ServicesCore:
         for database in reversed(self._databases):
             await database.close()
 
+    def take_readiness(self, ready: Mapping[str, Mapping[str, Any]]) -> None:
+        """Hear from the gateway which provisioned workers stand ready."""
+        self._lambda.take_readiness(ready)
+
     async def published(self) -> list[Change]:
         """Give everything that a gateway should hold."""
         changes: list[Change] = []
@@ -229,6 +228,16 @@ class ServicesCore:
     def _take_response(self, request: Request, call: Call) -> Response:
         del call
         return self._responses.handle(request)
+
+
+def _databases(settings: Settings, data: DataDirectory) -> tuple[Database, ...]:
+    durability = settings.durability
+    return (
+        Database(data.store / "records.db", durability=durability, migrations=records.MIGRATIONS),
+        Database(data.store / "items.db", durability=durability, migrations=items.MIGRATIONS, mmap_mib=ITEMS_MMAP_MIB),
+        Database(data.store / "telemetry.db", durability="process", migrations=LOG_MIGRATIONS),
+        Database(data.store / "metrics.db", durability="process", migrations=METRIC_MIGRATIONS),
+    )
 
 
 class LateOperations:

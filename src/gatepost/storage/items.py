@@ -18,8 +18,11 @@ from typing import Any, Final, TypeVar
 import apsw
 import orjson
 
+from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import StoreUnavailable
+from gatepost.storage.items_changes import create_journal, create_stream, end_stream
 from gatepost.storage.items_keys import index_key
+from gatepost.storage.items_streams import StreamStore
 from gatepost.storage.items_tables import Expiry, ItemIndex, ItemTable, Stored
 from gatepost.storage.items_writer import ItemWriter
 from gatepost.storage.sqlite import Database, Migration
@@ -40,6 +43,18 @@ MIGRATIONS: Final = (
             " fingerprint BLOB NOT NULL, expires_at_ms INTEGER NOT NULL,"
             " PRIMARY KEY (account_id, region, token)) WITHOUT ROWID",
             "CREATE INDEX transaction_tokens_by_age ON transaction_tokens (expires_at_ms)",
+        ),
+    ),
+    Migration(
+        2,
+        (
+            "CREATE TABLE streams (table_id INTEGER NOT NULL, number INTEGER NOT NULL, account_id TEXT NOT NULL,"
+            " region TEXT NOT NULL, table_name TEXT NOT NULL, label TEXT NOT NULL, view TEXT NOT NULL,"
+            " keys BLOB NOT NULL, created_at_ms INTEGER NOT NULL, ended_at_ms INTEGER NOT NULL,"
+            " PRIMARY KEY (table_id, number)) WITHOUT ROWID",
+            "CREATE TABLE shards (table_id INTEGER NOT NULL, number INTEGER NOT NULL, shard INTEGER NOT NULL,"
+            " first INTEGER NOT NULL, started_at_ms INTEGER NOT NULL, last INTEGER NOT NULL,"
+            " ended_at_ms INTEGER NOT NULL, PRIMARY KEY (table_id, number, shard)) WITHOUT ROWID",
         ),
     ),
 )
@@ -67,8 +82,10 @@ class CatalogueRow:
 class ItemStore:
     """All items of one platform, on a database opened with this module's `MIGRATIONS`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
+        self.streams = StreamStore(database, clock)
 
     def catalogue(self) -> list[CatalogueRow]:
         """Give every table that exists. Raises: StoreUnavailable."""
@@ -138,7 +155,7 @@ class ItemStore:
 
         Raises: what `work` raises, TableGone, StoreUnavailable.
         """
-        return _settled(self._database.write(lambda cursor: work(ItemWriter(cursor))))
+        return _settled(self._database.write(lambda cursor: work(ItemWriter(cursor, self._clock))))
 
     async def create_table(
         self, account_id: str, region: str, name: str, definition: dict[str, Any], describe: Callable[[int], ItemTable]
@@ -160,6 +177,10 @@ class ItemStore:
                 _create(cursor, index.relation, table.id, index.id)
             if table.expiry is not None:
                 _create_expiry(cursor, table.expiry)
+            if table.stream is not None:
+                create_stream(cursor, table.stream, table.id, _pairs(table), now_ms=self._clock.now_ms())
+            if table.journal is not None:
+                create_journal(cursor, table.journal)
             return table
 
         return await self.write(work)
@@ -184,11 +205,23 @@ class ItemStore:
                 cursor.execute(f"DROP TABLE IF EXISTS {table.expiry.relation}")
             if changed.expiry is not None and has_new_expiry:
                 _create_expiry(cursor, changed.expiry)
+            self._change_logs(cursor, table, changed)
 
         return self.write(work)
 
+    def _change_logs(self, cursor: apsw.Cursor, table: ItemTable, changed: ItemTable) -> None:
+        now_ms = self._clock.now_ms()
+        if table.stream is not None and table.stream != changed.stream:
+            end_stream(cursor, table.relation, table.id, table.stream.number, now_ms=now_ms)
+        if changed.stream is not None and table.stream != changed.stream:
+            create_stream(cursor, changed.stream, table.id, _pairs(table), now_ms=now_ms)
+        if table.journal is not None and changed.journal is None:
+            cursor.execute(f"DROP TABLE IF EXISTS {table.journal.relation}")
+        if changed.journal is not None and table.journal is None:
+            create_journal(cursor, changed.journal)
+
     async def drop_table(self, table: ItemTable) -> None:
-        """Delete a table with its indexes and items. Raises: StoreUnavailable."""
+        """Delete a table with its indexes and items; its stream can be read for a day. Raises: StoreUnavailable."""
 
         def work(writer: ItemWriter) -> None:
             cursor = writer.cursor
@@ -197,6 +230,10 @@ class ItemStore:
             relations = [table.relation, *(index.relation for index in table.indexes)]
             if table.expiry is not None:
                 relations.append(table.expiry.relation)
+            if table.journal is not None:
+                relations.append(table.journal.relation)
+            if table.stream is not None:
+                end_stream(cursor, table.relation, table.id, table.stream.number, now_ms=self._clock.now_ms())
             for relation in relations:
                 cursor.execute(f"DROP TABLE IF EXISTS {relation}")
 
@@ -254,7 +291,7 @@ class ItemStore:
             for (key,) in keys:
                 old = writer.get(table, key)
                 if old is not None:
-                    writer.delete(table, key, old)
+                    writer.delete(table, key, old, is_expiry=True)
             return len(keys)
 
         return await self.write(work)
@@ -271,6 +308,11 @@ def _next_items(cursor: apsw.Cursor, table: ItemTable, after: bytes, count_max: 
     sql = f"SELECT key, size, item FROM {table.relation} WHERE key>? ORDER BY key LIMIT ?"  # noqa: S608
     rows: Any = cursor.execute(sql, (after, count_max)).fetchall()
     return [(key, Stored(size, blob)) for key, size, blob in rows]
+
+
+def _pairs(table: ItemTable) -> list[list[str]]:
+    keys = table.keys
+    return [[one.name, one.type] for one in (keys.partition, keys.sort) if one is not None]
 
 
 def _create(cursor: apsw.Cursor, relation: str, table_id: int, index_id: int) -> None:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from gatepost.languages.item_values import Item, item_bytes
+from gatepost.storage.items_changes import Journal, StreamLog, journal_of, stream_log
 from gatepost.storage.items_keys import KeySchema
 
 SECONDS_DIGITS_MAX: Final = 15  # of a time of expiry: far beyond any date, and an integer of SQLite's
@@ -110,6 +111,17 @@ class ItemTable:
     relation: str
     sql: Statements
     expiry: Expiry | None = None
+    stream: StreamLog | None = None
+    journal: Journal | None = None
+    is_logged: bool = False  # whether there is a stream or a journal
+
+
+class StreamLayout(NamedTuple):
+    """What a definition says of an enabled stream: see `StreamLog`."""
+
+    number: int
+    label: str
+    view: str
 
 
 class IndexLayout(NamedTuple):
@@ -123,7 +135,13 @@ class IndexLayout(NamedTuple):
 
 
 def item_table(
-    table_id: int, keys: KeySchema, layouts: Sequence[IndexLayout] = (), *, expiry_attribute: str = ""
+    table_id: int,
+    keys: KeySchema,
+    layouts: Sequence[IndexLayout] = (),
+    *,
+    expiry_attribute: str = "",
+    stream: StreamLayout | None = None,
+    has_journal: bool = False,
 ) -> ItemTable:
     """Describe a table to the store: it is `t<id>`, an index `t<id>_<index id>`, the list of expiries `t<id>_x`."""
     relation = f"t{table_id}"
@@ -135,7 +153,10 @@ def item_table(
             ItemIndex(layout.id, layout.name, layout.keys, layout.is_local, projected, name, _statements(name))
         )
     expiry = _expiry(expiry_attribute, f"{relation}_x") if expiry_attribute else None
-    return ItemTable(table_id, keys, tuple(indexes), relation, _statements(relation), expiry)
+    log = None if stream is None else stream_log(relation, *stream)
+    journal = journal_of(relation) if has_journal else None
+    is_logged = log is not None or journal is not None
+    return ItemTable(table_id, keys, tuple(indexes), relation, _statements(relation), expiry, log, journal, is_logged)
 
 
 def _expiry(attribute: str, relation: str) -> Expiry:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
+from gatepost.kernel.clock import Clock
 from gatepost.storage.items_keys import index_key
 from gatepost.storage.items_tables import Expiry, ItemIndex, ItemTable, Stored
 
@@ -24,10 +25,11 @@ class IndexWrite(NamedTuple):
 class ItemWriter:
     """One atomic write: made by `ItemStore.write`, used in the writer thread, gone when the write ends."""
 
-    __slots__ = ("cursor",)
+    __slots__ = ("_clock", "cursor")
 
-    def __init__(self, cursor: apsw.Cursor) -> None:
+    def __init__(self, cursor: apsw.Cursor, clock: Clock) -> None:
         self.cursor = cursor
+        self._clock = clock
 
     def get(self, table: ItemTable, key: bytes) -> Stored | None:
         """Give the item under `key` as it stands in this transaction."""
@@ -51,9 +53,11 @@ class ItemWriter:
             self._reindex(table, index, key, old, new, written)
         if table.expiry is not None:
             self._set_expiry(table.expiry, key, old, new)
+        if table.is_logged:
+            self._log(table, key, old, new)
         return written
 
-    def delete(self, table: ItemTable, key: bytes, old: Stored) -> list[IndexWrite]:
+    def delete(self, table: ItemTable, key: bytes, old: Stored, *, is_expiry: bool = False) -> list[IndexWrite]:
         """Take `old`, which is what `get` gave, away; give what was taken out of indexes."""
         self.cursor.execute(table.sql.delete, (key,))
         self._count(table.id, 0, -1, -old.size)
@@ -62,6 +66,8 @@ class ItemWriter:
             self._reindex(table, index, key, old, None, written)
         if table.expiry is not None:
             self._set_expiry(table.expiry, key, old, None)
+        if table.is_logged:
+            self._log(table, key, old, None, is_expiry=is_expiry)
         return written
 
     def claim_token(
@@ -85,6 +91,15 @@ class ItemWriter:
             self.cursor.execute(expiry.delete, (before, key))
         if after is not None:
             self.cursor.execute(expiry.put, (after, key))
+
+    def _log(
+        self, table: ItemTable, key: bytes, old: Stored | None, new: Stored | None, *, is_expiry: bool = False
+    ) -> None:
+        now_ms = self._clock.now_ms()
+        if table.stream is not None:
+            table.stream.record(self.cursor, table.keys, old, new, now_ms=now_ms, is_expiry=is_expiry)
+        if table.journal is not None:
+            table.journal.record(self.cursor, key, old, now_ms=now_ms)
 
     def _count(self, table_id: int, index_id: int, items: int, grown: int) -> None:
         self.cursor.execute(COUNT, (items, grown, table_id, index_id))

@@ -28,6 +28,7 @@ from gatepost.services.dynamodb.schema import (
     definition_of,
     index_definition,
     refuse,
+    streamed,
     throughput_of,
 )
 from gatepost.services.dynamodb.tables import Tables, table_name
@@ -131,7 +132,12 @@ class Administration:
             changes["deletion_protection_enabled"] = params["DeletionProtectionEnabled"]
         if "TableClass" in params:
             changes["table_class"] = params["TableClass"]
-        return replace(definition, **changes)
+        changed = replace(definition, **changes)
+        if "StreamSpecification" in params:
+            if not params["StreamSpecification"]["StreamEnabled"] and not definition.stream_view:
+                raise ValidationException(f"Table already has a disabled stream: TableName: {definition.name}")
+            changed = streamed(call, changed, params["StreamSpecification"])
+        return changed
 
     # -- tags -------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError, ValidationException
 from gatepost.storage.items_keys import KeyAttribute, KeySchema
-from gatepost.storage.items_tables import IndexLayout, ItemIndex, ItemTable, item_table
+from gatepost.storage.items_tables import IndexLayout, ItemIndex, ItemTable, StreamLayout, item_table
 
 ACTIVE: Final = "ACTIVE"
 CREATING: Final = "CREATING"
@@ -148,6 +148,9 @@ class TableDefinition:
     tags: tuple[tuple[str, str], ...] = ()
     next_index_id: int = 1
     billing_mode_set_at_ms: int = 0
+    stream_number: int = 0  # how many streams the table has had
+    stream_label: str = ""  # of the latest, which may be disabled
+    stream_view: str = ""  # AWS: StreamViewType; empty: there is no enabled stream
 
     @property
     def arn(self) -> str:
@@ -176,6 +179,7 @@ class TableDefinition:
             "tags": dict(self.tags),
             "next_index_id": self.next_index_id,
             "billing_mode_set_at_ms": self.billing_mode_set_at_ms,
+            "stream": [self.stream_number, self.stream_label, self.stream_view],
         }
 
 
@@ -192,7 +196,10 @@ class Table:
 def open_table(store_id: int, definition: TableDefinition) -> Table:
     """Make a stored definition ready for use."""
     layouts = [index.layout() for index in definition.indexes]
-    items = item_table(store_id, definition.keys, layouts, expiry_attribute=definition.ttl_attribute)
+    stream = None
+    if definition.stream_view:
+        stream = StreamLayout(definition.stream_number, definition.stream_label, definition.stream_view)
+    items = item_table(store_id, definition.keys, layouts, expiry_attribute=definition.ttl_attribute, stream=stream)
     active = {index.name for index in definition.indexes if index.status == ACTIVE}
     readable = {index.name: index for index in items.indexes if index.name in active}
     return Table(definition, items, definition.arn, readable)
@@ -227,6 +234,7 @@ def table_from_json(account_id: str, region: str, name: str, value: Mapping[str,
         )
         for index in value["indexes"]
     ]
+    stream_number, stream_label, stream_view = value.get("stream", (0, "", ""))
     return TableDefinition(
         account_id=account_id,
         region=region,
@@ -245,4 +253,7 @@ def table_from_json(account_id: str, region: str, name: str, value: Mapping[str,
         tags=tuple(value["tags"].items()),
         next_index_id=value["next_index_id"],
         billing_mode_set_at_ms=value["billing_mode_set_at_ms"],
+        stream_number=stream_number,
+        stream_label=stream_label,
+        stream_view=stream_view,
     )

@@ -13,6 +13,7 @@ from gatepost.services.dynamodb.access import ItemAccess
 from gatepost.services.dynamodb.administration import Administration
 from gatepost.services.dynamodb.backfill import Backfill
 from gatepost.services.dynamodb.batches import Batches
+from gatepost.services.dynamodb.maintenance import Maintenance
 from gatepost.services.dynamodb.reads import Reads
 from gatepost.services.dynamodb.tables import Tables
 from gatepost.services.dynamodb.throughput import ThroughputMeter
@@ -37,6 +38,7 @@ class DynamoDbProvider:
         self._tables = tables = Tables(items)
         self._backfill = Backfill(tables, items, self._tasks)
         self._time_to_live = TimeToLive(tables, items, clock, self._tasks)
+        self._maintenance = Maintenance(items)
         self._administration = Administration(tables, meter, self._backfill)
         self._reads = Reads(tables, items, expressions, meter)
         self._writes = Writes(tables, items, expressions, meter)
@@ -50,6 +52,7 @@ class DynamoDbProvider:
             self._backfill.start(table)
             self._time_to_live.resume(table)
         self._tasks.spawn(self._time_to_live.sweep_for_ever(), name="time to live")
+        self._tasks.spawn(self._maintenance.for_ever(), name="maintenance")
 
     async def close(self) -> None:
         """End the background work."""
@@ -58,6 +61,10 @@ class DynamoDbProvider:
     async def expire_items(self) -> int:
         """Delete what has expired by now, without waiting for the next sweep; give how many items."""
         return await self._time_to_live.sweep()
+
+    async def maintain(self) -> None:
+        """Rotate shards and forget old records, without waiting for the next round."""
+        await self._maintenance.once()
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
         """Say what a call touches."""

@@ -7,8 +7,10 @@ guide's page of quotas. What Gatepost does not do yet is refused here, by name.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
+from gatepost.kernel.clock import iso_8601
 from gatepost.kernel.errors import ValidationException
 from gatepost.kernel.ids import stable_id
 from gatepost.kernel.operations import Call
@@ -51,8 +53,6 @@ def refuse(params: Mapping[str, Any], refused: Mapping[str, str]) -> None:
     for parameter, noun in refused.items():
         if parameter in params:
             raise ValidationException(f"{parameter}: Gatepost does not have {noun} yet. Leave it out")
-    if params.get("StreamSpecification", {}).get("StreamEnabled"):
-        raise ValidationException("StreamSpecification: Gatepost does not have DynamoDB Streams yet. Leave it out")
     encryption = params.get("SSESpecification", {})
     if encryption.get("Enabled") or encryption.get("KMSMasterKeyId"):
         raise ValidationException(
@@ -71,7 +71,7 @@ def definition_of(call: Call, name: str, params: Mapping[str, Any]) -> TableDefi
     throughput = throughput_of(params, billing_mode, "table")
     indexes = _indexes(params, keys, types, billing_mode)
     unused_attributes(types, keys, indexes)
-    return TableDefinition(
+    definition = TableDefinition(
         account_id=call.account_id,
         region=call.region,
         name=name,
@@ -87,6 +87,27 @@ def definition_of(call: Call, name: str, params: Mapping[str, Any]) -> TableDefi
         tags=tuple((tag["Key"], tag["Value"]) for tag in params.get("Tags", ())),
         next_index_id=len(indexes) + 1,
         billing_mode_set_at_ms=call.now_ms if billing_mode == PAY_PER_REQUEST else 0,
+    )
+    specification = params.get("StreamSpecification")
+    return definition if specification is None else streamed(call, definition, specification)
+
+
+def streamed(call: Call, definition: TableDefinition, specification: Mapping[str, Any]) -> TableDefinition:
+    """Read a StreamSpecification. A stream is named by when it was enabled. Raises: ValidationException."""
+    view = specification.get("StreamViewType", "")
+    if not specification["StreamEnabled"]:
+        if view:
+            raise ValidationException(INVALID + "StreamViewType can only be specified when StreamEnabled is true")
+        return replace(definition, stream_view="")
+    if not view:
+        raise ValidationException(INVALID + "StreamViewType is required when StreamEnabled is true")
+    if definition.stream_view:
+        raise ValidationException(f"Table already has an enabled stream: TableName: {definition.name}")
+    return replace(
+        definition,
+        stream_number=definition.stream_number + 1,
+        stream_label=iso_8601(call.now_ms).removesuffix("Z"),
+        stream_view=view,
     )
 
 

@@ -147,6 +147,11 @@ class Tables:
                 "BillingMode": PAY_PER_REQUEST,
                 "LastUpdateToPayPerRequestDateTime": definition.billing_mode_set_at_ms,
             }
+        if definition.stream_view:
+            description["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": definition.stream_view}
+        if definition.stream_label:
+            description["LatestStreamLabel"] = definition.stream_label
+            description["LatestStreamArn"] = f"{table.arn}/stream/{definition.stream_label}"
         if definition.table_class:
             description["TableClassSummary"] = {"TableClass": definition.table_class}
         for is_local, member in ((True, "LocalSecondaryIndexes"), (False, "GlobalSecondaryIndexes")):

@@ -55,6 +55,7 @@ def entries() -> tuple[TypeEntry, ...]:
         "SSESpecification/SSEType": refused("tables are not encrypted with KMS keys: remove it"),
         "StreamSpecification": ENFORCED,
         "StreamSpecification/ResourcePolicy": refused("streams have no resource policies: remove it"),
+        "StreamSpecification/Tags": refused("streams have no tags: remove them"),
         "TableClass": inert("it decides prices only"),
         "TableName": ENFORCED,
         "Tags": ENFORCED,

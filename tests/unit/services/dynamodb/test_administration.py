@@ -23,7 +23,7 @@ PROVISIONED = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {"ReadCapa
             {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}},
             "can be specified when BillingMode is PAY_PER_REQUEST",
         ),
-        ({"StreamSpecification": {"StreamEnabled": True}}, "does not have DynamoDB Streams yet"),
+        ({"StreamSpecification": {"StreamEnabled": True}}, "StreamViewType is required when StreamEnabled is true"),
         ({"SSESpecification": {"Enabled": True}}, "does not encrypt tables with KMS keys"),
         ({"OnDemandThroughput": {"MaxReadRequestUnits": 1}}, "does not have maximum throughput of on-demand tables"),
         ({"ResourcePolicy": "{}"}, "does not have resource-based policies of tables"),
@@ -230,7 +230,7 @@ def test_a_fill_that_a_stop_interrupted_starts_again(tmp_path) -> None:
             },
             "Attempting to create an index which already exists: gsi",
         ),
-        ({"StreamSpecification": {"StreamEnabled": True}}, "does not have DynamoDB Streams yet"),
+        ({"StreamSpecification": {"StreamEnabled": True}}, "StreamViewType is required when StreamEnabled is true"),
         ({"ReplicaUpdates": [{"Create": {"RegionName": "eu-west-1"}}]}, "does not have global tables yet"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Amazon DynamoDB Streams: what changed in tables, in order."""
