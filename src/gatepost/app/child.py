@@ -15,6 +15,7 @@ import json
 import logging
 import logging.handlers
 import os
+import resource
 import signal
 import socket
 import sys
@@ -27,9 +28,12 @@ from gatepost.config import Settings
 from gatepost.kernel.errors import SettingsError, StoreUnavailable
 from gatepost.storage.data_directory import DataDirectory
 
+log = logging.getLogger(__name__)
+
 PR_SET_PDEATHSIG: Final = 1
 LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 LOG_FILES: Final = 3
+OPEN_FILES_WANTED: Final = 24_576  # two listeners of 10,000 connections each, workers, upstreams
 EXIT_SETTINGS: Final = 3  # the operator has to change something: starting again would not help
 
 
@@ -126,6 +130,26 @@ def inherited_socket(descriptor: int) -> socket.socket:
     return listener
 
 
+def allow_many_files() -> int:
+    """Raise the soft limit of open files as far as it is useful and allowed, and give what it is.
+
+    Most systems start a process with 1,024: a thousand idle connections would then keep everyone else out, below the
+    listeners' own bounds, and no worker could be started.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_WANTED if hard == resource.RLIM_INFINITY else min(OPEN_FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    if soft < OPEN_FILES_WANTED // 2:
+        log.warning(
+            "few files may be open: as many connections keep everyone else out",
+            extra={"limit": soft, "wanted": OPEN_FILES_WANTED},
+        )
+    return soft
+
+
 Serve = Callable[[Orders, asyncio.Event], Awaitable[Callable[[], Awaitable[dict[str, int]]]]]
 
 
@@ -139,6 +163,7 @@ def run_role(serve: Serve) -> None:
     report = Report(orders.report)
     try:
         log_to(orders.settings.data_dir / "logs" / f"{orders.role}.log")
+        allow_many_files()
         uvloop.run(_live(serve, orders, report))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):

@@ -33,3 +33,13 @@ def test_a_disk_that_takes_no_log_floods_no_terminal():
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_role_may_open_more_files_than_a_shell_starts_it_with():
+    script = (
+        "import resource; hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1];"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, min(hard, 512)));"
+        "from gatepost.app.child import allow_many_files; print(allow_many_files())"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "512"
