@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from gatepost.languages.vtl_references import MISSING, ByName, Print, Read, Run, restore
+from gatepost.languages.vtl_references import MISSING, ByName, Print, Read, Run, placed, restore
 from gatepost.languages.vtl_tree import Constant, Foreach, MacroCall, TemplateError
 from gatepost.languages.vtl_values import Rendering, Scope
 
@@ -175,7 +175,10 @@ class Loop:
                 variables["velocityCount"] = index + 1
                 variables["velocityHasNext"] = index < scope.last
             variables[name] = item
-            body(rendering)
+            try:
+                body(rendering)
+            except TemplateError as error:
+                raise placed(error, self._node.at) from error
 
 
 _Argument = tuple[str, Constant | None, Read, str]

@@ -4,8 +4,8 @@ No code is generated: each node becomes a function that holds the functions of i
 references after it are printed by one loop over pairs, since most of a template is that. A rendering pays a step for
 each node of a loop's body each time around; what is not in a loop is bounded by the template's size.
 
-Two dialects: API Gateway's (Velocity 1.7; null `$input…`, `$context…` and `$stageVariables…` print nothing, unverified)
-and AppSync's (`#return`; https://docs.aws.amazon.com/appsync/latest/devguide/resolver-util-reference.html).
+Two dialects: API Gateway's (Velocity 1.7, but null references print nothing: `vtl_api_gateway` says why) and AppSync's
+(`#return`; https://docs.aws.amazon.com/appsync/latest/devguide/resolver-mapping-template-reference.html).
 Velocity's own engine is the reference for everything else: https://velocity.apache.org/engine/1.7/user-guide.html.
 """
 
@@ -82,14 +82,14 @@ STEPS_PER_CHARACTER: Final = 4  # of a text that #evaluate compiles
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a service's templates differ from Velocity: whether `#return` exists, which null roots print nothing."""
+    """How a service's templates differ from Velocity: whether `#return` exists, whether null prints nothing."""
 
     has_return: bool = False
-    quiet_roots: frozenset[str] = frozenset()
+    is_quiet: bool = False
 
 
 VELOCITY: Final = Dialect()
-API_GATEWAY: Final = Dialect(quiet_roots=frozenset({"input", "context", "stageVariables"}))
+API_GATEWAY: Final = Dialect(is_quiet=True)
 APPSYNC: Final = Dialect(has_return=True)
 
 
@@ -103,12 +103,16 @@ class Outcome:
 
 
 class Template:
-    """A compiled template. It keeps nothing between renderings."""
+    """A compiled template. It keeps nothing between renderings.
 
-    __slots__ = ("_limits", "_run")
+    `names` are the references in it, as far as they are fixed: `context.identity.sourceIp`.
+    """
 
-    def __init__(self, run: Run, limits: Limits) -> None:
+    __slots__ = ("_limits", "_run", "names")
+
+    def __init__(self, run: Run, limits: Limits, names: frozenset[str]) -> None:
         self._run = run
+        self.names = names
         self._limits = limits
 
     def render(self, variables: Mapping[str, Any]) -> str:
@@ -139,7 +143,7 @@ def compile_template(text: str, *, dialect: Dialect = VELOCITY, limits: Limits =
         raise TemplateError(f"the template has more than {limits.template_bytes_max} bytes")
     try:
         tree = parse_template(text, has_return=dialect.has_return)
-        return Template(_Compiler(tree, dialect).program(), limits)
+        return Template(_Compiler(tree, dialect).program(), limits, tree.names)
     except RecursionError as error:
         raise TemplateError("the template is nested too deeply") from error
 
@@ -163,7 +167,8 @@ class _Compiler:
         parameters = {name for macro in self._macros.by_name.values() for name in macro.parameters}
         self._by_name = frozenset(parameters | ({"bodyContent"} if self._macros.by_name else set()))
         self._weight = 0
-        used = tree.roots if not tree.has_evaluate and outer is None else None
+        roots = {name.partition(".")[0] for name in tree.names}
+        used = roots if not tree.has_evaluate and outer is None else None
         self._has_scope = used is None or "foreach" in used
         self._has_counter = used is None or bool({"velocityCount", "velocityHasNext"} & used)
         self._statements: dict[type, Callable[[Any], Run]] = {
@@ -223,19 +228,19 @@ class _Compiler:
 
     def _pairs(self, nodes: Sequence[Text | Reference]) -> list[tuple[str, Print | None]]:
         pairs: list[tuple[str, Print | None]] = []
-        before = ""
+        before: list[str] = []
         for node in nodes:
             if isinstance(node, Text):
-                before += node.text
+                before.append(node.text)
             else:
-                pairs.append((before, self._printer(node)))
-                before = ""
+                pairs.append(("".join(before), self._printer(node)))
+                before = []
         if before or not pairs:
-            pairs.append((before, None))
+            pairs.append(("".join(before), None))
         return pairs
 
     def _printer(self, node: Reference) -> Print:
-        return compile_printer(node, self._reference(node), self._by_name, self._dialect.quiet_roots)
+        return compile_printer(node, self._reference(node), self._by_name, is_quiet=self._dialect.is_quiet)
 
     # Statements
 

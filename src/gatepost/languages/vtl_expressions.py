@@ -8,6 +8,8 @@ a value may (1.7 wants plain values as arguments, and in lists and maps), and `$
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gatepost.languages.vtl_lexer import (
     FLOAT,
     INTEGER,
@@ -46,15 +48,28 @@ DEPTH_MAX = 60
 """How deep blocks, brackets and strings may be nested in each other: a bound of ours."""
 
 
+def _dotted(root: str, steps: Sequence[Step]) -> str:
+    """Give the name that a reference reads: its root and the properties after it, as far as they are fixed."""
+    parts = [root]
+    for step in steps:
+        if isinstance(step, Property):
+            parts.append(step.name)
+        elif isinstance(step, Index) and isinstance(step.key, Constant) and isinstance(step.key.value, str):
+            parts.append(step.key.value)
+        else:
+            break
+    return ".".join(parts)
+
+
 class ExpressionParser:
     """Reads expressions from `source`; `offset` is how far it has read."""
 
-    def __init__(self, source: Source, depth: int, roots: set[str]) -> None:
+    def __init__(self, source: Source, depth: int, names: set[str]) -> None:
         self.source = source
         self.text = source.text
         self.offset = 0
         self.depth = depth
-        self.roots = roots
+        self.names = names
 
     def enter(self) -> None:
         """Go one level deeper. Raises: TemplateError."""
@@ -239,7 +254,7 @@ class ExpressionParser:
                 self.source.fail(self.offset, f"${{{root} needs '}}' here, not {self.source.excerpt(self.offset)}")
             self.offset += 1
         self.leave()
-        self.roots.add(root)
+        self.names.add(_dotted(root, steps))
         return Reference(
             root,
             steps,

@@ -22,6 +22,7 @@ from gatepost.languages.vtl_values import (
     Implementation,
     JavaList,
     MethodTable,
+    NoSuchMethod,
     Rendering,
     Scope,
     key_of,
@@ -33,28 +34,25 @@ PATTERN_CHARS_MAX: Final = 1_000
 _PLAIN: Final = re.compile(r"[^\\.\[\]{}()*+?^$|]*")
 
 
-# Arguments
+# Arguments: another type is another method in Java; null and numbers that are out of range throw.
 
 
 def _text(value: Any, method: str) -> str:
     if type(value) is not str:
-        raise TemplateError(f"{method}() takes a string, not {_kind(value)}")
+        raise _mismatch(value, method)
     return value
 
 
 def _index(value: Any, method: str, *, last: int, first: int = 0) -> int:
     if type(value) is not int:
-        raise TemplateError(f"{method}() takes a whole number, not {_kind(value)}")
+        raise _mismatch(value, method)
     if not first <= value <= last:
         raise TemplateError(f"{method}(): {value} is not in {first} to {last}")
     return value
 
 
-def _kind(value: Any) -> str:
-    names = {str: "a string", int: "a number", float: "a number", bool: "a boolean", dict: "a map"}
-    if value is None:
-        return "null"
-    return "a list" if isinstance(value, list) else names.get(type(value), "an object")
+def _mismatch(value: Any, method: str) -> Exception:
+    return TemplateError(f"{method}() got null: check the value with #if first") if value is None else NoSuchMethod()
 
 
 # Strings
@@ -274,7 +272,7 @@ def _add_at(rendering: Rendering, items: list[Any], index: Any, item: Any) -> st
 
 def _add_all(rendering: Rendering, items: list[Any], more: Any) -> bool:
     if not isinstance(more, list):
-        raise TemplateError(f"addAll() takes a list, not {_kind(more)}")
+        raise _mismatch(more, "addAll")
     rendering.check_items(len(items) + len(more))
     items.extend(list(more))
     return bool(more)
@@ -326,7 +324,7 @@ def _sub_list(rendering: Rendering, items: list[Any], begin: Any, end: Any) -> l
 
 def _contains_all(rendering: Rendering, items: list[Any], wanted: Any) -> bool:
     if not isinstance(wanted, list):
-        raise TemplateError(f"containsAll() takes a list, not {_kind(wanted)}")
+        raise _mismatch(wanted, "containsAll")
     return all(_find(rendering, items, item) >= 0 for item in wanted)
 
 
@@ -370,7 +368,7 @@ def _put_if_absent(rendering: Rendering, items: dict[Any, Any], key: Any, value:
 
 def _put_all(rendering: Rendering, items: dict[Any, Any], more: Any) -> str:
     if type(more) is not dict:
-        raise TemplateError(f"putAll() takes a map, not {_kind(more)}")
+        raise _mismatch(more, "putAll")
     rendering.check_items(len(items) + len(more))
     items.update(more)
     return ""
@@ -411,7 +409,7 @@ MAP_METHODS: Final[MethodTable] = {
 
 def _compare_numbers(_r: Rendering, number: float, other: Any) -> int:
     if type(other) is not type(number):
-        raise TemplateError(f"compareTo() takes a number of the same kind, not {_kind(other)}")
+        raise _mismatch(other, "compareTo")
     return (number > other) - (number < other)
 
 
@@ -443,6 +441,7 @@ BOOLEAN_METHODS: Final[MethodTable] = {
     ("toString", 0): text_of,
 }
 ENTRY_METHODS: Final[MethodTable] = {
+    ("equals", 1): same,
     ("getKey", 0): lambda _r, entry: entry.key,
     ("getValue", 0): lambda _r, entry: entry.value,
     ("toString", 0): text_of,
@@ -464,6 +463,8 @@ def _of_scope(read: Callable[[Scope], Any]) -> Implementation:
 
 
 SCOPE_METHODS: Final[MethodTable] = {
+    ("equals", 1): same,
+    ("toString", 0): text_of,
     ("getIndex", 0): _of_scope(_SCOPE["index"]),
     ("getCount", 0): _of_scope(_SCOPE["count"]),
     ("hasNext", 0): _of_scope(_SCOPE["hasNext"]),

@@ -60,7 +60,7 @@ class _Shared:
 
     has_return: bool
     macros: dict[str, Macro]
-    roots: set[str]
+    names: set[str]
     has_evaluate: bool = False
 
 
@@ -74,14 +74,14 @@ def parse_template(text: str, *, has_return: bool = False, allows_macros: bool =
     if shared.macros and not allows_macros:
         first = next(iter(shared.macros.values()))
         raise TemplateError("#macro inside #evaluate: define it in the template itself", first.at)
-    return Tree(nodes, shared.macros, frozenset(shared.roots), shared.has_evaluate)
+    return Tree(nodes, shared.macros, frozenset(shared.names), shared.has_evaluate)
 
 
 class TemplateParser(ExpressionParser):
     """Reads statements until the source ends or a block's terminator comes."""
 
     def __init__(self, source: Source, depth: int, shared: _Shared) -> None:
-        super().__init__(source, depth, shared.roots)
+        super().__init__(source, depth, shared.names)
         self._shared = shared
         self._ended_by = ""  # the terminator that ends the block being read
         self._closer = ""  # the terminator that ended the last block

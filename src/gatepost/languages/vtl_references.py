@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gatepost.languages.vtl_methods import METHODS, PROPERTIES
 from gatepost.languages.vtl_tree import Index, Method, Position, Property, Reference, Step, TemplateError
-from gatepost.languages.vtl_values import Host, JavaList, Rendering, is_filled, key_of, text_of
+from gatepost.languages.vtl_values import Host, JavaList, NoSuchMethod, Rendering, is_filled, key_of, text_of
 
 Read = Callable[[Rendering], Any]
 Print = Callable[[Rendering], str]
@@ -156,13 +156,16 @@ def _compile_method(step: Method, compile_value: Compile) -> _Take:
             if only is not None:
                 return call(rendering, value, only(rendering))
             return call(rendering, value, *[argument(rendering) for argument in arguments])
+        except NoSuchMethod:
+            return None
         except TemplateError as error:
-            raise _placed(error, at) from error
+            raise placed(error, at) from error
 
     return take
 
 
-def _placed(error: TemplateError, at: Position) -> TemplateError:
+def placed(error: TemplateError, at: Position) -> TemplateError:
+    """Give an error a place, if it has none."""
     return error if error.at is not None else TemplateError(error.message, at)
 
 
@@ -192,16 +195,17 @@ def _position(items: list[Any], index: int, at: Position) -> int:
 # Printing
 
 
-def compile_printer(reference: Reference, read: Read, by_name: frozenset[str], quiet_roots: frozenset[str]) -> Print:
-    """Compile the printing of a reference: its value, or its own text when it is null.
+def compile_printer(reference: Reference, read: Read, by_name: frozenset[str], *, is_quiet: bool) -> Print:
+    """Compile the printing of a reference: its value, or its own text (nothing, if quiet) when it is null.
 
     An odd number of backslashes escapes it: half of them and its own text are printed if it has a value, all of
     them if it has none. An even number prints half of them and the value.
     """
     literal = reference.literal
+    is_quiet = is_quiet or reference.is_quiet
     if reference.slashes:
-        return _escaped_printer(reference, read)
-    null = "" if reference.is_quiet or reference.root in quiet_roots else literal
+        return _escaped_printer(reference, read, is_quiet=is_quiet)
+    null = "" if is_quiet else literal
     if reference.root in by_name and null == "$" + reference.root:
         return _parameter_printer(reference.root, read, null)
 
@@ -214,12 +218,12 @@ def compile_printer(reference: Reference, read: Read, by_name: frozenset[str], q
     return show
 
 
-def _escaped_printer(reference: Reference, read: Read) -> Print:
+def _escaped_printer(reference: Reference, read: Read, *, is_quiet: bool) -> Print:
     half = "\\" * (reference.slashes // 2)
     literal = reference.literal
     if reference.slashes % 2:
         return lambda rendering: half + ("\\" if read(rendering) is None else "") + literal
-    null = half + half + ("" if reference.is_quiet else literal)
+    null = half + half + ("" if is_quiet else literal)
 
     def show(rendering: Rendering) -> str:
         value = read(rendering)
@@ -274,7 +278,7 @@ def compile_assignment(target: Reference, value: Read, compile_value: Compile, b
         try:
             _put(rendering, read(rendering), name if key is None else key(rendering), made, at)
         except TemplateError as error:
-            raise _placed(error, at) from error
+            raise placed(error, at) from error
 
     return assign_part
 

@@ -235,9 +235,9 @@ class Macro:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A parsed template: its nodes, its macros by name and the roots of all its references."""
+    """A parsed template: its nodes, its macros by name, and what it refers to (`context.identity.sourceIp`)."""
 
     nodes: tuple[Node, ...]
     macros: dict[str, Macro]
-    roots: frozenset[str]
+    names: frozenset[str]
     has_evaluate: bool

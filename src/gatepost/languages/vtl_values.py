@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from gatepost.languages.vtl_tree import Position, TemplateError
+from gatepost.languages.vtl_tree import TemplateError
 
 DEPTH_MAX: Final = 100
 INTEGER_BITS_MAX: Final = 4_096
@@ -163,6 +163,10 @@ class Host:
     def text(self) -> str:
         """Print the object itself."""
         return ""
+
+
+class NoSuchMethod(Exception):
+    """A method is called with arguments of other types than it takes: for Java it is another method, that is null."""
 
 
 # Printing
@@ -433,8 +437,3 @@ def key_of(value: Any) -> Any:
     if value is None or type(value) in {str, int, float, bool}:
         return value
     raise TemplateError("a map's key must be a string, a number or a boolean")
-
-
-def fault(message: str, at: Position | None = None) -> TemplateError:
-    """Make the error for a method that fails (an exception in Java)."""
-    return TemplateError(message, at)
