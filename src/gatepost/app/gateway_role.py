@@ -45,6 +45,7 @@ from gatepost.wire.server import Server
 
 TELEMETRY_EVERY_S: Final = 0.1
 FIGURES_EVERY: Final = 10  # figures go with every tenth batch of log lines
+MINUTE_BATCHES: Final = 10  # of metrics at once, so that services stays free for others; the rest waits a second
 GATEWAY_ID: Final = "local"
 
 
@@ -204,7 +205,9 @@ class GatewayRole:
 
     def _send_minutes(self) -> None:
         self._minutes.collect(self._clock.now_ms())
-        while self._link.can_send and (batch := self._minutes.take()):
+        for _ in range(MINUTE_BATCHES):
+            if not self._link.can_send or (batch := self._minutes.take()) is None:
+                return
             if not self._link.send_telemetry({"metrics": batch}):
                 self._minutes.give_back(batch)
                 return

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import add
 from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -59,16 +60,21 @@ class Histogram:
 
     def add(self, other: Histogram) -> None:
         """Take all of `other`'s observations too."""
+        if not other.count:
+            return
         if not self._buckets:
             self._buckets = other._buckets.copy()
         else:
-            for index, count in enumerate(other._buckets):
-                if count:
-                    self._buckets[index] += count
+            span = other._span()
+            self._buckets[span] = map(add, self._buckets[span], other._buckets[span])
         self.count += other.count
         self.sum_us += other.sum_us
         self.highest_us = max(self.highest_us, other.highest_us)
         self.lowest_us = min(self.lowest_us, other.lowest_us)
+
+    def _span(self) -> slice:
+        """Give the buckets that can hold something: few of all, which is what makes sums cheap."""
+        return slice(_index(self.lowest_us), _index(self.highest_us) + 1)
 
     def percentile_us(self, percent: float) -> int:
         """Give the value that `percent` of the observations do not exceed, within 6 %; 0 when there are none."""
@@ -83,14 +89,29 @@ class Histogram:
         return self.highest_us
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures with the buckets that hold something, by their upper bound."""
+        """Give the figures with the counts of the buckets that can hold something, the first one's number before."""
+        span = self._span() if self.count else slice(0, 0)
         return {
             "count": self.count,
             "sum_us": self.sum_us,
             "min_us": self.lowest_us if self.count else 0,
             "max_us": self.highest_us,
-            "buckets": {str(_upper_us(index)): count for index, count in enumerate(self._buckets) if count},
+            "first_bucket": span.start,
+            "buckets": self._buckets[span],
         }
+
+
+def _index(us: int) -> int:
+    if us < 8:
+        return max(us, 0)
+    shift = us.bit_length() - 4
+    return (shift << 3) + (us >> shift)
+
+
+def bucket_middle_us(index: int) -> float:
+    """Give the middle of what a bucket counts, in microseconds."""
+    upper_us = _upper_us(index)
+    return upper_us if index < 16 else upper_us - ((1 << (index >> 3) - 1) - 1) / 2
 
 
 def _upper_us(index: int) -> int:
@@ -265,17 +286,16 @@ class Metrics:
     def drain(self, now_ms: int) -> list[Minute]:
         """Take the finished minutes away: per route, per stage and per API."""
         self._open_from_ms = max(self._open_from_ms, now_ms - now_ms % MINUTE_MS)
-        found: dict[tuple[int, Dimensions], Figures] = {}
+        minutes: list[tuple[int, Dimensions, Figures]] = []
         for meter in list(self._busy):
             meter.close_minute(now_ms)
             while meter.finished:
                 minute_ms, figures = meter.finished.popleft()
-                for level in _levels(meter.dimensions):
-                    found.setdefault((minute_ms, level), Figures()).add(figures)
+                minutes.append((minute_ms, meter.dimensions, figures))
             if not meter.current.count:
                 meter.rest()
                 del self._busy[meter]
-        return [Minute(minute_ms, level, figures) for (minute_ms, level), figures in found.items()]
+        return _with_levels(minutes)
 
     def running(self) -> list[Minute]:
         """Give what is new of the running minute: each level's figures so far, when they changed since last time."""
@@ -285,13 +305,11 @@ class Metrics:
             if meter.current.count != meter.reported
             for level in _levels(meter.dimensions)
         }
-        found: dict[tuple[int, Dimensions], Figures] = {}
+        minutes: list[tuple[int, Dimensions, Figures]] = []
         for meter in self._busy:
             meter.reported = meter.current.count
-            for level in _levels(meter.dimensions):
-                if (key := (meter.minute_ms, level)) in changed:
-                    found.setdefault(key, Figures()).add(meter.current)
-        return [Minute(minute_ms, level, figures) for (minute_ms, level), figures in found.items()]
+            minutes.append((meter.minute_ms, meter.dimensions, meter.current))
+        return [minute for minute in _with_levels(minutes) if (minute.minute_ms, minute.dimensions) in changed]
 
     def forget(self) -> None:
         """Drop every minute that has not been fetched."""
@@ -307,6 +325,18 @@ class Metrics:
             for level in _levels(dimensions):
                 found.setdefault(level, Figures()).add(figures)
         return found
+
+
+def _with_levels(minutes: Iterable[tuple[int, Dimensions, Figures]]) -> list[Minute]:
+    """Add the sums of stages and APIs to the minutes of routes."""
+    found: dict[tuple[int, Dimensions], Figures] = {}
+    for minute_ms, dimensions, figures in minutes:
+        for level in _levels(dimensions):
+            known = found.get((minute_ms, level))
+            if known is None:
+                known = found[minute_ms, level] = Figures()
+            known.add(figures)
+    return [Minute(minute_ms, level, figures) for (minute_ms, level), figures in found.items()]
 
 
 def _levels(dimensions: Dimensions) -> Iterable[Dimensions]:

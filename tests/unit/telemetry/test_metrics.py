@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.telemetry.metrics import LATENCY_US_MAX, MINUTES_KEPT_MAX, Dimensions, Histogram, Metrics
+from gatepost.telemetry.metrics import (
+    LATENCY_US_MAX,
+    MINUTES_KEPT_MAX,
+    Dimensions,
+    Histogram,
+    Metrics,
+    bucket_middle_us,
+)
 
 ROUTE = Dimensions("api1", "shop", "prod", "/orders", "GET")
 OTHER = Dimensions("api1", "shop", "prod", "/orders", "POST")
@@ -40,7 +47,35 @@ def test_values_beyond_the_bounds_count_as_the_bounds():
 
 def test_an_empty_histogram_has_zeroes():
     assert Histogram().percentile_us(99) == 0
-    assert Histogram().to_json() == {"count": 0, "sum_us": 0, "min_us": 0, "max_us": 0, "buckets": {}}
+    nothing = {"count": 0, "sum_us": 0, "min_us": 0, "max_us": 0, "first_bucket": 0, "buckets": []}
+    assert Histogram().to_json() == nothing
+
+
+@given(st.lists(st.integers(0, 60_000_000), min_size=1, max_size=50))
+def test_told_buckets_hold_every_value_near_their_middle(values):
+    histogram = Histogram()
+    for value in values:
+        histogram.observe(value)
+    told = histogram.to_json()
+    middles = [
+        bucket_middle_us(index)
+        for index, count in enumerate(told["buckets"], told["first_bucket"])
+        for _ in range(count)
+    ]
+    assert all(abs(middle - value) <= value / 16 for middle, value in zip(middles, sorted(values), strict=True))
+
+
+@given(st.lists(st.integers(0, 1 << 20)), st.lists(st.integers(0, 1 << 36)))
+def test_sums_of_histograms_are_histograms_of_all_values(one, two):
+    first, second, both = Histogram(), Histogram(), Histogram()
+    for value in one:
+        first.observe(value)
+        both.observe(value)
+    for value in two:
+        second.observe(value)
+        both.observe(value)
+    first.add(second)
+    assert first.to_json() == both.to_json()
 
 
 def test_histograms_add_up():

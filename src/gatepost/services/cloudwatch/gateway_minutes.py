@@ -8,16 +8,17 @@ here they are always there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from gatepost.services.cloudwatch.model import MINUTE_S, UNIT_NUMBERS, Metric, Point, dimensions_of
 from gatepost.services.cloudwatch.statistics import Buckets, Statistics, bucket_of, of_values
+from gatepost.telemetry.metrics import bucket_middle_us
 
 NAMESPACE: Final = "AWS/ApiGateway"
 _COUNT: Final = UNIT_NUMBERS["Count"]
 _MILLISECONDS: Final = UNIT_NUMBERS["Milliseconds"]
 _US_PER_MS: Final = 1000
-_EXACT_US: Final = 16  # buckets below this hold one value each
 
 
 def points_of(minute: Mapping[str, Any], *, account_id: str, region: str, source: str) -> Iterator[Point]:
@@ -60,16 +61,15 @@ def _statistics(figures: Mapping[str, Any]) -> Iterator[tuple[str, int, Statisti
 def _latency(told: Mapping[str, Any]) -> Statistics:
     """Read a histogram of `telemetry.metrics`: each bucket goes where its middle belongs."""
     buckets: Buckets = {}
-    for upper, times in told["buckets"].items():
-        bucket = bucket_of(_middle_us(int(upper)) / _US_PER_MS)
-        buckets[bucket] = buckets.get(bucket, 0) + times
+    for index, times in enumerate(told["buckets"], told["first_bucket"]):
+        if times:
+            bucket = _bucket_of(index)
+            buckets[bucket] = buckets.get(bucket, 0) + times
     return Statistics(
         told["count"], told["sum_us"] / _US_PER_MS, told["min_us"] / _US_PER_MS, told["max_us"] / _US_PER_MS, buckets
     )
 
 
-def _middle_us(upper_us: int) -> float:
-    if upper_us < _EXACT_US:
-        return upper_us
-    width = 1 << (upper_us.bit_length() - 4)
-    return upper_us - (width - 1) / 2
+@lru_cache(maxsize=512)  # there are 288
+def _bucket_of(index: int) -> int:
+    return bucket_of(bucket_middle_us(index) / _US_PER_MS)

@@ -14,6 +14,7 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 ZERO_BUCKET: Final = -(1 << 20)  # below that of any positive number
@@ -100,7 +101,7 @@ def pack(buckets: Buckets | None) -> bytes | None:
     """Give buckets as bytes for the store."""
     if buckets is None:
         return None
-    return b"".join(_PAIR.pack(bucket, count) for bucket, count in sorted(buckets.items()))
+    return struct.pack("<" + "id" * len(buckets), *chain.from_iterable(sorted(buckets.items())))
 
 
 def unpack(packed: bytes | None) -> Buckets | None:
