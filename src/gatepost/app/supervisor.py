@@ -140,6 +140,10 @@ class Supervisor:
         self._data.prepare()
         self._lock = self._data.own()
         try:
+            if self._settings.is_ephemeral:
+                self._data.begin_ephemeral()
+            else:
+                self._data.forget_ephemeral()  # what one that was killed has left
             self._listeners = open_listeners(self._settings)
             self._tell_endpoints()
             for role in self._role_names():
@@ -176,6 +180,7 @@ class Supervisor:
         if self._socket_folder is not None:
             self._socket_folder.cleanup()
         if self._lock >= 0:
+            self._data.forget_ephemeral()
             os.close(self._lock)
             self._lock = -1
         return sum(process.cut_off for process in self._roles.values())

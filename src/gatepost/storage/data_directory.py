@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from gatepost.kernel.errors import SettingsError
 
 LAYOUT_VERSION: Final = 1
 PRIVATE_FOLDERS: Final = ("store", "assets", "gateway", "cache", "run", "logs")
+LASTING: Final = ("store", "assets", "functions", "gateway", "run", "administrator.json", "seal.key")
 OPEN_FOLDERS: Final = ("functions",)  # function workers run as another user and read their code here
 
 
@@ -123,6 +125,36 @@ class DataDirectory:
             os.close(descriptor)
             raise self.unusable(error) from error
         return descriptor
+
+    def begin_ephemeral(self) -> None:
+        """Mark what is written from now on as not kept. Only for the owner.
+
+        Raises: SettingsError when there is something that a platform has kept: a reset would take it away.
+        """
+        if not self._ephemeral.exists() and any(self.store.iterdir()):
+            raise SettingsError(
+                f"--ephemeral: --data {self.path} holds what an earlier platform has kept: choose another --data, "
+                "or leave --ephemeral out"
+            )
+        self.forget_ephemeral()
+        write_durably(self._ephemeral, b"Nothing here is kept: an ephemeral platform runs, or was killed.\n")
+
+    def forget_ephemeral(self) -> None:
+        """Remove what an ephemeral platform has left, if one has; caches and logs stay. Only for the owner."""
+        if not self._ephemeral.exists():
+            return
+        for name in LASTING:
+            path = self.path / name
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        self.prepare()
+        self._ephemeral.unlink(missing_ok=True)
+
+    @property
+    def _ephemeral(self) -> Path:
+        return self.path / "ephemeral"
 
     def owner(self) -> int | None:
         """Give the process that owns the directory, or None when nobody does."""

@@ -72,3 +72,33 @@ def test_a_damaged_layout_says_what_to_write(tmp_path):
     (tmp_path / "layout.json").write_text("{}")
     with pytest.raises(SettingsError, match=r'write {"layout": 1}$'):
         DataDirectory(tmp_path).prepare()
+
+
+def test_what_an_ephemeral_platform_writes_is_gone_after_it_but_caches_and_logs(tmp_path):
+    data = DataDirectory(tmp_path)
+    data.prepare()
+    data.begin_ephemeral()
+    for path in (
+        data.store / "records.db",
+        data.gateway / "snapshot",
+        data.cache / "x",
+        tmp_path / "administrator.json",
+    ):
+        path.write_text("x")
+    data.begin_ephemeral()  # the one before was killed
+    assert not any(data.store.iterdir())
+    (data.store / "records.db").write_text("x")
+    data.forget_ephemeral()
+    assert not any(data.store.iterdir())
+    assert not (tmp_path / "administrator.json").exists()
+    assert (data.cache / "x").exists()
+
+
+def test_an_ephemeral_platform_never_takes_what_another_has_kept(tmp_path):
+    data = DataDirectory(tmp_path)
+    data.prepare()
+    (data.store / "records.db").write_text("x")
+    with pytest.raises(SettingsError, match="choose another --data"):
+        data.begin_ephemeral()
+    data.forget_ephemeral()
+    assert (data.store / "records.db").exists()
