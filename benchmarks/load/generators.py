@@ -73,7 +73,9 @@ def _measure(server: ServerProcess, command: list[str], seconds: float) -> Load:
         if line.startswith("FIGURES "):
             figures = json.loads(line.removeprefix("FIGURES "))
             load = Load(cpu_seconds=cpu_seconds, **figures)
-            if load.requests == 0 or load.refused > load.requests // 100:
+            if load.requests == 0:
+                raise PeerFailed(f"no answer within {seconds:g} s")
+            if load.refused > load.requests // 100:
                 raise PeerFailed(f"{load.refused} of {load.requests} requests were refused; {server.log_end()}")
             return load
     raise PeerFailed(f"no figures: {ended.stderr[-300:]} {ended.stdout[-300:]}")

@@ -15,7 +15,9 @@ FORMAT = {
     "ip": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
     "requestTime": "%START_TIME%",
     "httpMethod": "%REQ(:METHOD)%",
+    "apiId": "bench",
     "stage": STAGE,
+    "resourcePath": "%ROUTE_NAME%",
     "path": "%REQ(:PATH)%",
     "status": "%RESPONSE_CODE%",
     "responseLength": "%BYTES_SENT%",
@@ -54,12 +56,19 @@ def _configuration(port: int, upstream_port: int, log: Path) -> dict[str, Any]:
         mock, proxy = f"/{STAGE}{mock_path(shop)}", f"/{STAGE}{proxy_path(shop)}"
         routes.append(
             {
+                "name": mock_path(shop) + "{id}",
                 "match": {"prefix": mock},
                 "direct_response": {"status": 200, "body": {"inline_string": BODY}},
                 "response_headers_to_add": [{"header": {"key": "content-type", "value": "application/json"}}],
             }
         )
-        routes.append({"match": {"prefix": proxy}, "route": {"cluster": "backend", "prefix_rewrite": proxy_path(shop)}})
+        routes.append(
+            {
+                "name": proxy_path(shop) + "{id}",
+                "match": {"prefix": proxy},
+                "route": {"cluster": "backend", "prefix_rewrite": proxy_path(shop)},
+            }
+        )
         for prefix in (mock, proxy):
             name = prefix.strip("/").replace("/", "_")
             counters.append({"name": name, "headers": [{"name": ":path", "string_match": {"prefix": prefix}}]})

@@ -14,7 +14,9 @@ NAME = "MiniStack"
 class MiniStack:
     """A MiniStack process."""
 
-    configuration = "GATEWAY_PORT=P LOG_LEVEL=WARNING SFTP_ENABLED=0 IOT_MTLS_ENABLED=0 ministack"
+    configuration = (
+        "AUTH=false (its default) GATEWAY_PORT=P LOG_LEVEL=WARNING SFTP_ENABLED=0 IOT_MTLS_ENABLED=0 ministack"
+    )
 
     def __init__(self, program: Path, *, cores: str) -> None:
         self.port = free_port()

@@ -29,7 +29,8 @@ http {{
 
 LOG: Final = """\
   log_format line escape=json '{"requestId":"$request_id","ip":"$remote_addr","requestTime":"$time_iso8601",'
-    '"httpMethod":"$request_method","stage":"prod","path":"$uri","status":$status,"responseLength":$body_bytes_sent,'
+    '"requestTimeEpoch":$msec,"httpMethod":"$request_method","apiId":"bench","stage":"prod",'
+    '"resourcePath":"$resource_path","path":"$request_uri","status":$status,"responseLength":$body_bytes_sent,'
     '"responseLatency":$request_time,"integrationLatency":"$upstream_response_time"}';
   access_log FOLDER/access.log line buffer=64k flush=1s;
 """
@@ -46,8 +47,9 @@ LUA: Final = r"""
     local body = [==[BODY]==]
     local tree = {}
     for shop = 0, SHOPS - 1 do
-      tree["shop" .. shop] = { items = { id = { name = "GET /shop" .. shop .. "/items/{id}", body = body } } }
-      tree["vendor" .. shop] = { items = { id = { name = "GET /vendor" .. shop .. "/items/{id}" } } }
+      local mock, proxy = "/shop" .. shop .. "/items/{id}", "/vendor" .. shop .. "/items/{id}"
+      tree["shop" .. shop] = { items = { id = { path = mock, name = "GET " .. mock, body = body } } }
+      tree["vendor" .. shop] = { items = { id = { path = proxy, name = "GET " .. proxy } } }
     end
     local find, sub = string.find, string.sub
     function find_route(uri)
@@ -65,6 +67,7 @@ LUA: Final = r"""
   server {
     listen 127.0.0.1:PORT;
     location / {
+      set $resource_path "";
       rewrite_by_lua_block {
         local route, id = find_route(ngx.var.uri)
         if not route or ngx.req.get_method() ~= "GET" then
@@ -74,6 +77,7 @@ LUA: Final = r"""
         end
         ngx.ctx.route = route
         ngx.ctx.id = id
+        ngx.var.resource_path = route.path
         ngx.header["X-Request-Id"] = ngx.var.request_id
         if route.body then
           ngx.header["Content-Length"] = #route.body
@@ -90,10 +94,12 @@ LUA: Final = r"""
         local name = route.name
         local ms = (tonumber(ngx.var.request_time) or 0) * 1000
         counters:incr(name .. ":count", 1, 0)
+        counters:incr(name .. ":latency-sum", ms, 0)
         counters:incr(name .. ":latency:" .. (ms < 1 and 0 or math.ceil(math.log(ms) * 8)), 1, 0)
         if ngx.status >= 400 then counters:incr(name .. (ngx.status < 500 and ":4xx" or ":5xx"), 1, 0) end
         if not route.body then
           local upstream = (tonumber(ngx.var.upstream_response_time) or 0) * 1000
+          counters:incr(name .. ":integration-sum", upstream, 0)
           counters:incr(name .. ":integration:" .. (upstream < 1 and 0 or math.ceil(math.log(upstream) * 8)), 1, 0)
         end
       }
@@ -143,12 +149,16 @@ def start_nginx(program: Path, upstream_port: int, *, cores: str) -> Nginx:
     port = free_port()
     locations = []
     for shop in range(SHOPS):
-        locations.append(f"    location /{STAGE}{mock_path(shop)} {{ return 200 '{BODY}'; }}")
-        locations.append(f"    location /{STAGE}{proxy_path(shop)} {{ proxy_pass http://backend{proxy_path(shop)}; }}")
+        mock, proxy = (f"set $resource_path {path(shop)}:id;" for path in (mock_path, proxy_path))
+        locations.append(f"    location /{STAGE}{mock_path(shop)} {{ {mock} return 200 '{BODY}'; }}")
+        locations.append(
+            f"    location /{STAGE}{proxy_path(shop)} {{ {proxy} proxy_pass http://backend{proxy_path(shop)}; }}"
+        )
     server = [
         "  server {",
         f"    listen 127.0.0.1:{port};",
         "    add_header X-Request-Id $request_id;",
+        '    set $resource_path "";',
         *locations,
         '    location / { return 403 \'{"message":"Missing Authentication Token"}\'; }',
         "  }",

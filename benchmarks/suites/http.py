@@ -32,7 +32,8 @@ HOW: Final = [
     "answers come.",
     f"`p50` and `p99`: our own client at {OFFERED_PER_SECOND:,} requests/s offered (`benchmarks/load/paced.py`: a "
     "kernel timer for each request, latency counted from the planned time).",
-    "Every server finds the route, writes a JSON access-log line and adds a request id. Counters for each route: "
+    "Every server finds the route, writes a JSON access-log line with the same facts (Caddy: its own form, which holds "
+    "more) and adds a request id. Counters for each route: "
     "Gatepost (count, errors, two latency histograms), nginx+Lua (the same in a shared dictionary), Envoy (virtual "
     "clusters). Plain nginx has none; Caddy counts by handler.",
     "One worker each (nginx `worker_processes 1`, Envoy `--concurrency 1`, Caddy `GOMAXPROCS=1`, Gatepost 1 gateway). "
