@@ -233,11 +233,8 @@ class CloudWatchProvider:
         metric_id = self._store.find(metric)
         if metric_id is None:
             return {}
-        if not has_percentiles:
-            await asyncio.sleep(0)
-            return self._store.totals(metric_id, span)
         found: dict[Slot, Statistics] = {}
-        for found in self._store.histograms(metric_id, span):  # noqa: B007 - the last one is whole
+        for found in self._store.slots(metric_id, span, has_histograms=has_percentiles):  # noqa: B007 - it grows
             await asyncio.sleep(0)
         return found
 

@@ -49,10 +49,11 @@ METRICS_MAX: Final = 100_000
 BYTES_MAX: Final = 2 * 1024**3
 AGED_AT_ONCE: Final = 500  # points of one write, so that ingest is not held up
 LISTED_S: Final = 14 * DAY_S  # a metric without newer points is not listed, as on AWS
-PIECE_S: Final = DAY_S  # of points with histograms that one read takes
+TOTALS_STEP_S: Final = 2 * DAY_S  # of points that one read takes, so that others wait for milliseconds only
+HISTOGRAMS_STEP_S: Final = DAY_S // 4
 
-_POINT_COLUMNS: Final = "metric_id, resolution_s, at_s, unit, source, samples, total, lowest, highest, buckets"
-_OF_METRIC: Final = "metric_id=? AND resolution_s IN (60,300,3600) AND at_s>=? AND at_s<?"
+_POINT_VALUES: Final = "samples, total, lowest, highest, buckets"
+_POINT_COLUMNS: Final = f"metric_id, resolution_s, at_s, unit, source, {_POINT_VALUES}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,9 @@ class MetricStore:
         """Add `points` to what there is of their minutes, all or none. Raises: LimitExceededFault, StoreUnavailable."""
 
         def work(cursor: apsw.Cursor) -> None:
+            known = _KnownMetrics(cursor, self._metrics_max)
             for point in points:
-                metric_id = self._metric_id(cursor, point)
+                metric_id = known.id_of(point)
                 if metric_id is None:
                     raise LimitExceededFault(
                         f"Gatepost keeps at most {self._metrics_max} metrics: their number grows with each new value "
@@ -115,8 +117,9 @@ class MetricStore:
 
         def work(cursor: apsw.Cursor) -> int:
             refused = 0
+            known = _KnownMetrics(cursor, self._metrics_max)
             for point in points:
-                metric_id = self._metric_id(cursor, point)
+                metric_id = known.id_of(point)
                 if metric_id is None:
                     refused += 1
                     continue
@@ -129,29 +132,6 @@ class MetricStore:
             return refused
 
         return await self._database.write(work)
-
-    def _metric_id(self, cursor: apsw.Cursor, point: Point) -> int | None:
-        """Give a metric's id and note that it is alive; a new one if there is room, else None."""
-        metric = point.metric
-        key = (metric.account_id, metric.region, metric.namespace, metric.name, _text(metric))
-        row = cursor.execute(
-            "SELECT id, last_s FROM metrics WHERE account_id=? AND region=? AND namespace=? AND name=?"
-            " AND dimensions=?",
-            key,
-        ).fetchone()
-        if row is not None:
-            if row[1] < point.at_s:
-                cursor.execute("UPDATE metrics SET last_s=? WHERE id=?", (point.at_s, row[0]))
-            return int(row[0])
-        count = cursor.execute("SELECT count(*) FROM metrics").fetchone()
-        assert count is not None
-        if count[0] >= self._metrics_max:
-            return None
-        cursor.execute(
-            "INSERT INTO metrics (account_id, region, namespace, name, dimensions, last_s) VALUES (?,?,?,?,?,?)",
-            (*key, point.at_s),
-        )
-        return cursor.connection.last_insert_rowid()
 
     async def age(self, now_s: int) -> int:
         """Roll up or delete some points that are too old. Call again when the answer is not 0.
@@ -170,32 +150,23 @@ class MetricStore:
         ).fetchone()
         return int(row[0]) if row is not None else None
 
-    def totals(self, metric_id: int, span: Span) -> dict[Slot, Statistics]:
-        """Give the slots of `span` that have points, without histograms."""
-        rows = self._database.reader.execute(
-            "SELECT (at_s-?)/? AS slot, unit, sum(samples), sum(total), min(lowest), max(highest) FROM points"  # noqa: S608
-            f" WHERE {_OF_METRIC} GROUP BY slot, unit",
-            (span.start_s, span.period_s, metric_id, span.from_s, span.to_s),
-        )
-        return {
-            (span.start_s + slot * span.period_s, unit): Statistics(samples, total, lowest, highest, None)
-            for slot, unit, samples, total, lowest, highest in rows
-        }
+    def slots(self, metric_id: int, span: Span, *, has_histograms: bool) -> Iterator[dict[Slot, Statistics]]:
+        """Give the slots of `span` that have points, growing with each step; percentiles need the histograms.
 
-    def histograms(self, metric_id: int, span: Span) -> Iterator[dict[Slot, Statistics]]:
-        """Give the slots of `span` with their histograms, growing, a day of points at each step.
-
-        It is always the same dict. The caller can let others run between the steps.
+        It is always the same dict. The caller can let others run between the steps, each of a few milliseconds.
         """
         found: dict[Slot, Statistics] = {}
-        for from_s in range(span.from_s, span.to_s, PIECE_S):
+        step_s = HISTOGRAMS_STEP_S if has_histograms else TOTALS_STEP_S
+        columns = _POINT_VALUES if has_histograms else "sum(samples), sum(total), min(lowest), max(highest), NULL"
+        grouped = "" if has_histograms else " GROUP BY slot, unit"
+        for from_s in range(span.from_s, span.to_s, step_s):
             rows: list[Any] = self._database.reader.execute(
-                "SELECT at_s, unit, samples, total, lowest, highest, buckets FROM points"  # noqa: S608
-                f" WHERE {_OF_METRIC}",
-                (metric_id, from_s, min(from_s + PIECE_S, span.to_s)),
+                f"SELECT (at_s-?)/? AS slot, unit, {columns} FROM points"  # noqa: S608 - our own names
+                f" WHERE metric_id=? AND resolution_s IN (60,300,3600) AND at_s>=? AND at_s<?{grouped}",
+                (span.start_s, span.period_s, metric_id, from_s, min(from_s + step_s, span.to_s)),
             ).fetchall()
-            for at_s, unit, samples, total, lowest, highest, buckets in rows:
-                slot = (at_s - (at_s - span.start_s) % span.period_s, unit)
+            for number, unit, samples, total, lowest, highest, buckets in rows:
+                slot = (span.start_s + number * span.period_s, unit)
                 statistics = Statistics(samples, total, lowest, highest, unpack(buckets))
                 if (known := found.get(slot)) is not None:
                     known.add(statistics)
@@ -229,10 +200,48 @@ class MetricStore:
         ]
 
 
+class _KnownMetrics:
+    """Finds the metrics of one write's points, and makes new ones while there is room."""
+
+    def __init__(self, cursor: apsw.Cursor, metrics_max: int) -> None:
+        self._cursor = cursor
+        self._metrics_max = metrics_max
+        self._count: int | None = None  # asked for once, and only when there is a new one
+
+    def id_of(self, point: Point) -> int | None:
+        """Give the id of a point's metric and note that it is alive; None when there is no room for it."""
+        metric = point.metric
+        key = (metric.account_id, metric.region, metric.namespace, metric.name, _text(metric))
+        row = self._cursor.execute(
+            "SELECT id, last_s FROM metrics WHERE account_id=? AND region=? AND namespace=? AND name=?"
+            " AND dimensions=?",
+            key,
+        ).fetchone()
+        if row is None:
+            return self._add(key, point.at_s)
+        if row[1] < point.at_s:
+            self._cursor.execute("UPDATE metrics SET last_s=? WHERE id=?", (point.at_s, row[0]))
+        return int(row[0])
+
+    def _add(self, key: tuple[str, ...], at_s: int) -> int | None:
+        if self._count is None:
+            row = self._cursor.execute("SELECT count(*) FROM metrics").fetchone()
+            assert row is not None
+            self._count = int(row[0])
+        if self._count >= self._metrics_max:
+            return None
+        self._count += 1
+        self._cursor.execute(
+            "INSERT INTO metrics (account_id, region, namespace, name, dimensions, last_s) VALUES (?,?,?,?,?,?)",
+            (*key, at_s),
+        )
+        return self._cursor.connection.last_insert_rowid()
+
+
 def add_point(cursor: apsw.Cursor, key: PointKey, statistics: Statistics) -> None:
     """Add statistics to what there is of the same key."""
     row = cursor.execute(
-        "SELECT samples, total, lowest, highest, buckets FROM points"
+        f"SELECT {_POINT_VALUES} FROM points"  # noqa: S608
         " WHERE metric_id=? AND resolution_s=? AND at_s=? AND unit=? AND source=?",
         key,
     ).fetchone()
