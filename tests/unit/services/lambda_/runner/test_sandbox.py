@@ -317,11 +317,63 @@ def test_shared_memory_of_system_v_ends_with_its_worker_and_is_nobody_elses(runn
         """
     )
     segment, lines = runner.value(function)
-    assert segment >= 0
-    assert lines == 2  # the heading and its own
+    assert (segment, lines) == (-1, 1)  # refused; and the heading of an empty list, whatever others have
     assert Path("/proc/sysvipc/shm").read_text() == before
 
 
 def test_the_kernel_ends_functions_first_when_memory_runs_out(either: LiveRunner) -> None:
     function = either.deploy("def handler(event, context):\n    return int(open('/proc/self/oom_score_adj').read())\n")
     assert either.value(function) == 1000
+
+
+def test_calls_that_lead_out_of_the_box_or_the_memory_limit_are_refused(either: LiveRunner) -> None:
+    function = either.deploy(
+        """
+        import ctypes, errno, os, subprocess, threading
+        def handler(event, context):
+            libc = ctypes.CDLL(None, use_errno=True)
+            told = {}
+            def attempt(name, *arguments):
+                told[name] = errno.errorcode[ctypes.get_errno()] if getattr(libc, name)(*arguments) < 0 else ""
+            attempt("memfd_create", b"x", 0)
+            attempt("unshare", 0x10000000)
+            attempt("ptrace", 0, 0, 0, 0)
+            attempt("mount", b"x", b"/tmp", b"tmpfs", 0, 0)
+            attempt("clone", None, None, 0x10000011, None)
+            thread = threading.Thread(target=lambda: told.update(thread="runs"))
+            thread.start()
+            thread.join()
+            return told | {"child": subprocess.run(["echo", "runs"], capture_output=True, text=True).stdout}
+        """
+    )
+    told = either.value(function)
+    told.pop("clone")  # the C library refuses it before the kernel can
+    assert told == {
+        "memfd_create": "ENOSYS", "unshare": "EPERM", "ptrace": "EPERM", "mount": "EPERM",
+        "thread": "runs", "child": "runs\n",
+    }  # fmt: skip
+
+
+def test_a_function_cannot_make_a_namespace_by_clone(either: LiveRunner) -> None:
+    function = either.deploy(
+        """
+        import ctypes, errno, platform
+        def handler(event, context):
+            libc = ctypes.CDLL(None, use_errno=True)
+            number = {"x86_64": 56, "aarch64": 220}[platform.machine()]
+            made = libc.syscall(number, 0x10000000 | 17, 0, 0, 0, 0)
+            if made == 0:
+                libc._exit(0)
+            return [made, errno.errorcode[ctypes.get_errno()]]
+        """
+    )
+    assert either.value(function) == [-1, "EPERM"]
+
+
+@needs_root
+def test_files_without_bytes_are_bounded_too(runner: LiveRunner) -> None:
+    runner.value(runner.deploy("def handler(event, context):\n    return 1\n"))
+    if not is_boxed(runner):
+        pytest.skip("this kernel does not let us make namespaces")
+    function = runner.deploy("import os\ndef handler(event, context):\n    return os.statvfs('/tmp').f_files\n")
+    assert runner.value(function) == 512 * 1024 * 1024 // 16_384

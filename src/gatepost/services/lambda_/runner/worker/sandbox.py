@@ -19,6 +19,8 @@ import resource
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .syscalls import refuse_calls
+
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWIPC = 0x08000000
@@ -35,6 +37,7 @@ FUNCTIONS = "/var/gatepost/functions"
 RUNTIME = "/var/runtime"
 TASK = "/var/task"
 ENDER_UID = 65_000  # nobody's: whoever ends a user's processes is out of their reach as this one
+BYTES_PER_FILE, FILES_MIN = 16_384, 1_024  # as mkfs.ext4 has it
 OOM_SCORE = "1000"  # the kernel ends functions before anything of ours
 TMP = "/tmp"  # noqa: S108 - a file system of the worker's own
 
@@ -166,7 +169,8 @@ def enter(code: str, *, tmp_bytes: int, uid: int) -> None:
     _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
     _mount("none", "/", "", MS_REC | MS_PRIVATE)
     owner = f",uid={uid}" if uid else ""
-    _mount("tmpfs", TMP, "tmpfs", MS_NOSUID | MS_NODEV, f"size={tmp_bytes},mode=1777{owner}")
+    bounds = f"size={tmp_bytes},nr_inodes={max(FILES_MIN, tmp_bytes // BYTES_PER_FILE)}"  # names are memory, too
+    _mount("tmpfs", TMP, "tmpfs", MS_NOSUID | MS_NODEV, f"{bounds},mode=1777{owner}")
     _mount(f"{FUNCTIONS}/{code}", TASK, "", MS_BIND)
     _mount("none", TASK, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID)
     _check(_libc.umount2(FUNCTIONS.encode(), MNT_DETACH), "umount")
@@ -193,6 +197,7 @@ def drop(uid: int) -> None:
         header = (ctypes.c_uint32 * 2)(0x20080522, 0)
         _libc.syscall(CAPSET[platform.machine()], header, (ctypes.c_uint32 * 6)())
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    refuse_calls(_libc)
     _prctl(PR_SET_DUMPABLE, 1)  # a change of user clears it, and /proc/self would be closed to the function
     _prctl(PR_SET_PDEATHSIG, 9)
 
