@@ -169,6 +169,19 @@ def test_exec_keeps_the_exit_code_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_exec_deploys_first_and_leaves_standard_output_to_the_command(tmp_path):
+    (tmp_path / "template.yaml").write_text("Resources: {Logs: {Type: AWS::Logs::LogGroup}}\n")
+    arguments = ("--data", str(tmp_path / "d"), "--template", str(tmp_path / "template.yaml"), "--", "echo", "done")
+    ended = gatepost("exec", *arguments)
+    assert (ended.stdout, ended.returncode) == ("done\n", 0)
+    assert "CREATE_COMPLETE" in ended.stderr
+
+
+def test_exec_refuses_what_it_would_not_heed():
+    for flag in ("--port=1", "--aws-port=1", "--ephemeral", "--durability=full"):
+        assert gatepost("exec", flag, "--", "true").returncode == 2
+
+
 def test_exec_of_what_does_not_exist_says_so(tmp_path):
     ended = gatepost("exec", "--", "no-such-command")
     assert ended.returncode == 127

@@ -89,8 +89,13 @@ def delete_command(stack_name: str, data_dir: Path, as_json: bool) -> None:
         raise click.ClickException(f"{stack_name} is {status}")
 
 
-def deploy_templates(endpoint: Endpoint, settings: Settings, stack_name: str | None, as_json: bool) -> bool:
-    """Deploy what `up` was given, one after the other; say whether all of it worked."""
+def deploy_templates(
+    endpoint: Endpoint, settings: Settings, stack_name: str | None, *, as_json: bool, cache: Path | None = None
+) -> bool:
+    """Deploy what `up` was given, one after the other; say whether all of it worked.
+
+    `cache` is where packages are built; without it, in the data directory.
+    """
     for template in settings.templates:
         _tell(endpoint, template, "deploying")
         try:
@@ -100,7 +105,7 @@ def deploy_templates(endpoint: Endpoint, settings: Settings, stack_name: str | N
                 stack_name,
                 dict(settings.parameters),
                 is_lenient=settings.is_lenient,
-                cache=settings.data_dir.absolute() / "cache",
+                cache=cache or _cache(settings.data_dir),
             ):
                 deploy(endpoint, target, as_json=as_json)
         except (click.ClickException, SettingsError) as error:

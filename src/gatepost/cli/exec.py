@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import sys
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from gatepost.cli.endpoint import Endpoint, administrator_of
-from gatepost.cli.options import platform_options, settings_of, stack_option
+from gatepost.cli.options import fresh_platform_options, settings_of, stack_option
 from gatepost.cli.state import exports_of
 from gatepost.cli.up import live
 from gatepost.storage.data_directory import DataDirectory
@@ -28,7 +31,7 @@ EXIT_NOT_FOUND: Final = 127
     type=click.Path(exists=True, path_type=Path),
     help="A template to deploy first; may be repeated.",
 )
-@platform_options
+@fresh_platform_options
 @stack_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(templates: tuple[Path, ...], stack_name: str | None, command: tuple[str, ...], **chosen: Any) -> None:
@@ -36,7 +39,10 @@ def exec_command(templates: tuple[Path, ...], stack_name: str | None, command: t
 
     `gatepost exec --template template.yaml -- pytest tests/`
     """
+    if stack_name is not None and len(templates) != 1:
+        raise click.UsageError("--stack-name names the stack of one template")
     with tempfile.TemporaryDirectory(prefix="gatepost-") as folder:
+        cache = chosen.pop("cached_in").absolute() / "cache"
         chosen |= {"data_dir": Path(folder), "port": 0, "private_port": 0, "aws_port": 0, "is_ephemeral": True}
         settings = settings_of(chosen, templates=tuple(path.absolute() for path in templates))
 
@@ -45,8 +51,11 @@ def exec_command(templates: tuple[Path, ...], stack_name: str | None, command: t
             if settings.templates:
                 from gatepost.cli.deploy import deploy_templates
 
-                if not await loop.run_in_executor(None, deploy_templates, endpoint, settings, stack_name, False):
-                    return 1
+                deploying = partial(deploy_templates, endpoint, settings, stack_name, as_json=False, cache=cache)
+                # What is on standard output is COMMAND's alone.
+                with contextlib.redirect_stdout(sys.stderr):
+                    if not await loop.run_in_executor(None, deploying):
+                        return 1
             exports = exports_of(endpoint, administrator_of(DataDirectory(settings.data_dir)))
             exports |= {"GATEPOST_DATA": folder, "GATEPOST_GATEWAY": endpoint.addresses.public}
             return await _run(command, exports)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -40,6 +40,40 @@ service_option = click.option(
 )
 
 
+cache_option = click.option(
+    "--data",
+    "cached_in",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=lambda: Path(os.environ.get("GATEPOST_DATA", ".gatepost")),
+    show_default=".gatepost, or $GATEPOST_DATA",
+    help="The data directory whose cache is used; the platform itself gets a fresh one.",
+)
+host_option = click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind.")
+PORTS: Final = (
+    click.option("--port", type=int, default=8080, show_default=True, help="The gateway's port; 0 picks one."),
+    click.option("--private-port", type=int, default=8081, show_default=True, help="For private APIs; 0 picks one."),
+    click.option("--aws-port", type=int, default=4566, show_default=True, help="The AWS endpoint; 0 picks one."),
+)
+IDENTITY: Final = (
+    click.option("--region", default="us-east-1", show_default=True, help="The region of what is created."),
+    click.option("--account-id", default="000000000000", show_default=True, help="Twelve digits."),
+    click.option(
+        "--any-credentials", is_flag=True, help="Unknown access keys are the administrator's (loopback only)."
+    ),
+)
+DURABILITY: Final = (
+    click.option("--ephemeral", "is_ephemeral", is_flag=True, help="Keep nothing; allow a reset."),
+    click.option(
+        "--durability",
+        type=click.Choice(["full", "process"]),
+        default="full",
+        show_default=True,
+        help="process: acknowledged writes survive kill -9 but not a power cut.",
+    ),
+)
+TEMPLATES: Final = (lenient_option, service_option, parameter_option)
+
+
 def pairs(texts: tuple[str, ...], flag: str, *, form: str = "KEY=VALUE") -> tuple[tuple[str, str], ...]:
     """Split texts of this `form`. Raises: click.BadParameter."""
     found = []
@@ -53,31 +87,16 @@ def pairs(texts: tuple[str, ...], flag: str, *, form: str = "KEY=VALUE") -> tupl
 
 def platform_options(command: Command) -> Command:
     """Add the options that make a platform's settings."""
-    options = [
-        data_option,
-        click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind."),
-        click.option("--port", type=int, default=8080, show_default=True, help="The gateway's port; 0 picks one."),
-        click.option(
-            "--private-port", type=int, default=8081, show_default=True, help="For private APIs; 0 picks one."
-        ),
-        click.option("--aws-port", type=int, default=4566, show_default=True, help="The AWS endpoint; 0 picks one."),
-        click.option("--region", default="us-east-1", show_default=True, help="The region of what is created."),
-        click.option("--account-id", default="000000000000", show_default=True, help="Twelve digits."),
-        click.option(
-            "--any-credentials", is_flag=True, help="Unknown access keys are the administrator's (loopback only)."
-        ),
-        click.option("--ephemeral", "is_ephemeral", is_flag=True, help="Keep nothing; allow a reset."),
-        click.option(
-            "--durability",
-            type=click.Choice(["full", "process"]),
-            default="full",
-            show_default=True,
-            help="process: acknowledged writes survive kill -9 but not a power cut.",
-        ),
-        lenient_option,
-        service_option,
-        parameter_option,
-    ]
+    return with_options(command, data_option, host_option, *PORTS, *IDENTITY, *DURABILITY, *TEMPLATES)
+
+
+def fresh_platform_options(command: Command) -> Command:
+    """Add the options of a platform for one command: it has its own directory and ports, and keeps nothing."""
+    return with_options(command, cache_option, host_option, *IDENTITY, *TEMPLATES)
+
+
+def with_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    """Add options so that help lists them in this order."""
     for option in reversed(options):
         command = option(command)
     return command

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +51,8 @@ def run_in_foreground(settings: Settings, *, stack_name: str | None, as_json: bo
         if settings.templates:
             from gatepost.cli.deploy import deploy_templates
 
-            deployed = await loop.run_in_executor(None, deploy_templates, endpoint, settings, stack_name, as_json)
+            deploying = partial(deploy_templates, endpoint, settings, stack_name, as_json=as_json)
+            deployed = await loop.run_in_executor(None, deploying)
         if deployed:
             await loop.run_in_executor(None, _print_endpoints, endpoint, settings, stack_name, as_json)
         return 0 if deployed else EXIT_FAILED
