@@ -174,3 +174,20 @@ def test_concurrency_is_reserved_and_provisioned(platform, function) -> None:
         time.sleep(0.05)
     assert json.loads(aws.invoke(**target)["Payload"].read()) == "provisioned-concurrency"
     aws.delete_function(FunctionName="busy")
+
+
+def test_a_layer_is_importable(platform, function) -> None:
+    aws = platform.client("lambda")
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("python/shop_tools.py", "NAME = 'from the layer'\n")
+    layer = aws.publish_layer_version(LayerName="shop-tools", Content={"ZipFile": content.getvalue()})
+    code = "import shop_tools\ndef handler(event, context): return [shop_tools.NAME, shop_tools.__file__]\n"
+    aws.create_function(
+        FunctionName="layered", Runtime="python3.11", Handler="app.handler", Role=function["Role"],
+        Code={"ZipFile": a_zip(code)}, Layers=[layer["LayerVersionArn"]],
+    )  # fmt: skip
+    name, path = json.loads(aws.invoke(FunctionName="layered")["Payload"].read())
+    assert name == "from the layer"
+    assert path.endswith("/python/shop_tools.py")
+    aws.delete_function(FunctionName="layered")

@@ -118,6 +118,8 @@ class ServicesRole:
             await self._core.cloudwatch.ingest(batch["metrics"])
         if "figures" in batch:
             self._state.figures = {tuple(figures["key"]): figures for figures in batch["figures"]}
+        if "provisioned" in batch:
+            self._core.take_readiness(batch["provisioned"])
         if "gateway" in batch:
             self._state.gateway = batch["gateway"]
 

@@ -38,7 +38,7 @@ def function(**properties):
         ({"Zzz": "x"}, "has no property Zzz: it has Architectures, "),
         ({"Code": "{ZipFil: x}"}, "AWS::Lambda::Function/Code has no property ZipFil: did you mean ZipFile?"),
         ({"Code": "{ImageUri: x}"}, "Code/ImageUri: container images do not run here: use a code folder or a zip file"),
-        ({"Layers": "[a]"}, "Layers: layers are not supported yet"),
+        ({"CodeSigningConfigArn": "a"}, "CodeSigningConfigArn: code is not signed here"),
         ({"Runtime": "nodejs22.x"}, "Runtime is 'nodejs22.x': use python3."),
         ({"PackageType": "Image"}, "PackageType is 'Image'"),
         ({"TracingConfig": "{Mode: Active}"}, "TracingConfig/Mode is 'Active': "),
@@ -84,8 +84,10 @@ def test_a_type_that_is_not_here_is_refused(type_name, reason):
 
 
 def test_lenient_turns_refusals_into_warnings_and_leaves_the_properties_out():
-    result = compiled(function(Layers="[a]", Handlr="x"), acceptance=Acceptance(is_lenient=True))
-    assert next(line for line in result.warnings() if "Layers" in line).startswith("lenient: template.yaml:9:")
+    result = compiled(function(CodeSigningConfigArn="a", Handlr="x"), acceptance=Acceptance(is_lenient=True))
+    assert next(line for line in result.warnings() if "CodeSigningConfigArn" in line).startswith(
+        "lenient: template.yaml:9:"
+    )
     assert set(result.resources["Fn"].properties) == {"Handler", "Runtime", "Role", "Code"}
 
 
@@ -105,33 +107,36 @@ def test_the_type_of_a_named_service_is_forwarded():
 @pytest.mark.parametrize(
     ("line", "passes"),
     [
-        ("Fn Layers 2027-01-01 tested on AWS", True),
-        ("AWS::Lambda::Function Layers 2027-01-01 tested on AWS", True),
+        ("Fn CodeSigningConfigArn 2027-01-01 tested on AWS", True),
+        ("AWS::Lambda::Function CodeSigningConfigArn 2027-01-01 tested on AWS", True),
         ("AWS::Lambda::Function * 2027-01-01 tested on AWS", True),
-        ("Fn Layers 2026-11-24 the last day", True),
+        ("Fn CodeSigningConfigArn 2026-11-24 the last day", True),
         ("Fn VpcConfig 2027-01-01 another property", False),
-        ("Other Layers 2027-01-01 another resource", False),
+        ("Other CodeSigningConfigArn 2027-01-01 another resource", False),
     ],
 )
 def test_an_accepted_gap_passes_what_it_names(line, passes):
     gaps = parse_accept_file(f"# reason\n\n{line}\n", file="gatepost.accept", today=TODAY)
-    found = refusals(function(Layers="[a]"), acceptance=Acceptance(gaps=gaps))
+    found = refusals(function(CodeSigningConfigArn="a"), acceptance=Acceptance(gaps=gaps))
     assert (found == []) is passes
 
 
 def test_an_accepted_gap_is_told_with_its_reason():
-    gaps = parse_accept_file("Fn Layers 2027-01-01 tested on AWS\n", file="gatepost.accept", today=TODAY)
-    warnings = compiled(function(Layers="[a]"), acceptance=Acceptance(gaps=gaps)).warnings()
-    assert any("Layers" in warning and warning.startswith("accepted") for warning in warnings)
+    gaps = parse_accept_file("Fn CodeSigningConfigArn 2027-01-01 tested on AWS\n", file="gatepost.accept", today=TODAY)
+    warnings = compiled(function(CodeSigningConfigArn="a"), acceptance=Acceptance(gaps=gaps)).warnings()
+    assert any("CodeSigningConfigArn" in warning and warning.startswith("accepted") for warning in warnings)
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("Fn Layers 2026-11-23 too late", "gatepost.accept:1: the entry for Fn Layers expired on 2026-11-23"),
-        ("Fn Layers", "an entry is: logical id or type"),
-        ("Fn Layers 2026-13-01 x", "2026-13-01 is no date"),
-        ("Fn Layers 2027-01-01", "an entry is"),  # no reason
+        (
+            "Fn CodeSigningConfigArn 2026-11-23 too late",
+            "gatepost.accept:1: the entry for Fn CodeSigningConfigArn expired on 2026-11-23",
+        ),
+        ("Fn CodeSigningConfigArn", "an entry is: logical id or type"),
+        ("Fn CodeSigningConfigArn 2026-13-01 x", "2026-13-01 is no date"),
+        ("Fn CodeSigningConfigArn 2027-01-01", "an entry is"),  # no reason
     ],
 )
 def test_a_broken_or_expired_entry_fails(line, reason):

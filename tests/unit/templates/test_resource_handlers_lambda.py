@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gatepost.templates.resources.lambda_ import inline_zip
+from gatepost.templates.resources.lambda_layers import version_of
 from gatepost.templates.resources.lambda_versions import routing
 from tests.unit.templates.test_resource_handlers import goes_through, run
 
@@ -85,3 +87,38 @@ def test_weights_are_declared_as_a_list_and_sent_by_version() -> None:
     declared = {"RoutingConfig": {"AdditionalVersionWeights": [{"FunctionVersion": "2", "FunctionWeight": 0.5}]}}
     assert routing(declared) == {"AdditionalVersionWeights": {"2": 0.5}}
     assert routing({}) == {"AdditionalVersionWeights": {}}
+
+
+def test_layers_are_published_shared_and_deleted(tmp_path) -> None:
+    async def scenario(world):
+        sha256 = await world.assets.put(inline_zip("A = 1", "python3.12"))
+        layered = f"""
+Resources:
+{FUNCTION.replace("      Code:", "      Layers: [!Ref Tools]" + chr(10) + "      Code:")}
+  Tools:
+    Type: AWS::Lambda::LayerVersion
+    Properties:
+      Content: {{S3Bucket: gatepost-assets, S3Key: {sha256}}}
+      CompatibleRuntimes: [python3.12]
+      LayerName: tools
+      Description: one
+  Shared:
+    Type: AWS::Lambda::LayerVersionPermission
+    Properties: {{Action: "lambda:GetLayerVersion", LayerVersionArn: !Ref Tools, Principal: "*"}}
+"""
+        steps = goes_through(world, layered, layered.replace("Description: one", "Description: two"))
+        await anext(steps)
+        arn = (await world.resources())["Tools"]
+        function = await world.do("lambda", "GetFunctionConfiguration", FunctionName="orders")
+        assert [layer["Arn"] for layer in function["Layers"]] == [arn]
+        policy = await world.do("lambda", "GetLayerVersionPolicy", **version_of(arn))
+        assert "lambda:GetLayerVersion" in policy["Policy"]
+        await anext(steps)
+        changed = (await world.resources())["Tools"]
+        function = await world.do("lambda", "GetFunctionConfiguration", FunctionName="orders")
+        assert [layer["Arn"] for layer in function["Layers"]] == [changed]
+        assert changed.endswith(":2")
+        assert [one async for one in steps] == []
+        assert await world.do("lambda", "ListLayers") == {"Layers": []}
+
+    run(tmp_path, scenario)

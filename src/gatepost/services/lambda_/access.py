@@ -10,19 +10,25 @@ from typing import Any, Final
 
 from gatepost.kernel.operations import Access, Call
 from gatepost.services.lambda_.catalogue import Catalogue
+from gatepost.services.lambda_.layers import Layers, layer_arn
 from gatepost.services.lambda_.model import InvalidParameterValueException
 from gatepost.services.lambda_.names import function_arn, parse_name
 
-_UNBOUND: Final = frozenset({"ListFunctions", "GetAccountSettings", "ListEventSourceMappings"})
+_UNBOUND: Final = frozenset(
+    {"ListFunctions", "GetAccountSettings", "ListEventSourceMappings", "ListLayers", "ListLayerVersions"}
+)
 _ACTIONS: Final[Mapping[str, str]] = {"Invoke": "lambda:InvokeFunction"}
+_CONFIGURING: Final = frozenset({"CreateFunction", "UpdateFunctionConfiguration"})
 SERVICE: Final = "lambda.amazonaws.com"
 
 
-def access_of(catalogue: Catalogue, call: Call, params: Mapping[str, Any]) -> tuple[Access, ...]:
+def access_of(catalogue: Catalogue, layers: Layers, call: Call, params: Mapping[str, Any]) -> tuple[Access, ...]:
     """Say what a Lambda call touches."""
     action = _ACTIONS.get(call.operation, f"lambda:{call.operation}")
     if call.operation in _UNBOUND:
         return (Access(action),)
+    if "Layer" in call.operation:
+        return (_layer_access(layers, call, params, action),)
     arn, policy_arn, qualifier = _resource(call, params)
     function = catalogue.find(arn)
     target = catalogue.find_target(arn, qualifier)
@@ -41,9 +47,28 @@ def access_of(catalogue: Catalogue, call: Call, params: Mapping[str, Any]) -> tu
     found = [Access(action, policy_arn, context, policy)]
     if call.operation == "CreateFunction" and tags:
         found.append(Access("lambda:TagResource", arn, context))
-    if call.operation in {"CreateFunction", "UpdateFunctionConfiguration"} and isinstance(params.get("Role"), str):
+    if call.operation in _CONFIGURING and isinstance(params.get("Role"), str):
         found.append(Access("iam:PassRole", params["Role"], {"iam:passedtoservice": SERVICE}))
+    for layer_version in params.get("Layers") or () if call.operation in _CONFIGURING else ():
+        version = layers.find(layer_version)
+        layer_policy = version.policy if version is not None and version.policy else None
+        found.append(Access("lambda:GetLayerVersion", layer_version, resource_policy=layer_policy))
     return tuple(found)
+
+
+def _layer_access(layers: Layers, call: Call, params: Mapping[str, Any], action: str) -> Access:
+    """Say what a call about a layer touches: the layer when it publishes, else one version."""
+    if isinstance(arn := params.get("Arn"), str):
+        action = "lambda:GetLayerVersion"  # GetLayerVersionByArn has no action of its own
+    else:
+        try:
+            arn = layer_arn(call, str(params.get("LayerName", "")))
+        except InvalidParameterValueException:
+            return Access(action)
+        if "VersionNumber" in params:
+            arn = f"{arn}:{params['VersionNumber']}"
+    version = layers.find(arn)
+    return Access(action, arn, resource_policy=version.policy if version is not None and version.policy else None)
 
 
 def _resource(call: Call, params: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -28,7 +28,6 @@ PYTHON_MINOR_MAX: Final = 15
 REFUSED: Final[Mapping[str, str]] = {
     "VpcConfig": "functions here share the network of the machine that runs them; leave it out",
     "DeadLetterConfig": "dead-letter queues are not supported yet; leave it out",
-    "Layers": "layers are not supported yet; put their content into the function's own code",
     "FileSystemConfigs": "there are no network file systems here; leave it out",
     "ImageConfig": "container images are not run here; use PackageType Zip",
     "KMSKeyArn": "environment variables are not encrypted with a key of yours here; leave it out",
@@ -199,6 +198,8 @@ def to_aws(function: Function) -> dict[str, Any]:
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": logging,
     }
+    if function.layers:
+        answer["Layers"] = [{"Arn": layer["arn"], "CodeSize": layer["bytes"]} for layer in function.layers]
     if function.environment:
         answer["Environment"] = {"Variables": dict(function.environment)}
     return answer

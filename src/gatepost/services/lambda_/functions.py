@@ -14,6 +14,7 @@ from gatepost.services.lambda_.access import SERVICE
 from gatepost.services.lambda_.catalogue import Catalogue
 from gatepost.services.lambda_.concurrency import reserved_of
 from gatepost.services.lambda_.configuration import bad, check_complete, configured, refuse_unsupported, to_aws
+from gatepost.services.lambda_.layers import Layers
 from gatepost.services.lambda_.model import Function, ResourceConflictException
 from gatepost.services.lambda_.names import chosen_qualifier, function_arn, parse_name
 from gatepost.services.lambda_.paging import page
@@ -34,6 +35,7 @@ class Functions:
         catalogue: Catalogue,
         uploads: Uploads,
         versions: Versions,
+        layers: Layers,
         *,
         roles: RoleSessions,
         clock: Clock,
@@ -42,6 +44,7 @@ class Functions:
         self._catalogue = catalogue
         self._uploads = uploads
         self._versions = versions
+        self._layers = layers
         self._roles = roles
         self._clock = clock
         self._new_id = new_id
@@ -66,13 +69,14 @@ class Functions:
             modified_at_ms=self._clock.now_ms(),
             tags=checked_tags(params.get("Tags", {})),
         )
-        function = configured(blank, params)
+        function = self._with_layers(configured(blank, params), params)
         check_complete(function)
         if self._catalogue.find(arn) is not None:
             raise ResourceConflictException(f"Function already exist: {name.name}", members={"Type": "User"})
         self._check_role(function)
         upload = await self._uploads.take(params["Code"])
         function = replace(function, code_sha256=upload.sha256, code_bytes=upload.zip_bytes)
+        await self._layers.check_size(function)
         await self._catalogue.create(function)
         return await self._published(function, params)
 
@@ -119,9 +123,11 @@ class Functions:
             "code_bytes": upload.zip_bytes,
             "architecture": architecture,
         }
+        changed = replace(function, **changes)
+        await self._layers.check_size(changed)
         if params.get("DryRun"):
-            return to_aws(replace(function, **changes))
-        return await self._published(await self._replace(function, **changes), params)
+            return to_aws(changed)
+        return await self._published(await self._keep(function, changed), params)
 
     async def update_configuration(self, call: Call, params: Params) -> Answer:
         """Change a function's configuration; the next invocation has it.
@@ -130,14 +136,17 @@ class Functions:
         """
         function = self._catalogue.named(call, params["FunctionName"])
         check_revision(function.revision_id, params)
-        changed = configured(function, params)
+        changed = self._with_layers(configured(function, params), params)
         check_complete(changed)
+        await self._layers.check_size(changed)
         if changed.role_arn != function.role_arn:
             self._check_role(changed)
         return to_aws(await self._keep(function, changed))
 
-    async def _replace(self, function: Function, **changes: Any) -> Function:
-        return await self._keep(function, replace(function, **changes))
+    def _with_layers(self, function: Function, params: Params) -> Function:
+        if "Layers" not in params:
+            return function
+        return replace(function, layers=self._layers.resolve(params["Layers"]))
 
     async def _keep(self, old: Function, new: Function) -> Function:
         new = replace(new, revision_id=self._new_id(), modified_at_ms=self._clock.now_ms())

@@ -24,6 +24,7 @@ from gatepost.services.lambda_.concurrency import ConcurrencySettings
 from gatepost.services.lambda_.events import FunctionEvents
 from gatepost.services.lambda_.functions import Functions
 from gatepost.services.lambda_.invocations import Invocations
+from gatepost.services.lambda_.layers import Layers
 from gatepost.services.lambda_.log_permission import FunctionLogPermission
 from gatepost.services.lambda_.model import LATEST, ResourceNotFoundException
 from gatepost.services.lambda_.permissions import Permissions
@@ -66,8 +67,9 @@ class LambdaProvider:
         self._events = FunctionEvents(parts.records, parts.invoker, clock)
         uploads = Uploads(parts.assets, parts.functions_dir)
         self._versions = Versions(catalogue, clock, new_id)
+        self._layers = Layers(catalogue, uploads, clock, new_id)
         self._functions = Functions(
-            catalogue, uploads, self._versions, roles=parts.role_sessions, clock=clock, new_id=new_id
+            catalogue, uploads, self._versions, self._layers, roles=parts.role_sessions, clock=clock, new_id=new_id
         )
         self._aliases = Aliases(catalogue, new_id)
         self._concurrency = ConcurrencySettings(catalogue, clock, executions_max=parts.executions_max)
@@ -91,7 +93,7 @@ class LambdaProvider:
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
         """Say what a call touches."""
-        return access_of(self._catalogue, call, params)
+        return access_of(self._catalogue, self._layers, call, params)
 
     async def published(self) -> Sequence[Change]:
         """Give everything that the gateway should hold."""
@@ -235,6 +237,55 @@ class LambdaProvider:
     def list_provisioned_concurrency_configs(self, call: Call, params: Params) -> Answer:
         """Give a function's provisioned concurrency."""
         return self._concurrency.list(call, params)
+
+    # --- layers ------------------------------------------------------------------------------------------------
+
+    @operation("PublishLayerVersion")
+    async def publish_layer_version(self, call: Call, params: Params) -> Answer:
+        """Publish a package as the next version of a layer."""
+        return await self._layers.publish(call, params)
+
+    @operation("GetLayerVersion")
+    def get_layer_version(self, call: Call, params: Params) -> Answer:
+        """Describe a version of a layer."""
+        return self._layers.get(call, params)
+
+    @operation("GetLayerVersionByArn")
+    def get_layer_version_by_arn(self, call: Call, params: Params) -> Answer:
+        """Describe a version of a layer by its ARN."""
+        return self._layers.get_by_arn(call, params)
+
+    @operation("ListLayerVersions")
+    def list_layer_versions(self, call: Call, params: Params) -> Answer:
+        """Give a layer's versions, the newest first."""
+        return self._layers.list_versions(call, params)
+
+    @operation("ListLayers")
+    def list_layers(self, call: Call, params: Params) -> Answer:
+        """Give the layers by name."""
+        return self._layers.list_layers(call, params)
+
+    @operation("DeleteLayerVersion")
+    async def delete_layer_version(self, call: Call, params: Params) -> Answer:
+        """Delete a version of a layer; functions that have it keep it."""
+        await self._layers.delete(call, params)
+        return {}
+
+    @operation("AddLayerVersionPermission")
+    async def add_layer_version_permission(self, call: Call, params: Params) -> Answer:
+        """Let another account use a version of a layer."""
+        return await self._layers.add_permission(call, params)
+
+    @operation("RemoveLayerVersionPermission")
+    async def remove_layer_version_permission(self, call: Call, params: Params) -> Answer:
+        """Take a statement away."""
+        await self._layers.remove_permission(call, params)
+        return {}
+
+    @operation("GetLayerVersionPolicy")
+    def get_layer_version_policy(self, call: Call, params: Params) -> Answer:
+        """Give the policy of a version of a layer."""
+        return self._layers.get_policy(call, params)
 
     # --- resource policy ---------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ def supported(parameter: str) -> Entry:
 
 def entries() -> tuple[TypeEntry, ...]:
     """Give the entries of this service."""
-    return (_function(), _permission(), _version(), _alias())
+    return (_function(), _permission(), _version(), _alias(), _layer(), _layer_permission())
 
 
 def _function() -> TypeEntry:
@@ -120,3 +120,22 @@ def _alias() -> TypeEntry:
         "RoutingConfig": ENFORCED,
     }
     return TypeEntry("AWS::Lambda::Alias", ENFORCED, properties)
+
+
+def _layer() -> TypeEntry:
+    properties = {
+        "CompatibleArchitectures": ENFORCED,
+        "CompatibleRuntimes": ENFORCED,
+        "Content": ENFORCED,
+        "Content/S3ObjectStorageMode": refused("uploaded code has one way to be stored: remove it"),
+        "Content/S3ObjectVersion": refused("uploaded code has no versions: remove it"),
+        "Description": ENFORCED,
+        "LayerName": ENFORCED,
+        "LicenseInfo": ENFORCED,
+    }
+    return TypeEntry("AWS::Lambda::LayerVersion", ENFORCED, properties)
+
+
+def _layer_permission() -> TypeEntry:
+    properties = dict.fromkeys(("Action", "LayerVersionArn", "OrganizationId", "Principal"), ENFORCED)
+    return TypeEntry("AWS::Lambda::LayerVersionPermission", ENFORCED, properties)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from gatepost.templates.resources.base import Outcome, ResourceFailure, ResourceHandler, Work
 from gatepost.templates.resources.changes import Unnamed, present, tag_changes, tag_map, unless_gone
+from gatepost.templates.resources.lambda_layers import LayerVersion, LayerVersionPermission
 from gatepost.templates.resources.lambda_versions import Alias, Version
 
 READY_POLLS_MAX: Final = 600
@@ -227,6 +228,8 @@ def handlers() -> dict[str, ResourceHandler]:
     return {
         "AWS::Lambda::Function": Function(),
         "AWS::Lambda::Alias": Alias(),
+        "AWS::Lambda::LayerVersion": LayerVersion(),
+        "AWS::Lambda::LayerVersionPermission": LayerVersionPermission(),
         "AWS::Lambda::Permission": Permission(),
         "AWS::Lambda::Version": Version(),
     }

@@ -86,7 +86,7 @@ def test_what_is_not_there_is_not_found(tmp_path, name: str) -> None:
         ({"LoggingConfig": {"LogFormat": "Text", "SystemLogLevel": "WARN"}}, "only when LogFormat is JSON"),
         ({"Tags": {"aws:x": "1"}}, "may not begin with aws:"),
         ({"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/x"}, "KMSKeyArn is not supported"),
-        ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:x:1"]}, "Layers is not supported"),
+        ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:x:1"]}, "layer:x:1 does not exist."),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_a_reason(tmp_path, params, words: str) -> None:

@@ -56,6 +56,9 @@ def environment(
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "AWS_ENDPOINT_URL": endpoint_url,
     }
+    if function.layers:
+        # unverified: AWS sets them for every function. Here the loader has read them before: they are for children.
+        defaults |= {"PATH": f"{defaults['PATH']}:/opt/bin", "LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib"}
     reserved = {
         "_HANDLER": function.handler,
         "AWS_REGION": function.region,

@@ -22,6 +22,7 @@ from gatepost.kernel.errors import AccessDeniedException, ServiceError
 from gatepost.kernel.ids import chance, random_id
 from gatepost.kernel.ports import Assets, Credentials, LogSink, RoleSessions
 from gatepost.services.lambda_.code import BadCode, extract
+from gatepost.services.lambda_.layer_files import merge, merged_digest
 from gatepost.services.lambda_.model import (
     Function,
     InvalidRuntimeException,
@@ -189,6 +190,7 @@ class WorkerStarter:
                 os.chown(worker.tmp_dir, worker.uid, worker.uid)
         return SpawnRequest(
             code_sha256=function.code_sha256,
+            layers=merged_digest(layers_of(function)),
             tmp_bytes=function.ephemeral_storage_mb * MB,
             tmp_dir=worker.tmp_dir,
             memory_mb=function.memory_mb,
@@ -206,13 +208,24 @@ class WorkerStarter:
             worker.tmp_dir = ""
 
     async def unpack(self, function: Function) -> None:
-        """Have the function's code unpacked. Raises: InvalidZipFileException, ServiceException."""
-        if (self._parts.functions_dir / function.code_sha256).is_dir():
+        """Have the function's code and layers unpacked. Raises: InvalidZipFileException, ServiceException."""
+        await self._unpack(function.code_sha256, "code")
+        layers = layers_of(function)
+        for sha256 in layers:
+            await self._unpack(sha256, "layer")
+        if layers and not (self._parts.functions_dir / merged_digest(layers)).is_dir():
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, merge, self._parts.functions_dir, layers)
+            except OSError as error:
+                raise ServiceException("The function's layers could not be merged", detail=str(error)) from error
+
+    async def _unpack(self, sha256: str, what: str) -> None:
+        if (self._parts.functions_dir / sha256).is_dir():
             return
-        archive = self._parts.assets.path(function.code_sha256)
+        archive = self._parts.assets.path(sha256)
         if archive is None:
-            raise InvalidZipFileException("The function's code is not in this platform's assets any more")
-        work = (archive, function.code_sha256, self._parts.functions_dir)
+            raise InvalidZipFileException(f"The function's {what} is not in this platform's assets any more")
+        work = (archive, sha256, self._parts.functions_dir)
         try:
             await asyncio.get_running_loop().run_in_executor(None, extract, *work)
         except BadCode as error:
@@ -224,18 +237,23 @@ class WorkerStarter:
         """Have the modules of unpacked code compiled once for its interpreter. Does nothing when that fails."""
         await self.prepare()
         zygote = await self._zygote(function.runtime)
+        for sha256 in (function.code_sha256, merged_digest(layers_of(function))):
+            if sha256:
+                await self._compile(sha256, zygote)
+
+    async def _compile(self, sha256: str, zygote: Zygote) -> None:
         major, minor = zygote.interpreter.version
-        mark = self._parts.functions_dir / f".{function.code_sha256}.python{major}.{minor}"
+        mark = self._parts.functions_dir / f".{sha256}.python{major}.{minor}"
         async with self._compiling:
             if mark.exists():
                 return
             await zygote.start()
             self._number += 1
-            folder = self._parts.functions_dir / function.code_sha256
+            folder = self._parts.functions_dir / sha256
             uid = self._uids.popleft() if zygote.drops_user else 0
             try:
                 request = SpawnRequest(
-                    code_sha256=function.code_sha256,
+                    code_sha256=sha256,
                     tmp_bytes=MB,
                     tmp_dir="",
                     memory_mb=0,
@@ -272,6 +290,11 @@ class WorkerStarter:
     async def close(self) -> None:
         """End every zygote and with them all workers."""
         await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
+
+
+def layers_of(function: Function) -> list[str]:
+    """Give the digests of a function's layers, the first first."""
+    return [layer["sha256"] for layer in function.layers]
 
 
 def worker_users(settings: RunnerSettings, functions_dir: Path) -> deque[int]:

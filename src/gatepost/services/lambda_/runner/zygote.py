@@ -81,6 +81,7 @@ class SpawnRequest:
     memory_mb: int
     uid: int
     limits: Mapping[str, int] = field(default_factory=dict)
+    layers: str = ""  # the directory of merged layers; empty: none
     is_compilation: bool = False  # only compile the code's modules and send them back
 
 
@@ -239,6 +240,8 @@ class Zygote:
             "spawn": worker.number,
             "code": request.code_sha256,
             "task_root": str(self._places.functions / request.code_sha256),
+            "layers": request.layers,
+            "layers_root": str(self._places.functions / request.layers),
             "tmp_bytes": request.tmp_bytes,
             "tmp_dir": request.tmp_dir,
             "uid": request.uid,

@@ -36,6 +36,7 @@ DEVICES = ("null", "zero", "full", "random", "urandom")
 FUNCTIONS = "/var/gatepost/functions"
 RUNTIME = "/var/runtime"
 TASK = "/var/task"
+OPT = "/opt"
 ENDER_UID = 65_000  # nobody's: whoever ends a user's processes is out of their reach as this one
 BYTES_PER_FILE, FILES_MIN = 16_384, 1_024  # as mkfs.ext4 has it
 OOM_SCORE = "1000"  # the kernel ends functions before anything of ours
@@ -118,7 +119,7 @@ def _fill_root(
     for name, source in packages.items():
         _bind(source, f"{root}{RUNTIME}/{name}")
     _bind(functions, root + FUNCTIONS)
-    for directory in (TASK, TMP, "/opt"):
+    for directory in (TASK, TMP, OPT):
         os.makedirs(root + directory, mode=0o755, exist_ok=True)
 
 
@@ -161,8 +162,8 @@ def build_root(
     _mount("none", "/", "", MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4m,mode=755")
 
 
-def enter(code: str, *, tmp_bytes: int, uid: int) -> None:
-    """Give this worker its own /tmp and /var/task, and take all other functions' code away.
+def enter(code: str, *, layers: str, tmp_bytes: int, uid: int) -> None:
+    """Give this worker its own /tmp, /var/task and, with layers, /opt; take all other functions' code away.
 
     With a namespace of its own, shared memory of System V neither outlives it nor leads to another function.
     """
@@ -173,6 +174,9 @@ def enter(code: str, *, tmp_bytes: int, uid: int) -> None:
     _mount("tmpfs", TMP, "tmpfs", MS_NOSUID | MS_NODEV, f"{bounds},mode=1777{owner}")
     _mount(f"{FUNCTIONS}/{code}", TASK, "", MS_BIND)
     _mount("none", TASK, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID)
+    if layers:
+        _mount(f"{FUNCTIONS}/{layers}", OPT, "", MS_BIND)
+        _mount("none", OPT, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID)
     _check(_libc.umount2(FUNCTIONS.encode(), MNT_DETACH), "umount")
 
 

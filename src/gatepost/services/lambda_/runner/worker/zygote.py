@@ -253,7 +253,7 @@ class Zygote:
         uid: int = message["uid"]
         task_root: str = message["task_root"]
         if self._is_boxed:
-            sandbox.enter(message["code"], tmp_bytes=message["tmp_bytes"], uid=uid)
+            sandbox.enter(message["code"], layers=message["layers"], tmp_bytes=message["tmp_bytes"], uid=uid)
             task_root = sandbox.TASK
         sandbox.limit(message["limits"])
         sandbox.drop(uid)
@@ -265,7 +265,8 @@ class Zygote:
             compile_all(channel, task_root)
             return
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        layers = [f"/opt/python/lib/{version}/site-packages", "/opt/python"] if self._is_boxed else []
+        opt = sandbox.OPT if self._is_boxed else message["layers_root"]
+        layers = [f"{opt}/python/lib/{version}/site-packages", f"{opt}/python"] if message["layers"] else []
         sys.path[:] = [task_root, *layers, sys.path[-1], *self._library_path]
         if brings_own_packages(task_root):
             forget_runtime_packages()
