@@ -149,8 +149,23 @@ class PathMatcher(Generic[T]):
             path = path[:-1]
         raw = path[1:].split("/") if path != "/" else []
         plain = [unquote(part) for part in raw] if "%" in path else raw
+        node = self._root
         values: list[str] = []
-        target = _walk(self._root, raw, plain, 0, values)
+        for position, part in enumerate(plain):
+            child = node.literals.get(part)
+            if child is None:
+                child = node.parameter
+                if child is None or node.greedy is not None or not part:
+                    break
+                values.append(raw[position])
+            elif node.parameter is not None or node.greedy is not None:
+                break
+            node = child
+        else:
+            if node.target is not None:
+                return node.target, tuple(values)
+        values = []
+        target = _walk(self._root, raw, plain, 0, values)  # more than one way, or none
         return None if target is None else (target, tuple(values))
 
 
