@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import shutil
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -44,6 +45,7 @@ def read_options(arguments: list[str]) -> tuple[Options, Path | None]:
 def main(arguments: list[str]) -> int:
     """Run the benchmarks; 1 when a suite broke."""
     options, output = read_options(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     cores = find_cores()
     print("Installing peers …", flush=True)
     installation = Installation()
