@@ -121,7 +121,7 @@ def _declaration_faults(name: str, declaration: Mapping[str, Any]) -> list[tuple
     pattern = declaration.get("AllowedPattern")
     if pattern is not None:
         try:
-            re2.compile(str(pattern))
+            re2.compile(str(pattern), _quiet())
         except re2.error as fault:
             faults.append(
                 (
@@ -138,6 +138,13 @@ def _declaration_faults(name: str, declaration: Mapping[str, Any]) -> list[tuple
         if key in declaration and not _NUMBER.fullmatch(scalar_text(declaration[key]))
     )
     return faults
+
+
+def _quiet() -> re2.Options:
+    """Give options with which an author's pattern is not written to our standard error."""
+    options = re2.Options()
+    options.log_errors = False
+    return options
 
 
 def _violation(name: str, declaration: Mapping[str, Any], text: str) -> str:
@@ -162,7 +169,10 @@ def _item_violation(name: str, declaration: Mapping[str, Any], kind: str, item: 
         return f"Parameter '{name}' must be one of AllowedValues"
     pattern = declaration.get("AllowedPattern")
     if pattern is not None and not re2.fullmatch(str(pattern), item):
-        return f"Parameter {name} failed to satisfy constraint: Parameter value {item} does not match pattern {pattern}"
+        value = shown_value(declaration, item)
+        return (
+            f"Parameter {name} failed to satisfy constraint: Parameter value {value} does not match pattern {pattern}"
+        )
     if "MinLength" in declaration and len(item) < float(declaration["MinLength"]):
         return f"Parameter '{name}' must contain at least {declaration['MinLength']} characters"
     if "MaxLength" in declaration and len(item) > float(declaration["MaxLength"]):

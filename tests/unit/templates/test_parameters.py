@@ -81,3 +81,15 @@ def test_lists_are_lists_for_ref_and_everything_else_is_text():
 def test_a_secret_is_never_shown():
     assert shown_value({"Type": "String", "NoEcho": True}, "secret") == "****"
     assert shown_value({"Type": "String", "NoEcho": "false"}, "plain") == "plain"
+
+
+def test_a_secret_that_does_not_fit_is_not_told() -> None:
+    with pytest.raises(TemplateRefused) as refused:
+        values("{Type: String, NoEcho: true, AllowedPattern: '[0-9]+'}", P="my-secret")
+    assert "my-secret" not in str(refused.value)
+
+
+def test_a_pattern_that_is_none_is_not_written_to_our_output(capfd) -> None:
+    with pytest.raises(TemplateRefused):
+        values("{Type: String, AllowedPattern: '(?=a)'}", P="a")
+    assert capfd.readouterr().err == ""
