@@ -22,6 +22,8 @@ SELECTORS_MAX: Final = 200
 DEPTH_MAX: Final = 200
 """How deep `..` follows a document."""
 
+FILTER_DEPTH_MAX: Final = 20
+
 Spend = Callable[[int], None]
 Select = Callable[[Any, "Evaluation"], Iterator[Any]]
 Test = Callable[[Any, "Evaluation"], bool]
@@ -275,8 +277,6 @@ class _Reader:
     def any_of(self) -> Test:
         """Read `a || b`."""
         self.depth += 1
-        if self.depth > 20:
-            raise JsonPathError("a JSONPath filter nested deeper than 20 levels")
         tests = [self._all_of()]
         while self._takes_operator("||"):
             tests.append(self._all_of())
@@ -298,6 +298,8 @@ class _Reader:
         return self.takes(operator)
 
     def _term(self) -> Test:
+        if self.depth > FILTER_DEPTH_MAX:
+            raise JsonPathError(f"a JSONPath filter nested deeper than {FILTER_DEPTH_MAX} levels")
         self.blank()
         if self.text.startswith("!", self.at) and not self.text.startswith("!=", self.at):
             self.at += 1
@@ -312,8 +314,6 @@ class _Reader:
         return self._comparison()
 
     def _comparison(self) -> Test:
-        if self.depth > 40:
-            raise JsonPathError("a JSONPath filter nested deeper than 40 levels")
         left = self._operand()
         self.blank()
         found = _OPERATOR.match(self.text, self.at)

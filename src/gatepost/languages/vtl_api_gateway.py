@@ -341,6 +341,10 @@ class Mapped:
     text: str
     overrides: Overrides
 
+    def body(self) -> bytes:
+        """Give the text in UTF-8; what is no character becomes `?`."""
+        return self.text.encode("utf-8", "replace")
+
 
 class MappingTemplate:
     """A compiled mapping template of API Gateway."""

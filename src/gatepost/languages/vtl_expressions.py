@@ -48,6 +48,14 @@ DEPTH_MAX = 60
 """How deep blocks, brackets and strings may be nested in each other: a bound of ours."""
 
 
+def _unescaped(text: str) -> str:
+    """Put characters in the place of Unicode escapes; two of them may be one character, as in Java."""
+    if UNICODE_ESCAPE.search(text) is None:
+        return text
+    text = UNICODE_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _dotted(root: str, steps: Sequence[Step]) -> str:
     """Give the name that a reference reads: its root and the properties after it, as far as they are fixed."""
     parts = [root]
@@ -189,7 +197,7 @@ class ExpressionParser:
         content = found[0][1:-1]
         if found[0][0] == "'":
             return Constant(content.replace("''", "'"))
-        content = UNICODE_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), content.replace('""', '"'))
+        content = _unescaped(content.replace('""', '"'))
         if "$" not in content and "#" not in content:
             return Constant(content)
         self.enter()

@@ -181,7 +181,7 @@ def _split_by_pattern(rendering: Rendering, text: str, compiled: Any, most: int)
         if found.end() == 0 or (found.start() == found.end() == len(text)):
             continue
         pieces.append(text[done : found.start()])
-        rendering.charge(2)
+        rendering.charge(4)
         rendering.check_items(len(pieces) if len(pieces) & 0xFF == 0 else 0)
         done = found.end()
     pieces.append(text[done:])

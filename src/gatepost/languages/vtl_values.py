@@ -214,7 +214,7 @@ def text_of(rendering: Rendering, value: Any) -> str:
     if kind is Deferred:
         text: str = value.text(rendering)
         return text
-    printer = _Printer(rendering)
+    printer = _Printer(rendering, _PRINTED_ESCAPES)
     printer.print(value, 0)
     return "".join(printer.parts)
 
@@ -222,10 +222,11 @@ def text_of(rendering: Rendering, value: Any) -> str:
 class _Printer:
     """Prints nested values within the rendering's bounds."""
 
-    __slots__ = ("_rendering", "_room", "parts")
+    __slots__ = ("_escapes", "_rendering", "_room", "parts")
 
-    def __init__(self, rendering: Rendering) -> None:
+    def __init__(self, rendering: Rendering, escapes: Mapping[int, str]) -> None:
         self._rendering = rendering
+        self._escapes = escapes
         self._room = rendering.limits.output_chars_max
         self.parts: list[str] = []
 
@@ -260,7 +261,10 @@ class _Printer:
             self._add(text_of(self._rendering, value))
         else:
             raise TemplateError(f"a value of the type {kind.__name__} cannot be printed")
-        self._rendering.charge(1)
+        self._rendering.charge(4)
+
+    def _quoted(self, text: str) -> str:
+        return f'"{text.translate(self._escapes)}"'
 
     def _list(self, value: list[Any], depth: int) -> None:
         self._add("[")
@@ -289,7 +293,7 @@ class _Printer:
             self._add("{")
             for number, (key, item) in enumerate(value.items()):
                 self._add("," if number else "")
-                self._add(json_string(text_of(self._rendering, key)) + ":")
+                self._add(f"{self._quoted(text_of(self._rendering, key))}:")
                 self.print_json(item, depth + 1)
             self._add("}")
         elif kind in {list, JavaList}:
@@ -299,19 +303,19 @@ class _Printer:
                 self.print_json(item, depth + 1)
             self._add("]")
         elif kind is str:
-            self._add(json_string(value))
+            self._add(self._quoted(value))
         elif kind is float and not math.isfinite(value):
             self._add("null")
         elif kind in {int, float, bool} or value is None:
             self._add("null" if value is None else text_of(self._rendering, value))
         else:
-            self._add(json_string(text_of(self._rendering, value)))
-        self._rendering.charge(1)
+            self._add(self._quoted(text_of(self._rendering, value)))
+        self._rendering.charge(4)
 
 
 def json_of(rendering: Rendering, value: Any) -> str:
     """Print a value as compact JSON, as json-smart 2 does (`/` as it is). Raises: TemplateError."""
-    printer = _Printer(rendering)
+    printer = _Printer(rendering, _JSON_ESCAPES)
     printer.print_json(value, 0)
     return "".join(printer.parts)
 
@@ -326,11 +330,7 @@ _JSON_ESCAPES: Final = {
     ord("\r"): "\\r",
     ord("\t"): "\\t",
 }
-
-
-def json_string(text: str) -> str:
-    """Quote a string as json-smart does."""
-    return f'"{text.translate(_JSON_ESCAPES)}"'
+_PRINTED_ESCAPES: Final = {**_JSON_ESCAPES, ord("/"): "\\/"}  # JSONArray.toString() escapes it, too
 
 
 # Truth, comparison, arithmetic
@@ -350,7 +350,7 @@ def equal(rendering: Rendering, left: Any, right: Any) -> bool:
 
 def same(rendering: Rendering, left: Any, right: Any, depth: int = 0) -> bool:
     """Compare as Java's equals() does: by type and content. Raises: TemplateError when it takes too long."""
-    rendering.charge(1)
+    rendering.charge(3)
     if left is right:
         return True
     if depth > DEPTH_MAX:

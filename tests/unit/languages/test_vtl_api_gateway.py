@@ -1,0 +1,240 @@
+"""What API Gateway's templates get, what they write, and that they get nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatepost.languages.json_path import JsonPaths
+from gatepost.languages.vtl_api_gateway import (
+    Mapped,
+    Overrides,
+    Parameters,
+    Variables,
+    compile_mapping_template,
+    escape_javascript,
+    parse_json,
+)
+from gatepost.languages.vtl_tree import TemplateError
+from gatepost.languages.vtl_values import Limits
+
+DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parent / "vtl_cases" / "api_gateway.json").read_text())
+
+
+def mapped(template: str, body: str = "", **given: Any) -> Mapped:
+    parameters = given.get("parameters", Parameters())
+    return compile_mapping_template(template, paths=JsonPaths(), limits=given.get("limits", Limits())).render(
+        body,
+        context=given.get("context", {}),
+        stage_variables=given.get("stage_variables", {}),
+        parameters=lambda: parameters,
+    )
+
+
+@pytest.mark.parametrize("case", DOCUMENT["cases"], ids=[case["name"] for case in DOCUMENT["cases"]])
+def test_maps_as_api_gateway(case: dict[str, Any]) -> None:
+    facts = {
+        "context": DOCUMENT["context"],
+        "stage_variables": DOCUMENT["stage_variables"],
+        "parameters": Parameters(**DOCUMENT["parameters"]),
+    }
+    if "error" in case:
+        with pytest.raises(TemplateError) as caught:
+            mapped(case["template"], DOCUMENT["body"], **facts)
+        assert str(caught.value) == case["error"]
+        return
+    found = mapped(case["template"], DOCUMENT["body"], **facts)
+    assert found.text == case["expected"]
+    nothing = Overrides()
+    assert found.overrides.request == case.get("request", nothing.request)
+    assert found.overrides.response == case.get("response", nothing.response)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("", '{} "" [] []'),
+        ("{}", '{} "" [{}] []'),
+        ("plain text", '"plain text" "" [plain text] []'),
+        ("[1,2", '"[1,2" "" [[1,2] []'),
+        ("[]", '[] "" [[]] []'),
+        ("5", '5 "" [5] []'),
+        ("null", 'null "" [] []'),
+        ('{"a":[{}]}', '{"a":[{}]} [{}] [{a=[{}]}] [[{}]]'),
+    ],
+)
+def test_any_body_can_be_mapped(body: str, expected: str) -> None:
+    assert mapped("$input.json('$') $input.json('$.a') [$input.path('$')] [$input.path('$.a')]", body).text == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "printed"),
+    [
+        ("1", "1"),
+        ("1.0", "1.0"),
+        ("1e2", "100.0"),
+        ("1e7", "1.0E7"),
+        ("12345678.9", "1.23456789E7"),
+        ("0.001", "0.001"),
+        ("0.0001", "1.0E-4"),
+        ("1e-9", "1.0E-9"),
+        ("9007199254740993", "9007199254740993"),
+        ("12345678901234567890123", "12345678901234567890123"),
+        ("-0.0", "-0.0"),
+    ],
+)
+def test_numbers_keep_their_value_in_json_and_text(number: str, printed: str) -> None:
+    assert mapped("$input.json('$.n') $input.path('$.n')", f'{{"n": {number}}}').text == f"{printed} {printed}"
+
+
+def test_json_is_compact_and_escapes_what_json_smart_escapes() -> None:
+    body = json.dumps({"a b": ["é", "\u2028", "\x7f", "\x01", "/", "<", "\U0001f600"]})
+    expected = '{"a b":["é","\\u2028","\\u007F","\\u0001","/","<","\U0001f600"]}'
+    assert mapped("$input.json('$')", body).text == expected
+
+
+def test_parameters_are_only_worked_out_when_asked_for() -> None:
+    def never() -> Parameters:
+        raise AssertionError
+
+    template = compile_mapping_template("$input.body", paths=JsonPaths())
+    assert template.render("b", context={}, stage_variables={}, parameters=never).text == "b"
+
+
+def test_variables_are_read_when_asked_for() -> None:
+    read: list[str] = []
+    table = {
+        "stage": lambda subject: read.append("stage") or f"{subject}!",
+        "never": lambda _subject: read.append("never"),
+        "identity": {"sourceIp": lambda subject: subject[::-1]},
+    }
+    text = "$context.stage $context.identity.sourceIp $context.identity.keySet() [$context.nope] [$context.identity]"
+    assert mapped(text, context=Variables(table, "ab")).text == "ab! ba [sourceIp] [] []"
+    assert read == ["stage"]
+
+
+def test_context_names_are_known_at_deployment() -> None:
+    template = compile_mapping_template(
+        "$context.identity.sourceIp #if($context.authorizer['a'])$stageVariables.x#end$context.requestOverride.path.b",
+        paths=JsonPaths(),
+    )
+    assert template.context_names == {"identity.sourceIp", "authorizer.a", "requestOverride.path.b"}
+
+
+def test_two_renderings_share_nothing() -> None:
+    template = compile_mapping_template(
+        "#set($context.requestOverride.header.a = $input.path('$.a'))"
+        "$!input.path('$').put('b', 1)$input.path('$').size()",
+        paths=JsonPaths(),
+    )
+    for number in (1, 2):
+        found = template.render(f'{{"a":{number}}}', context={}, stage_variables={})
+        assert (found.text, found.overrides.request["header"]) == ("2", {"a": number})
+
+
+def test_escape_javascript_leaves_plain_text() -> None:
+    assert escape_javascript("plain ~ text") == "plain ~ text"
+    assert escape_javascript("\x00\x1f\x7f\b\f\t") == "\\u0000\\u001F\\u007F\\b\\f\\t"
+
+
+def test_json_nested_too_deeply_is_no_json() -> None:
+    for text in ("[" * 100_000, "[" * 100_000 + "1234567890123456789"):
+        with pytest.raises(ValueError, match="recursion|Recursion|depth|deeply"):
+            parse_json(text)
+    assert mapped("$input.path('$').length()", "[" * 5000).text == "5000"
+
+
+def test_the_body_is_utf8_whatever_the_template_does() -> None:
+    assert mapped('#set($x = "\\ud83d\\ude00 \\ud800")$x').body() == "\U0001f600 \ufffd".encode()
+    assert mapped("\ud800").body() == b"?"
+
+
+def test_a_large_body_is_mapped() -> None:
+    body = json.dumps([{"id": number, "name": "é" * 10} for number in range(20_000)])
+    assert len(mapped("$input.json('$')", body).text) > 600_000
+
+
+def test_a_large_body_is_not_mapped_over_and_over() -> None:
+    body = json.dumps([{"id": number} for number in range(20_000)])
+    with pytest.raises(TemplateError, match="steps"):
+        mapped("#foreach($i in [1..1000])#set($x = $input.path('$..id'))#end", body)
+
+
+# The sandbox
+
+ESCAPES = [
+    "$util.class",
+    "$util.getClass()",
+    "$util.class.forName('java.lang.Runtime')",
+    "$util.getClass().forName('java.lang.Runtime').getRuntime().exec('id')",
+    "$util.__class__",
+    "$util.__init__.__globals__",
+    "$util.escapeJavaScript.__globals__",
+    "$util.parseJson.__func__",
+    "$util.METHODS",
+    "$util.get('METHODS')",
+    "$util['__class__']",
+    "$input.__class__.__mro__",
+    "$input.METHODS",
+    "$input._body",
+    "$input._paths",
+    "$input.render()",
+    "$input.json.__globals__",
+    "$input.path('$').__class__",
+    "$input.path('$').a.__class__",
+    "$input.path('$').copy()",
+    "$input.path('$').setdefault('x', 1)",
+    "$input.path('$').list.__len__()",
+    "$input.path('$').list.append(1)",
+    "$input.path('$').list.sort()",
+    "$input.path('$').s.format('x')",
+    "$input.path('$').s.encode()",
+    "$input.path('$').s.join([1])",
+    "$input.path('$').s.bytes",
+    "$input.path('$').n.real",
+    "$input.path('$').n.to_bytes(1, 'big')",
+    "$context.class",
+    "$context._variables",
+    "$context.put('a', 1)",
+    "$context.METHODS",
+    "$context.__class__",
+    "$stageVariables.__class__",
+    "$stageVariables.clear.x",
+    "$foreach.__class__",
+    "$self",
+    "$rendering",
+    "$globals",
+    "$__builtins__",
+    "$import('os')",
+    '$input.path("$").s.class.classLoader',
+]
+
+
+@pytest.mark.parametrize("template", ESCAPES)
+def test_templates_reach_values_and_nothing_else(template: str) -> None:
+    body = '{"a": {}, "list": [1], "s": "text", "n": 5}'
+    try:
+        text = mapped(f"#set($x = {template})[$x][{template}]", body).text
+    except TemplateError:
+        return
+    assert "<" not in text, text
+    assert "object at" not in text
+    plain = f"[][{template}]"
+    assert text == "[][]" or all(part in plain for part in text.replace("[]", "").split("."))
+
+
+def test_an_object_of_another_type_has_nothing_and_does_not_print() -> None:
+    class Secret:
+        """Not a value."""
+
+        name = "x"
+
+        def read(self) -> str:
+            return "y"
+
+    assert mapped("[$context.secret.name$context.secret.read()]", context={"secret": Secret()}).text == "[]"
+    with pytest.raises(TemplateError, match="a value of the type Secret cannot be printed"):
+        mapped("$context.secret", context={"secret": Secret()})
