@@ -78,8 +78,8 @@ class Compiled:
         return {name: resource.needs for name, resource in self.resources.items()}
 
     def warnings(self) -> list[str]:
-        """Give one line for each thing that was accepted but is not enforced."""
-        return [str(finding) for finding in self.findings if finding.is_warning]
+        """Give one line for each thing that was accepted but is not enforced, each once."""
+        return list(dict.fromkeys(str(finding) for finding in self.findings if finding.is_warning))
 
 
 class TemplateCompiler:

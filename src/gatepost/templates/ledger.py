@@ -8,7 +8,7 @@ a longer path has its own. What has no entry is refused. The entries stand in `l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Final, Literal
@@ -89,11 +89,15 @@ def matching(pattern: str, *, otherwise: str, sentence: str = "", exact: tuple[s
 
 @dataclass(frozen=True, slots=True)
 class TypeEntry:
-    """The ledger of one resource type: the type's own entry and those of its properties, by path."""
+    """The ledger of one resource type: the type's own entry and those of its properties, by path.
+
+    `inside` looks into properties that are documents of their own: it gives the place and the sentence of each gap.
+    """
 
     type: str
     entry: Entry
     properties: Mapping[str, Entry] = field(default_factory=dict)
+    inside: Mapping[str, Callable[[Any], Iterable[tuple[tuple[str, ...], str]]]] = field(default_factory=dict)
 
     def find(self, path: tuple[str, ...]) -> Entry | None:
         """Give the entry that speaks for a property path: its own or the nearest above."""
@@ -202,6 +206,9 @@ class Ledger:
         if not is_custom(type_name) and entry.entry.status != "inert":
             walk = _Walk(entry, self._specification, finding)
             yield from walk.members(resource.properties, (), ())
+            for key, gaps in entry.inside.items():
+                for steps, sentence in gaps(resource.properties.get(key)):
+                    yield finding("refused", sentence, (key, *steps))
 
     def _unknown_type(self, type_name: str) -> str:
         ways = "name its endpoint with --service, list it in gatepost.accept, or use --lenient"

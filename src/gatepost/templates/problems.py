@@ -38,9 +38,11 @@ class TemplateRefused(SettingsError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         ordered = sorted(problems, key=lambda problem: (problem.file, problem.line))
         self.problems: tuple[Problem, ...] = tuple(ordered)
-        shown = [str(problem) for problem in ordered[:PROBLEMS_MAX]]
-        if len(ordered) > PROBLEMS_MAX:
-            shown.append(f"… and {len(ordered) - PROBLEMS_MAX} more")
+        # What SAM makes of one line can be wrong at several places: said once.
+        texts = list(dict.fromkeys(str(problem) for problem in ordered))
+        shown = texts[:PROBLEMS_MAX]
+        if len(texts) > PROBLEMS_MAX:
+            shown.append(f"… and {len(texts) - PROBLEMS_MAX} more")
         super().__init__("\n".join(shown))
 
 

@@ -207,3 +207,33 @@ def test_every_sentence_says_something():
         for each in (entry.entry, *entry.properties.values()):
             assert each.status == "enforced" or len(each.sentence) > 10
             assert not (each.values or each.pattern) or each.otherwise
+
+
+BODY = """\
+Resources:
+  Api:
+    Type: AWS::ApiGateway::RestApi
+    Properties:
+      Body:
+        openapi: 3.0.1
+        info: {title: a, version: "1"}
+        components: {securitySchemes: {key: {type: apiKey, name: x-api-key, in: header}}}
+        paths:
+          /x:
+            get:
+              security: [{key: []}]
+              x-amazon-apigateway-integration: {type: mock}
+"""
+
+
+def test_a_guard_in_an_openapi_body_that_would_not_stand_is_refused_with_its_line():
+    assert refusals(BODY) == [
+        "template.yaml:12: Resources/Api/Properties/Body/paths//x/get/security: "
+        "Gatepost does not support apiKeyRequired true yet: use false"
+    ]
+
+
+def test_lenient_leaves_such_a_guard_out_with_a_warning():
+    result = compiled(BODY, acceptance=Acceptance(is_lenient=True))
+    assert "security" not in result.resources["Api"].properties["Body"]["paths"]["/x"]["get"]
+    assert any("apiKeyRequired true" in warning for warning in result.warnings())

@@ -17,6 +17,7 @@ import yaml
 
 from gatepost.kernel.limits import API_GATEWAY_IMPORT_BYTES_MAX
 from gatepost.services.apigateway.model import BadRequestException
+from gatepost.services.apigateway.support import UnsupportedSetting
 
 DEPTH_MAX: Final = 100
 VALUES_MAX: Final = 1_000_000  # in the whole document, what YAML's aliases stand for counted each time
@@ -124,7 +125,7 @@ def check_extensions(given: Mapping[str, Any], known: Collection[str], what: str
     """
     for name in given:
         if name.startswith("x-amazon-") and name not in known:
-            raise BadRequestException(f"Gatepost does not support the extension {name} of {what} yet: leave it out")
+            raise UnsupportedSetting(f"Gatepost does not support the extension {name} of {what} yet: leave it out")
 
 
 def is_openapi_3(document: Mapping[str, Any]) -> bool:

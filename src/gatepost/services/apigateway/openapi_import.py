@@ -36,7 +36,7 @@ from gatepost.services.apigateway.tree import add_resource, join_path, with_meth
 BASE_PATH_MODES: Final = ("ignore", "prepend", "split")
 
 _PREFIX: Final = "x-amazon-apigateway-"
-_EXTENSIONS: Final = tuple(
+EXTENSIONS: Final = tuple(
     f"{_PREFIX}{name}"
     for name in (
         "api-key-source",
@@ -74,7 +74,7 @@ def read_api(document: Mapping[str, Any], base_path_mode: str, findings: Finding
 
     Raises: BadRequestException for what makes the document as a whole unreadable.
     """
-    check_extensions(document, _EXTENSIONS, "the document")
+    check_extensions(document, EXTENSIONS, "the document")
     check_schemes(document)
     info = as_object(document.get("info"), "info")
     endpoint = _endpoint_configuration(document)

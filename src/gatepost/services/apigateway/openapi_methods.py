@@ -26,7 +26,7 @@ INTEGRATION: Final = "x-amazon-apigateway-integration"
 
 _VERBS: Final = ("get", "put", "post", "delete", "options", "head", "patch")
 _BESIDE_VERBS: Final = ("parameters", "summary", "description", "servers", "$ref")
-_EXTENSIONS: Final = (INTEGRATION, "x-amazon-apigateway-auth", "x-amazon-apigateway-documentation")
+EXTENSIONS: Final = (INTEGRATION, "x-amazon-apigateway-auth", "x-amazon-apigateway-documentation")
 _PLACES: Final = {"query": "querystring", "header": "header", "path": "path"}
 _STATUS_CODE: Final = re.compile(r"[1-5]\d\d")
 
@@ -56,7 +56,7 @@ class MethodReader:
                 self._findings.add_error(f"Unable to put method '{verb}' on resource at path '{path}': {error.message}")
 
     def _read(self, verb: str, operation: dict[str, Any], item: Mapping[str, Any]) -> Method:
-        check_extensions(operation, _EXTENSIONS, "an operation")
+        check_extensions(operation, EXTENSIONS, "an operation")
         parameters = self._parameters(operation, item)
         security = read_security(self._document, operation)
         integration = None

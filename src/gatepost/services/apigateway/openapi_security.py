@@ -41,14 +41,19 @@ def read_security(document: Mapping[str, Any], operation: Mapping[str, Any]) -> 
 
 def check_schemes(document: Mapping[str, Any]) -> None:
     """Refuse schemes that declare an authorizer. Raises: BadRequestException."""
-    for name, given in _schemes(document).items():
-        scheme = as_object(resolve(document, given), f"security scheme {name}")
-        if "x-amazon-apigateway-authorizer" in scheme:
-            _refuse_authorizer(name, scheme)
+    for name, given in schemes_of(document).items():
+        check_scheme(document, name, given)
+
+
+def check_scheme(document: Mapping[str, Any], name: str, given: Any) -> None:
+    """Refuse a scheme that declares an authorizer. Raises: BadRequestException."""
+    scheme = as_object(resolve(document, given), f"security scheme {name}")
+    if "x-amazon-apigateway-authorizer" in scheme:
+        _refuse_authorizer(name, scheme)
 
 
 def _with_scheme(found: Security, document: Mapping[str, Any], name: str) -> Security:
-    schemes = _schemes(document)
+    schemes = schemes_of(document)
     if name == "NONE" and name not in schemes:  # SAM's way to say that a default does not count here
         return found
     if name not in schemes:
@@ -75,7 +80,8 @@ def _refuse_authorizer(name: str, scheme: Mapping[str, Any]) -> None:
     raise BadRequestException(f"Security scheme {name} declares no authorizer of a type that exists")
 
 
-def _schemes(document: Mapping[str, Any]) -> dict[str, Any]:
+def schemes_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a document's security schemes by name. Raises: BadRequestException."""
     if is_openapi_3(document):
         components = as_object(document.get("components"), "components")
         return as_object(components.get("securitySchemes"), "components.securitySchemes")

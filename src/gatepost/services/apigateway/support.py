@@ -11,6 +11,11 @@ from typing import Final
 
 from gatepost.services.apigateway.model import BadRequestException
 
+
+class UnsupportedSetting(BadRequestException):
+    """AWS acts on this and Gatepost does not yet: never wrong in itself, so a template may accept the gap."""
+
+
 ANY: Final = "*"
 TEMPLATE_BYTES_MAX: Final = 300 * 1024
 
@@ -108,7 +113,7 @@ def check_supported(setting: str, value: object) -> None:
     instead = named or UNSUPPORTED.get((setting, ANY))
     if instead is not None:
         what = f"{setting} {text}" if named else setting
-        raise BadRequestException(f"Gatepost does not support {what} yet: {instead}")
+        raise UnsupportedSetting(f"Gatepost does not support {what} yet: {instead}")
 
 
 def check_context(name: str) -> None:

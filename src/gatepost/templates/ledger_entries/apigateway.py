@@ -6,6 +6,7 @@ the ledger and the operations say the same.
 
 from __future__ import annotations
 
+from gatepost.services.apigateway.openapi_gaps import openapi_gaps
 from gatepost.services.apigateway.support import ANY, UNSUPPORTED
 from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, refused
 
@@ -89,6 +90,7 @@ def _rest_api() -> TypeEntry:
             "Tags": ENFORCED,
             "Version": ENFORCED,
         },
+        inside={"Body": openapi_gaps},
     )
 
 
