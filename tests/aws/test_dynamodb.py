@@ -342,3 +342,31 @@ def test_a_stack_knows_its_tables_stream(platform: RunningPlatform) -> None:
     described = platform.client("dynamodbstreams").describe_stream(StreamArn=told["OutputValue"])
     assert described["StreamDescription"]["StreamViewType"] == "KEYS_ONLY"
     cloudformation.delete_stack(StackName=name)
+
+
+def test_boto3_executes_statements(table: Any, dynamodb: Any) -> None:
+    name = table.name
+    for number in range(3):
+        dynamodb.execute_statement(
+            Statement=f"INSERT INTO \"{name}\" VALUE {{'customer': ?, 'number': {number}, 'photo': ?}}",
+            Parameters=[{"S": "q"}, {"B": b"\x00\xff"}],
+        )
+    with pytest.raises(dynamodb.exceptions.DuplicateItemException):
+        dynamodb.execute_statement(Statement=f"INSERT INTO \"{name}\" VALUE {{'customer': 'q', 'number': 0}}")
+    select = f"SELECT number, photo FROM \"{name}\" WHERE customer = 'q' AND number >= 1"
+    first = dynamodb.execute_statement(Statement=select, Limit=1)
+    rest = dynamodb.execute_statement(Statement=select, NextToken=first["NextToken"])
+    assert first["Items"] + rest["Items"] == [{"number": {"N": str(n)}, "photo": {"B": b"\x00\xff"}} for n in (1, 2)]
+    told = dynamodb.batch_execute_statement(
+        Statements=[{"Statement": f"DELETE FROM \"{name}\" WHERE customer = 'q' AND number = {n}"} for n in range(3)]
+    )
+    assert told["Responses"] == [{"TableName": name}] * 3
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException) as refused:
+        dynamodb.execute_transaction(
+            TransactStatements=[
+                {"Statement": f"INSERT INTO \"{name}\" VALUE {{'customer': 'q', 'number': 9}}"},
+                {"Statement": f"UPDATE \"{name}\" SET n = 1 WHERE customer = 'q' AND number = 8"},
+            ]
+        )
+    codes = [reason["Code"] for reason in refused.value.response["CancellationReasons"]]
+    assert codes == ["None", "ConditionalCheckFailed"]

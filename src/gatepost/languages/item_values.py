@@ -146,6 +146,25 @@ def _native(value: Value) -> Value:
     return value
 
 
+def wire_item(item: Item) -> Item:
+    """Copy an item whose binaries are bytes back into its wire form."""
+    return {name: _wire(value) for name, value in item.items()}
+
+
+def _wire(value: Value) -> Value:
+    tag = type_of(value)
+    content = value[tag]
+    if tag == "B":
+        return {tag: base64.b64encode(content).decode()}
+    if tag == "BS":
+        return {tag: [base64.b64encode(element).decode() for element in content]}
+    if tag == "M":
+        return {tag: wire_item(content)}
+    if tag == "L":
+        return {tag: [_wire(element) for element in content]}
+    return value
+
+
 def sort_set(tag: str, elements: list[str]) -> list[str]:
     """Put a set's elements in their canonical order."""
     return sorted(elements, key=_SET_ORDERS[tag])

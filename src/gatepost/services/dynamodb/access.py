@@ -16,6 +16,7 @@ from gatepost.languages.item_expressions_tree import ExpressionError
 from gatepost.languages.item_values import ItemValueError, measure
 from gatepost.services.dynamodb.legacy import modern
 from gatepost.services.dynamodb.model import Table
+from gatepost.services.dynamodb.statements import read_statement, selection_of, write_of
 from gatepost.services.dynamodb.tables import Tables, table_name
 
 Params = Mapping[str, Any]
@@ -42,6 +43,18 @@ TRANSACTION_ACTIONS: Final = {
     "ConditionCheck": ("dynamodb:ConditionCheckItem", KEY),
     "Get": ("dynamodb:GetItem", KEY),
 }
+STATEMENTS: Final = {
+    "ExecuteStatement": "",
+    "BatchExecuteStatement": "Statements",
+    "ExecuteTransaction": "TransactStatements",
+}
+STATEMENT_ACTIONS: Final = {
+    "SELECT": "dynamodb:PartiQLSelect",
+    "EXISTS": "dynamodb:PartiQLSelect",
+    "INSERT": "dynamodb:PartiQLInsert",
+    "UPDATE": "dynamodb:PartiQLUpdate",
+    "DELETE": "dynamodb:PartiQLDelete",
+}
 ON_ARN: Final = frozenset({"TagResource", "UntagResource", "ListTagsOfResource"})
 _CONDITIONS: Final = {PUT: ("ConditionExpression",), KEY: ("ConditionExpression",)}
 _FILTERS: Final = ("FilterExpression",)
@@ -64,6 +77,8 @@ class ItemAccess:
             return (self._of_items(call, kind, _modern(params)),)
         if operation in {"TransactWriteItems", "TransactGetItems"}:
             return self._of_transaction(call, params)
+        if operation in STATEMENTS:
+            return self._of_statements(call, params)
         if operation in {"BatchGetItem", "BatchWriteItem"}:
             return self._of_batch(call, params)
         if operation in ON_ARN:
@@ -95,6 +110,32 @@ class ItemAccess:
             Access(action, table_arn(call, table), self._context(call, table, subjects, params))
             for (action, table), subjects in touched.items()
         ]
+
+    def _of_statements(self, call: Call, params: Params) -> Sequence[Access]:
+        member = STATEMENTS[call.operation]
+        requests = params[member] if member else [params]
+        return [access for request in requests for access in self._of_statement(call, request, params)]
+
+    def _of_statement(self, call: Call, request: Params, params: Params) -> Sequence[Access]:
+        try:
+            statement = read_statement(request)
+        except ServiceError:
+            return ()  # the operation will refuse it
+        arn = table_arn(call, statement.table)
+        if statement.index:
+            arn = f"{arn}/index/{statement.index}"
+        subjects: list[Subject] = []
+        try:
+            table = self._tables.find(call, statement.table)
+            if statement.kind == "SELECT":
+                selection = selection_of(statement, table)
+                subjects = [(SCAN if selection.is_scan else QUERY, one) for one in selection.requests]
+            else:
+                subjects = [(PUT if statement.kind == "INSERT" else KEY, write_of(statement, table))]
+        except ServiceError:
+            subjects = []
+        context = self._context(call, statement.table, subjects, params)
+        return (Access(STATEMENT_ACTIONS[statement.kind], arn, context),)
 
     def _of_batch(self, call: Call, params: Params) -> Sequence[Access]:
         action = f"dynamodb:{call.operation}"
@@ -249,7 +290,8 @@ class RequestContext(Mapping[str, Value]):
     def select(self) -> Value | None:
         """Give dynamodb:Select, as given or as the request implies it."""
         operation = self._call.operation
-        if operation not in {"Query", "Scan", "GetItem", "BatchGetItem", "TransactGetItems"}:
+        is_selected = operation in STATEMENTS and all(kind in {QUERY, SCAN} for kind, _ in self._subjects)
+        if not is_selected and operation not in {"Query", "Scan", "GetItem", "BatchGetItem", "TransactGetItems"}:
             return None
         is_query = operation in {"Query", "Scan"}
         if is_query and "Select" in self._params:
@@ -267,6 +309,13 @@ class RequestContext(Mapping[str, Value]):
     def return_consumed_capacity(self) -> Value | None:
         """Give dynamodb:ReturnConsumedCapacity where the request has it."""
         return self._params.get("ReturnConsumedCapacity")
+
+    def full_table_scan(self) -> Value | None:
+        """Give dynamodb:FullTableScan of a SELECT: whether it reads everything."""
+        kinds = {kind for kind, _ in self._subjects}
+        if self._call.operation not in STATEMENTS or not kinds or not kinds <= {QUERY, SCAN}:
+            return None
+        return "true" if SCAN in kinds else "false"
 
     def enclosing_operation(self) -> Value | None:
         """Give dynamodb:EnclosingOperation inside a transaction."""
@@ -287,5 +336,6 @@ _KEYS: Final[Mapping[str, Callable[[RequestContext], Value | None]]] = {
     "dynamodb:select": RequestContext.select,
     "dynamodb:returnvalues": RequestContext.return_values,
     "dynamodb:returnconsumedcapacity": RequestContext.return_consumed_capacity,
+    "dynamodb:fulltablescan": RequestContext.full_table_scan,
     "dynamodb:enclosingoperation": RequestContext.enclosing_operation,
 }

@@ -44,6 +44,13 @@ class ConditionalCheckFailedException(ServiceError):
     status = 400
 
 
+class DuplicateItemException(ServiceError):
+    """An INSERT found an item under its key."""
+
+    code = "DuplicateItemException"
+    status = 400
+
+
 class TransactionCanceledException(ServiceError):
     """Something in the transaction cannot be done, so none of it was."""
 

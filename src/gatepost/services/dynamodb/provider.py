@@ -14,6 +14,7 @@ from gatepost.services.dynamodb.administration import Administration
 from gatepost.services.dynamodb.backfill import Backfill
 from gatepost.services.dynamodb.batches import Batches
 from gatepost.services.dynamodb.maintenance import Maintenance
+from gatepost.services.dynamodb.partiql import PartiQl
 from gatepost.services.dynamodb.reads import Reads
 from gatepost.services.dynamodb.tables import Tables
 from gatepost.services.dynamodb.throughput import ThroughputMeter
@@ -44,6 +45,7 @@ class DynamoDbProvider:
         self._writes = Writes(tables, items, expressions, meter)
         self._batches = Batches(tables, items, self._reads, self._writes, meter)
         self._transactions = Transactions(tables, items, self._reads, self._writes, meter)
+        self._partiql = PartiQl(tables, self._reads, self._writes, self._transactions)
         self._access = ItemAccess(tables, expressions)
 
     async def start(self) -> None:
@@ -119,6 +121,21 @@ class DynamoDbProvider:
     async def transact_write_items(self, call: Call, params: Params) -> Answer:
         """Write up to 100 items, all or none."""
         return await self._transactions.write(call, params)
+
+    @operation("ExecuteStatement", wire_json=True)
+    async def execute_statement(self, call: Call, params: Params) -> Answer:
+        """Carry out one PartiQL statement."""
+        return await self._partiql.execute(call, params)
+
+    @operation("BatchExecuteStatement", wire_json=True)
+    async def batch_execute_statement(self, call: Call, params: Params) -> Answer:
+        """Carry out up to 25 PartiQL statements, each for itself."""
+        return await self._partiql.batch(call, params)
+
+    @operation("ExecuteTransaction", wire_json=True)
+    async def execute_transaction(self, call: Call, params: Params) -> Answer:
+        """Carry out up to 100 PartiQL statements, all or none."""
+        return await self._partiql.transact(call, params)
 
     @operation("CreateTable")
     async def create_table(self, call: Call, params: Params) -> Answer:

@@ -97,8 +97,8 @@ class Reads:
         placeholders.check_used((compiled.used,))
         return compiled.projection
 
-    def query(self, call: Call, params: Mapping[str, Any]) -> bytes:
-        """Answer Query."""
+    def query(self, call: Call, params: Mapping[str, Any], *, filters_keys: bool = False) -> bytes:
+        """Answer Query. With `filters_keys` (statements) the filter may name key attributes."""
         params = modern(params)
         text = params.get("KeyConditionExpression")
         if text is None:
@@ -112,7 +112,8 @@ class Reads:
             raise invalid(error) from error
         page.placeholders.check_used([*page.used, condition.used])
         page.place(self._tables.find(call, params["TableName"]))
-        page.refuse_filter_on_keys()
+        if not filters_keys:
+            page.refuse_filter_on_keys()
         low, high = _range_of(condition, page.keys, page.placeholders.values, in_index=page.index is not None)
         return self._answer(page, low, high, is_forward=params.get("ScanIndexForward", True))
 

@@ -308,6 +308,6 @@ def test_what_templates_and_tools_ask_is_answered() -> None:
 
 def test_what_gatepost_does_not_have_says_so() -> None:
     async def scenario(db):
-        return (await db.refused("ExecuteStatement", Statement="SELECT * FROM things")).message
+        return (await db.refused("ListGlobalTables")).message
 
-    assert "does not have dynamodb:ExecuteStatement" in on_dynamodb(scenario)
+    assert "does not have dynamodb:ListGlobalTables" in on_dynamodb(scenario)
