@@ -20,15 +20,18 @@ def resident_bytes(pid: int) -> int:
 
 
 def proportional_bytes(pid: int) -> int:
-    """Give a process's memory with shared pages divided among those who share them (PSS)."""
+    """Give a process's memory with shared pages divided among those who share them (PSS).
+
+    Its resident memory when the kernel does not tell: workers that share a user with others are closed to us, too.
+    """
     try:
         with Path(f"/proc/{pid}/smaps_rollup").open("rb") as file:
             for line in file:
                 if line.startswith(b"Pss:"):
                     return int(line.split()[1]) * 1024
     except (OSError, IndexError, ValueError):
-        return 0
-    return 0
+        return resident_bytes(pid)
+    return resident_bytes(pid)
 
 
 def children(pid: int) -> list[int]:

@@ -377,3 +377,34 @@ def test_files_without_bytes_are_bounded_too(runner: LiveRunner) -> None:
         pytest.skip("this kernel does not let us make namespaces")
     function = runner.deploy("import os\ndef handler(event, context):\n    return os.statvfs('/tmp').f_files\n")
     assert runner.value(function) == 512 * 1024 * 1024 // 16_384
+
+
+def test_no_function_reads_the_memory_or_the_environment_of_another(either: LiveRunner) -> None:
+    victim = either.deploy(
+        "import time\ndef handler(event, context):\n    time.sleep(1)\n", environment={"SECRET": "xyzzy"}
+    )
+    thief = either.deploy(
+        """
+        import os
+        def handler(event, context):
+            opened = []
+            for pid in (one for one in os.listdir("/proc") if one.isdigit()):
+                for name in ("mem", "environ"):
+                    try:
+                        with open(f"/proc/{pid}/{name}", "rb") as file:
+                            content = file.read() if name == "environ" else b""
+                        if pid != str(os.getpid()) and (name == "mem" or b"AWS_SESSION_TOKEN" in content):
+                            opened.append(f"{pid}/{name}")
+                    except OSError:
+                        pass
+            return [os.getuid(), opened]
+        """
+    )
+    running = either.start(victim)
+    time.sleep(0.3)
+    uid, opened = either.value(thief)
+    running.result(5)
+    if uid == 0:
+        pytest.skip("root cannot be given another user here: its interpreter is in a directory of root's")
+    workers = [str(worker.pid) for pool in either.runner._pools.values() for worker in pool.workers]
+    assert [one for one in opened if is_boxed(either) or one.partition("/")[0] in workers] == []

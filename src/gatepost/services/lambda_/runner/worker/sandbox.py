@@ -202,7 +202,9 @@ def drop(uid: int) -> None:
         _libc.syscall(CAPSET[platform.machine()], header, (ctypes.c_uint32 * 6)())
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     refuse_calls(_libc)
-    _prctl(PR_SET_DUMPABLE, 1)  # a change of user clears it, and /proc/self would be closed to the function
+    # A change of user clears it, and /proc/self would be closed to the function. Where all workers are one user it is
+    # what keeps one function from reading another's memory and environment.
+    _prctl(PR_SET_DUMPABLE, 1 if uid else 0)
     _prctl(PR_SET_PDEATHSIG, 9)
 
 
