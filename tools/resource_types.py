@@ -63,6 +63,8 @@ def main() -> None:
         types[name] = described(schema)
     # The schema leaves the values of a function's variables open; they are texts.
     types["AWS::Lambda::Function"]["definitions"]["Environment"]["object"]["Variables"] = {"map": "string"}
+    # The schema lets a key schema be any object as well; it is a list.
+    types["AWS::DynamoDB::Table"]["properties"]["KeySchema"] = {"ref": "KeySchema"}
     lines = [f"  {json.dumps(name)}: {json.dumps(value, sort_keys=True)}" for name, value in types.items()]
     (OUT / "types.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
     (OUT / "type_names.txt").write_text("\n".join(sorted(index)) + "\n")

@@ -237,3 +237,19 @@ def test_lenient_leaves_such_a_guard_out_with_a_warning():
     result = compiled(BODY, acceptance=Acceptance(is_lenient=True))
     assert "security" not in result.resources["Api"].properties["Body"]["paths"]["/x"]["get"]
     assert any("apiKeyRequired true" in warning for warning in result.warnings())
+
+
+def test_a_misspelt_word_in_a_key_schema_is_refused_with_its_line():
+    template = """\
+Resources:
+  T:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema:
+        - AttributeName: id
+          KeyTyp: HASH
+"""
+    assert "template.yaml:9: Resources/T/Properties/KeySchema/0/KeyTyp: " in refusals(template)[0]
+    assert "did you mean KeyType?" in refusals(template)[0]
