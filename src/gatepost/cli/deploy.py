@@ -107,7 +107,7 @@ def deploy_templates(
                 is_lenient=settings.is_lenient,
                 cache=cache or _cache(settings.data_dir),
             ):
-                deploy(endpoint, target, as_json=as_json)
+                deploy(endpoint, target, as_json=as_json, names_addresses=False)  # `up` ends with them
         except (click.ClickException, SettingsError) as error:
             _tell(endpoint, template, "failed")
             message = error.format_message() if isinstance(error, click.ClickException) else str(error)
@@ -178,8 +178,8 @@ def belongs_here(stack: AssemblyStack, here: Addresses, *, is_lenient: bool) -> 
     return True
 
 
-def deploy(endpoint: Endpoint, target: Target, *, as_json: bool) -> None:
-    """Deploy one stack, showing plan and progress. Raises: DeploymentFailed."""
+def deploy(endpoint: Endpoint, target: Target, *, as_json: bool, names_addresses: bool = True) -> None:
+    """Deploy one stack, showing plan, progress and outcome. Raises: DeploymentFailed."""
     deployer = Deployer(endpoint, say=lambda line: click.echo(line, err=True))
     planned = deployer.plan(target)
     if planned is None:
@@ -206,7 +206,7 @@ def deploy(endpoint: Endpoint, target: Target, *, as_json: bool) -> None:
     if status not in SUCCESS:
         raise DeploymentFailed("\n".join([f"{target.stack_name} is {status}", *reasons]))
     if not as_json:
-        _show_outcome(outcome)
+        _show_outcome(outcome if names_addresses else {**outcome, "urls": []})
 
 
 def failure_of(event: Mapping[str, Any]) -> str:

@@ -251,5 +251,6 @@ Resources:
         - AttributeName: id
           KeyTyp: HASH
 """
-    assert "template.yaml:9: Resources/T/Properties/KeySchema/0/KeyTyp: " in refusals(template)[0]
-    assert "did you mean KeyType?" in refusals(template)[0]
+    told = "\n".join(refusals(template))
+    assert "template.yaml:9: Resources/T/Properties/KeySchema/0/KeyTyp: " in told
+    assert "did you mean KeyType?" in told
