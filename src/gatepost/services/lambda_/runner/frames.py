@@ -17,8 +17,20 @@ from gatepost.services.lambda_.runner.worker.channel import (
     RESULT,
 )
 
-__all__ = ["BYTECODE", "ERROR", "FRAME_BYTES_MAX", "INIT_ERROR", "LOG_EVENT", "LOG_LINES", "READY", "REPLY", "RESULT"]
+__all__ = [
+    "BYTECODE",
+    "ERROR",
+    "FRAME_BYTES_MAX",
+    "INIT_ERROR",
+    "LEAVES",
+    "LOG_EVENT",
+    "LOG_LINES",
+    "READY",
+    "REPLY",
+    "RESULT",
+]
 
+LEAVES: Final = 1  # flag of an answer after which the worker ends by itself
 FRAME_BYTES_MAX: Final = 8 * 1024 * 1024  # a response has at most 6 MB: who sends more is no longer our bootstrap
 _LENGTH: Final = struct.Struct(">I")
 

@@ -15,6 +15,7 @@ from gatepost.kernel.clock import Clock, iso_8601
 from gatepost.services.lambda_.model import Function
 from gatepost.services.lambda_.runner.environment import initialization
 from gatepost.services.lambda_.runner.faults import PlatformFault
+from gatepost.services.lambda_.runner.programs import runtime_words
 
 _LEVELS: Final = {"DEBUG": 0, "INFO": 1, "WARN": 2}
 
@@ -50,7 +51,7 @@ class TextLines:
 
     def init_start(self) -> str:
         """Render the first line of a worker. There is no runtime version of AWS's to name."""
-        runtime = self._runtime.runtime.replace("python", "python:")
+        runtime = runtime_words(self._runtime.runtime)
         arn = f"arn:aws:lambda:{self._runtime.region}::runtime:gatepost"
         return f"INIT_START Runtime Version: {runtime}.gatepost\tRuntime Version ARN: {arn}\n"
 
@@ -107,7 +108,7 @@ class JsonLines:
             "phase": "init",
             "functionName": self._function.name,
             "functionVersion": self._function.version,
-            "runtimeVersion": f"{self._function.runtime.replace('python', 'python:')}.gatepost",
+            "runtimeVersion": f"{runtime_words(self._function.runtime)}.gatepost",
         }
         return self._line("INFO", "initStart", record)
 

@@ -19,6 +19,7 @@ from gatepost.services.lambda_.model import Function
 from gatepost.services.lambda_.runner import frames, memory
 from gatepost.services.lambda_.runner.faults import PlatformFault, exited, timed_out
 from gatepost.services.lambda_.runner.platform_lines import Ending, lines_of
+from gatepost.services.lambda_.runner.programs import ADDRESSES_MB, is_program
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.transcript import Transcript
 from gatepost.services.lambda_.runner.zygote import SpawnRequest, Zygote
@@ -101,6 +102,7 @@ class Worker(asyncio.Protocol):
         self._clock = clock
         self._settings = settings
         self._lines = lines_of(function, clock, is_provisioned=is_provisioned)
+        self._is_program = is_program(function.runtime)
         self._timeout_ns = function.timeout_s * 1_000_000_000
         self._pid = 0
         self._peak_bytes = 0
@@ -194,14 +196,14 @@ class Worker(asyncio.Protocol):
         """Cut frames off the stream. Part of asyncio.Protocol."""
         buffer = self._buffer
         if not buffer and len(data) >= frames.REPLY.size:
-            kind, _, length, number = frames.REPLY.unpack_from(data)
+            kind, flag, length, number = frames.REPLY.unpack_from(data)
             if len(data) == frames.REPLY.size + length:  # the usual case: one whole frame
-                self._received(kind, data[frames.REPLY.size :], number)
+                self._received(kind, data[frames.REPLY.size :], number, flag)
                 return
         buffer += data
         at = 0
         while len(buffer) - at >= frames.REPLY.size:
-            kind, _, length, number = frames.REPLY.unpack_from(buffer, at)
+            kind, flag, length, number = frames.REPLY.unpack_from(buffer, at)
             if length > frames.FRAME_BYTES_MAX:
                 self.kill()
                 break
@@ -210,10 +212,10 @@ class Worker(asyncio.Protocol):
                 break
             body = bytes(memoryview(buffer)[at + frames.REPLY.size : end])
             at = end
-            self._received(kind, body, number)
+            self._received(kind, body, number, flag)
         del buffer[:at]
 
-    def _received(self, kind: int, body: bytes, number: int) -> None:
+    def _received(self, kind: int, body: bytes, number: int, flag: int) -> None:
         if kind == frames.LOG_LINES:
             self._said(body)
         elif kind == frames.LOG_EVENT:
@@ -225,6 +227,7 @@ class Worker(asyncio.Protocol):
         elif kind == frames.RESULT and self.current is not None:
             self._answered(body, number, "")
         elif kind == frames.ERROR and self.current is not None:
+            self.is_stale = self.is_stale or flag == frames.LEAVES
             self._answered(body, number, UNHANDLED)
         elif kind == frames.READY and not self.is_ready:
             self.is_ready = True
@@ -248,7 +251,7 @@ class Worker(asyncio.Protocol):
         assert running is not None
         self.current = None
         duration_ms = (self._clock.monotonic_ns() - running.started_ns) / 1e6
-        if duration_ms > 2:
+        if duration_ms > 2 or self._is_program:
             self._native_output()  # what child processes wrote belongs before END; starting one takes longer than this
         self._peak_bytes = max(self._peak_bytes, peak_kib * 1024)
         self._close_log(running, duration_ms)
@@ -422,7 +425,7 @@ def spawn_limits(function: Function, settings: RunnerSettings, *, has_own_uid: b
         "CORE": 0,
         "FSIZE": function.ephemeral_storage_mb * MB,
         "NOFILE": settings.open_files_max,
-        "AS": (function.memory_mb * 2 + 2048) * MB,
+        "AS": (function.memory_mb * 2 + (ADDRESSES_MB if is_program(function.runtime) else 2048)) * MB,
     }
     if has_own_uid:
         limits["NPROC"] = settings.processes_max

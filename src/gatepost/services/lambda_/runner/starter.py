@@ -41,6 +41,8 @@ from gatepost.services.lambda_.runner.interpreters import (
 )
 from gatepost.services.lambda_.runner.packages import compile_packages, link_packages, runtime_packages
 from gatepost.services.lambda_.runner.process import MB, Owner, Worker, spawn_limits
+from gatepost.services.lambda_.runner.program_starter import ProgramStarter
+from gatepost.services.lambda_.runner.programs import is_program
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.transcript import Transcript
 from gatepost.services.lambda_.runner.zygote import Places, SpawnRequest, Zygote
@@ -75,6 +77,7 @@ class WorkerStarter:
         self._interpreters = interpreters
         self._warned: set[str] = set()
         self._zygotes: dict[tuple[int, int], Zygote] = {}
+        self._programs = ProgramStarter(parts.settings)
         self._places: Places | None = None
         self._credentials: dict[str, Credentials] = {}  # by role
         self._uids = worker_users(parts.settings, parts.functions_dir)
@@ -99,6 +102,8 @@ class WorkerStarter:
         with contextlib.suppress(OSError, ServiceError):
             zygote = await self._zygote(runtime)
             await zygote.start()
+            if is_program(runtime):
+                return
             assert self._places is not None
             work = (zygote.interpreter, self._places.packages)
             await asyncio.get_running_loop().run_in_executor(None, compile_packages, *work)
@@ -120,6 +125,8 @@ class WorkerStarter:
 
     async def _zygote(self, runtime: str) -> Zygote:
         assert self._places is not None
+        if is_program(runtime):
+            return await self._programs.zygote(runtime, self._places)
         interpreter = await self._interpreter(runtime)
         zygote = self._zygotes.get(interpreter.version)
         if zygote is None:
@@ -169,6 +176,8 @@ class WorkerStarter:
             "log_format": function.log_format,
             "log_level": function.application_log_level,
         }
+        if is_program(function.runtime):
+            configuration["program"] = self._programs.program(function, zygote, variables)
         request = self._place(worker, zygote)
         try:
             is_launched = await worker.launch(request, orjson.dumps(configuration))
@@ -235,6 +244,8 @@ class WorkerStarter:
 
     async def compile(self, function: Function) -> None:
         """Have the modules of unpacked code compiled once for its interpreter. Does nothing when that fails."""
+        if is_program(function.runtime):
+            return
         await self.prepare()
         zygote = await self._zygote(function.runtime)
         for sha256 in (function.code_sha256, merged_digest(layers_of(function))):
@@ -289,7 +300,7 @@ class WorkerStarter:
 
     async def close(self) -> None:
         """End every zygote and with them all workers."""
-        await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()))
+        await asyncio.gather(*(zygote.close() for zygote in self._zygotes.values()), self._programs.close())
 
 
 def layers_of(function: Function) -> list[str]:

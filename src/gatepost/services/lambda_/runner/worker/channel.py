@@ -53,6 +53,10 @@ class Channel:
         self._log_bytes = 0
         self._dropped_bytes = 0
 
+    def fileno(self) -> int:
+        """Give the socket's descriptor, for a program that goes on with it."""
+        return self._connection.fileno()
+
     def is_ours(self) -> bool:
         """Say whether this is the worker and not a process that the handler forked."""
         return os.getpid() == self._pid

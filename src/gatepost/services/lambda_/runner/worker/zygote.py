@@ -21,6 +21,7 @@ from . import sandbox
 from .bootstrap import Runtime
 from .channel import Channel
 from .compiling import compile_all
+from .program import execute
 
 MESSAGE_BYTES_MAX = 65536
 LOCAL_SUFFIX = ".localhost"
@@ -264,15 +265,18 @@ class Zygote:
         if message["is_compilation"]:
             compile_all(channel, task_root)
             return
-        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        opt = sandbox.OPT if self._is_boxed else message["layers_root"]
-        layers = [f"{opt}/python/lib/{version}/site-packages", f"{opt}/python"] if message["layers"] else []
-        sys.path[:] = [task_root, *layers, sys.path[-1], *self._library_path]
-        if brings_own_packages(task_root):
-            forget_runtime_packages()
         config["environment"].setdefault("LAMBDA_TASK_ROOT", task_root)
         if not self._is_boxed:
             config["environment"]["TMPDIR"] = message["tmp_dir"]
+        opt = (sandbox.OPT if self._is_boxed else message["layers_root"]) if message["layers"] else ""
+        if config.get("program"):
+            execute(channel, config, task_root=task_root, opt=opt)
+            raise SystemExit(1)
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        layers = [f"{opt}/python/lib/{version}/site-packages", f"{opt}/python"] if opt else []
+        sys.path[:] = [task_root, *layers, sys.path[-1], *self._library_path]
+        if brings_own_packages(task_root):
+            forget_runtime_packages()
         Runtime(channel, config).run()
 
 

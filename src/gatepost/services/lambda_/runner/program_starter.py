@@ -1,0 +1,80 @@
+"""What workers of Node.js and custom runtimes need beyond those of Python: a zygote without boto3, a command line."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+
+from gatepost.services.lambda_.model import Function, InvalidRuntimeException
+from gatepost.services.lambda_.runner.interpreters import own_interpreter
+from gatepost.services.lambda_.runner.nodes import NO_NODE, Node, choose_node, find_nodes, node_major
+from gatepost.services.lambda_.runner.packages import link_packages
+from gatepost.services.lambda_.runner.programs import (
+    NODE_FOLDER,
+    custom_program,
+    is_custom,
+    node_program,
+    program_environment,
+    visible_files,
+)
+from gatepost.services.lambda_.runner.settings import RunnerSettings
+from gatepost.services.lambda_.runner.worker.sandbox import RUNTIME
+from gatepost.services.lambda_.runner.zygote import WORKER_SOURCES, Places, Zygote
+
+log = logging.getLogger(__name__)
+
+
+class ProgramStarter:
+    """Gives the zygote of all programs, one for the whole runner, and what a worker becomes."""
+
+    def __init__(self, settings: RunnerSettings) -> None:
+        self._settings = settings
+        self._nodes: tuple[Node, ...] | None = None
+        self._zygote: Zygote | None = None
+        self._runtime_folder = ""  # of workers without a file system of their own
+        self._warned: set[str] = set()
+
+    async def zygote(self, runtime: str, places: Places) -> Zygote:
+        """Give the zygote for `runtime`, not started. Raises: InvalidRuntimeException."""
+        if self._nodes is None:
+            self._nodes = await asyncio.get_running_loop().run_in_executor(None, find_nodes)
+        if not is_custom(runtime):
+            self._node(runtime)
+        if self._zygote is None:
+            packages = {NODE_FOLDER: str(WORKER_SOURCES / "node")}
+            linked = link_packages(places.cache / "runtime-programs", packages)
+            self._runtime_folder = str(linked)
+            own = own_interpreter()
+            interpreter = dataclasses.replace(own, visible=(*own.visible, *visible_files(self._nodes)))
+            own_places = dataclasses.replace(places, packages=packages, packages_dir=linked)
+            self._zygote = Zygote(interpreter, own_places, self._settings)
+        return self._zygote
+
+    def _node(self, runtime: str) -> Node:
+        choice = choose_node(runtime, self._nodes or ())
+        if choice is None:
+            reason = NO_NODE if node_major(runtime) is not None else "this runtime is not supported here"
+            raise InvalidRuntimeException(f"Runtime {runtime} cannot run: {reason}")
+        if choice.warning and runtime not in self._warned:
+            self._warned.add(runtime)
+            log.warning(choice.warning)
+        return choice.node
+
+    def program(self, function: Function, zygote: Zygote, variables: dict[str, str]) -> list[str]:
+        """Give the command line of a worker whose zygote has started, and add to its environment.
+
+        Raises: InvalidRuntimeException.
+        """
+        folder = RUNTIME if zygote.is_boxed else self._runtime_folder
+        node = None if is_custom(function.runtime) else self._node(function.runtime)
+        for name, value in program_environment(function, node=node, runtime_folder=folder).items():
+            variables.setdefault(name, value)
+        if node is None:
+            return custom_program()
+        return node_program(node, function, runtime_folder=folder, log_bytes_max=self._settings.log_bytes_max)
+
+    async def close(self) -> None:
+        """End the zygote and with it all workers."""
+        if self._zygote is not None:
+            await self._zygote.close()
