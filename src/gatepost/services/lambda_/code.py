@@ -94,6 +94,11 @@ def _unpack(content: zipfile.ZipFile, folder: Path) -> None:
     # Links come last, so that nothing is ever written through one.
     for path, destination in links:
         _link(path, destination, folder)
+    # A link's text says where it leads only as long as nothing on its way is a link, too.
+    inside = folder.resolve()
+    for path, destination in links:
+        if not path.resolve().is_relative_to(inside):
+            raise _leads_out(path, destination)
 
 
 def _too_large() -> BadCode:
@@ -136,11 +141,15 @@ def _copy(source: IO[bytes], path: Path, left: int, *, is_executable: bool) -> i
 def _link(path: Path, destination: str, folder: Path) -> None:
     where = os.path.normpath(path.parent.relative_to(folder) / destination)
     if not destination or "\x00" in destination or destination.startswith("/") or where.split("/")[0] == "..":
-        raise BadCode(f"The zip has a link {path.name!r} to {destination!r}, outside of the function's directory")
+        raise _leads_out(path, destination)
     try:
         path.symlink_to(destination)
     except OSError as error:
         raise BadCode(f"The zip has an entry named {path.name!r} twice") from error
+
+
+def _leads_out(path: Path, destination: str) -> BadCode:
+    return BadCode(f"The zip has a link {path.name!r} to {destination!r}, outside of the function's directory")
 
 
 def _sync(folder: Path) -> None:

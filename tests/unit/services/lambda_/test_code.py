@@ -63,6 +63,8 @@ def test_code_that_is_there_is_not_unpacked_again(tmp_path) -> None:
         [("link", b"/etc/passwd", LINK)],
         [("link", b"../../x", LINK)],
         [("a/link", b"../../x", LINK)],
+        [("p", b".", LINK), ("link", b"p/p/p/../../..", LINK)],
+        [("d/x", b"y", FILE), ("up", b"d/..", LINK), ("a/b", b"../up/up/../../x", LINK)],
         [("link", b"", LINK)],
         [("link", b"target", LINK), ("link/x", b"y", FILE)],
         [("a", b"x", FILE), ("a/b", b"y", FILE)],
