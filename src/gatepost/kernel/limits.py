@@ -32,3 +32,7 @@ API_GATEWAY_STAGES_PER_API_MAX: Final = 10
 API_GATEWAY_REGIONAL_APIS_MAX: Final = 600
 API_GATEWAY_EDGE_APIS_MAX: Final = 120
 API_GATEWAY_IMPORT_BYTES_MAX: Final = 6 * 1024 * 1024
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+API_GATEWAY_TEMPLATE_BYTES_MAX: Final = 300 * 1024
+API_GATEWAY_FOREACH_ITERATIONS_MAX: Final = 1_000

@@ -38,9 +38,9 @@ from gatepost.languages.vtl_values import (
     text_of,
 )
 
-_BIG_NUMBER: Final = re.compile(r"\d{19}")
-# Where json-smart's JSON differs from orjson's: doubles that Java prints with an exponent, control characters.
-_UNLIKE_JAVA: Final = re.compile(rb"\d[eE][+-]?\d|\d{8,}\.\d|\b0\.000|\\u00")
+# Looking for runs of digits in a copy whose digits are all 0 is ten times as fast as a regular expression.
+_DIGITS: Final = bytes.maketrans(b"0123456789", b"0000000000")
+_BIG_NUMBER: Final = b"0" * 19
 _ESCAPED: Final = {code: f"\\u{code:04X}" for code in (*range(0x7F, 0xA0), *range(0x2000, 0x2100))}
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -59,7 +59,7 @@ NO_PARAMETERS: Final = Parameters()
 
 def parse_json(text: str) -> Any:
     """Parse JSON, with whole numbers of any size. Raises: ValueError."""
-    if _BIG_NUMBER.search(text) is None:
+    if _BIG_NUMBER not in text.encode("utf-8", "replace").translate(_DIGITS):
         return orjson.loads(text)
     try:
         return json.loads(text)
@@ -156,10 +156,16 @@ def _json_text(rendering: Rendering, value: Any) -> str:
         made = orjson.dumps(value)
     except TypeError:  # a number that does not fit 64 bits, or nested too deeply
         return json_of(rendering, value)
-    if _UNLIKE_JAVA.search(made) is not None:
+    if _is_unlike_java(made):
         return json_of(rendering, value)
     text = made.decode()
     return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPED)
+
+
+def _is_unlike_java(made: bytes) -> bool:
+    """Say whether orjson's text may differ from json-smart's: doubles with an exponent, control characters."""
+    digits = made.translate(_DIGITS)
+    return b"0e" in digits or b"00000000." in digits or b"0.000" in made or b"\\u00" in made
 
 
 class Variables(Host):
@@ -199,12 +205,14 @@ Variables.METHODS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Overrides:
     """What a template wrote to `$context.requestOverride` and `$context.responseOverride`, as VTL values."""
 
-    request: dict[str, Any] = field(default_factory=lambda: {"header": {}, "path": {}, "querystring": {}})
-    response: dict[str, Any] = field(default_factory=lambda: {"header": {}})
+    __slots__ = ("request", "response")
+
+    def __init__(self) -> None:
+        self.request: dict[str, Any] = {"header": {}, "path": {}, "querystring": {}}
+        self.response: dict[str, Any] = {"header": {}}
 
 
 class Context(Host):
@@ -334,12 +342,14 @@ class Util(Host):
     }
 
 
-@dataclass(frozen=True, slots=True)
 class Mapped:
     """What a mapping template gave: a body, and what is to be overridden."""
 
-    text: str
-    overrides: Overrides
+    __slots__ = ("overrides", "text")
+
+    def __init__(self, text: str, overrides: Overrides) -> None:
+        self.text = text
+        self.overrides = overrides
 
     def body(self) -> bytes:
         """Give the text in UTF-8; what is no character becomes `?`."""

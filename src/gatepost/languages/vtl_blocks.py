@@ -64,17 +64,20 @@ def print_run(pairs: Sequence[tuple[str, Print | None]]) -> Run:
 
     def run(rendering: Rendering) -> None:
         write = rendering.write
-        rendering.room -= fixed
+        used = fixed
         for text, show in shown:
             if text:
                 write(text)
             piece = show(rendering)
-            rendering.room -= len(piece)
-            if rendering.room < 0:
+            used += len(piece)
+            if used > rendering.room:
                 raise rendering.overflow()
             write(piece)
         if last:
             write(last)
+        rendering.room -= used
+        if rendering.room < 0:
+            raise rendering.overflow()
 
     return run
 

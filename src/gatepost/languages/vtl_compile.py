@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from gatepost.languages.vtl_blocks import (
     Broken,
@@ -72,7 +72,6 @@ from gatepost.languages.vtl_values import (
     Scope,
     calculate,
     equal,
-    is_true,
     key_of,
     text_of,
 )
@@ -120,21 +119,27 @@ class Template:
 
         Raises: TemplateError when the template fails or spends more than its limits.
         """
-        return self.evaluate(variables).text
+        parts: list[str] = []
+        self._render(dict(variables), parts)
+        return "".join(parts)
 
     def evaluate(self, variables: Mapping[str, Any]) -> Outcome:
         """Render, and say whether and what `#return` gave. Raises: TemplateError."""
         parts: list[str] = []
-        rendering = Rendering(dict(variables), parts.append, self._limits)
+        returned = self._render(dict(variables), parts)
+        text = "".join(parts)
+        return Outcome(text) if returned is None else Outcome(text, is_returned=True, value=returned.value)
+
+    def _render(self, variables: dict[str, Any], parts: list[str]) -> Returned | None:
         try:
-            self._run(rendering)
+            self._run(Rendering(variables, parts.append, self._limits))
         except (Stopped, Broken):
             pass
         except Returned as returned:
-            return Outcome("".join(parts), is_returned=True, value=returned.value)
+            return returned
         except RecursionError as error:
             raise TemplateError("the template is nested too deeply: macros and blocks call each other") from error
-        return Outcome("".join(parts))
+        return None
 
 
 def compile_template(text: str, *, dialect: Dialect = VELOCITY, limits: Limits = DEFAULT_LIMITS) -> Template:
@@ -210,9 +215,9 @@ class _Compiler:
 
     def _block(self, nodes: Sequence[Node]) -> Run:
         runs: list[Run] = []
-        printed: list[Text | Reference] = []
+        printed: list[Printed] = []
         for node in nodes:
-            if isinstance(node, (Text, Reference)):
+            if _is_printed(node):
                 printed.append(node)
                 continue
             if printed:
@@ -226,7 +231,7 @@ class _Compiler:
             return runs[0]
         return partial(run_all, tuple(runs))
 
-    def _pairs(self, nodes: Sequence[Text | Reference]) -> list[tuple[str, Print | None]]:
+    def _pairs(self, nodes: Sequence[Printed]) -> list[tuple[str, Print | None]]:
         pairs: list[tuple[str, Print | None]] = []
         before: list[str] = []
         for node in nodes:
@@ -239,8 +244,36 @@ class _Compiler:
             pairs.append(("".join(before), None))
         return pairs
 
-    def _printer(self, node: Reference) -> Print:
+    def _printer(self, node: Reference | If) -> Print:
+        if isinstance(node, If):
+            return self._choice(node)
         return compile_printer(node, self._reference(node), self._by_name, is_quiet=self._dialect.is_quiet)
+
+    def _choice(self, node: If) -> Print:
+        """Compile an #if that only chooses between texts and references: it is printed like them."""
+        self._weight += 1
+        branches = [(self._condition(condition), self._short(body)) for condition, body in node.branches]
+        otherwise = self._short(node.otherwise)
+        if len(branches) == 1:
+            condition, then = branches[0]
+            return lambda rendering: (then if condition(rendering) else otherwise)(rendering)
+
+        def show(rendering: Rendering) -> str:
+            for condition, then in branches:
+                if condition(rendering):
+                    return then(rendering)
+            return otherwise(rendering)
+
+        return show
+
+    def _short(self, nodes: Sequence[Node]) -> Print:
+        """Compile a block of texts with at most one reference at its end, to one string."""
+        text = "".join(node.text for node in nodes if isinstance(node, Text))
+        last = nodes[-1] if nodes else None
+        if not isinstance(last, Reference):
+            return _constant(text)
+        show = self._printer(last)
+        return (lambda rendering: text + show(rendering)) if text else show
 
     # Statements
 
@@ -361,7 +394,7 @@ class _Compiler:
         return compile_reader(node, self._value, self._by_name)
 
     def _interpolated(self, node: Interpolated) -> Read:
-        printed = [part for part in node.nodes if isinstance(part, (Text, Reference))]
+        printed = [part for part in node.nodes if _is_printed(part)]
         if len(printed) < len(node.nodes):
             return partial(text_of_block, self._block(node.nodes))
         return partial(text_of_pairs, tuple(self._pairs(printed)))
@@ -428,12 +461,33 @@ class _Compiler:
         return _constant(False)
 
 
+Printed = Text | Reference | If
+
+
+def _is_printed(node: Node) -> TypeGuard[Printed]:
+    """Say whether a node is printed in one go with those around it: texts, references, and #if between such."""
+    if isinstance(node, If):
+        blocks = [body for _, body in node.branches] + [node.otherwise]
+        return all(
+            isinstance(part, Text) or (isinstance(part, Reference) and part is body[-1])
+            for body in blocks
+            for part in body
+        )
+    return isinstance(node, (Text, Reference))
+
+
 def _constant(value: Any) -> Read:
     return lambda _rendering: value
 
 
 def _truth(read: Read) -> Callable[[Rendering], bool]:
-    return lambda rendering: is_true(read(rendering))
+    """Make a condition of a reference: all but null and false count as true (Velocity 1.7)."""
+
+    def test(rendering: Rendering) -> bool:
+        value = read(rendering)
+        return value is not None and value is not False
+
+    return test
 
 
 def _equality(left: Read, right: Read, *, wanted: bool) -> Read:

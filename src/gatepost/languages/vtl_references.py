@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gatepost.languages.vtl_methods import METHODS, PROPERTIES
 from gatepost.languages.vtl_tree import Index, Method, Position, Property, Reference, Step, TemplateError
-from gatepost.languages.vtl_values import Host, JavaList, NoSuchMethod, Rendering, is_filled, key_of, text_of
+from gatepost.languages.vtl_values import Host, JavaList, NoSuchMethod, Rendering, Scope, is_filled, key_of, text_of
 
 Read = Callable[[Rendering], Any]
 Print = Callable[[Rendering], str]
@@ -92,10 +92,15 @@ def _parameter_reader(name: str) -> Read:
 
 def _property_reader(root: str, name: str) -> Read:
     take = _compile_property(name)
+    from_scope = PROPERTIES[Scope].get(name)
 
     def read(rendering: Rendering) -> Any:
         value = rendering.variables.get(root)
-        return value.get(name) if type(value) is dict else take(rendering, value)
+        if type(value) is dict:
+            return value.get(name)
+        if type(value) is Scope and from_scope is not None:
+            return from_scope(value)
+        return take(rendering, value)
 
     return read
 
@@ -209,8 +214,41 @@ def compile_printer(reference: Reference, read: Read, by_name: frozenset[str], *
     if reference.root in by_name and null == "$" + reference.root:
         return _parameter_printer(reference.root, read, null)
 
+    if not reference.steps and reference.alternate is None and reference.root not in by_name:
+        return _name_printer(reference.root, null)
+    if reference.alternate is None and reference.root not in by_name and len(reference.steps) == 1:
+        step = reference.steps[0]
+        if isinstance(step, Property):
+            return _property_printer(reference.root, step.name, null)
+
     def show(rendering: Rendering) -> str:
         value = read(rendering)
+        if type(value) is str:
+            return value
+        return null if value is None else text_of(rendering, value)
+
+    return show
+
+
+def _name_printer(root: str, null: str) -> Print:
+    """Print `$name`: the reading in the same function, since most references are like this or the next."""
+
+    def show(rendering: Rendering) -> str:
+        value = rendering.variables.get(root)
+        if type(value) is str:
+            return value
+        return null if value is None else text_of(rendering, value)
+
+    return show
+
+
+def _property_printer(root: str, name: str, null: str) -> Print:
+    """Print `$name.property`."""
+    take = _compile_property(name)
+
+    def show(rendering: Rendering) -> str:
+        owner = rendering.variables.get(root)
+        value = owner.get(name) if type(owner) is dict else take(rendering, owner)
         if type(value) is str:
             return value
         return null if value is None else text_of(rendering, value)

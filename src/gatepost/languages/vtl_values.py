@@ -17,6 +17,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from gatepost.kernel.limits import (
+    API_GATEWAY_BODY_BYTES_MAX,
+    API_GATEWAY_FOREACH_ITERATIONS_MAX,
+    API_GATEWAY_TEMPLATE_BYTES_MAX,
+)
 from gatepost.languages.vtl_tree import TemplateError
 
 DEPTH_MAX: Final = 100
@@ -26,19 +31,18 @@ NUMBERS: Final = frozenset({int, float})
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one rendering may spend.
+    """What a template and one rendering of it may spend.
 
-    Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
-    (template size 300 KB; 10 MB payload) and, for #foreach (1,000 iterations), the same page and
-    https://docs.aws.amazon.com/general/latest/gr/appsync.html. That AWS fails (and does not stop silently) past the
-    1,000th iteration is unverified. Steps, depth and items are bounds of ours: a step is about half a microsecond.
+    The first three are AWS's for API Gateway (`kernel.limits`). That AWS fails, and does not stop silently, past the
+    1,000th iteration is unverified. Depth is Velocity's (velocimacro.max.depth), steps and items are bounds of ours:
+    a step is about half a microsecond.
     """
 
-    template_bytes_max: int = 300 * 1024
-    foreach_iterations_max: int = 1_000
-    output_chars_max: int = 10 * 1024 * 1024
+    template_bytes_max: int = API_GATEWAY_TEMPLATE_BYTES_MAX
+    foreach_iterations_max: int = API_GATEWAY_FOREACH_ITERATIONS_MAX
+    output_chars_max: int = API_GATEWAY_BODY_BYTES_MAX
     steps_max: int = 500_000
-    macro_depth_max: int = 20  # Velocity's velocimacro.max.depth
+    macro_depth_max: int = 20
     items_max: int = 100_000  # of one list or map that a template makes
 
 
@@ -368,11 +372,6 @@ def same(rendering: Rendering, left: Any, right: Any, depth: int = 0) -> bool:
     if type(left) is Entry:
         return same(rendering, left.key, right.key, depth + 1) and same(rendering, left.value, right.value, depth + 1)
     return type(left) in {str, int, float, bool} and bool(left == right)
-
-
-def is_true(value: Any) -> bool:
-    """Say whether a reference counts as true: all but null and false do (Velocity 1.7)."""
-    return value is not None and value is not False
 
 
 def is_filled(value: Any) -> bool:

@@ -142,7 +142,7 @@ def test_escape_javascript_leaves_plain_text() -> None:
 
 def test_json_nested_too_deeply_is_no_json() -> None:
     for text in ("[" * 100_000, "[" * 100_000 + "1234567890123456789"):
-        with pytest.raises(ValueError, match="recursion|Recursion|depth|deeply"):
+        with pytest.raises(ValueError, match=r"(?i)recursion|depth|deeply"):
             parse_json(text)
     assert mapped("$input.path('$').length()", "[" * 5000).text == "5000"
 
