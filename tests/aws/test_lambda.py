@@ -191,3 +191,35 @@ def test_a_layer_is_importable(platform, function) -> None:
     assert name == "from the layer"
     assert path.endswith("/python/shop_tools.py")
     aws.delete_function(FunctionName="layered")
+
+
+def test_what_came_of_an_event_goes_to_its_destination(platform, function) -> None:
+    aws, iam = platform.client("lambda"), platform.client("iam")
+    iam.put_role_policy(
+        RoleName="lambda-tests", PolicyName="destinations",
+        PolicyDocument=json.dumps({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}],
+        }),
+    )  # fmt: skip
+    made = aws.create_function(
+        FunctionName="receiver", Runtime="python3.11", Handler="app.handler", Role=function["Role"],
+        Code={"ZipFile": a_zip("import json\ndef handler(event, context): print('received', json.dumps(event))\n")},
+    )  # fmt: skip
+    aws.put_function_event_invoke_config(
+        FunctionName="lambda-tests", MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": made["FunctionArn"]}},
+    )  # fmt: skip
+    aws.invoke(FunctionName="lambda-tests", InvocationType="Event", Payload=b'{"fail": true}')
+    logs, found, end = platform.client("logs"), [], time.monotonic() + 10
+    while not found and time.monotonic() < end:
+        try:
+            found = logs.filter_log_events(logGroupName="/aws/lambda/receiver", filterPattern="received")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            pass
+        time.sleep(0.05)
+    record = json.loads(found[0]["message"].removeprefix("received "))
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["responsePayload"]["errorMessage"] == "as asked"
+    aws.delete_function_event_invoke_config(FunctionName="lambda-tests")
+    aws.delete_function(FunctionName="receiver")

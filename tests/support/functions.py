@@ -253,7 +253,9 @@ class LambdaControl:
 
 
 @asynccontextmanager
-async def a_lambda_control(folder: Path, *, records: Any = None) -> AsyncIterator[LambdaControl]:
+async def a_lambda_control(
+    folder: Path, *, records: Any = None, deliveries: Any = None
+) -> AsyncIterator[LambdaControl]:
     """The Lambda service on real records, with an invoker that echoes."""
     async with AsyncExitStack() as stack:
         for name in ("assets", "functions"):
@@ -268,6 +270,7 @@ async def a_lambda_control(folder: Path, *, records: Any = None) -> AsyncIterato
             invoker=invoker,
             functions_dir=folder / "functions",
             authorization=GrantsAllBut(),
+            deliveries=deliveries,
         )
         provider = LambdaProvider(parts)
         await provider.start()
@@ -277,11 +280,13 @@ async def a_lambda_control(folder: Path, *, records: Any = None) -> AsyncIterato
             await provider.close()
 
 
-def with_lambda(folder: Path, scenario: Callable[[LambdaControl], Coroutine[Any, Any, Any]]) -> Any:
+def with_lambda(
+    folder: Path, scenario: Callable[[LambdaControl], Coroutine[Any, Any, Any]], *, deliveries: Any = None
+) -> Any:
     """Run `scenario` with an empty Lambda service."""
 
     async def run() -> Any:
-        async with a_lambda_control(folder) as control:
+        async with a_lambda_control(folder, deliveries=deliveries) as control:
             return await scenario(control)
 
     return asyncio.run(run())

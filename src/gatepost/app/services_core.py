@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from gatepost.app.deliveries import ForwardedDeliveries
 from gatepost.app.usage_records import UsageRecords
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.awsapi.dispatch import Dispatcher
@@ -54,7 +55,10 @@ ITEMS_MMAP_MIB: Final = 1024  # address space, not memory: reads without copies 
 
 
 class ServicesCore:
-    """Every service of one platform on its stores. `start` opens and loads, `close` closes."""
+    """Every service of one platform on its stores. `start` opens and loads, `close` closes.
+
+    Raises: SettingsError when a --service cannot be.
+    """
 
     def __init__(
         self,
@@ -64,11 +68,14 @@ class ServicesCore:
         clock: Clock,
         seal: Seal,
         link: ServicesLink,
+        client: Client,
         endpoint_url: str,
     ) -> None:
         self._settings = settings
         self._data = data
         self._databases = _databases(settings, data)
+        self._forwarded = [parse_forwarded(name, url) for name, url in settings.service_endpoints]
+        self._deliveries = ForwardedDeliveries(self._forwarded, client=client, clock=clock)
         store = SqliteRecords(self._databases[0])
         self.assets = FileAssets(data.assets)
         self.usage = UsageRecords(store, account_id=settings.account_id, region=settings.region)
@@ -129,6 +136,7 @@ class ServicesCore:
                 functions_dir=self._data.functions,
                 clock=clock,
                 new_id=request_id,
+                deliveries=self._deliveries,
             )
         )
 
@@ -154,8 +162,8 @@ class ServicesCore:
         )
 
     def endpoint(self, routes: Sequence[OwnRoute], api_requests: Handler, client: Client) -> AwsEndpoint:
-        """Make the AWS endpoint's handler. Raises: SettingsError when a --service cannot be."""
-        forwarded = [parse_forwarded(name, url) for name, url in self._settings.service_endpoints]
+        """Make the AWS endpoint's handler."""
+        forwarded = self._forwarded
         return AwsEndpoint(
             self.dispatcher,
             identities=self._directory,

@@ -75,6 +75,7 @@ class ServicesRole:
             clock=self._clock,
             seal=self._seal,
             link=self._link,
+            client=self._client,
             endpoint_url=f"http://{local_host(self._settings)}:{self._orders.ports[2]}",
         )
 

@@ -159,3 +159,28 @@ class Assets(Protocol):
     def path(self, sha256: str) -> Path | None:
         """Give the file that holds it, or None."""
         ...
+
+
+class Deliveries(Protocol):
+    """Sends messages to queues, topics, buses and buckets at endpoints that the operator named (`--service`)."""
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Give the services' names in credential scopes: `sqs`, `sns`, `events`, `s3`."""
+        ...
+
+    async def send(self, target_arn: str, message: Message) -> None:
+        """Deliver `message` to the queue, topic, bus or bucket. Raises: ServiceUnavailable when it is not taken."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What goes to a queue, a topic, a bus or a bucket. Each takes of it what it knows."""
+
+    body: str
+    attributes: Mapping[str, str] = field(default_factory=dict)  # of queues and topics
+    detail_type: str = ""  # of buses
+    source: str = ""  # of buses
+    resources: Sequence[str] = ()  # of buses
+    object_key: str = ""  # of buckets

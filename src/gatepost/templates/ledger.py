@@ -33,6 +33,7 @@ class Entry:
     pattern: str = ""
     otherwise: str = ""  # what would work, for other values
     refused_values: Mapping[str, str] = field(default_factory=dict)  # each with what would work
+    own_services: tuple[str, ...] = ()  # of an ARN: any other service needs its endpoint named with --service
     exact_values: tuple[str, ...] = ()  # those of an approximated property that work as on AWS
 
     def objection(self, value: Any) -> str:
@@ -56,6 +57,11 @@ class Entry:
 
 
 ENFORCED: Final = Entry("enforced")
+
+
+def arn_of(*services: str) -> Entry:
+    """Make the entry of an ARN of one of `services`, or of one whose endpoint the operator names."""
+    return Entry("enforced", "what is elsewhere needs --service", own_services=services)
 
 
 def approximated(sentence: str, *, exact: tuple[str, ...] = ()) -> Entry:
@@ -204,7 +210,7 @@ class Ledger:
         if entry.entry.status != "enforced":
             yield finding(entry.entry.status, entry.entry.sentence)
         if not is_custom(type_name) and entry.entry.status != "inert":
-            walk = _Walk(entry, self._specification, finding)
+            walk = _Walk(entry, self._specification, finding, forwarded=acceptance.forwarded)
             yield from walk.members(resource.properties, (), ())
             for key, gaps in entry.inside.items():
                 for steps, sentence in gaps(resource.properties.get(key)):
@@ -236,8 +242,11 @@ class Ledger:
 class _Walk:
     """Walks one resource's properties beside AWS's specification and the ledger's entries."""
 
-    def __init__(self, entry: TypeEntry, specification: Specification, finding: Any) -> None:
+    def __init__(
+        self, entry: TypeEntry, specification: Specification, finding: Any, *, forwarded: frozenset[str]
+    ) -> None:
         self._entry = entry
+        self._forwarded = forwarded
         self._described = specification.find(entry.type)
         self._finding = finding
 
@@ -265,6 +274,13 @@ class _Walk:
             bad = next(((leaf, instead) for leaf, instead in objections if instead), None)
             if bad is not None:
                 yield self._finding("refused", f"{what} is {scalar_text(bad[0])!r}: {bad[1]}", steps)
+                return
+        if is_own and entry.own_services:
+            services = [text.split(":")[2] for text in map(scalar_text, _leaves(value)) if text.count(":") >= 5]
+            known = {*entry.own_services, *self._forwarded}
+            if far := next((service for service in services if service not in known), ""):
+                words = f"there is no {far} here: name its endpoint with --service {far}=http://KEY:SECRET@host:port"
+                yield self._finding("refused", f"{what}: {words}", steps)
                 return
         if is_own and entry.status == "approximated" and not entry.is_exact(value):
             yield self._finding("approximated", f"{what}: {entry.sentence}", steps)

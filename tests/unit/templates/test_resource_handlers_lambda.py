@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from gatepost.templates.acceptance import Acceptance
 from gatepost.templates.resources.lambda_ import inline_zip
 from gatepost.templates.resources.lambda_layers import version_of
 from gatepost.templates.resources.lambda_versions import routing
+from tests.support.templates import compiled, refusals
 from tests.unit.templates.test_resource_handlers import goes_through, run
 
 TRUST = (
@@ -122,3 +124,48 @@ Resources:
         assert await world.do("lambda", "ListLayers") == {"Layers": []}
 
     run(tmp_path, scenario)
+
+
+MAY_INVOKE = "{Version: 2012-10-17, Statement: [{Effect: Allow, Action: 'lambda:InvokeFunction', Resource: '*'}]}"
+ASYNCHRONOUS = f"""
+Resources:
+{FUNCTION.replace("{Assume", f"{{Policies: [{{PolicyName: p, PolicyDocument: {MAY_INVOKE}}}], Assume")}
+  Config:
+    Type: AWS::Lambda::EventInvokeConfig
+    Properties:
+      FunctionName: !Ref Fn
+      Qualifier: $LATEST
+      MaximumRetryAttempts: 1
+      DestinationConfig: {{OnSuccess: {{Destination: !GetAtt Fn.Arn}}}}
+"""
+
+
+def test_asynchronous_invocation_is_set_changed_and_reset(tmp_path) -> None:
+    async def scenario(world):
+        steps = goes_through(
+            world,
+            ASYNCHRONOUS,
+            ASYNCHRONOUS.replace("MaximumRetryAttempts", "MaximumEventAgeInSeconds").replace(": 1\n", ": 60\n"),
+        )
+        await anext(steps)
+        found = await world.do("lambda", "GetFunctionEventInvokeConfig", FunctionName="orders")
+        assert found["MaximumRetryAttempts"] == 1
+        assert found["DestinationConfig"]["OnSuccess"]["Destination"].endswith(":function:orders")
+        await anext(steps)
+        found = await world.do("lambda", "GetFunctionEventInvokeConfig", FunctionName="orders")
+        assert (found.get("MaximumRetryAttempts"), found["MaximumEventAgeInSeconds"]) == (None, 60)
+        assert [one async for one in steps] == []
+
+    run(tmp_path, scenario)
+
+
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:failed"
+
+
+def test_destinations_elsewhere_need_their_endpoint_named() -> None:
+    queued = ASYNCHRONOUS.replace("!GetAtt Fn.Arn", QUEUE)
+    lettered = ASYNCHRONOUS.replace("      Code:", f"      DeadLetterConfig: {{TargetArn: {QUEUE}}}\n      Code:")
+    for template in (queued, lettered):
+        assert "there is no sqs here: name its endpoint with --service sqs=" in "\n".join(refusals(template))
+        compiled(template, acceptance=Acceptance(forwarded=frozenset({"sqs"})))
+    assert refusals(lettered.replace("sqs", "lambda"))

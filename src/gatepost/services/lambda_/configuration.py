@@ -27,7 +27,6 @@ PYTHON_MINOR_MAX: Final = 15
 # Parameters that say nothing when they are empty, and are refused otherwise.
 REFUSED: Final[Mapping[str, str]] = {
     "VpcConfig": "functions here share the network of the machine that runs them; leave it out",
-    "DeadLetterConfig": "dead-letter queues are not supported yet; leave it out",
     "FileSystemConfigs": "there are no network file systems here; leave it out",
     "ImageConfig": "container images are not run here; use PackageType Zip",
     "KMSKeyArn": "environment variables are not encrypted with a key of yours here; leave it out",
@@ -198,6 +197,8 @@ def to_aws(function: Function) -> dict[str, Any]:
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": logging,
     }
+    if function.dead_letter_arn:
+        answer["DeadLetterConfig"] = {"TargetArn": function.dead_letter_arn}
     if function.layers:
         answer["Layers"] = [{"Arn": layer["arn"], "CodeSize": layer["bytes"]} for layer in function.layers]
     if function.environment:

@@ -14,6 +14,7 @@ from gatepost.services.lambda_.access import SERVICE
 from gatepost.services.lambda_.catalogue import Catalogue
 from gatepost.services.lambda_.concurrency import reserved_of
 from gatepost.services.lambda_.configuration import bad, check_complete, configured, refuse_unsupported, to_aws
+from gatepost.services.lambda_.destinations import Destinations
 from gatepost.services.lambda_.layers import Layers
 from gatepost.services.lambda_.model import Function, ResourceConflictException
 from gatepost.services.lambda_.names import chosen_qualifier, function_arn, parse_name
@@ -36,6 +37,7 @@ class Functions:
         uploads: Uploads,
         versions: Versions,
         layers: Layers,
+        destinations: Destinations,
         *,
         roles: RoleSessions,
         clock: Clock,
@@ -45,6 +47,7 @@ class Functions:
         self._uploads = uploads
         self._versions = versions
         self._layers = layers
+        self._destinations = destinations
         self._roles = roles
         self._clock = clock
         self._new_id = new_id
@@ -69,8 +72,7 @@ class Functions:
             modified_at_ms=self._clock.now_ms(),
             tags=checked_tags(params.get("Tags", {})),
         )
-        function = self._with_layers(configured(blank, params), params)
-        check_complete(function)
+        function = self._completed(configured(blank, params), params)
         if self._catalogue.find(arn) is not None:
             raise ResourceConflictException(f"Function already exist: {name.name}", members={"Type": "User"})
         self._check_role(function)
@@ -136,17 +138,22 @@ class Functions:
         """
         function = self._catalogue.named(call, params["FunctionName"])
         check_revision(function.revision_id, params)
-        changed = self._with_layers(configured(function, params), params)
-        check_complete(changed)
+        changed = self._completed(configured(function, params), params)
         await self._layers.check_size(changed)
         if changed.role_arn != function.role_arn:
             self._check_role(changed)
         return to_aws(await self._keep(function, changed))
 
-    def _with_layers(self, function: Function, params: Params) -> Function:
-        if "Layers" not in params:
-            return function
-        return replace(function, layers=self._layers.resolve(params["Layers"]))
+    def _completed(self, function: Function, params: Params) -> Function:
+        """Give a configured function with what it names elsewhere: layers, a dead-letter queue."""
+        check_complete(function)
+        if "Layers" in params:
+            function = replace(function, layers=self._layers.resolve(params["Layers"]))
+        if "DeadLetterConfig" in params:
+            function = replace(function, dead_letter_arn=params["DeadLetterConfig"].get("TargetArn") or "")
+            if function.dead_letter_arn:
+                self._destinations.check_dead_letter(function, function.dead_letter_arn)
+        return function
 
     async def _keep(self, old: Function, new: Function) -> Function:
         new = replace(new, revision_id=self._new_id(), modified_at_ms=self._clock.now_ms())

@@ -11,6 +11,7 @@ from gatepost.kernel.errors import ServiceError
 FUNCTION: Final = "function"  # the topic under which the gateway hears of functions, and the kind of the record
 VERSION: Final = "function_version"  # the kind of record of published versions; their topic is FUNCTION
 ALIAS: Final = "function_alias"  # topic and kind of record
+EVENT_INVOKE: Final = "event_invoke_config"  # kind of record
 LAYER: Final = "layer"  # kind of record
 LAYER_VERSION: Final = "layer_version"  # kind of record
 PROVISIONED: Final = "provisioned_concurrency"  # topic and kind of record
@@ -147,6 +148,7 @@ class Function:
     last_version: int = 0  # of $LATEST: the number that was published last, deleted or not
     last_version_digest: str = ""  # of $LATEST: what that version was, to see whether anything has changed since
 
+    dead_letter_arn: str = ""  # AWS: DeadLetterConfig.TargetArn
     layers: Sequence[Mapping[str, Any]] = ()  # each with arn, sha256, bytes, unzipped_bytes; a later one wins
     reserved_concurrency: int | None = None  # of $LATEST: for all versions together; None: the account's
 

@@ -15,18 +15,20 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.ids import request_id as random_uuid
 from gatepost.kernel.limits import LAMBDA_UNZIPPED_BYTES_MAX, LAMBDA_ZIP_BYTES_MAX
 from gatepost.kernel.operations import Access, Call, Change, operation
-from gatepost.kernel.ports import Assets, Authorization, FunctionInvoker, Publisher, RoleSessions
+from gatepost.kernel.ports import Assets, Authorization, Deliveries, FunctionInvoker, Publisher, RoleSessions
 from gatepost.services.lambda_.access import access_of
 from gatepost.services.lambda_.aliases import Aliases
 from gatepost.services.lambda_.catalogue import Catalogue
 from gatepost.services.lambda_.code import remove_leftovers
 from gatepost.services.lambda_.concurrency import ConcurrencySettings
+from gatepost.services.lambda_.destinations import DestinationParts, Destinations
+from gatepost.services.lambda_.event_invoke import EventInvokeConfigs
 from gatepost.services.lambda_.events import FunctionEvents
 from gatepost.services.lambda_.functions import Functions
 from gatepost.services.lambda_.invocations import Invocations
 from gatepost.services.lambda_.layers import Layers
 from gatepost.services.lambda_.log_permission import FunctionLogPermission
-from gatepost.services.lambda_.model import LATEST, ResourceNotFoundException
+from gatepost.services.lambda_.model import ResourceNotFoundException
 from gatepost.services.lambda_.permissions import Permissions
 from gatepost.services.lambda_.runner.settings import workers_that_fit
 from gatepost.services.lambda_.uploads import Uploads
@@ -52,6 +54,7 @@ class LambdaParts:
     functions_dir: Path  # where code is unpacked
     authorization: Authorization
     new_id: Callable[[], str] = random_uuid
+    deliveries: Deliveries | None = None  # queues, topics, buses and buckets at endpoints of the operator's
     executions_max: int = field(default_factory=workers_that_fit)  # AWS: concurrent executions of an account
 
 
@@ -64,12 +67,23 @@ class LambdaProvider:
         self._functions_dir = parts.functions_dir
         clock, new_id = parts.clock, parts.new_id
         self._catalogue = catalogue = Catalogue(parts.records, parts.publisher)
-        self._events = FunctionEvents(parts.records, parts.invoker, clock)
+        self._destinations = Destinations(
+            DestinationParts(catalogue, parts.authorization, parts.deliveries, clock, new_id)
+        )
+        self._event_invoke = EventInvokeConfigs(catalogue, self._destinations, clock)
+        self._events = FunctionEvents(parts.records, parts.invoker, clock, rules=self._event_invoke)
         uploads = Uploads(parts.assets, parts.functions_dir)
         self._versions = Versions(catalogue, clock, new_id)
         self._layers = Layers(catalogue, uploads, clock, new_id)
         self._functions = Functions(
-            catalogue, uploads, self._versions, self._layers, roles=parts.role_sessions, clock=clock, new_id=new_id
+            catalogue,
+            uploads,
+            self._versions,
+            self._layers,
+            self._destinations,
+            roles=parts.role_sessions,
+            clock=clock,
+            new_id=new_id,
         )
         self._aliases = Aliases(catalogue, new_id)
         self._concurrency = ConcurrencySettings(catalogue, clock, executions_max=parts.executions_max)
@@ -238,6 +252,34 @@ class LambdaProvider:
         """Give a function's provisioned concurrency."""
         return self._concurrency.list(call, params)
 
+    # --- asynchronous invocation -------------------------------------------------------------------------------
+
+    @operation("PutFunctionEventInvokeConfig")
+    async def put_function_event_invoke_config(self, call: Call, params: Params) -> Answer:
+        """Set how asynchronous invocations are handled."""
+        return await self._event_invoke.put(call, params)
+
+    @operation("UpdateFunctionEventInvokeConfig")
+    async def update_function_event_invoke_config(self, call: Call, params: Params) -> Answer:
+        """Change how asynchronous invocations are handled."""
+        return await self._event_invoke.update(call, params)
+
+    @operation("GetFunctionEventInvokeConfig")
+    def get_function_event_invoke_config(self, call: Call, params: Params) -> Answer:
+        """Say how asynchronous invocations are handled."""
+        return self._event_invoke.get(call, params)
+
+    @operation("DeleteFunctionEventInvokeConfig")
+    async def delete_function_event_invoke_config(self, call: Call, params: Params) -> Answer:
+        """Handle asynchronous invocations by default again."""
+        await self._event_invoke.delete(call, params)
+        return {}
+
+    @operation("ListFunctionEventInvokeConfigs")
+    def list_function_event_invoke_configs(self, call: Call, params: Params) -> Answer:
+        """Give a function's configurations, by qualifier."""
+        return self._event_invoke.list(call, params)
+
     # --- layers ------------------------------------------------------------------------------------------------
 
     @operation("PublishLayerVersion")
@@ -317,15 +359,6 @@ class LambdaProvider:
         """Say that the runtime is whatever the machine has."""
         target = self._catalogue.target(call, params["FunctionName"], params.get("Qualifier"))
         return {"UpdateRuntimeOn": "Auto", "FunctionArn": target.arn}
-
-    @operation("GetFunctionEventInvokeConfig")
-    def get_function_event_invoke_config(self, call: Call, params: Params) -> Answer:
-        """Say that there is none. Raises: ResourceNotFoundException."""
-        target = self._catalogue.target(call, params["FunctionName"], params.get("Qualifier"))
-        words = (
-            f"The function {target.function.base_arn}:{target.qualifier or LATEST} doesn't have an EventInvokeConfig"
-        )
-        raise ResourceNotFoundException(words, members={"Type": "User"})
 
     @operation("GetFunctionUrlConfig")
     def get_function_url_config(self, call: Call, params: Params) -> Answer:

@@ -11,11 +11,12 @@ import sys
 from typing import Final
 
 from gatepost.services.lambda_.configuration import PYTHON_MINOR_MAX, PYTHON_MINOR_MIN, REFUSED
-from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, matching, one_of, refused
+from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, arn_of, inert, matching, one_of, refused
 
 _RUNTIMES: Final = "|".join(f"python3.{minor}" for minor in range(PYTHON_MINOR_MIN, PYTHON_MINOR_MAX + 1))
 # Lambda's words for processors are not the kernel's.
 _OWN_ARCHITECTURE: Final = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+_NOWHERE: Final = "-"  # no service of ours takes dead letters
 _URLS: Final = refused("function URLs are not here yet: remove it")
 
 
@@ -27,7 +28,7 @@ def supported(parameter: str) -> Entry:
 
 def entries() -> tuple[TypeEntry, ...]:
     """Give the entries of this service."""
-    return (_function(), _permission(), _version(), _alias(), _layer(), _layer_permission())
+    return (_function(), _permission(), _version(), _alias(), _layer(), _layer_permission(), _event_invoke())
 
 
 def _function() -> TypeEntry:
@@ -42,7 +43,8 @@ def _function() -> TypeEntry:
         "Code/S3ObjectVersion": refused("uploaded code has no versions: remove it"),
         "Code/SourceKMSKeyArn": refused("uploaded code is not encrypted by KMS: remove it"),
         "CodeSigningConfigArn": supported("CodeSigningConfigArn"),
-        "DeadLetterConfig": supported("DeadLetterConfig"),
+        "DeadLetterConfig": ENFORCED,
+        "DeadLetterConfig/TargetArn": arn_of(_NOWHERE),
         "Description": ENFORCED,
         "DurableConfig": supported("DurableConfig"),
         "Environment": ENFORCED,
@@ -139,3 +141,16 @@ def _layer() -> TypeEntry:
 def _layer_permission() -> TypeEntry:
     properties = dict.fromkeys(("Action", "LayerVersionArn", "OrganizationId", "Principal"), ENFORCED)
     return TypeEntry("AWS::Lambda::LayerVersionPermission", ENFORCED, properties)
+
+
+def _event_invoke() -> TypeEntry:
+    properties = {
+        "DestinationConfig": ENFORCED,
+        "DestinationConfig/OnFailure/Destination": arn_of("lambda"),
+        "DestinationConfig/OnSuccess/Destination": arn_of("lambda"),
+        "FunctionName": ENFORCED,
+        "MaximumEventAgeInSeconds": ENFORCED,
+        "MaximumRetryAttempts": ENFORCED,
+        "Qualifier": ENFORCED,
+    }
+    return TypeEntry("AWS::Lambda::EventInvokeConfig", ENFORCED, properties)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from gatepost.templates.resources.base import Outcome, ResourceFailure, ResourceHandler, Work
 from gatepost.templates.resources.changes import Unnamed, present, tag_changes, tag_map, unless_gone
+from gatepost.templates.resources.lambda_events import EventInvokeConfig
 from gatepost.templates.resources.lambda_layers import LayerVersion, LayerVersionPermission
 from gatepost.templates.resources.lambda_versions import Alias, Version
 
@@ -39,6 +40,7 @@ _RESERVED: Final = "ReservedConcurrentExecutions"
 _KMS: Final = ("KmsKeyArn", "KMSKeyArn")
 # What an update must say to go back to AWS's default.
 _DEFAULTS: Final[Mapping[str, Any]] = {
+    "DeadLetterConfig": {"TargetArn": ""},
     "Description": "",
     "Environment": {"Variables": {}},
     "EphemeralStorage": {"Size": 512},
@@ -228,6 +230,7 @@ def handlers() -> dict[str, ResourceHandler]:
     return {
         "AWS::Lambda::Function": Function(),
         "AWS::Lambda::Alias": Alias(),
+        "AWS::Lambda::EventInvokeConfig": EventInvokeConfig(),
         "AWS::Lambda::LayerVersion": LayerVersion(),
         "AWS::Lambda::LayerVersionPermission": LayerVersionPermission(),
         "AWS::Lambda::Permission": Permission(),

@@ -14,7 +14,7 @@ CONFIGURED = {
     "Runtime", "Timeout",
 }  # fmt: skip
 # Refused by value in `refuse_unsupported`, or seen to by the operation itself.
-BY_VALUE = {"Layers", "PackageType", "Publish", "SnapStart", "TracingConfig"}
+BY_VALUE = {"DeadLetterConfig", "Layers", "PackageType", "Publish", "SnapStart", "TracingConfig"}
 BY_OPERATION = {
     "CreateFunction": {"FunctionName", "Code", "Tags"},
     "UpdateFunctionConfiguration": {"FunctionName", "RevisionId"},

@@ -10,7 +10,7 @@ import pytest
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.ports import InvocationResult
-from gatepost.services.lambda_.events import AGE_MS_MAX, EVENT, FunctionEvent, FunctionEvents
+from gatepost.services.lambda_.events import AGE_MS_MAX, EVENT, Ending, FunctionEvent, FunctionEvents, Rules
 from gatepost.services.lambda_.model import ResourceNotFoundException, TooManyRequestsException
 from tests.support.functions import EchoInvoker, LambdaControl, with_lambda
 from tests.support.stores import some_records
@@ -115,3 +115,64 @@ def test_invoke_answers_202_for_an_event(tmp_path) -> None:
 def test_a_service_error_of_the_link_waits_too(tmp_path) -> None:
     invoker, waited, _ = deliver(tmp_path, ServiceError("no gateway"))
     assert (len(invoker.invocations), waited) == (2, [1])
+
+
+class Given:
+    """Rules that are given, and what they heard."""
+
+    def __init__(self, **rules) -> None:
+        self._rules = Rules(**rules)
+        self.heard: list[Ending] = []
+
+    def rules(self, function_arn: str) -> Rules:
+        return self._rules
+
+    async def ended(self, event: FunctionEvent, ending: Ending) -> FunctionEvent | None:
+        self.heard.append(ending)
+        return None
+
+
+def deliver_by(tmp_path, given: Given, *results) -> tuple[list[float], list[Ending]]:
+    clock, invoker, pauses = FixedClock(), EchoInvoker(), []
+    invoker.results = list(results)
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        clock.advance(ms=int(seconds * 1000))
+
+    async def scenario() -> None:
+        async with some_records(tmp_path) as records:
+            events = FunctionEvents(records, invoker, clock, rules=given, pause=pause)
+            await events.accept(an_event(clock))
+            while len(events):
+                await asyncio.sleep(0)
+            await events.close()
+
+    asyncio.run(scenario())
+    return pauses, given.heard
+
+
+@pytest.mark.parametrize(("retries", "pauses"), [(0, []), (1, [60]), (2, [60, 120])])
+def test_a_function_says_how_often_it_is_tried(tmp_path, retries: int, pauses: list[int]) -> None:
+    waited, heard = deliver_by(tmp_path, Given(retries_max=retries), *[FAILED] * 9)
+    assert waited == pauses
+    assert heard == [Ending("RetriesExhausted", retries + 1, FAILED)]
+
+
+def test_an_event_ends_when_it_is_too_old_and_not_later(tmp_path) -> None:
+    waited, heard = deliver_by(tmp_path, Given(age_ms_max=90_000), *[FAILED] * 9)
+    assert waited == [60, 30]
+    assert heard == [Ending("EventAgeExceeded", 2, FAILED)]
+    (tmp_path / "2").mkdir()
+    waited, heard = deliver_by(tmp_path / "2", Given(age_ms_max=60_000), *[TooManyRequestsException("busy")] * 99)
+    assert sum(waited) == 60
+    assert heard == [Ending("EventAgeExceeded", 0)]
+
+
+def test_an_event_of_a_function_that_is_off_is_not_run(tmp_path) -> None:
+    assert deliver_by(tmp_path, Given(is_off=True)) == ([], [Ending("ZeroReservedConcurrency", 0)])
+
+
+def test_success_is_told(tmp_path) -> None:
+    _, heard = deliver_by(tmp_path, Given(), FAILED)
+    assert [(one.condition, one.invocations) for one in heard] == [("Success", 2)]

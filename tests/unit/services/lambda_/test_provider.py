@@ -80,7 +80,7 @@ def test_what_is_not_there_is_not_found(tmp_path, name: str) -> None:
         ({"Code": {"ImageUri": "x"}}, "ImageUri is not supported"),
         ({"PackageType": "Image"}, "PackageType Image is not supported"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig is not supported"),
-        ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}}, "DeadLetterConfig is not"),
+        ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}}, "there is no sqs here"),
         ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig Mode Active is not supported"),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart is not supported"),
         ({"LoggingConfig": {"LogFormat": "Text", "SystemLogLevel": "WARN"}}, "only when LogFormat is JSON"),

@@ -34,6 +34,7 @@ _NOT_RUN = (
     "last_version",
     "last_version_digest",
     "reserved_concurrency",
+    "dead_letter_arn",
 )
 
 
