@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(gatepost.main(args=arguments, standalone_mode=False) or 0)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
-    except click.Abort:
+    except click.Abort:  # click's word for Ctrl-C
+        click.echo("Interrupted.", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()

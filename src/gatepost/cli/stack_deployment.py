@@ -192,6 +192,13 @@ class Deployer:
         return self._follow(stack_id, seen, event)
 
     def _follow(self, stack: str, seen: set[str], event: Callable[[Mapping[str, Any]], None]) -> str:
+        try:
+            return self._followed(stack, seen, event)
+        except KeyboardInterrupt:
+            self._say("The platform goes on with it: `gatepost status` shows how far it is")
+            raise
+
+    def _followed(self, stack: str, seen: set[str], event: Callable[[Mapping[str, Any]], None]) -> str:
         deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
             described = self._endpoint.call("cloudformation", "DescribeStacks", StackName=stack)

@@ -654,3 +654,17 @@ def test_an_accept_file_travels_with_the_stack(tmp_path):
             await world.cfn("UpdateStack", StackName="shop", UsePreviousTemplate=True)
 
     run(tmp_path, scenario)
+
+
+def test_a_deletion_begins_when_it_was_asked_for(tmp_path):
+    async def scenario():
+        async with a_stack_world(tmp_path) as world:
+            stack = await world.deploy(of(Table=table()))
+            world.clock.advance(ms=5_000)
+            await world.cfn("DeleteStack", StackName="shop")
+            await world.settled(stack["StackId"])
+            events = (await world.cfn("DescribeStackEvents", StackName=stack["StackId"]))["StackEvents"]
+            began = next(event for event in events if event["ResourceStatus"] == "DELETE_IN_PROGRESS")
+            return began["Timestamp"] - stack["CreationTime"]
+
+    assert asyncio.run(scenario()) >= 5_000

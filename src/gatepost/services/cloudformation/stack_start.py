@@ -65,7 +65,7 @@ async def begin(records: StackRecords, stack: Stack, engine: StackEngine, call: 
     AWS's clients look again after 30 s when they find a stack busy: they get their answer a little later.
     """
     sequence = await records.next_sequence(stack)
-    event = stack_event(stack, sequence, stack.updated_at_ms or stack.created_at_ms)
+    event = stack_event(stack, sequence, call.now_ms)
     await records.advance(stack, sequence, event)
     engine.start(stack)
     if any(client in call.user_agent for client in WAITING_CLIENTS):
