@@ -215,6 +215,13 @@ class Overrides:
         self.response: dict[str, Any] = {"header": {}}
 
 
+def _copied(value: Any) -> Any:
+    """Copy maps and lists, so that a template changes its own only."""
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if type(value) is list else value
+
+
 class Context(Host):
     """`$context`: the request's variables, read-only but for the overrides."""
 
@@ -232,7 +239,8 @@ class Context(Host):
             return self._overrides.request
         if name == "responseOverride":
             return self._overrides.response
-        return self._variables.get(name)
+        value = self._variables.get(name)
+        return _copied(value) if type(value) is dict or type(value) is list else value
 
     def put(self, name: str, value: Any) -> None:  # noqa: ARG002
         """Refuse to change a variable. Raises: TemplateError."""

@@ -5,7 +5,7 @@ references after it are printed by one loop over pairs, since most of a template
 each node of a loop's body each time around; what is not in a loop is bounded by the template's size.
 
 Two dialects: API Gateway's (Velocity 1.7, but null references print nothing: `vtl_api_gateway` says why) and AppSync's
-(`#return`; https://docs.aws.amazon.com/appsync/latest/devguide/resolver-mapping-template-reference.html).
+(`#return`; https://docs.aws.amazon.com/appsync/latest/devguide/aws-appsync-directives.html).
 Velocity's own engine is the reference for everything else: https://velocity.apache.org/engine/1.7/user-guide.html.
 """
 

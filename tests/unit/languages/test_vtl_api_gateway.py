@@ -135,6 +135,21 @@ def test_two_renderings_share_nothing() -> None:
         assert (found.text, found.overrides.request["header"]) == ("2", {"a": number})
 
 
+def test_a_template_cannot_change_what_it_was_given() -> None:
+    context: dict[str, Any] = {"authorizer": {"roles": ["a"]}}
+    stage_variables = {"v": "w"}
+    parameters = Parameters({"id": "1"})
+    mapped(
+        "$context.authorizer.put('x', 1)$context.authorizer.roles.add('b')$stageVariables.put('v', 'z')"
+        "$input.params().path.put('id', '2')#set($context.authorizer.y = 2)#set($context.authorizer.roles[0] = 'c')",
+        context=context,
+        stage_variables=stage_variables,
+        parameters=parameters,
+    )
+    assert (context, stage_variables) == ({"authorizer": {"roles": ["a"]}}, {"v": "w"})
+    assert parameters.path == {"id": "1"}
+
+
 def test_escape_javascript_leaves_plain_text() -> None:
     assert escape_javascript("plain ~ text") == "plain ~ text"
     assert escape_javascript("\x00\x1f\x7f\b\f\t") == "\\u0000\\u001F\\u007F\\b\\f\\t"
