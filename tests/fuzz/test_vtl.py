@@ -94,6 +94,7 @@ PIECES = [
     "$input.json('$')",
     "$input.path('$.a')",
     "$input.params()",
+    "$context.half",
     "$context.requestOverride.header.x",
     "$util.escapeJavaScript(",
     "$util.parseJson(",
@@ -152,7 +153,7 @@ def render_or_refuse(template: str) -> None:
             compile_mapping_template(template, paths=JsonPaths(), limits=LIMITS)
             .render(
                 '{"a": [1, {"b": "c"}]}',
-                context={"stage": "prod"},
+                context={"stage": "prod", "half": "\ud800"},
                 stage_variables={"v": "w"},
                 parameters=lambda: Parameters({"id": "1"}, {"q": "x"}, {"H": "y"}),
             )

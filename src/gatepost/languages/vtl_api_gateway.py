@@ -61,6 +61,7 @@ def parse_json(text: str) -> Any:
     """Parse JSON, with whole numbers of any size. Raises: ValueError."""
     if _BIG_NUMBER not in text.encode("utf-8", "replace").translate(_DIGITS):
         return orjson.loads(text)
+    orjson.loads(text)  # is stricter
     try:
         return json.loads(text)
     except RecursionError as error:

@@ -144,8 +144,10 @@ class Template:
 
 def compile_template(text: str, *, dialect: Dialect = VELOCITY, limits: Limits = DEFAULT_LIMITS) -> Template:
     """Compile a template. Raises: TemplateError with line and column."""
-    if len(text) > limits.template_bytes_max or len(text.encode("utf-8", "replace")) > limits.template_bytes_max:
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) > limits.template_bytes_max:
         raise TemplateError(f"the template has more than {limits.template_bytes_max} bytes")
+    text = encoded.decode()  # without what is no character
     try:
         tree = parse_template(text, has_return=dialect.has_return)
         return Template(_Compiler(tree, dialect).program(), limits, tree.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,24 @@ def test_json_nested_too_deeply_is_no_json() -> None:
 def test_the_body_is_utf8_whatever_the_template_does() -> None:
     assert mapped('#set($x = "\\ud83d\\ude00 \\ud800")$x').body() == "\U0001f600 \ufffd".encode()
     assert mapped("\ud800").body() == b"?"
+    assert mapped("$context.half", context={"half": "\ud800"}).body() == b"?"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "$context.half.replaceAll('a+', 'b')",
+        "$context.half.matches('a+')",
+        "'a'.split($context.half)",
+        "$input.params('x').replaceAll($context.half, 'b')",
+        "$util.urlEncode($context.half)$util.base64Encode($context.half)$util.escapeJavaScript($context.half)",
+        "$input.path($context.half)",
+        "$util.parseJson($context.half)",
+    ],
+)
+def test_half_a_character_is_no_crash(template: str) -> None:
+    with contextlib.suppress(TemplateError):
+        mapped(template, '{"a": "b"}', context={"half": "\ud800"}, parameters=Parameters({"x": "a"})).body()
 
 
 def test_a_large_body_is_mapped() -> None:
