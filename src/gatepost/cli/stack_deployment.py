@@ -221,7 +221,8 @@ class Deployer:
     @staticmethod
     def _tags(target: Target) -> dict[str, str]:
         tags = dict(target.tags or {})
-        tags[FILE_TAG] = target.packaged.file[-256:]
+        # A file's name may be no UTF-8, which no JSON can say.
+        tags[FILE_TAG] = target.packaged.file[-256:].encode(errors="replace").decode()
         if target.packaged.accept_sha256:
             tags[ACCEPT_TAG] = target.packaged.accept_sha256
         if target.is_lenient:
