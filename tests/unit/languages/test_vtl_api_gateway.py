@@ -272,3 +272,132 @@ def test_an_object_of_another_type_has_nothing_and_does_not_print() -> None:
     assert mapped("[$context.secret.name$context.secret.read()]", context={"secret": Secret()}).text == "[]"
     with pytest.raises(TemplateError, match="a value of the type Secret cannot be printed"):
         mapped("$context.secret", context={"secret": Secret()})
+
+
+# Templates of the shapes that people deploy: what they give must be JSON
+
+PASSTHROUGH = """##  As the console's "method request passthrough"
+#set($allParams = $input.params())
+{
+"body-json" : $input.json('$'),
+"params" : {
+#foreach($type in $allParams.keySet())
+    #set($params = $allParams.get($type))
+"$type" : {
+    #foreach($paramName in $params.keySet())
+    "$paramName" : "$util.escapeJavaScript($params.get($paramName))"
+        #if($foreach.hasNext),#end
+    #end
+}
+    #if($foreach.hasNext),#end
+#end
+},
+"stage-variables" : {
+#foreach($key in $stageVariables.keySet())
+"$key" : "$util.escapeJavaScript($stageVariables.get($key))"
+    #if($foreach.hasNext),#end
+#end
+},
+"context" : {
+    "http-method" : "$context.httpMethod",
+    "source-ip" : "$context.identity.sourceIp",
+    "user" : "$context.identity.user"
+    }
+}
+"""
+
+LOOP_BLOCK = """
+#define( $loop )
+  {
+  #foreach($key in $map.keySet())
+    "$util.escapeJavaScript($key)":
+      "$util.escapeJavaScript($map.get($key))"
+      #if( $foreach.hasNext ) , #end
+  #end
+  }
+#end
+{
+  "body": $input.json("$"),
+  #set( $map = $input.params().header )
+  "headers": $loop,
+  #set( $map = $input.params().querystring )
+  "query": $loop,
+  #set( $map = $input.params().path )
+  "path": $loop
+}
+"""
+
+FORM = """#set($pairs = $input.body.split("&"))
+{
+#foreach($pair in $pairs)
+#set($parts = $pair.split("="))
+#if($parts.size() > 1)
+#set($value = $util.urlDecode($parts[1]))
+#else
+#set($value = "")
+#end
+"$util.urlDecode($parts[0])": "$util.escapeJavaScript($value).replaceAll("\\\\'", "'")"#if($foreach.hasNext),#end
+
+#end
+}"""
+
+DYNAMODB_RESPONSE = """#set($inputRoot = $input.path('$'))
+{
+  "orders": [
+    #foreach($order in $inputRoot.Items)
+    {
+      "id": "$order.id.S",
+      "total": $order.total.N,
+      "tags": [#foreach($tag in $order.tags.SS)"$tag"#if($foreach.hasNext),#end#end]#if($order.note.S),
+      "note": "$util.escapeJavaScript($order.note.S)"#end
+
+    }#if($foreach.hasNext),#end
+
+    #end
+  ],
+  "count": $inputRoot.Count
+}"""
+
+
+def test_the_passthrough_template_gives_everything_as_json() -> None:
+    found = json.loads(
+        mapped(
+            PASSTHROUGH,
+            '{"a": [1]}',
+            parameters=Parameters({"id": "7"}, {"q": "a/b", "r": ""}, {"X-A": 'say "hi"'}),
+            context={"httpMethod": "GET", "identity": {"sourceIp": "192.0.2.1", "user": None}},
+            stage_variables={"v": "w"},
+        ).text
+    )
+    assert found == {
+        "body-json": {"a": [1]},
+        "params": {"path": {"id": "7"}, "querystring": {"q": "a/b", "r": ""}, "header": {"X-A": 'say "hi"'}},
+        "stage-variables": {"v": "w"},
+        "context": {"http-method": "GET", "source-ip": "192.0.2.1", "user": ""},
+    }
+
+
+def test_a_block_defined_once_and_used_for_each_map() -> None:
+    found = mapped(LOOP_BLOCK, "", parameters=Parameters({"id": "7"}, {}, {"A": "1", "B": "2"}))
+    assert json.loads(found.text) == {"body": {}, "headers": {"A": "1", "B": "2"}, "query": {}, "path": {"id": "7"}}
+
+
+def test_a_form_becomes_json() -> None:
+    found = mapped(FORM, "name=Jane+O%27Neil&city=K%C3%B6ln&empty=&a%26b=1%3D2")
+    assert json.loads(found.text) == {"name": "Jane O'Neil", "city": "Köln", "empty": "", "a&b": "1=2"}
+
+
+def test_a_dynamodb_answer_becomes_json() -> None:
+    body = json.dumps(
+        {
+            "Count": 2,
+            "Items": [
+                {"id": {"S": "o1"}, "total": {"N": "9.99"}, "tags": {"SS": ["a", "b"]}, "note": {"S": 'q"'}},
+                {"id": {"S": "o2"}, "total": {"N": "5"}},
+            ],
+        }
+    )
+    assert json.loads(mapped(DYNAMODB_RESPONSE, body).text) == {
+        "orders": [{"id": "o1", "total": 9.99, "tags": ["a", "b"], "note": 'q"'}, {"id": "o2", "total": 5, "tags": []}],
+        "count": 2,
+    }
