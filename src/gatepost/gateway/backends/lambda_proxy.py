@@ -46,6 +46,10 @@ from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Integration
 from gatepost.wire.messages import Headers, Response
 
+# Anything beside them makes a response malformed for a REST API; HTTP APIs pass over it.
+# Source: AWS's engineers in https://github.com/aws/aws-sam-cli/issues/1398
+RESPONSE_KEYS: Final = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
+
 _URI: Final = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(.+)/invocations")
 
 
@@ -126,6 +130,9 @@ class LambdaProxy:
             raise _malformed(f"not JSON: {error}") from error
         if not isinstance(returned, dict):
             raise _malformed(f"{type(returned).__name__} instead of an object")
+        if not returned.keys() <= RESPONSE_KEYS:
+            unknown = ", ".join(sorted(returned.keys() - RESPONSE_KEYS))
+            raise _malformed(f"it has {unknown[:256]} beside {', '.join(sorted(RESPONSE_KEYS))}")
         status = _status(returned.get("statusCode"))
         headers = _headers(returned.get("headers"), returned.get("multiValueHeaders"))
         return Response(status, headers, self._body(exchange, returned))

@@ -65,6 +65,8 @@ def answer(returns, request=None, *, function_error="", integration=LAMBDA, **de
         {"statusCode": 200, "multiValueHeaders": {"X": "a"}},
         {"statusCode": 200, "multiValueHeaders": ["X"]},
         {"statusCode": 200, "isBase64Encoded": "yes", "body": "a"},
+        {"statusCode": 200, "body": "a", "cookies": ["a=b"]},
+        {"statusCode": 200, "body": "a", "base64Encoded": False},
         b'{"statusCode": 200, "body": "' + b"x" * 6 * 1024 * 1024 + b'"}',
     ],
     ids=lambda value: repr(value)[:50],
