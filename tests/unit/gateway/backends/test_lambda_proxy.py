@@ -113,7 +113,7 @@ def test_the_status_is_the_functions(status):
 
 
 def test_a_body_is_text_and_json_unless_the_function_says_otherwise():
-    response = answer({"statusCode": 200, "body": "caf\u00e9", "extra": "ignored"})
+    response = answer({"statusCode": 200, "body": "caf\u00e9"})
     assert response.body == "café".encode()
     assert header(response, "Content-Type") == ["application/json"]
     response = answer({"statusCode": 200, "headers": {"content-type": "text/html"}})
