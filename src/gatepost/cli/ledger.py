@@ -205,7 +205,7 @@ def _status(finding: Finding) -> str:
 def _print(file: str, rows: list[Row]) -> None:
     from rich.markup import escape
 
-    from gatepost.cli.output import a_table, console
+    from gatepost.cli.output import a_table, console, print_table
 
     out = console()
     table = a_table("LINE", "STATUS", "RESOURCE", "PROPERTY", "NOTE", wrapped="NOTE")
@@ -219,7 +219,7 @@ def _print(file: str, rows: list[Row]) -> None:
             row.property or row.type,
             escape(row.note),
         )
-    out.print(table)
+    print_table(out, table)
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.status] = counts.get(row.status, 0) + 1

@@ -35,6 +35,17 @@ def a_table(*columns: str, wrapped: str = "") -> Table:
     return table
 
 
+def print_table(out: Console, table: Table) -> None:
+    """Print a table; in a file or a pipe no line ends with blanks."""
+    if out.is_terminal:
+        out.print(table)
+        return
+    with out.capture() as captured:
+        out.print(table)
+    for line in captured.get().splitlines():
+        out.print(line.rstrip(), markup=False)
+
+
 def endpoints_report(endpoint: Endpoint, settings: Settings, stack_name: str | None) -> dict[str, Any]:
     """Collect where everything answers: APIs with their stages, the AWS endpoint, and requests to try."""
     addresses = endpoint.addresses
@@ -94,12 +105,12 @@ def print_status(addresses: Addresses, health: dict[str, Any], state: dict[str, 
     roles = a_table("ROLE", "STATE", "PROCESS")
     for role in state.get("roles", []):
         roles.add_row(role["role"], role["state"], str(role.get("pid", "")))
-    out.print(roles)
+    print_table(out, roles)
     if state.get("stacks"):
         stacks = a_table("STACK", "STATUS", "CHANGED")
         for stack in state["stacks"]:
             stacks.add_row(stack["name"], stack["status"], _when(stack["changed_at_ms"]))
-        out.print(stacks)
+        print_table(out, stacks)
     if state.get("apis"):
         apis = a_table("API", "STAGE", "COUNT", "4XX", "5XX", "LATENCY P50", "P99", "URL")
         for api in state["apis"]:
@@ -109,11 +120,11 @@ def print_status(addresses: Addresses, health: dict[str, Any], state: dict[str, 
                 str(api["count"]),
                 str(api["4xx"]),
                 str(api["5xx"]),
-                f"{api['latency_p50_ms']:.1f} ms",
-                f"{api['latency_p99_ms']:.1f} ms",
+                f"{api['latency_p50_ms']:.1f} ms" if api["count"] else "-",
+                f"{api['latency_p99_ms']:.1f} ms" if api["count"] else "-",
                 stage_url(addresses, api["api_id"], api["stage"]),
             )
-        out.print(apis)
+        print_table(out, apis)
 
 
 WHAT: Final = {"Add": "[green]+ add[/]", "Modify": "[yellow]~ modify[/]", "Remove": "[red]- remove[/]"}
@@ -135,7 +146,7 @@ def print_plan(stack_name: str, changes: Sequence[Mapping[str, Any]], warnings: 
             what = "[red]± replace[/]"
         causes = sorted({_cause(detail) for detail in change.get("Details", [])})
         table.add_row(what, change["LogicalResourceId"], change["ResourceType"], escape(", ".join(causes)))
-    out.print(table)
+    print_table(out, table)
 
 
 def print_outcome(outcome: Mapping[str, Any]) -> None:

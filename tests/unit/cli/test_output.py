@@ -18,7 +18,7 @@ ADDED = {"Action": "Add", "LogicalResourceId": "Orders", "ResourceType": "AWS::D
 
 def test_a_plan_is_a_table_as_wide_as_what_is_in_it(capsys):
     print_plan("shop", [ADDED], [])
-    first, _, row = (line.rstrip() for line in capsys.readouterr().out.splitlines())
+    first, _, row = capsys.readouterr().out.splitlines()
     assert first == "shop: 1 change"
     assert row == "+ add  Orders    AWS::DynamoDB::Table"
 
