@@ -41,7 +41,7 @@ from gatepost.languages.vtl_values import (
 # Looking for runs of digits in a copy whose digits are all 0 is ten times as fast as a regular expression.
 _DIGITS: Final = bytes.maketrans(b"0123456789", b"0000000000")
 _BIG_NUMBER: Final = b"0" * 19
-_ESCAPED: Final = {code: f"\\u{code:04X}" for code in (*range(0x7F, 0xA0), *range(0x2000, 0x2100))}
+_ESCAPED: Final = re.compile("[\x7f-\x9f\u2000-\u20ff]")  # by json-smart
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -160,7 +160,7 @@ def _json_text(rendering: Rendering, value: Any) -> str:
     if _is_unlike_java(made):
         return json_of(rendering, value)
     text = made.decode()
-    return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPED)
+    return text if text.isascii() and "\x7f" not in text else _ESCAPED.sub(_unicode_escape, text)
 
 
 def _is_unlike_java(made: bytes) -> bool:
@@ -258,23 +258,27 @@ def _string(rendering: Rendering, value: Any, function: str) -> str:
     if value is None:
         raise TemplateError(f"$util.{function} got null: check the value with #if first")
     text = text_of(rendering, value)
-    rendering.charge(len(text) >> 6)
+    rendering.charge(len(text) >> 5)
     return text
 
 
-_JAVASCRIPT: Final = {
-    **{code: f"\\u{code:04X}" for code in range(0x20)},
-    ord("\b"): "\\b",
-    ord("\n"): "\\n",
-    ord("\t"): "\\t",
-    ord("\f"): "\\f",
-    ord("\r"): "\\r",
-    ord("'"): "\\'",
-    ord('"'): '\\"',
-    ord("\\"): "\\\\",
-    ord("/"): "\\/",
-}
+_JAVASCRIPT: Final = (
+    ("\\", "\\\\"),
+    ('"', '\\"'),
+    ("'", "\\'"),
+    ("/", "\\/"),
+    ("\n", "\\n"),
+    ("\r", "\\r"),
+    ("\t", "\\t"),
+)
+_CONTROLS: Final = bytes(range(0x20))
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
+_CONTROL_NAMES: Final = {"\b": "\\b", "\f": "\\f"}
 _BEYOND_ASCII: Final = re.compile(r"[\x7f-\U0010ffff]")
+
+
+def _control_escape(found: re.Match[str]) -> str:
+    return _CONTROL_NAMES.get(found[0]) or f"\\u{ord(found[0]):04X}"
 
 
 def _unicode_escape(found: re.Match[str]) -> str:
@@ -288,8 +292,12 @@ def escape_javascript(text: str) -> str:
     Source: https://commons.apache.org/proper/commons-lang/javadocs/api-2.6/org/apache/commons/lang/StringEscapeUtils.html
     (that AWS uses this library is unverified; its documentation shows `'` escaped).
     """
-    escaped = text.translate(_JAVASCRIPT)
-    return escaped if escaped.isascii() and "\x7f" not in escaped else _BEYOND_ASCII.sub(_unicode_escape, escaped)
+    for character, escape in _JAVASCRIPT:  # ten times as fast as str.translate
+        text = text.replace(character, escape)
+    data = text.encode("utf-8", "replace")
+    if len(data.translate(None, _CONTROLS)) < len(data):
+        text = _CONTROL.sub(_control_escape, text)
+    return text if text.isascii() and "\x7f" not in text else _BEYOND_ASCII.sub(_unicode_escape, text)
 
 
 def _escape(rendering: Rendering, _util: Host, value: Any) -> str | None:
@@ -311,6 +319,7 @@ def _parse(rendering: Rendering, _util: Host, value: Any) -> Any:
 def _url_encode(rendering: Rendering, _util: Host, value: Any) -> str:
     text = _string(rendering, value, "urlEncode")
     rendering.check_text(len(text))
+    rendering.charge(len(text) >> 3)  # it is Python's slowest
     made = quote_plus(text, safe="*", errors="replace").replace("~", "%7E")
     rendering.check_text(len(made))
     return made

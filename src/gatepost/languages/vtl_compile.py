@@ -496,6 +496,8 @@ def _equality(left: Read, right: Read, *, wanted: bool) -> Read:
     def read(rendering: Rendering) -> bool:
         one, other = left(rendering), right(rendering)
         if type(one) is str and type(other) is str:
+            if len(one) > 4_096:
+                rendering.charge(len(one) >> 8)
             return (one == other) is wanted
         return equal(rendering, one, other) is wanted
 

@@ -194,12 +194,23 @@ def _concat(rendering: Rendering, text: str, other: Any) -> str:
     return text + more
 
 
-def _compare(_r: Rendering, text: str, other: Any) -> int:
+def _compare(rendering: Rendering, text: str, other: Any) -> int:
     more = _text(other, "compareTo")
+    rendering.charge(min(len(text), len(more)) >> 3)
     for one, two in zip(text, more, strict=False):
         if one != two:
             return ord(one) - ord(two)
     return len(text) - len(more)
+
+
+def _equals_ignore_case(rendering: Rendering, text: str, other: Any) -> bool:
+    rendering.check_text(2 * len(text))
+    return type(other) is str and len(text) == len(other) and text.lower() == other.lower()
+
+
+def _index_of(rendering: Rendering, text: str, other: Any, begin: Any) -> int:
+    rendering.charge(len(text) >> 8)
+    return text.find(_text(other, "indexOf"), max(0, _index(begin, "indexOf", last=1 << 31, first=-(1 << 31))))
 
 
 def _is_text(method: str, read: Callable[[str, str], Any]) -> Implementation:
@@ -231,11 +242,9 @@ STRING_METHODS: Final[MethodTable] = {
     ("contains", 1): _is_text("contains", lambda text, other: other in text),
     ("endsWith", 1): _is_text("endsWith", str.endswith),
     ("equals", 1): same,
-    ("equalsIgnoreCase", 1): lambda _r, text, other: type(other) is str and text.lower() == other.lower(),
+    ("equalsIgnoreCase", 1): _equals_ignore_case,
     ("indexOf", 1): _is_text("indexOf", str.find),
-    ("indexOf", 2): lambda _r, text, other, begin: text.find(
-        _text(other, "indexOf"), max(0, _index(begin, "indexOf", last=1 << 31, first=-(1 << 31)))
-    ),
+    ("indexOf", 2): _index_of,
     ("isEmpty", 0): lambda _r, text: not text,
     ("lastIndexOf", 1): _is_text("lastIndexOf", str.rfind),
     ("length", 0): lambda _r, text: len(text),
@@ -308,6 +317,7 @@ def _find_last(rendering: Rendering, items: list[Any], item: Any) -> int:
 
 
 def _remove_item(rendering: Rendering, items: list[Any], item: Any) -> Any:
+    rendering.charge(len(items) >> 6)
     if type(item) is int:
         return items.pop(_index(item, "remove", last=len(items) - 1))
     position = _find(rendering, items, item)

@@ -268,6 +268,7 @@ class _Printer:
         self._rendering.charge(4)
 
     def _quoted(self, text: str) -> str:
+        self._rendering.charge(len(text) >> 3)
         return f'"{text.translate(self._escapes)}"'
 
     def _list(self, value: list[Any], depth: int) -> None:
@@ -371,6 +372,8 @@ def same(rendering: Rendering, left: Any, right: Any, depth: int = 0) -> bool:
         )
     if type(left) is Entry:
         return same(rendering, left.key, right.key, depth + 1) and same(rendering, left.value, right.value, depth + 1)
+    if type(left) is str:
+        rendering.charge(len(left) >> 8)
     return type(left) in {str, int, float, bool} and bool(left == right)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,39 @@ def test_half_a_character_is_no_crash(template: str) -> None:
 def test_a_large_body_is_mapped() -> None:
     body = json.dumps([{"id": number, "name": "é" * 10} for number in range(20_000)])
     assert len(mapped("$input.json('$')", body).text) > 600_000
+
+
+EXPENSIVE = [
+    "#if($s == $t)#end",
+    "$s.equals($t)",
+    "$s.compareTo($t)",
+    "$s.equalsIgnoreCase($t)",
+    "$s.indexOf('zz', 1)",
+    "$s.replace('zz', 'y')",
+    "$s.toLowerCase().length()",
+    "$s.substring(1).length()",
+    "$s.split('b').size()",
+    "$s.matches('(a|b)*c')",
+    "$util.escapeJavaScript($s).length()",
+    "$util.urlEncode($s).length()",
+    "$util.base64Encode($s).length()",
+    "$input.json('$').length()",
+    "$input.path('$..*').size()",
+    "$input.path('$').keySet().size()",
+    '#set($x = "$s$t")',
+    "#set($x = $s + $t)",
+    "#set($x = [$s])#set($y = $x.toString())",
+]
+
+
+@pytest.mark.parametrize("statement", EXPENSIVE)
+def test_a_template_of_expensive_statements_on_a_large_body_ends_soon(statement: str) -> None:
+    body = json.dumps({"s": "a'" * 1_000_000, "t": "a'" * 1_000_000})
+    template = "#set($s = $input.path('$.s'))#set($t = $input.path('$.t'))" + statement * 5_000
+    begin = time.process_time()
+    with contextlib.suppress(TemplateError):
+        mapped(template, body)
+    assert time.process_time() - begin < 8
 
 
 def test_a_large_body_is_not_mapped_over_and_over() -> None:
