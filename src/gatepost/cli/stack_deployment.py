@@ -123,7 +123,7 @@ class Deployer:
             change_set_id = self._endpoint.call("cloudformation", "CreateChangeSet", **params)["Id"]
         except OperationFailed as failed:
             raise DeploymentFailed(failed.reason.removeprefix(REFUSAL)) from failed
-        return self._planned(target.stack_name, change_set_id, is_new=is_new)
+        return self._planned(target.stack_name, change_set_id, is_new=not status)
 
     def _planned(self, stack_name: str, change_set_id: str, *, is_new: bool) -> ChangeSet | None:
         changes: list[Mapping[str, Any]] = []
