@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import time
@@ -223,3 +224,34 @@ def test_what_came_of_an_event_goes_to_its_destination(platform, function) -> No
     assert record["responsePayload"]["errorMessage"] == "as asked"
     aws.delete_function_event_invoke_config(FunctionName="lambda-tests")
     aws.delete_function(FunctionName="receiver")
+
+
+def test_a_function_url_answers_by_host_and_by_path(platform, function) -> None:
+    aws = platform.client("lambda")
+    code = "def handler(event, context): return {'statusCode': 201, 'body': event['rawPath'], 'cookies': ['a=1']}\n"
+    aws.create_function(
+        FunctionName="addressed", Runtime="python3.11", Handler="app.handler", Role=function["Role"],
+        Code={"ZipFile": a_zip(code)},
+    )  # fmt: skip
+    url = aws.create_function_url_config(FunctionName="addressed", AuthType="NONE")["FunctionUrl"]
+    host = url.removeprefix("http://").rstrip("/")
+    url_id, _, port = host.partition(".")[0], "", host.rpartition(":")[2]
+
+    def get(path: str, **headers: str) -> tuple[int, bytes, str | None]:
+        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        found = answer.status, answer.read(), answer.getheader("set-cookie")
+        connection.close()
+        return found
+
+    assert get("/shop", Host=host)[0] == 403
+    grant = {"FunctionName": "addressed", "Principal": "*"}
+    aws.add_permission(
+        **grant, StatementId="url", Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE"
+    )  # fmt: skip
+    aws.add_permission(**grant, StatementId="invoke", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True)
+    assert get("/shop/1", Host=host) == (201, b"/shop/1", "a=1")
+    assert get(f"/_aws/lambda-url/{url_id}/shop/1") == (201, b"/shop/1", "a=1")
+    aws.delete_function(FunctionName="addressed")
+    assert get("/shop/1", Host=host)[0] in (403, 404)

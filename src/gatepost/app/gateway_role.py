@@ -12,6 +12,7 @@ from gatepost.app.services_role import local_host
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.gateway.backends.http_proxy import HttpProxyParts
 from gatepost.gateway.compiler import Parts
+from gatepost.gateway.function_urls import FunctionUrlDoor, FunctionUrlParts
 from gatepost.gateway.guards.signature import SignatureParts
 from gatepost.gateway.observers import RequestLog
 from gatepost.gateway.plan import ObserverFailures
@@ -85,8 +86,9 @@ class GatewayRole:
         self._client = Client(clock=clock, allow_address=policy)
         parts = self._make_parts(ids, policy)
         self._plans = ActivePlans(parts)
+        self._function_urls = self._make_function_urls(ids)
         self._server = Server(
-            Gateway(self._plans, parts, ids=ids, clock=clock),
+            Gateway(self._plans, parts, ids=ids, clock=clock, function_urls=self._function_urls),
             limits=ListenerLimits(),
             refuse=refuse,
             clock=clock,
@@ -109,6 +111,17 @@ class GatewayRole:
                 functions_dir=data.functions,
                 cache_dir=data.cache,
                 endpoint_url=f"http://{local_host(self._settings)}:{self._orders.ports[2]}",
+            )
+        )
+
+    def _make_function_urls(self, ids: RequestIds) -> FunctionUrlDoor:
+        return FunctionUrlDoor(
+            FunctionUrlParts(
+                clock=self._clock,
+                tasks=self._tasks,
+                invoker=self._runner,
+                new_id=ids.next,
+                signatures=SignatureParts(self._directory, Authorizer(self._directory)),
             )
         )
 
@@ -135,6 +148,7 @@ class GatewayRole:
         self._replica.watch(PRINCIPAL, self._directory.apply_change)
         self._runner.watch(self._replica)
         self._grants.watch(self._replica)
+        self._function_urls.watch(self._replica)
         self._replica.watch(METRIC_STORE, self._minutes.follow)
         self._plans.follow(self._replica)
         self._link.start()

@@ -70,9 +70,11 @@ class ServicesCore:
         link: ServicesLink,
         client: Client,
         endpoint_url: str,
+        gateway_port: int,
     ) -> None:
         self._settings = settings
         self._data = data
+        self._gateway_port = gateway_port
         self._databases = _databases(settings, data)
         self._forwarded = [parse_forwarded(name, url) for name, url in settings.service_endpoints]
         self._deliveries = ForwardedDeliveries(self._forwarded, client=client, clock=clock)
@@ -137,6 +139,7 @@ class ServicesCore:
                 clock=clock,
                 new_id=request_id,
                 deliveries=self._deliveries,
+                url_suffix=f"localhost:{self._gateway_port}",
             )
         )
 

@@ -76,6 +76,7 @@ class ServicesRole:
             seal=self._seal,
             link=self._link,
             client=self._client,
+            gateway_port=self._orders.ports[0],
             endpoint_url=f"http://{local_host(self._settings)}:{self._orders.ports[2]}",
         )
 

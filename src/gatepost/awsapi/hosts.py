@@ -15,7 +15,7 @@ from gatepost.awsapi.errors import UntrustedHost
 
 HostKind = Literal["aws", "api"]
 HOSTS_KEPT_MAX: Final = 256
-API_LABELS: Final = frozenset({"execute-api", "appsync-api", "appsync-realtime-api"})
+API_LABELS: Final = frozenset({"execute-api", "appsync-api", "appsync-realtime-api", "lambda-url"})
 # How containers call their host: no page on the web can have these names.
 CONTAINER_NAMES: Final = frozenset({"host.docker.internal", "host.containers.internal"})
 _FOREIGN_SITES: Final = frozenset({b"cross-site", b"same-site"})  # a site has many ports

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gatepost.gateway.compiler import Parts, compile_unknown_api
 from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.function_urls import FunctionUrlDoor
 from gatepost.gateway.plan import Plan
 from gatepost.gateway.plans import ActivePlans
 from gatepost.gateway.request_ids import RequestIds
@@ -25,9 +26,18 @@ _OVERRIDABLE: Final = "POST"
 
 
 class Gateway:
-    """Answers requests for deployed REST APIs."""
+    """Answers requests for deployed REST APIs and for function URLs."""
 
-    def __init__(self, plans: ActivePlans, parts: Parts, *, ids: RequestIds, clock: Clock) -> None:
+    def __init__(
+        self,
+        plans: ActivePlans,
+        parts: Parts,
+        *,
+        ids: RequestIds,
+        clock: Clock,
+        function_urls: FunctionUrlDoor | None = None,
+    ) -> None:
+        self._function_urls = function_urls
         self._plans = plans
         self._ids = ids
         self._clock = clock
@@ -36,6 +46,8 @@ class Gateway:
 
     def __call__(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         """Answer `request`: at once when nothing has to wait."""
+        if self._function_urls is not None and (addressed := self._function_urls.find(request)) is not None:
+            return self._function_urls.answer(request, addressed)
         ids, clock = self._ids, self._clock
         exchange = Exchange(request, ids.next(), ids.next_extended(), clock.now_ms(), clock.monotonic_ns())
         return self._find(exchange).run(exchange)

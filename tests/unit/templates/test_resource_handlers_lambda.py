@@ -169,3 +169,78 @@ def test_destinations_elsewhere_need_their_endpoint_named() -> None:
         assert "there is no sqs here: name its endpoint with --service sqs=" in "\n".join(refusals(template))
         compiled(template, acceptance=Acceptance(forwarded=frozenset({"sqs"})))
     assert refusals(lettered.replace("sqs", "lambda"))
+
+
+ADDRESSED = f"""
+Resources:
+{FUNCTION}
+  Url:
+    Type: AWS::Lambda::Url
+    Properties: {{AuthType: NONE, TargetFunctionArn: !Ref Fn, Cors: {{AllowOrigins: ["*"]}}}}
+  May:
+    Type: AWS::Lambda::Permission
+    Properties:
+      {{Action: "lambda:InvokeFunctionUrl", FunctionName: !Ref Fn, Principal: "*", FunctionUrlAuthType: NONE}}
+  MayInvoke:
+    Type: AWS::Lambda::Permission
+    Properties:
+      {{Action: "lambda:InvokeFunction", FunctionName: !Ref Fn, Principal: "*", InvokedViaFunctionUrl: true}}
+Outputs:
+  Url: {{Value: !GetAtt Url.FunctionUrl}}
+"""
+
+
+def test_a_function_url_is_made_changed_and_deleted(tmp_path) -> None:
+    async def scenario(world):
+        changed = ADDRESSED.replace("AuthType: NONE, T", "AuthType: AWS_IAM, T").replace(
+            ', Cors: {AllowOrigins: ["*"]}', ""
+        )
+        steps = goes_through(world, ADDRESSED, changed)
+        stack = await anext(steps)
+        url = await world.do("lambda", "GetFunctionUrlConfig", FunctionName="orders")
+        assert stack["Outputs"][0]["OutputValue"] == url["FunctionUrl"]
+        assert (url["AuthType"], url["Cors"]) == ("NONE", {"AllowOrigins": ["*"]})
+        policy = await world.do("lambda", "GetPolicy", FunctionName="orders")
+        assert "lambda:FunctionUrlAuthType" in policy["Policy"]
+        assert '"lambda:InvokedViaFunctionUrl":"true"' in policy["Policy"]
+        await anext(steps)
+        url = await world.do("lambda", "GetFunctionUrlConfig", FunctionName="orders")
+        assert (url["AuthType"], url.get("Cors")) == ("AWS_IAM", None)
+        assert [one async for one in steps] == []
+
+    run(tmp_path, scenario)
+
+
+SAM = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Tools: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: {Bucket: gatepost-assets, Key: SHA}}}
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: "def handler(e, c): return 1"
+      AutoPublishAlias: live
+      Layers: [!Ref Tools]
+      ReservedConcurrentExecutions: 2
+      ProvisionedConcurrencyConfig: {ProvisionedConcurrentExecutions: 1}
+      FunctionUrlConfig: {AuthType: NONE, Cors: {AllowOrigins: ["*"]}}
+      EventInvokeConfig: {MaximumRetryAttempts: 0}
+"""
+
+
+def test_what_sam_makes_of_a_function_is_all_enforced() -> None:
+    found = compiled(SAM.replace("SHA", "a" * 64))
+    types = sorted(resource.declaration.type for resource in found.resources.values())
+    assert types == [
+        "AWS::IAM::Role",
+        "AWS::Lambda::Alias",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::Function",
+        "AWS::Lambda::LayerVersion",
+        "AWS::Lambda::Permission",
+        "AWS::Lambda::Permission",
+        "AWS::Lambda::Url",
+        "AWS::Lambda::Version",
+    ]

@@ -12,6 +12,7 @@ FUNCTION: Final = "function"  # the topic under which the gateway hears of funct
 VERSION: Final = "function_version"  # the kind of record of published versions; their topic is FUNCTION
 ALIAS: Final = "function_alias"  # topic and kind of record
 EVENT_INVOKE: Final = "event_invoke_config"  # kind of record
+FUNCTION_URL: Final = "function_url"  # topic and kind of record
 LAYER: Final = "layer"  # kind of record
 LAYER_VERSION: Final = "layer_version"  # kind of record
 PROVISIONED: Final = "provisioned_concurrency"  # topic and kind of record
@@ -198,5 +199,37 @@ class Alias:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Alias:
+        """Read what `to_json` gave."""
+        return cls(**value)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionUrl:
+    """A function's own address. `arn` is that of the function, or of the alias that it is for."""
+
+    arn: str
+    url_id: str
+    auth_type: str  # NONE or AWS_IAM
+    created_at_ms: int
+    modified_at_ms: int
+    cors: Mapping[str, Any] = field(default_factory=dict)  # AWS's Cors; empty: the function sees to it
+    invoke_mode: str = "BUFFERED"
+
+    @property
+    def region(self) -> str:
+        """Where it is."""
+        return self.arn.split(":")[3]
+
+    @property
+    def account_id(self) -> str:
+        """Whose it is."""
+        return self.arn.split(":")[4]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give JSON values for the store and for the gateway."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> FunctionUrl:
         """Read what `to_json` gave."""
         return cls(**value)

@@ -24,11 +24,11 @@ from gatepost.services.lambda_.concurrency import ConcurrencySettings
 from gatepost.services.lambda_.destinations import DestinationParts, Destinations
 from gatepost.services.lambda_.event_invoke import EventInvokeConfigs
 from gatepost.services.lambda_.events import FunctionEvents
+from gatepost.services.lambda_.function_urls import FunctionUrls
 from gatepost.services.lambda_.functions import Functions
 from gatepost.services.lambda_.invocations import Invocations
 from gatepost.services.lambda_.layers import Layers
 from gatepost.services.lambda_.log_permission import FunctionLogPermission
-from gatepost.services.lambda_.model import ResourceNotFoundException
 from gatepost.services.lambda_.permissions import Permissions
 from gatepost.services.lambda_.runner.settings import workers_that_fit
 from gatepost.services.lambda_.uploads import Uploads
@@ -55,6 +55,7 @@ class LambdaParts:
     authorization: Authorization
     new_id: Callable[[], str] = random_uuid
     deliveries: Deliveries | None = None  # queues, topics, buses and buckets at endpoints of the operator's
+    url_suffix: str = "localhost:8080"  # where the gateway listens: what function URLs end in
     executions_max: int = field(default_factory=workers_that_fit)  # AWS: concurrent executions of an account
 
 
@@ -87,6 +88,7 @@ class LambdaProvider:
         )
         self._aliases = Aliases(catalogue, new_id)
         self._concurrency = ConcurrencySettings(catalogue, clock, executions_max=parts.executions_max)
+        self._urls = FunctionUrls(catalogue, clock, suffix=parts.url_suffix)
         self._permissions = Permissions(catalogue, new_id)
         self._invocations = Invocations(catalogue, invoker=parts.invoker, events=self._events, clock=clock)
         self.log_permission = FunctionLogPermission(catalogue.all, parts.authorization, clock)
@@ -280,6 +282,34 @@ class LambdaProvider:
         """Give a function's configurations, by qualifier."""
         return self._event_invoke.list(call, params)
 
+    # --- function URLs -----------------------------------------------------------------------------------------
+
+    @operation("CreateFunctionUrlConfig")
+    async def create_function_url_config(self, call: Call, params: Params) -> Answer:
+        """Give a function or an alias an address of its own."""
+        return await self._urls.create(call, params)
+
+    @operation("UpdateFunctionUrlConfig")
+    async def update_function_url_config(self, call: Call, params: Params) -> Answer:
+        """Change who may use an address and how."""
+        return await self._urls.update(call, params)
+
+    @operation("GetFunctionUrlConfig")
+    def get_function_url_config(self, call: Call, params: Params) -> Answer:
+        """Describe an address."""
+        return self._urls.get(call, params)
+
+    @operation("DeleteFunctionUrlConfig")
+    async def delete_function_url_config(self, call: Call, params: Params) -> Answer:
+        """Take an address away."""
+        await self._urls.delete(call, params)
+        return {}
+
+    @operation("ListFunctionUrlConfigs")
+    def list_function_url_configs(self, call: Call, params: Params) -> Answer:
+        """Give the addresses of a function and its aliases."""
+        return self._urls.list(call, params)
+
     # --- layers ------------------------------------------------------------------------------------------------
 
     @operation("PublishLayerVersion")
@@ -359,12 +389,6 @@ class LambdaProvider:
         """Say that the runtime is whatever the machine has."""
         target = self._catalogue.target(call, params["FunctionName"], params.get("Qualifier"))
         return {"UpdateRuntimeOn": "Auto", "FunctionArn": target.arn}
-
-    @operation("GetFunctionUrlConfig")
-    def get_function_url_config(self, call: Call, params: Params) -> Answer:
-        """Say that there is none. Raises: ResourceNotFoundException."""
-        self._catalogue.named(call, params["FunctionName"])
-        raise ResourceNotFoundException("The resource you requested does not exist.", members={"Type": "User"})
 
     @operation("GetAccountSettings")
     def get_account_settings(self, call: Call, params: Params) -> Answer:

@@ -17,7 +17,6 @@ _RUNTIMES: Final = "|".join(f"python3.{minor}" for minor in range(PYTHON_MINOR_M
 # Lambda's words for processors are not the kernel's.
 _OWN_ARCHITECTURE: Final = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 _NOWHERE: Final = "-"  # no service of ours takes dead letters
-_URLS: Final = refused("function URLs are not here yet: remove it")
 
 
 def supported(parameter: str) -> Entry:
@@ -28,7 +27,7 @@ def supported(parameter: str) -> Entry:
 
 def entries() -> tuple[TypeEntry, ...]:
     """Give the entries of this service."""
-    return (_function(), _permission(), _version(), _alias(), _layer(), _layer_permission(), _event_invoke())
+    return (_function(), _permission(), _version(), _alias(), _layer(), _layer_permission(), _event_invoke(), _url())
 
 
 def _function() -> TypeEntry:
@@ -87,8 +86,8 @@ def _permission() -> TypeEntry:
         "Action": ENFORCED,
         "EventSourceToken": ENFORCED,
         "FunctionName": ENFORCED,
-        "FunctionUrlAuthType": _URLS,
-        "InvokedViaFunctionUrl": _URLS,
+        "FunctionUrlAuthType": ENFORCED,
+        "InvokedViaFunctionUrl": ENFORCED,
         "Principal": ENFORCED,
         "PrincipalOrgID": ENFORCED,
         "SourceAccount": ENFORCED,
@@ -154,3 +153,14 @@ def _event_invoke() -> TypeEntry:
         "Qualifier": ENFORCED,
     }
     return TypeEntry("AWS::Lambda::EventInvokeConfig", ENFORCED, properties)
+
+
+def _url() -> TypeEntry:
+    properties = {
+        "AuthType": ENFORCED,
+        "Cors": ENFORCED,
+        "InvokeMode": one_of("BUFFERED", otherwise="responses are buffered: use BUFFERED"),
+        "Qualifier": ENFORCED,
+        "TargetFunctionArn": ENFORCED,
+    }
+    return TypeEntry("AWS::Lambda::Url", ENFORCED, properties)

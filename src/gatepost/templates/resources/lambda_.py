@@ -11,6 +11,7 @@ from gatepost.templates.resources.base import Outcome, ResourceFailure, Resource
 from gatepost.templates.resources.changes import Unnamed, present, tag_changes, tag_map, unless_gone
 from gatepost.templates.resources.lambda_events import EventInvokeConfig
 from gatepost.templates.resources.lambda_layers import LayerVersion, LayerVersionPermission
+from gatepost.templates.resources.lambda_urls import Url
 from gatepost.templates.resources.lambda_versions import Alias, Version
 
 READY_POLLS_MAX: Final = 600
@@ -234,5 +235,6 @@ def handlers() -> dict[str, ResourceHandler]:
         "AWS::Lambda::LayerVersion": LayerVersion(),
         "AWS::Lambda::LayerVersionPermission": LayerVersionPermission(),
         "AWS::Lambda::Permission": Permission(),
+        "AWS::Lambda::Url": Url(),
         "AWS::Lambda::Version": Version(),
     }
