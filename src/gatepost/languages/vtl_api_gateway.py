@@ -385,6 +385,11 @@ class MappingTemplate:
         self._util = Util()
 
     @property
+    def constant(self) -> str | None:
+        """What it always gives, if it is text alone."""
+        return self._template.constant
+
+    @property
     def context_names(self) -> frozenset[str]:
         """The `$context` variables that it names, without `context.` (`identity.sourceIp`)."""
         begin = "context."

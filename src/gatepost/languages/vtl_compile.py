@@ -104,14 +104,16 @@ class Outcome:
 class Template:
     """A compiled template. It keeps nothing between renderings.
 
-    `names` are the references in it, as far as they are fixed: `context.identity.sourceIp`.
+    `names` are the references in it, as far as they are fixed: `context.identity.sourceIp`. `constant` is what it
+    always gives, if it is text alone, else None.
     """
 
-    __slots__ = ("_limits", "_run", "names")
+    __slots__ = ("_limits", "_run", "constant", "names")
 
-    def __init__(self, run: Run, limits: Limits, names: frozenset[str]) -> None:
+    def __init__(self, run: Run, limits: Limits, names: frozenset[str], constant: str | None) -> None:
         self._run = run
         self.names = names
+        self.constant = constant
         self._limits = limits
 
     def render(self, variables: Mapping[str, Any]) -> str:
@@ -150,7 +152,9 @@ def compile_template(text: str, *, dialect: Dialect = VELOCITY, limits: Limits =
     text = encoded.decode()  # without what is no character
     try:
         tree = parse_template(text, has_return=dialect.has_return)
-        return Template(_Compiler(tree, dialect).program(), limits, tree.names)
+        texts = [node.text for node in tree.nodes if isinstance(node, Text)]
+        constant = "".join(texts) if len(texts) == len(tree.nodes) else None
+        return Template(_Compiler(tree, dialect).program(), limits, tree.names, constant)
     except RecursionError as error:
         raise TemplateError("the template is nested too deeply") from error
 

@@ -84,6 +84,22 @@ def test_names_says_what_a_template_refers_to() -> None:
     assert template.names == {"a.b.c", "d", "f.g.h", "x", "i.j", "k", "m", "n"}
 
 
+@pytest.mark.parametrize(
+    ("text", "constant"),
+    [
+        ("", ""),
+        ('{"statusCode": 200}', '{"statusCode": 200}'),
+        ("a ## b\nc #[[ $d ]]#", "a c  $d "),
+        ("$a", None),
+        ("#stop", None),
+    ],
+)
+def test_a_template_of_text_alone_is_constant(text: str, constant: str | None) -> None:
+    template = compile_template(text)
+    assert template.constant == constant
+    assert constant is None or template.render({}) == constant
+
+
 def test_an_error_has_a_position() -> None:
     with pytest.raises(TemplateError) as caught:
         render("line\n  $s.substring(9)", {"s": "abc"})
