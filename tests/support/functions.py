@@ -67,11 +67,14 @@ class KeptLogs:
 
 
 def a_zip(files: Mapping[str, str | bytes]) -> bytes:
-    """A zip of `files`."""
+    """A zip of `files`; those that begin as programs do are executable."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)  # no time: same files, same digest
+            entry = zipfile.ZipInfo(name)  # no time: same files, same digest
+            if text[:2] in ("#!", b"#!", b"\x7fE"):
+                entry.external_attr = 0o100755 << 16
+            archive.writestr(entry, text, zipfile.ZIP_DEFLATED)
     return content.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Bodies in chunks, read strictly: every line ends in CRLF, sizes are short hexadecimal numbers, trailers are dropped.
+"""Bodies in chunks, read strictly: every line ends in CRLF, sizes are short hexadecimal numbers, trailers are bounded.
 
 llhttp is not asked here: it does not say where in its input a message ended, and a server that answers
 pipelined requests must know. So the rules of RFC 9112 section 7.1 are spelt out, without any leniency.
@@ -35,11 +35,12 @@ class TooLong(Exception):
 
 
 class ChunkedBody:
-    """Takes a chunked body apart as it arrives. `pieces` are the bytes of the body so far."""
+    """Takes a chunked body apart as it arrives. `pieces` are its bytes so far, `trailers` what came after."""
 
     def __init__(self, *, bytes_max: int) -> None:
         self.pieces: list[bytes] = []
         self.size = 0
+        self.trailers: list[tuple[bytes, bytes]] = []  # names in lower case
         self._bytes_max = bytes_max
         self._state = _SIZE
         self._missing = 0  # bytes of the current chunk
@@ -104,8 +105,10 @@ class ChunkedBody:
             self._trailer_bytes += len(line)
             if self._trailer_bytes > TRAILER_BYTES_MAX or not _TRAILER_LINE(line):
                 raise BadChunk("a trailer is malformed or too long")
-            if line.partition(b":")[0].lower() in _FRAMING_NAMES:  # RFC 9110 section 6.5.1
+            name, _, value = line.partition(b":")
+            if name.lower() in _FRAMING_NAMES:  # RFC 9110 section 6.5.1
                 raise BadChunk("a trailer speaks of the message's length")
+            self.trailers.append((name.lower(), value.strip(b" \t")))
         else:
             self._state = _DONE
 

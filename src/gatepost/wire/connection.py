@@ -348,6 +348,7 @@ class ServerConnection(asyncio.Protocol):
             end = self._feed_chunks(data, at)
             if self._chunks.is_complete:
                 request.body = self._chunks.take()
+                request.trailers = self._chunks.trailers
                 self._chunks = self._request = None
                 return end
         self._state = BODY
@@ -413,6 +414,7 @@ class ServerConnection(asyncio.Protocol):
             if not self._chunks.is_complete:
                 return -1
             request.body = self._chunks.take()
+            request.trailers = self._chunks.trailers
             self._chunks = None
             return end
         end = self._missing

@@ -65,6 +65,8 @@ class Request:
     `path` and `query` are ASCII and still percent-encoded; `target` is the two as received. The server has
     refused everything ambiguous: there is exactly one Host, one way to read the length.
 
+    `trailers` came after a chunked body: names in lower case. Nobody passes them on.
+
     A request that came over the wire fills in `headers`, `head_only` and what is known of the client when
     they are first read: most requests are answered without.
     """
@@ -83,6 +85,7 @@ class Request:
         "query",
         "received_ns",
         "target",
+        "trailers",
     )
 
     block: HeaderBlock | None  # what came over the wire; None in a request made by hand
@@ -110,6 +113,7 @@ class Request:
         self.is_tls = is_tls
         self.received_ns = received_ns
         self.head_only = method == "HEAD"
+        self.trailers: Headers = []
         self.block = None
 
     @classmethod
@@ -157,6 +161,7 @@ _LATE = {
     "client_ip": lambda request: request.peer.ip,
     "client_port": lambda request: request.peer.port,
     "is_tls": lambda request: request.peer.is_tls,
+    "trailers": lambda _: [],
 }
 
 

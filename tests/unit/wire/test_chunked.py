@@ -14,6 +14,7 @@ def test_a_body_is_the_same_however_it_arrives(step):
     ends = [body.feed(data[at : at + step]) for at in range(0, len(BODY), step)]
     assert body.is_complete
     assert body.take() == b"abc0123456789"
+    assert body.trailers == [(b"x-a", b"1")]
     if step == 1000:
         assert ends == [len(BODY)]
 

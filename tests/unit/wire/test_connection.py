@@ -128,11 +128,12 @@ def test_a_body_may_hold_what_looks_like_a_request():
     assert [answer.body for answer in answers] == [GET, GET]
 
 
-def test_trailers_are_dropped_and_never_merged():
+def test_trailers_are_kept_apart_and_never_merged():
     (request,) = seen_by_handler(post_chunked(b"abc", trailers=b"Host: evil.example\r\nX-Admin: 1\r\n"))
     assert request.body == b"abc"
     assert request.header(b"x-admin") is None
     assert [name for name, _ in request.headers] == [b"Host", b"Transfer-Encoding"]
+    assert request.trailers == [(b"host", b"evil.example"), (b"x-admin", b"1")]
 
 
 def test_chunk_extensions_are_ignored():

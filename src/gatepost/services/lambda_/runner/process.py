@@ -172,9 +172,12 @@ class Worker(asyncio.Protocol):
         now_ns = self._clock.monotonic_ns()
         running.started_ns = now_ns
         running.deadline_ns = now_ns + self._timeout_ns
+        self._deliver(invocation, self._clock.now_ms() + self.function.timeout_s * 1000)
+
+    def _deliver(self, invocation: Invocation, deadline_ms: int) -> None:
         frame = frames.request(
             invocation.payload,
-            self._clock.now_ms() + self.function.timeout_s * 1000,
+            deadline_ms,
             invocation.request_id.encode(),
             invocation.trace_id.encode(),
             invocation.client_context.encode(),
@@ -256,6 +259,9 @@ class Worker(asyncio.Protocol):
         self._peak_bytes = max(self._peak_bytes, peak_kib * 1024)
         self._close_log(running, duration_ms)
         self._give(running, body, function_error)
+        self._answer_given()
+
+    def _answer_given(self) -> None:
         self._owner.free(self)
 
     def _close_log(self, running: Running, duration_ms: float, *, status: str = "", error_kind: str = "") -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+from pathlib import Path
 
-from gatepost.services.lambda_.model import Function, InvalidRuntimeException
+from gatepost.kernel.clock import Clock
+from gatepost.services.lambda_.model import Function, InvalidRuntimeException, ServiceException
+from gatepost.services.lambda_.runner.custom import CustomWorker
 from gatepost.services.lambda_.runner.interpreters import own_interpreter
 from gatepost.services.lambda_.runner.nodes import NO_NODE, Node, choose_node, find_nodes, node_major
 from gatepost.services.lambda_.runner.packages import link_packages
+from gatepost.services.lambda_.runner.process import Worker
 from gatepost.services.lambda_.runner.programs import (
     NODE_FOLDER,
     custom_program,
@@ -18,7 +22,9 @@ from gatepost.services.lambda_.runner.programs import (
     program_environment,
     visible_files,
 )
+from gatepost.services.lambda_.runner.runtime_api import RuntimeApi
 from gatepost.services.lambda_.runner.settings import RunnerSettings
+from gatepost.services.lambda_.runner.worker.program import extensions_in
 from gatepost.services.lambda_.runner.worker.sandbox import RUNTIME
 from gatepost.services.lambda_.runner.zygote import WORKER_SOURCES, Places, Zygote
 
@@ -28,8 +34,9 @@ log = logging.getLogger(__name__)
 class ProgramStarter:
     """Gives the zygote of all programs, one for the whole runner, and what a worker becomes."""
 
-    def __init__(self, settings: RunnerSettings) -> None:
+    def __init__(self, settings: RunnerSettings, clock: Clock) -> None:
         self._settings = settings
+        self._api = RuntimeApi(clock)
         self._nodes: tuple[Node, ...] | None = None
         self._zygote: Zygote | None = None
         self._runtime_folder = ""  # of workers without a file system of their own
@@ -61,20 +68,36 @@ class ProgramStarter:
             log.warning(choice.warning)
         return choice.node
 
-    def program(self, function: Function, zygote: Zygote, variables: dict[str, str]) -> list[str]:
+    async def program(self, function: Function, zygote: Zygote, variables: dict[str, str]) -> list[str]:
         """Give the command line of a worker whose zygote has started, and add to its environment.
 
-        Raises: InvalidRuntimeException.
+        Raises: InvalidRuntimeException, ServiceException.
         """
         folder = RUNTIME if zygote.is_boxed else self._runtime_folder
         node = None if is_custom(function.runtime) else self._node(function.runtime)
         for name, value in program_environment(function, node=node, runtime_folder=folder).items():
             variables.setdefault(name, value)
         if node is None:
+            try:
+                variables["AWS_LAMBDA_RUNTIME_API"] = await self._api.start()
+            except OSError as error:
+                raise ServiceException("The Runtime API could not be started", detail=str(error)) from error
             return custom_program()
         return node_program(node, function, runtime_folder=folder, log_bytes_max=self._settings.log_bytes_max)
 
+    def employ(self, worker: Worker, layers: Path | None) -> None:
+        """Let a worker that speaks the Runtime API do so. `layers` is the directory that becomes its /opt."""
+        if isinstance(worker, CustomWorker):
+            worker.extensions_expected = len(extensions_in(str(layers))) if layers is not None else 0
+            self._api.employ(worker)
+
+    def dismiss(self, worker: Worker) -> None:
+        """Let an ended worker do so no more."""
+        if isinstance(worker, CustomWorker):
+            self._api.dismiss(worker)
+
     async def close(self) -> None:
         """End the zygote and with it all workers."""
+        await self._api.close()
         if self._zygote is not None:
             await self._zygote.close()

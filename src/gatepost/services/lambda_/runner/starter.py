@@ -31,6 +31,7 @@ from gatepost.services.lambda_.model import (
     ServiceException,
 )
 from gatepost.services.lambda_.runner.compilation import Compilation
+from gatepost.services.lambda_.runner.custom import CustomWorker
 from gatepost.services.lambda_.runner.environment import environment, log_group_of
 from gatepost.services.lambda_.runner.interpreters import (
     Interpreter,
@@ -42,7 +43,7 @@ from gatepost.services.lambda_.runner.interpreters import (
 from gatepost.services.lambda_.runner.packages import compile_packages, link_packages, runtime_packages
 from gatepost.services.lambda_.runner.process import MB, Owner, Worker, spawn_limits
 from gatepost.services.lambda_.runner.program_starter import ProgramStarter
-from gatepost.services.lambda_.runner.programs import is_program
+from gatepost.services.lambda_.runner.programs import is_custom, is_program
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.transcript import Transcript
 from gatepost.services.lambda_.runner.zygote import Places, SpawnRequest, Zygote
@@ -77,7 +78,7 @@ class WorkerStarter:
         self._interpreters = interpreters
         self._warned: set[str] = set()
         self._zygotes: dict[tuple[int, int], Zygote] = {}
-        self._programs = ProgramStarter(parts.settings)
+        self._programs = ProgramStarter(parts.settings, parts.clock)
         self._places: Places | None = None
         self._credentials: dict[str, Credentials] = {}  # by role
         self._uids = worker_users(parts.settings, parts.functions_dir)
@@ -152,7 +153,7 @@ class WorkerStarter:
         group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{log_group_of(function)}"
         transcript = Transcript(self._parts.logs, clock, group, stream, events_max=settings.log_events_max)
         self._number += 1
-        worker = Worker(
+        worker = (CustomWorker if is_custom(function.runtime) else Worker)(
             self._number,
             function,
             owner=owner,
@@ -177,8 +178,9 @@ class WorkerStarter:
             "log_level": function.application_log_level,
         }
         if is_program(function.runtime):
-            configuration["program"] = self._programs.program(function, zygote, variables)
+            configuration["program"] = await self._programs.program(function, zygote, variables)
         request = self._place(worker, zygote)
+        self._programs.employ(worker, self._parts.functions_dir / request.layers if request.layers else None)
         try:
             is_launched = await worker.launch(request, orjson.dumps(configuration))
         except OSError as error:  # no file descriptors left
@@ -209,6 +211,7 @@ class WorkerStarter:
 
     def take_back(self, worker: Worker) -> None:
         """Free what an ended worker had."""
+        self._programs.dismiss(worker)
         if worker.uid:
             self._uids.append(worker.uid)
             worker.uid = 0

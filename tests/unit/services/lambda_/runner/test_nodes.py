@@ -21,8 +21,13 @@ def test_a_runtimes_name_says_its_major_version(runtime: str, major: int | None)
 
 @pytest.mark.parametrize(
     ("runtime", "majors", "chosen"),
-    [("nodejs20.x", (18, 20), 20), ("nodejs24.x", (18, 20), 20), ("nodejs20.x", (18, 22), 22), ("nodejs18.x", (25,), 25)],
-)  # fmt: skip
+    [
+        ("nodejs20.x", (18, 20, 22), 20),
+        ("nodejs24.x", (18, 20), 20),
+        ("nodejs20.x", (18, 22), 22),
+        ("nodejs18.x", (25,), 25),
+    ],
+)
 def test_the_nearest_node_stands_for_a_runtime_and_says_so(runtime: str, majors: tuple[int, ...], chosen: int) -> None:
     choice = choose_node(runtime, some_nodes(*majors))
     assert choice is not None

@@ -29,20 +29,25 @@ def bootstraps(task_root: str, opt: str) -> list[str]:
     return [f"{task_root}/{BOOTSTRAP}", *([f"{opt}/{BOOTSTRAP}"] if opt else [])]
 
 
-def start_extensions(environment: dict[str, str], opt: str) -> None:
-    """Start what layers have in their `extensions` directory, each as a process of the worker's own."""
+def extensions_in(opt: str) -> list[str]:
+    """Give the extensions that layers have in their `extensions` directory."""
     folder = f"{opt}/extensions"
     try:
-        names = sorted(os.listdir(folder))[:EXTENSIONS_MAX]
+        paths = [f"{folder}/{name}" for name in sorted(os.listdir(folder))]
     except OSError:
-        return
-    for name in names:
-        path = f"{folder}/{name}"
-        if os.path.isfile(path) and os.access(path, os.X_OK) and os.fork() == 0:
+        return []
+    return [path for path in paths if os.path.isfile(path) and os.stat(path).st_mode & 0o111][:EXTENSIONS_MAX]
+
+
+def start_extensions(environment: dict[str, str], opt: str) -> None:
+    """Start each extension as a process of the worker's own."""
+    for path in extensions_in(opt):
+        if os.fork() == 0:
             try:
                 _restore_signals()
                 os.execve(path, [path], environment)  # noqa: S606 - no shell is the point
             except OSError as error:
+                name = os.path.basename(path)
                 os.write(2, f"EXTENSION\tName: {name}\tState: LaunchError\tError: {error.strerror}\n".encode())
             finally:
                 os._exit(1)
@@ -53,12 +58,11 @@ def execute(channel: Channel, config: dict[str, Any], *, task_root: str, opt: st
     environment: dict[str, str] = config["environment"]
     arguments: list[str] = config["program"]
     paths = arguments[:1]
+    os.set_inheritable(channel.fileno(), CHANNEL in arguments)
     if arguments[0] == BOOTSTRAP:
         paths = [path for path in bootstraps(task_root, opt) if os.path.exists(path)]
         if opt:
             start_extensions(environment, opt)
-    if CHANNEL in arguments:
-        os.set_inheritable(channel.fileno(), True)
     values = [str(channel.fileno()) if value == CHANNEL else value for value in arguments[1:]]
     if not paths:
         places = " ".join(bootstraps(task_root, opt))
