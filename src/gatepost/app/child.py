@@ -34,6 +34,7 @@ PR_SET_PDEATHSIG: Final = 1
 LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 LOG_FILES: Final = 3
 OPEN_FILES_WANTED: Final = 24_576  # two listeners of 10,000 connections each, workers, upstreams
+BEAT_EVERY_S: Final = 2.0
 EXIT_SETTINGS: Final = 3  # the operator has to change something: starting again would not help
 
 
@@ -185,11 +186,18 @@ def _calm_garbage_collection() -> None:
     gc.set_threshold(10_000, 20, 50)
 
 
+def _beat(report: Report) -> None:
+    """Tell the supervisor, for ever, that this process's loop turns."""
+    report.tell("alive")
+    asyncio.get_running_loop().call_later(BEAT_EVERY_S, _beat, report)
+
+
 async def _live(serve: Serve, orders: Orders, report: Report) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     stop = await serve(orders, stopping)
     _calm_garbage_collection()
     report.tell("ready")
+    _beat(report)
     await stopping.wait()
     report.tell("stopped", **await stop())

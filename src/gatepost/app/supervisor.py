@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 READY_WITHIN_S: Final = 60.0
 KILL_AFTER_DRAIN_S: Final = 2.0
 RESTART_AFTER_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # the pause before the n-th restart within a minute
+HUNG_AFTER_S: Final = 30.0  # a role whose loop has not turned for so long is killed and started again
 QUIET_AFTER_S: Final = 60.0
 SOCKET_PATH_MAX: Final = 100  # sockaddr_un holds 108 bytes
 
@@ -51,6 +52,7 @@ class RoleProcess:
         self.cut_off = 0  # requests that the last stop cut off
         self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.ended = asyncio.Event()
+        self._heard_at_s = 0.0  # the loop's time of its last word
 
     async def start(self) -> None:
         """Start the process and wait until it serves. Raises: SettingsError with the role's own reason."""
@@ -87,13 +89,24 @@ class RoleProcess:
 
     async def _hear(self, stream: asyncio.StreamReader) -> None:
         while line := await stream.readline():
+            self._heard_at_s = asyncio.get_running_loop().time()
             with suppress(ValueError):
                 told = json.loads(line)
+                if told["state"] == "alive":
+                    continue
                 if told["state"] == "stopped":
                     self.cut_off = told.get("cut_off", 0)
                 self._told.put_nowait(told)
         self._told.put_nowait({"state": "ended"})
         self.ended.set()
+
+    def kill_if_hung(self, within_s: float) -> bool:
+        """Kill the process when it has said nothing for `within_s` seconds, and say whether that was so."""
+        if self.ended.is_set() or asyncio.get_running_loop().time() - self._heard_at_s < within_s:
+            return False
+        log.error("role hangs; killing it", extra={"role": self.role, "silent_s": within_s})
+        self.signal(signal.SIGKILL)
+        return True
 
     def signal(self, number: int) -> None:
         """Send a signal if the process runs."""
@@ -115,8 +128,9 @@ class RoleProcess:
 class Supervisor:
     """A running platform: two roles, three sockets, one data directory."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, hung_after_s: float = HUNG_AFTER_S) -> None:
         self._settings = settings
+        self._hung_after_s = hung_after_s
         self._clock = clock or SystemClock()
         self._data = DataDirectory(settings.data_dir.absolute())
         self._tasks = Tasks("supervisor")
@@ -154,6 +168,7 @@ class Supervisor:
             raise
         for process in self._roles.values():
             self._tasks.spawn(self._keep_alive(process), name=process.role)
+        self._tasks.spawn(self._watch(), name="watch")
 
     async def _start_all(self) -> None:
         starts = [asyncio.ensure_future(process.start()) for process in self._roles.values()]
@@ -259,6 +274,13 @@ class Supervisor:
             except SettingsError as error:
                 self._fail(str(error))
                 return
+
+    async def _watch(self) -> None:
+        """Kill a role that hangs: it is started again like one that has died."""
+        while True:
+            await asyncio.sleep(self._hung_after_s / 4)
+            for process in self._roles.values():
+                process.kill_if_hung(self._hung_after_s)
 
     @staticmethod
     def _forget_restart(process: RoleProcess) -> None:
