@@ -170,15 +170,15 @@ class Loop:
     def _run_items(self, rendering: Rendering, items: list[Any], scope: Scope) -> None:
         variables, name, body, weight = rendering.variables, self._node.name, self._body, self._weight
         for index, item in enumerate(items):
-            rendering.steps -= weight
-            if rendering.steps < 0:
-                rendering.charge(0)
             scope.index = index
             if self._has_counter:
                 variables["velocityCount"] = index + 1
                 variables["velocityHasNext"] = index < scope.last
             variables[name] = item
+            rendering.steps -= weight
             try:
+                if rendering.steps < 0:
+                    rendering.charge(0)
                 body(rendering)
             except TemplateError as error:
                 raise placed(error, self._node.at) from error
