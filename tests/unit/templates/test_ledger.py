@@ -39,7 +39,7 @@ def function(**properties):
         ({"Code": "{ZipFil: x}"}, "AWS::Lambda::Function/Code has no property ZipFil: did you mean ZipFile?"),
         ({"Code": "{ImageUri: x}"}, "Code/ImageUri: container images do not run here: use a code folder or a zip file"),
         ({"CodeSigningConfigArn": "a"}, "CodeSigningConfigArn: code is not signed here"),
-        ({"Runtime": "nodejs22.x"}, "Runtime is 'nodejs22.x': use python3."),
+        ({"Runtime": "java21"}, "Runtime is 'java21': use python3."),
         ({"PackageType": "Image"}, "PackageType is 'Image'"),
         ({"TracingConfig": "{Mode: Active}"}, "TracingConfig/Mode is 'Active': "),
     ],

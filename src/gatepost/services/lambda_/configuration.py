@@ -17,12 +17,20 @@ from gatepost.kernel.limits import LAMBDA_MEMORY_MB_MAX, LAMBDA_MEMORY_MB_MIN, L
 from gatepost.services.lambda_.model import Function, InvalidParameterValueException
 from gatepost.services.lambda_.runner.environment import RESERVED_NAMES, log_group_of
 from gatepost.services.lambda_.runner.interpreters import python_version
+from gatepost.services.lambda_.runner.nodes import NO_NODE, NODE_RUNTIMES, has_node
+from gatepost.services.lambda_.runner.programs import CUSTOM_RUNTIMES
 
 ENVIRONMENT_BYTES_MAX: Final = 4096
 EPHEMERAL_MB_MIN: Final = 512
 EPHEMERAL_MB_MAX: Final = 10_240
 PYTHON_MINOR_MIN: Final = 9
 PYTHON_MINOR_MAX: Final = 15
+PYTHON_RUNTIMES: Final = tuple(f"python3.{minor}" for minor in range(PYTHON_MINOR_MIN, PYTHON_MINOR_MAX + 1))
+RUNTIMES: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
+RUNTIME_WORDS: Final = (
+    f"use {PYTHON_RUNTIMES[0]} to {PYTHON_RUNTIMES[-1]}, {', '.join(NODE_RUNTIMES)}, or, for a program of any language "
+    f"that brings its runtime along, {' or '.join(CUSTOM_RUNTIMES)}"
+)
 
 # Parameters that say nothing when they are empty, and are refused otherwise.
 REFUSED: Final[Mapping[str, str]] = {
@@ -34,7 +42,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "TenancyConfig": "tenant isolation is not supported; leave it out",
     "CapacityProviderConfig": "there are no capacity providers here; leave it out",
     "DurableConfig": "durable functions are not supported; leave it out",
-    "RuntimeConfig": "custom runtimes are not supported; leave it out",
+    "RuntimeConfig": "it belongs to a kind of function that is not there; leave it out",
     "AcceleratorConfig": "there are no accelerators here; leave it out",
     "PublishTo": "there are no managed instances; leave it out",
 }
@@ -97,12 +105,13 @@ def configured(function: Function, params: Mapping[str, Any]) -> Function:
 
 
 def _runtime(runtime: str) -> str:
-    version = python_version(runtime)
-    if version is None:
-        raise bad(f"Runtime {runtime} is not supported by Gatepost: it runs Python; use python3.9 to python3.15")
-    if not PYTHON_MINOR_MIN <= version[1] <= PYTHON_MINOR_MAX:
+    if runtime in NODE_RUNTIMES and not has_node():
+        raise bad(f"Runtime {runtime} cannot run: {NO_NODE}")
+    if runtime in RUNTIMES:
+        return runtime
+    if python_version(runtime) is not None:
         raise bad(f"The runtime parameter of {runtime} is no longer supported for creating or updating functions")
-    return runtime
+    raise bad(f"Runtime {runtime} is not supported by Gatepost: {RUNTIME_WORDS}")
 
 
 def _within(name: str, value: int, least: int, most: int) -> int:

@@ -10,10 +10,9 @@ import platform
 import sys
 from typing import Final
 
-from gatepost.services.lambda_.configuration import PYTHON_MINOR_MAX, PYTHON_MINOR_MIN, REFUSED
+from gatepost.services.lambda_.configuration import REFUSED, RUNTIME_WORDS, RUNTIMES
 from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, arn_of, inert, matching, one_of, refused
 
-_RUNTIMES: Final = "|".join(f"python3.{minor}" for minor in range(PYTHON_MINOR_MIN, PYTHON_MINOR_MAX + 1))
 # Lambda's words for processors are not the kernel's.
 _OWN_ARCHITECTURE: Final = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 _NOWHERE: Final = "-"  # no service of ours takes dead letters
@@ -63,9 +62,10 @@ def _function() -> TypeEntry:
         "ReservedConcurrentExecutions": ENFORCED,
         "Role": ENFORCED,
         "Runtime": matching(
-            _RUNTIMES.replace(".", r"\."),
-            otherwise=f"use python3.{PYTHON_MINOR_MIN} to python3.{PYTHON_MINOR_MAX} (other languages come later)",
-            sentence="another version than the machine has runs on the nearest one, with a warning",
+            "|".join(RUNTIMES).replace(".", r"\."),
+            otherwise=RUNTIME_WORDS,
+            sentence="another version than the machine has runs on the nearest one, with a warning; nodejs comes "
+            "without @aws-sdk, provided with the machine's own system around it",
             exact=(f"python3.{sys.version_info.minor}",),
         ),
         "RuntimeManagementConfig": inert("the interpreter is the machine's own"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gatepost.awsapi.shapes import ServiceModels
@@ -15,6 +17,7 @@ CONFIGURED = {
 }  # fmt: skip
 # Refused by value in `refuse_unsupported`, or seen to by the operation itself.
 BY_VALUE = {"DeadLetterConfig", "Layers", "PackageType", "Publish", "SnapStart", "TracingConfig"}
+NOT_HERE = ["ruby3.4", "java21", "dotnet8", "go1.x", "nodejs", "nodejs16.x", "nodejs20", "provided"]
 BY_OPERATION = {
     "CreateFunction": {"FunctionName", "Code", "Tags"},
     "UpdateFunctionConfiguration": {"FunctionName", "RevisionId"},
@@ -46,7 +49,11 @@ def test_what_is_not_given_stays() -> None:
         ("Timeout", [1, 900], [0, 901]),
         ("MemorySize", [128, 10_240], [127, 10_241]),
         ("EphemeralStorage", [{"Size": 512}, {"Size": 10_240}], [{"Size": 511}, {"Size": 10_241}]),
-        ("Runtime", ["python3.9", "python3.15"], ["python3.8", "python3.16", "ruby3.4", "nodejs"]),
+        (
+            "Runtime",
+            ["python3.9", "python3.15", "provided.al2", "provided.al2023"],
+            ["python3.8", "python3.16", *NOT_HERE],
+        ),
         ("Architectures", [["arm64"]], [["arm64", "x86_64"]]),
     ],
 )
@@ -56,6 +63,18 @@ def test_values_have_lambdas_bounds(parameter: str, good, bad) -> None:
     for value in bad:
         with pytest.raises(InvalidParameterValueException):
             configured(a_function(), {parameter: value})
+
+
+def test_node_functions_are_refused_with_a_sentence_where_there_is_no_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InvalidParameterValueException, match="cannot run: no Node"):
+        configured(a_function(), {"Runtime": "nodejs20.x"})
+    node = tmp_path / "node"
+    node.write_text("#!/bin/sh\n")
+    node.chmod(0o755)
+    assert configured(a_function(), {"Runtime": "nodejs20.x"}).runtime == "nodejs20.x"
 
 
 def test_json_logging_has_levels_and_text_has_none() -> None:

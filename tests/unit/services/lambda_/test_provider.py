@@ -66,7 +66,7 @@ def test_what_is_not_there_is_not_found(tmp_path, name: str) -> None:
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"Runtime": "nodejs22.x"}, "Runtime nodejs22.x is not supported by Gatepost"),
+        ({"Runtime": "java21"}, "Runtime java21 is not supported by Gatepost: use python3.9 to "),
         ({"Runtime": "python3.8"}, "no longer supported"),
         ({"Timeout": 901}, "'Timeout' value failed to satisfy constraint"),
         ({"MemorySize": 10_241}, "'MemorySize' value failed"),

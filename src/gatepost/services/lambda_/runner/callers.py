@@ -48,7 +48,7 @@ class CallerLookup:
         self._sequence = 0
 
     def find(self, client: tuple[str, int], server: tuple[str, int]) -> Caller | None:
-        """Say who made the socket at the `client` end of a connection to `server`; None: gone, or not of this machine."""
+        """Say who made the socket at the `client` end of a connection to `server`; None: it is not there any more."""
         self._sequence = (self._sequence + 1) & 0xFFFF_FFFF
         addresses = [socket.inet_aton(ip).ljust(16, b"\0") for ip in (client[0], server[0])]
         body = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 MAJORS: Final = (18, 20, 22, 24)  # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+NODE_RUNTIMES: Final = tuple(f"nodejs{major}.x" for major in MAJORS)
 NAMES: Final = ("node", "nodejs", *(f"node{major}" for major in MAJORS), *(f"node-{major}" for major in MAJORS))
 PROBE: Final = "process.versions.node + '\\n' + process.execPath"
 PROBE_TIMEOUT_S: Final = 5
