@@ -186,7 +186,7 @@ def test_what_is_declared_waits_and_what_is_not_is_none():
 def test_the_ledger_says_what_the_operations_say():
     assert apigateway_entries.supported("authorizerId").status == "refused"
     assert ("authorizerId", "*") in UNSUPPORTED
-    assert lambda_entries.supported("Layers").sentence == REFUSED["Layers"]
+    assert lambda_entries.supported("VpcConfig").sentence == REFUSED["VpcConfig"]
     assert lambda_entries.supported("Description").status == "enforced"
     assert {entry.type for entry in logs_entries.entries()} == set(log_handlers())
 
@@ -197,7 +197,7 @@ def test_the_engine_has_everything_that_the_operations_ask_for():
 
 
 def test_a_template_is_judged_without_a_platform(tmp_path):
-    (tmp_path / "gatepost.accept").write_text("Fn Layers 2099-01-01 tested on AWS\n")
+    (tmp_path / "gatepost.accept").write_text("Fn VpcConfig 2099-01-01 tested on AWS\n")
     included = tmp_path / "more.yaml"
     included.write_text("Description: theirs\nAssumeRolePolicyDocument: {Statement: []}\n")
     acceptance = acceptance_beside(tmp_path / "template.yaml", Acceptance(), today=date(2026, 11, 24))
@@ -209,7 +209,7 @@ Resources:
       Fn::Transform: {{Name: AWS::Include, Parameters: {{Location: "s3://gatepost-assets/{"a" * 64}"}}}}
   Fn:
     Type: AWS::Lambda::Function
-    Properties: {{Runtime: python3.11, Handler: a.b, Role: !GetAtt Role.Arn, Code: {{ZipFile: x}}, Layers: [l]}}
+    Properties: {{Runtime: python3.11, Handler: a.b, Role: !GetAtt Role.Arn, Code: {{ZipFile: x}}, VpcConfig: {{SubnetIds: [l]}}}}
 """
 
     def check(text):
@@ -229,7 +229,7 @@ Resources:
 
     result = check(template)
     assert result.resources["Role"].properties["Description"] == "theirs"
-    assert any("Layers" in warning for warning in result.warnings())
-    with pytest.raises(TemplateRefused, match="DeadLetterConfig"):
-        check(template.replace("Layers: [l]", "DeadLetterConfig: {TargetArn: x}"))
+    assert any("VpcConfig" in warning for warning in result.warnings())
+    with pytest.raises(TemplateRefused, match="FileSystemConfigs"):
+        check(template.replace("VpcConfig: {SubnetIds: [l]}", "FileSystemConfigs: [{Arn: x, LocalMountPath: /mnt/x}]"))
     assert LocalFiles({}).read("s3://gatepost-assets/x") is None
