@@ -132,3 +132,14 @@ def test_help_imports_no_heavy_library():
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "Usage" in ended.stdout
+
+
+def test_the_gateway_loads_nothing_of_what_services_is_made_of():
+    program = (
+        "import sys, gatepost.app.gateway_role\n"
+        "heavy = {'apsw', 'yaml', 're2', 'samtranslator', 'gatepost.templates', 'gatepost.app.services_core'}\n"
+        "providers = {name for name in sys.modules if name.endswith('.provider')}\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules) | providers)) or 0)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr

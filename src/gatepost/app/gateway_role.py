@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from gatepost.app.child import Orders, inherited_socket, run_role
-from gatepost.app.services_role import local_host
+from gatepost.app.listeners import local_host
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.gateway.backends.http_proxy import HttpProxyParts
 from gatepost.gateway.compiler import Parts

@@ -45,6 +45,11 @@ def open_listeners(settings: Settings) -> Listeners:
     return Listeners(*opened)
 
 
+def local_host(settings: Settings) -> str:
+    """Give the address at which this machine reaches its own listeners."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared with
+
+
 def _listen(host: str, port: int, flag: str) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

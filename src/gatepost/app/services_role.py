@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from gatepost.app.child import Orders, inherited_socket, run_role
 from gatepost.app.forwarding import ApiForwarder
+from gatepost.app.listeners import local_host
 from gatepost.app.own_routes import own_routes
 from gatepost.app.platform_state import PlatformState
 from gatepost.app.services_core import ServicesCore
 from gatepost.awsapi.listener import AWS_LIMITS, refuse
 from gatepost.awsapi.server import AwsEndpoint
-from gatepost.config import LOOPBACK_HOSTS, Settings
+from gatepost.config import LOOPBACK_HOSTS
 from gatepost.kernel.clock import Clock, SystemClock
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.publisher import ServicesLink
@@ -151,11 +152,6 @@ class ServicesRole:
 def _resetting(request: Request) -> Response:
     del request
     return Response(503, [(b"content-type", b"application/json")], b'{"status":"resetting"}')
-
-
-def local_host(settings: Settings) -> str:
-    """Give the address at which this machine reaches its own listeners."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared with
 
 
 async def serve(orders: Orders, stopping: asyncio.Event) -> Callable[[], Awaitable[dict[str, int]]]:

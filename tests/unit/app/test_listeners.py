@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from gatepost.app.listeners import open_listeners
+from gatepost.app.listeners import local_host, open_listeners
 from gatepost.config import Settings
 from gatepost.kernel.errors import SettingsError
 
@@ -29,3 +29,11 @@ def test_a_port_in_use_is_named_with_the_flag_that_moves_it():
 def test_a_host_that_is_no_address_here_is_refused():
     with pytest.raises(SettingsError, match=r"--host 203\.0\.113\.7"):
         open_listeners(replace(FREE, host="203.0.113.7"))
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("127.0.0.1", "127.0.0.1"), ("192.0.2.7", "192.0.2.7")],
+)
+def test_this_machine_reaches_listeners_on_every_address_by_loopback(host: str, expected: str) -> None:
+    assert local_host(replace(FREE, host=host)) == expected
