@@ -44,3 +44,20 @@ def test_a_diff_leaves_what_is_left_of_a_stack_that_failed(platform, tmp_path):
     ended = diff(platform, tmp_path, "failed")
     assert (ended.returncode, "gatepost delete failed" in ended.stderr) == (1, True)
     assert cloudformation.describe_stacks(StackName="failed")["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
+def test_a_parameter_given_once_is_kept_until_another_is_given(platform, tmp_path):
+    template = tmp_path / "template.yaml"
+    template.write_text(
+        "Parameters:\n  Days: {Type: Number, Default: 1}\nResources:\n  G:\n    Type: AWS::Logs::LogGroup\n"
+        "    Properties: {LogGroupName: kept, RetentionInDays: !Ref Days}\n"
+    )
+
+    def days_after(*arguments):
+        told = gatepost("deploy", str(template), "--stack-name", "kept", "--data", str(platform.data), *arguments)
+        assert told.returncode == 0, told.stderr
+        (group,) = platform.client("logs").describe_log_groups(logGroupNamePrefix="kept")["logGroups"]
+        return group["retentionInDays"]
+
+    seen = [days_after(), days_after("--parameter", "Days=7"), days_after(), days_after("--parameter", "Days=3")]
+    assert seen == [1, 7, 7, 3]

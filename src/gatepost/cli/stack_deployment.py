@@ -17,6 +17,7 @@ from gatepost.kernel.limits import CLOUDFORMATION_TEMPLATE_BODY_BYTES_MAX
 from gatepost.templates.asset_files import asset_url
 from gatepost.templates.code_packages import Uploads
 from gatepost.templates.packaging import Packaged, Packager
+from gatepost.templates.source import parse_source
 
 CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 POLL_S: Final = 0.05
@@ -113,9 +114,7 @@ class Deployer:
             "ChangeSetName": f"gatepost-{random_id(12)}",
             "ChangeSetType": "CREATE" if is_new else "UPDATE",
             "Capabilities": list(CAPABILITIES),
-            "Parameters": [
-                {"ParameterKey": key, "ParameterValue": value} for key, value in sorted(target.parameters.items())
-            ],
+            "Parameters": self._parameters(target, is_new=is_new),
             "Tags": [{"Key": key, "Value": value} for key, value in self._tags(target).items()],
             **self._template(target.packaged),
         }
@@ -217,6 +216,23 @@ class Deployer:
         found = self._endpoint.call("cloudformation", "DescribeStackEvents", StackName=stack)
         events: list[dict[str, Any]] = found["StackEvents"]
         return events
+
+    def _parameters(self, target: Target, *, is_new: bool) -> list[dict[str, Any]]:
+        """Give the values that were named, and have the stack keep those it has of what was not.
+
+        As `aws cloudformation deploy` does: a value given once stays until another is given.
+        """
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(target.parameters.items())]
+        if is_new:
+            return given
+        raw = parse_source(target.packaged.text.encode(), file=target.packaged.file).plain()
+        declared = raw.get("Parameters") if isinstance(raw, dict) else None
+        found = self._endpoint.call("cloudformation", "DescribeStacks", StackName=target.stack_name)["Stacks"][0]
+        kept = {parameter["ParameterKey"] for parameter in found.get("Parameters", [])}
+        kept &= set(declared if isinstance(declared, dict) else ())
+        return given + [
+            {"ParameterKey": key, "UsePreviousValue": True} for key in sorted(kept - set(target.parameters))
+        ]
 
     @staticmethod
     def _tags(target: Target) -> dict[str, str]:
