@@ -147,4 +147,7 @@ def _first_line(command: Sequence[str]) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"unknown ({error})"
     text = (ended.stdout + ended.stderr).strip()
-    return text.splitlines()[0].strip() if text else "unknown"
+    line = text.splitlines()[0].strip() if text else "unknown"
+    for noise in (str(command[0]), "nginx version:", "version:", "nginx:"):
+        line = line.replace(noise, "")
+    return line.strip()
