@@ -40,7 +40,7 @@ tidy: $(DEV_STAMP)  ## the shape of the code
 	@$(BIN)/python -m pytest tests/contract/test_tidy.py
 
 docs: $(DEV_STAMP)  ## write the generated pages
-	@$(BIN)/python -m tools.generate
+	@$(BIN)/python -m gatepost.templates.ledger_page
 
 soak: $(DEV_STAMP)  ## long loops: fuzzing, kill -9, power cuts, sizes
 	@$(BIN)/python -m pytest -m soak tests

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -64,9 +63,8 @@ def _cell(entry: Entry) -> str:
 
 
 def main() -> None:
-    """Write the page."""
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
-    target.write_text(render(), encoding="utf-8")
+    """Write the page, from the repository's root."""
+    PAGE.write_text(render(), encoding="utf-8")
 
 
 if __name__ == "__main__":
