@@ -27,6 +27,7 @@ TYPES = [
     "AWS::ApiGateway::UsagePlanKey",
     "AWS::CloudFormation::Stack",
     "AWS::DynamoDB::Table",
+    "AWS::Events::Rule",
     "AWS::IAM::AccessKey",
     "AWS::IAM::Group",
     "AWS::IAM::InstanceProfile",

@@ -20,6 +20,7 @@ from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.apigateway.provider import ApiGateway
 from gatepost.services.cloudformation.provider import CloudFormation
 from gatepost.services.dynamodb.provider import DynamoDbProvider
+from gatepost.services.events.provider import EventsProvider
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
 from gatepost.services.lambda_.provider import LambdaParts, LambdaProvider
@@ -105,6 +106,7 @@ class StackWorld:
                 authorization=authorizer,
             )
         )
+        self.eventbridge = EventsProvider(self.records, self.lambda_, self.clock)
         self.responses = CustomResponses(lambda: "http://127.0.0.1:4566")
         self._late: list[Any] = []
         self.stacks = Stacks(
@@ -128,6 +130,7 @@ class StackWorld:
                 StsProvider(self.directory, sessions),
                 self.dynamodb,
                 self.lambda_,
+                self.eventbridge,
                 ApiGateway(self.records, self.heard, authorizer),
                 self.cloudformation,
                 LogsProvider(LogStore(self.logs_db), self.clock, account_id=ACCOUNT, region=REGION),
@@ -156,9 +159,11 @@ class StackWorld:
         await self.iam.load()
         await self.dynamodb.start()
         await self.lambda_.start()
+        await self.eventbridge.start()
 
     async def close(self) -> None:
         await self.stacks.close()
+        await self.eventbridge.close()
         await self.lambda_.close()
         await self.dynamodb.close()
         await self.logs_db.close()

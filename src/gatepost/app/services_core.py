@@ -28,6 +28,7 @@ from gatepost.services.cloudwatch.store import MIGRATIONS as METRIC_MIGRATIONS
 from gatepost.services.cloudwatch.store import MetricStore
 from gatepost.services.dynamodb.provider import DynamoDbProvider
 from gatepost.services.dynamodbstreams.provider import DynamoDbStreamsProvider
+from gatepost.services.events.provider import EventsProvider
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
 from gatepost.services.lambda_.provider import LambdaParts, LambdaProvider
@@ -88,6 +89,7 @@ class ServicesCore:
         item_store = ItemStore(self._databases[1], clock)
         self._dynamodb = DynamoDbProvider(item_store, clock)
         self._lambda = self._make_lambda(store, sessions, link, clock=clock)
+        self._events = EventsProvider(store, self._lambda, clock)
         self.logs = LogsProvider(
             LogStore(self._databases[2]),
             clock,
@@ -103,6 +105,7 @@ class ServicesCore:
             self._dynamodb,
             DynamoDbStreamsProvider(item_store.streams),
             self._lambda,
+            self._events,
             self.logs,
             self.cloudwatch,
             ApiGateway(store, link, authorizer),
@@ -191,6 +194,7 @@ class ServicesCore:
         await self._iam.load()
         await self._dynamodb.start()
         await self._lambda.start()
+        await self._events.start()
         await self.logs.start()
         await self.cloudwatch.start()
         await self.usage.load()
@@ -203,6 +207,7 @@ class ServicesCore:
     async def close(self) -> None:
         """Stop what runs and close the stores."""
         await self._stacks.close()
+        await self._events.close()
         await self._lambda.close()
         await self.logs.close()
         await self.cloudwatch.close()

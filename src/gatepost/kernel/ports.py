@@ -184,3 +184,16 @@ class Message:
     source: str = ""  # of buses
     resources: Sequence[str] = ()  # of buses
     object_key: str = ""  # of buckets
+
+
+class FunctionTriggers(Protocol):
+    """Invokes functions asynchronously for services that act for their owner's resources."""
+
+    async def trigger(
+        self, function_arn: str, payload: bytes, *, service: str, source_arn: str, request_id: str
+    ) -> None:
+        """Record an event for a function when its resource policy lets `service` in for `source_arn`.
+
+        Raises: ServiceError (AccessDenied, ResourceNotFound, TooManyRequests, StoreUnavailable).
+        """
+        ...

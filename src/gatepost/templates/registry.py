@@ -9,10 +9,20 @@ from gatepost.templates.ledger import Ledger, TypeEntry
 from gatepost.templates.ledger_entries import apigateway as apigateway_entries
 from gatepost.templates.ledger_entries import cloudformation as cloudformation_entries
 from gatepost.templates.ledger_entries import dynamodb as dynamodb_entries
+from gatepost.templates.ledger_entries import events as events_entries
 from gatepost.templates.ledger_entries import iam as iam_entries
 from gatepost.templates.ledger_entries import lambda_ as lambda_entries
 from gatepost.templates.ledger_entries import logs as logs_entries
-from gatepost.templates.resources import apigateway, apigateway_stages, cloudformation, dynamodb, iam, lambda_, logs
+from gatepost.templates.resources import (
+    apigateway,
+    apigateway_stages,
+    cloudformation,
+    dynamodb,
+    events,
+    iam,
+    lambda_,
+    logs,
+)
 from gatepost.templates.resources.base import ResourceHandler
 from gatepost.templates.sam import SamTranslator
 from gatepost.templates.specification import Specification
@@ -26,6 +36,7 @@ def resource_handlers() -> dict[str, ResourceHandler]:
         **apigateway_stages.handlers(),
         **cloudformation.handlers(),
         **dynamodb.handlers(),
+        **events.handlers(),
         **iam.handlers(),
         **lambda_.handlers(),
         **logs.handlers(),
@@ -38,6 +49,7 @@ def all_entries() -> list[TypeEntry]:
         *apigateway_entries.entries(),
         *cloudformation_entries.entries(),
         *dynamodb_entries.entries(),
+        *events_entries.entries(),
         *iam_entries.entries(),
         *lambda_entries.entries(),
         *logs_entries.entries(),

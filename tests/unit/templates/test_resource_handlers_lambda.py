@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from gatepost.templates.acceptance import Acceptance
 from gatepost.templates.resources.lambda_ import inline_zip
 from gatepost.templates.resources.lambda_layers import version_of
@@ -244,3 +246,40 @@ def test_what_sam_makes_of_a_function_is_all_enforced() -> None:
         "AWS::Lambda::Url",
         "AWS::Lambda::Version",
     ]
+
+
+SCHEDULED = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: orders
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: "def handler(e, c): return 1"
+      Events:
+        Nightly: {Type: Schedule, Properties: {Schedule: "rate(1 hour)", Input: '{"a":1}', Enabled: true}}
+"""
+
+
+def test_a_schedule_of_sam_is_a_rule_that_may_invoke_its_function(tmp_path) -> None:
+    async def scenario(world):
+        steps = goes_through(world, SCHEDULED, SCHEDULED.replace("rate(1 hour)", "cron(0 3 * * ? *)"))
+        await anext(steps)
+        (rule,) = (await world.do("events", "ListRules"))["Rules"]
+        assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 hour)", "ENABLED")
+        world.clock.advance(ms=3_600_000)
+        world.functions.handlers["orders"] = seen.append
+        await world.eventbridge.scheduler.fire_due()
+        while not seen:
+            await asyncio.sleep(0)
+        await anext(steps)
+        (rule,) = (await world.do("events", "ListRules"))["Rules"]
+        assert rule["ScheduleExpression"] == "cron(0 3 * * ? *)"
+        assert [one async for one in steps] == []
+        assert (await world.do("events", "ListRules"))["Rules"] == []
+
+    seen: list = []
+    run(tmp_path, scenario)
+    assert seen == [{"a": 1}]

@@ -103,6 +103,14 @@ class LambdaProvider:
         """End the background work."""
         await self._events.close()
 
+    async def trigger(
+        self, function_arn: str, payload: bytes, *, service: str, source_arn: str, request_id: str
+    ) -> None:
+        """Invoke a function asynchronously for another service. See `kernel.ports.FunctionTriggers`."""
+        await self._invocations.trigger(
+            function_arn, payload, service=service, source_arn=source_arn, request_id=request_id
+        )
+
     def take_readiness(self, ready: Mapping[str, Mapping[str, Any]]) -> None:
         """Hear from the gateway which provisioned workers stand ready."""
         self._concurrency.take_readiness(ready)

@@ -198,3 +198,28 @@ def test_a_destination_that_does_not_answer_is_asked_again(tmp_path) -> None:
     with_lambda(tmp_path, scenario, deliveries=deliveries)
     assert len(deliveries.sent) == 1
     assert pauses == [1, 5, 1, 5, 30]  # the second record was given up
+
+
+def test_a_service_triggers_a_function_that_lets_it_in(tmp_path) -> None:
+    rule = "arn:aws:events:us-east-1:000000000000:rule/r"
+
+    async def scenario(aws: LambdaControl):
+        await aws.a_function()
+        given = {"service": "events.amazonaws.com", "source_arn": rule, "request_id": "id"}
+        refused = [await refusal(aws.provider.trigger(arn, b"[1]", **given)) for arn in (ARN, f"{ARN}-lost")]
+        await aws(
+            "AddPermission", FunctionName="orders", StatementId="s", Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com", SourceArn=rule,
+        )  # fmt: skip
+        await aws.provider.trigger(ARN, b"[1]", **given)
+        refused.append(await refusal(aws.provider.trigger(ARN, b"[1]", **{**given, "source_arn": f"{rule}2"})))
+        await ended(aws)
+        return refused, [one.payload for one in aws.invoker.invocations]
+
+    refused, payloads = with_lambda(tmp_path, scenario)
+    assert [one.partition(":")[0] for one in refused] == [
+        "AccessDeniedException",
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+    ]
+    assert payloads == [b"[1]"]

@@ -1,0 +1,1 @@
+"""Amazon EventBridge, thin: rules by schedule that invoke functions."""
