@@ -14,8 +14,10 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+LOOPBACK: Final = "127.0.0.1"
 NETLINK_SOCK_DIAG: Final = 4
 SOCK_DIAG_BY_FAMILY: Final = 20
 NLM_F_REQUEST: Final = 1
@@ -39,16 +41,51 @@ class Caller:
     inode: int
 
 
+def _table_address(ip: str, port: int) -> str:
+    """Give an address as /proc/net/tcp has it: the bytes of the address as this machine's number, the port as such."""
+    (number,) = struct.unpack("=I", socket.inet_aton(ip))
+    return f"{number:08X}:{port:04X}"
+
+
+def find_in_table(client: tuple[str, int], server: tuple[str, int], table: str = "/proc/net/tcp") -> Caller | None:
+    """Look a connection up in the kernel's table of all: slower with each connection there is."""
+    ends = [_table_address(*client), _table_address(*server)]
+    try:
+        with Path(table).open() as file:
+            for line in file:
+                fields = line.split()
+                if fields[1:3] == ends:
+                    return Caller(int(fields[7]), int(fields[9])) if int(fields[9]) else None
+    except (OSError, ValueError, IndexError):
+        return None
+    return None
+
+
 class CallerLookup:
-    """Asks the kernel about TCP connections over IPv4. `close` gives its socket back."""
+    """Asks the kernel about TCP connections over IPv4. `close` gives its socket back.
+
+    Kernels without that interface (some containers' are programs) have the table, which is read then.
+    """
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
-        self._socket.setblocking(False)
         self._sequence = 0
+        try:
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
+        except OSError:
+            self._is_answered = False
+            return
+        self._socket.setblocking(False)
+        self._is_answered = True
+        with socket.create_server((LOOPBACK, 0)) as server, socket.create_connection(server.getsockname()) as client:
+            self._is_answered = self._ask(client.getsockname(), server.getsockname()) is not None
+        if not self._is_answered:
+            self._socket.close()
 
     def find(self, client: tuple[str, int], server: tuple[str, int]) -> Caller | None:
         """Say who made the socket at the `client` end of a connection to `server`; None: it is not there any more."""
+        return self._ask(client, server) if self._is_answered else find_in_table(client, server)
+
+    def _ask(self, client: tuple[str, int], server: tuple[str, int]) -> Caller | None:
         self._sequence = (self._sequence + 1) & 0xFFFF_FFFF
         addresses = [socket.inet_aton(ip).ljust(16, b"\0") for ip in (client[0], server[0])]
         body = (
@@ -73,7 +110,8 @@ class CallerLookup:
 
     def close(self) -> None:
         """Give the socket back."""
-        self._socket.close()
+        if self._is_answered:
+            self._socket.close()
 
 
 def holds(pid: int, inode: int) -> bool:

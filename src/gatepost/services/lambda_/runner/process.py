@@ -233,15 +233,18 @@ class Worker(asyncio.Protocol):
             self.is_stale = self.is_stale or flag == frames.LEAVES
             self._answered(body, number, UNHANDLED)
         elif kind == frames.READY and not self.is_ready:
-            self.is_ready = True
-            self._init_ms = number / 1e6
-            self._owner.ready(self)
+            self._runtime_ready(number / 1e6)
         elif kind == frames.INIT_ERROR and not self.is_ready:
             self._peak_bytes = number * 1024
             self._leave()
             self._owner.failed(self, body)
         else:
             self.kill()  # only a handler that writes to our socket says such things
+
+    def _runtime_ready(self, init_ms: float) -> None:
+        self.is_ready = True
+        self._init_ms = init_ms
+        self._owner.ready(self)
 
     def _said(self, lines: bytes) -> None:
         if lines:
@@ -291,8 +294,11 @@ class Worker(asyncio.Protocol):
 
     def _give(self, running: Running, body: bytes, function_error: str) -> None:
         tail = self.transcript.take_tail()
+        self._hand_over(running, InvocationResult(200, body, function_error, self.function.version, tail))
+
+    def _hand_over(self, running: Running, result: InvocationResult) -> None:
         if not running.answer.done():  # the caller may have gone away
-            running.answer.set_result(InvocationResult(200, body, function_error, self.function.version, tail))
+            running.answer.set_result(result)
 
     # --- limits ------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from gatepost.kernel.clock import Clock
 from gatepost.services.lambda_.model import Function, InvalidRuntimeException, ServiceException
 from gatepost.services.lambda_.runner.custom import CustomWorker
+from gatepost.services.lambda_.runner.extended import ExtendedWorker
 from gatepost.services.lambda_.runner.interpreters import own_interpreter
 from gatepost.services.lambda_.runner.nodes import NO_NODE, Node, choose_node, find_nodes, node_major
 from gatepost.services.lambda_.runner.packages import link_packages
@@ -68,32 +69,49 @@ class ProgramStarter:
             log.warning(choice.warning)
         return choice.node
 
-    async def program(self, function: Function, zygote: Zygote, variables: dict[str, str]) -> list[str]:
+    def program(self, function: Function, zygote: Zygote, variables: dict[str, str]) -> list[str]:
         """Give the command line of a worker whose zygote has started, and add to its environment.
 
-        Raises: InvalidRuntimeException, ServiceException.
+        Raises: InvalidRuntimeException.
         """
         folder = RUNTIME if zygote.is_boxed else self._runtime_folder
         node = None if is_custom(function.runtime) else self._node(function.runtime)
         for name, value in program_environment(function, node=node, runtime_folder=folder).items():
             variables.setdefault(name, value)
         if node is None:
-            try:
-                variables["AWS_LAMBDA_RUNTIME_API"] = await self._api.start()
-            except OSError as error:
-                raise ServiceException("The Runtime API could not be started", detail=str(error)) from error
             return custom_program()
         return node_program(node, function, runtime_folder=folder, log_bytes_max=self._settings.log_bytes_max)
 
-    def employ(self, worker: Worker, layers: Path | None) -> None:
-        """Let a worker that speaks the Runtime API do so. `layers` is the directory that becomes its /opt."""
-        if isinstance(worker, CustomWorker):
-            worker.extensions_expected = len(extensions_in(str(layers))) if layers is not None else 0
+    async def extend(self, function: Function, layers: Path | None, variables: dict[str, str]) -> int | None:
+        """Tell a worker where the Runtime API is when it needs it, and give how many extensions it will have.
+
+        `layers` is the directory that becomes its /opt. None: it needs no such API. Raises: ServiceException.
+        """
+        extensions = len(extensions_in(str(layers))) if layers is not None else 0
+        if not extensions and not is_custom(function.runtime):
+            return None
+        try:
+            variables["AWS_LAMBDA_RUNTIME_API"] = await self._api.start()
+        except OSError as error:
+            raise ServiceException("The Runtime API could not be started", detail=str(error)) from error
+        return extensions
+
+    @staticmethod
+    def kind_of_worker(function: Function, extensions: int | None) -> type[Worker]:
+        """Give the class of a function's workers."""
+        if extensions is None:
+            return Worker
+        return CustomWorker if is_custom(function.runtime) else ExtendedWorker
+
+    def employ(self, worker: Worker, extensions: int | None) -> None:
+        """Let a worker that needs the Runtime API use it."""
+        if isinstance(worker, ExtendedWorker):
+            worker.extensions_expected = extensions or 0
             self._api.employ(worker)
 
     def dismiss(self, worker: Worker) -> None:
-        """Let an ended worker do so no more."""
-        if isinstance(worker, CustomWorker):
+        """Let an ended worker use it no more."""
+        if isinstance(worker, ExtendedWorker):
             self._api.dismiss(worker)
 
     async def close(self) -> None:

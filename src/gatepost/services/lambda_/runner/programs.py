@@ -52,7 +52,9 @@ def program_environment(function: Function, *, node: Node | None, runtime_folder
     variables = {"AWS_LAMBDA_LOG_FORMAT": "JSON" if function.log_format == "JSON" else "Text"}
     if function.application_log_level:
         variables["AWS_LAMBDA_LOG_LEVEL"] = function.application_log_level
-    if node is not None:
+    if node is None:
+        variables["LD_LIBRARY_PATH"] = "/var/task:/var/task/lib:/opt/lib"
+    else:
         layers = (f"/opt/nodejs/node{node.major}/node_modules", "/opt/nodejs/node_modules")
         variables["NODE_PATH"] = ":".join((*layers, f"{runtime_folder}/node_modules", runtime_folder))
     return variables

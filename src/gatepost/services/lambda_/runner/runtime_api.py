@@ -23,7 +23,8 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.ids import request_id as new_id
 from gatepost.services.lambda_.runner import memory
 from gatepost.services.lambda_.runner.callers import CallerLookup, holds
-from gatepost.services.lambda_.runner.custom import CustomWorker, InvalidState, UnknownInvocation
+from gatepost.services.lambda_.runner.custom import CustomWorker, UnknownInvocation
+from gatepost.services.lambda_.runner.extended import ExtendedWorker, InvalidState
 from gatepost.services.lambda_.runner.extensions import EVENTS, Extension
 from gatepost.wire.limits import ListenerLimits, WireRefusal
 from gatepost.wire.messages import Headers, Request, Response
@@ -43,7 +44,9 @@ EXTENSION: Final = "/2020-01-01/extension/"
 ERROR_TYPE: Final = b"lambda-runtime-function-error-type"
 EXTENSION_ID: Final = b"lambda-extension-identifier"
 SOCKETS_REMEMBERED_MAX: Final = 4_096
-Route = Callable[[CustomWorker, Request], "Response | Coroutine[Any, Any, Response]"]
+Answer = Response | Coroutine[Any, Any, Response]
+RuntimeRoute = Callable[[CustomWorker, Request], Answer]
+ExtensionRoute = Callable[[ExtendedWorker, Request], Answer]
 
 
 def answer(status: int, content: object, headers: Headers | None = None) -> Response:
@@ -71,14 +74,14 @@ class RuntimeApi:
         self._server = Server(self._handle, limits=LIMITS, refuse=self._refuse, clock=clock)
         self._callers: CallerLookup | None = None
         self._address = (HOST, 0)
-        self._by_uid: dict[int, CustomWorker] = {}
-        self._of_our_user: set[CustomWorker] = set()
-        self._by_inode: dict[int, CustomWorker] = {}
-        self._runtime: dict[tuple[str, str], Route] = {
+        self._by_uid: dict[int, ExtendedWorker] = {}
+        self._of_our_user: set[ExtendedWorker] = set()
+        self._by_inode: dict[int, ExtendedWorker] = {}
+        self._runtime: dict[tuple[str, str], RuntimeRoute] = {
             ("GET", "invocation/next"): self._next,
             ("POST", "init/error"): self._init_error,
         }
-        self._extension: dict[tuple[str, str], Route] = {
+        self._extension: dict[tuple[str, str], ExtensionRoute] = {
             ("POST", "register"): self._register,
             ("GET", "event/next"): self._next_event,
             ("POST", "init/error"): self._extension_init_error,
@@ -94,14 +97,14 @@ class RuntimeApi:
             await self._server.serve(listener)
         return f"{self._address[0]}:{self._address[1]}"
 
-    def employ(self, worker: CustomWorker) -> None:
+    def employ(self, worker: ExtendedWorker) -> None:
         """Let a worker's processes in. Its user is set by now, when it has one of its own."""
         if worker.uid:
             self._by_uid[worker.uid] = worker
         else:
             self._of_our_user.add(worker)
 
-    def dismiss(self, worker: CustomWorker) -> None:
+    def dismiss(self, worker: ExtendedWorker) -> None:
         """Let a worker's processes in no more."""
         if self._by_uid.get(worker.uid) is worker:
             del self._by_uid[worker.uid]
@@ -118,7 +121,7 @@ class RuntimeApi:
 
     # --- who calls ---------------------------------------------------------------------------------------------
 
-    def _worker_of(self, request: Request) -> CustomWorker | None:
+    def _worker_of(self, request: Request) -> ExtendedWorker | None:
         """Give the worker that a request comes from; None: it comes from none."""
         assert self._callers is not None
         caller = self._callers.find((request.client_ip, request.client_port), self._address)
@@ -129,7 +132,7 @@ class RuntimeApi:
             worker = self._by_inode.get(caller.inode) or self._holder_of(caller.inode)
         return worker
 
-    def _holder_of(self, inode: int) -> CustomWorker | None:
+    def _holder_of(self, inode: int) -> ExtendedWorker | None:
         """Give the worker among whose processes one holds this socket: workers without users of their own."""
         for worker in self._of_our_user:
             if worker.pid and any(holds(pid, inode) for pid in memory.family(worker.pid)):
@@ -146,24 +149,30 @@ class RuntimeApi:
         if worker is None:
             log.info("refused a caller of the Runtime API that is no worker", extra={"port": request.client_port})
             return error(403, "Forbidden", "Only a function's own runtime and extensions are served here")
-        route = self._route(request)
-        if route is None:
-            return error(404, "NotFound", f"{request.method} {request.path} is not part of the Runtime API here")
         try:
-            response = route(worker, request)
+            response = self._answer(worker, request)
             return response if isinstance(response, Response) else await response
         except InvalidState as refusal:
             return error(403, "InvalidStateTransition", f"State transition failed: {refusal}")
         except UnknownInvocation:
             return error(400, "InvalidRequestID", "Invalid request ID")
 
-    def _route(self, request: Request) -> Route | None:
-        method, path = request.method, request.path
-        if path.startswith(EXTENSION):
-            return self._extension.get((method, path[len(EXTENSION) :]))
-        if not path.startswith(RUNTIME):
+    def _answer(self, worker: ExtendedWorker, request: Request) -> Answer:
+        if request.path.startswith(EXTENSION):
+            extension = self._extension.get((request.method, request.path[len(EXTENSION) :]))
+            if extension is not None:
+                return extension(worker, request)
+        route = self._runtime_route(request)
+        if route is None:
+            return error(404, "NotFound", f"{request.method} {request.path} is not part of the Runtime API here")
+        if not isinstance(worker, CustomWorker):
+            raise InvalidState("this function's runtime is Gatepost's own")
+        return route(worker, request)
+
+    def _runtime_route(self, request: Request) -> RuntimeRoute | None:
+        method, name = request.method, request.path.removeprefix(RUNTIME)
+        if name == request.path:
             return None
-        name = path[len(RUNTIME) :]
         parts = name.split("/")
         if method == "POST" and len(parts) == 3 and parts[0] == "invocation":
             return {"response": self._response, "error": self._error}.get(parts[2])
@@ -174,7 +183,7 @@ class RuntimeApi:
         request = refusal.request
         if refusal.reason == "body_too_large" and request is not None:
             worker = self._worker_of(request)
-            if worker is not None and self._route(request) == self._response:
+            if isinstance(worker, CustomWorker) and self._runtime_route(request) == self._response:
                 worker.answer_too_large()
             return error(413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size")
         return error(refusal.status, "InvalidRequest", refusal.reason)
@@ -214,7 +223,7 @@ class RuntimeApi:
 
     # --- Extensions API ----------------------------------------------------------------------------------------
 
-    def _register(self, worker: CustomWorker, request: Request) -> Response:
+    def _register(self, worker: ExtendedWorker, request: Request) -> Response:
         name = (request.header(b"lambda-extension-name") or b"").decode("latin-1")
         if not name:
             return error(400, "Extension.InvalidExtensionName", "Lambda-Extension-Name is missing")
@@ -234,21 +243,21 @@ class RuntimeApi:
             content["accountId"] = function.account_id
         return answer(200, content, [(b"Lambda-Extension-Identifier", extension.identifier.encode())])
 
-    async def _next_event(self, worker: CustomWorker, request: Request) -> Response:
+    async def _next_event(self, worker: ExtendedWorker, request: Request) -> Response:
         extension = _extension_of(worker, request)
         if isinstance(extension, Response):
             return extension
         event = await worker.next_event(extension)
         return answer(200, event, [(b"Lambda-Extension-Event-Identifier", new_id().encode())])
 
-    def _extension_init_error(self, worker: CustomWorker, request: Request) -> Response:
+    def _extension_init_error(self, worker: ExtendedWorker, request: Request) -> Response:
         extension = _extension_of(worker, request)
         if isinstance(extension, Response):
             return extension
         worker.fail_start(_reported(request.body, request.header(b"lambda-extension-function-error-type")))
         return answer(202, {"status": "OK"})
 
-    def _extension_exit_error(self, worker: CustomWorker, request: Request) -> Response:
+    def _extension_exit_error(self, worker: ExtendedWorker, request: Request) -> Response:
         extension = _extension_of(worker, request)
         if isinstance(extension, Response):
             return extension
@@ -260,7 +269,7 @@ def _invocation_of(request: Request) -> str:
     return request.path[len(RUNTIME) :].split("/")[1]
 
 
-def _extension_of(worker: CustomWorker, request: Request) -> Extension | Response:
+def _extension_of(worker: ExtendedWorker, request: Request) -> Extension | Response:
     identifier = request.header(EXTENSION_ID)
     if identifier is None:
         return error(403, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")

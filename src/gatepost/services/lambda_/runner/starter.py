@@ -31,7 +31,6 @@ from gatepost.services.lambda_.model import (
     ServiceException,
 )
 from gatepost.services.lambda_.runner.compilation import Compilation
-from gatepost.services.lambda_.runner.custom import CustomWorker
 from gatepost.services.lambda_.runner.environment import environment, log_group_of
 from gatepost.services.lambda_.runner.interpreters import (
     Interpreter,
@@ -43,7 +42,7 @@ from gatepost.services.lambda_.runner.interpreters import (
 from gatepost.services.lambda_.runner.packages import compile_packages, link_packages, runtime_packages
 from gatepost.services.lambda_.runner.process import MB, Owner, Worker, spawn_limits
 from gatepost.services.lambda_.runner.program_starter import ProgramStarter
-from gatepost.services.lambda_.runner.programs import is_custom, is_program
+from gatepost.services.lambda_.runner.programs import is_program
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.transcript import Transcript
 from gatepost.services.lambda_.runner.zygote import Places, SpawnRequest, Zygote
@@ -152,8 +151,18 @@ class WorkerStarter:
         settings = self._parts.settings
         group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{log_group_of(function)}"
         transcript = Transcript(self._parts.logs, clock, group, stream, events_max=settings.log_events_max)
+        variables = environment(
+            function,
+            credentials=credentials,
+            endpoint_url=self._parts.endpoint_url,
+            log_stream=stream,
+            is_provisioned=is_provisioned,
+        )
+        layers = merged_digest(layers_of(function))
+        opt = self._parts.functions_dir / layers if layers else None
+        extensions = await self._programs.extend(function, opt, variables)
         self._number += 1
-        worker = (CustomWorker if is_custom(function.runtime) else Worker)(
+        worker = self._programs.kind_of_worker(function, extensions)(
             self._number,
             function,
             owner=owner,
@@ -164,23 +173,17 @@ class WorkerStarter:
             is_provisioned=is_provisioned,
         )
         worker.expires_at_ms = credentials.expires_at_ms
-        variables = environment(
-            function,
-            credentials=credentials,
-            endpoint_url=self._parts.endpoint_url,
-            log_stream=stream,
-            is_provisioned=is_provisioned,
-        )
         configuration = {
             "handler": function.handler,
             "environment": variables,
             "log_format": function.log_format,
             "log_level": function.application_log_level,
+            "has_extensions": bool(extensions),
         }
         if is_program(function.runtime):
-            configuration["program"] = await self._programs.program(function, zygote, variables)
+            configuration["program"] = self._programs.program(function, zygote, variables)
         request = self._place(worker, zygote)
-        self._programs.employ(worker, self._parts.functions_dir / request.layers if request.layers else None)
+        self._programs.employ(worker, extensions)
         try:
             is_launched = await worker.launch(request, orjson.dumps(configuration))
         except OSError as error:  # no file descriptors left

@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 
 from gatepost.services.lambda_.runner.extensions import EXTENSIONS_MAX, Extensions
+from gatepost.services.lambda_.runner.runner import OWN_RUNTIME
 from tests.support.custom_runtimes import a_program, a_runtime
 from tests.support.functions import LiveRunner, a_live_runner, a_zip
+from tests.support.nodes import RUNTIME, needs_node
 
 LOGGER = """
 api = Api()
 status, about = api.register("logger", ["INVOKE", "SHUTDOWN"])
-print("registered", status, about["functionName"], about["handler"])
+print(f"registered {status} {about['functionName']} {about['handler']}\\n", end="")
 while True:
     event = api.next_event()
-    print("told", event["eventType"], event.get("requestId"), event.get("shutdownReason"))
+    print(f"told {event['eventType']} {event.get('requestId')} {event.get('shutdownReason')}\\n", end="")
     if event["eventType"] == "SHUTDOWN":
         break
     time.sleep(0.1)
@@ -120,3 +122,37 @@ def test_extensions_are_bounded_and_have_names_of_their_own() -> None:
     assert len(extensions) == EXTENSIONS_MAX
     assert not extensions.are_waiting
     assert not extensions.shut_down("spindown", 1)  # none of them wants to know
+
+
+@pytest.mark.parametrize(
+    ("runtime", "files"),
+    [
+        (OWN_RUNTIME, {"app.py": "import os\ndef handler(event, context):\n    return os.getpid()\n"}),
+        pytest.param(RUNTIME, {"app.js": "exports.handler = async () => process.pid;"}, marks=needs_node),
+    ],
+)
+def test_functions_of_every_runtime_may_have_extensions(
+    tmp_path: Path, runtime: str, files: dict[str, str | bytes]
+) -> None:
+    tmp_path.chmod(0o755)
+    with a_live_runner(tmp_path, workers_max=1) as live:
+        function = live.deploy(files, runtime=runtime, layers=[a_layer(live, LOGGER)])
+        assert len({live.value(function, request_id=f"r{number}") for number in range(3)}) == 1
+        until_logged(live, function, "told INVOKE r2")
+        told = [line for line in live.log(function) if line.startswith("told")]
+        assert told == [f"told INVOKE r{number} None\n" for number in range(3)]
+
+
+def test_a_runtime_of_ours_asks_for_nothing_over_the_api(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with a_live_runner(tmp_path) as live:
+        code = """
+            import os, urllib.request, urllib.error
+            def handler(event, context):
+                try:
+                    address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+                    urllib.request.urlopen(f"http://{address}/2018-06-01/runtime/invocation/next")
+                except urllib.error.HTTPError as error:
+                    return error.code
+            """
+        assert live.value(live.deploy(code, layers=[a_layer(live, LOGGER)])) == 403

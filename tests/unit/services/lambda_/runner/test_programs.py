@@ -42,6 +42,7 @@ def test_programs_hear_of_the_log_format_and_node_of_its_layers() -> None:
     custom = program_environment(
         a_function(log_format="JSON", application_log_level="WARN"), node=None, runtime_folder="/r"
     )
-    assert custom == {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "WARN"}
+    assert (custom["AWS_LAMBDA_LOG_FORMAT"], custom["AWS_LAMBDA_LOG_LEVEL"]) == ("JSON", "WARN")
+    assert custom["LD_LIBRARY_PATH"] == "/var/task:/var/task/lib:/opt/lib"
     node = program_environment(a_function(), node=NODE, runtime_folder="/r")
     assert node["NODE_PATH"].startswith("/opt/nodejs/node20/node_modules:/opt/nodejs/node_modules:")

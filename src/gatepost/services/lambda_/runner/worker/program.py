@@ -39,8 +39,9 @@ def extensions_in(opt: str) -> list[str]:
     return [path for path in paths if os.path.isfile(path) and os.stat(path).st_mode & 0o111][:EXTENSIONS_MAX]
 
 
-def start_extensions(environment: dict[str, str], opt: str) -> None:
-    """Start each extension as a process of the worker's own."""
+def start_extensions(channel: Channel, environment: dict[str, str], opt: str) -> None:
+    """Start each extension as a process of the worker's own, without its socket to the gateway."""
+    os.set_inheritable(channel.fileno(), False)
     for path in extensions_in(opt):
         if os.fork() == 0:
             try:
@@ -61,8 +62,6 @@ def execute(channel: Channel, config: dict[str, Any], *, task_root: str, opt: st
     os.set_inheritable(channel.fileno(), CHANNEL in arguments)
     if arguments[0] == BOOTSTRAP:
         paths = [path for path in bootstraps(task_root, opt) if os.path.exists(path)]
-        if opt:
-            start_extensions(environment, opt)
     values = [str(channel.fileno()) if value == CHANNEL else value for value in arguments[1:]]
     if not paths:
         places = " ".join(bootstraps(task_root, opt))

@@ -21,7 +21,7 @@ from . import sandbox
 from .bootstrap import Runtime
 from .channel import Channel
 from .compiling import compile_all
-from .program import execute
+from .program import execute, start_extensions
 
 MESSAGE_BYTES_MAX = 65536
 LOCAL_SUFFIX = ".localhost"
@@ -269,6 +269,8 @@ class Zygote:
         if not self._is_boxed:
             config["environment"]["TMPDIR"] = message["tmp_dir"]
         opt = (sandbox.OPT if self._is_boxed else message["layers_root"]) if message["layers"] else ""
+        if config.get("has_extensions"):
+            start_extensions(channel, config["environment"], opt)
         if config.get("program"):
             execute(channel, config, task_root=task_root, opt=opt)
             raise SystemExit(1)
