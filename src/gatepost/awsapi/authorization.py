@@ -200,10 +200,6 @@ class Authorizer:
             self._decisions[key] = decision
         return decision
 
-    def check_pass_role(self, call: Call, role_arn: str, service: str) -> None:
-        """Return when the caller may pass `role_arn` to `service` (`lambda.amazonaws.com`). Raises: as `check`."""
-        self.check(call, pass_role(role_arn, service))
-
     def _evaluate(self, call: Call, access: Access) -> Decision:
         own = self._source.policies_of(call.principal)
         is_trust = access.action in ASSUME_ROLE_ACTIONS
@@ -242,11 +238,6 @@ def _needs_long_term_key(call: Call) -> bool:
     https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
     """
     return call.service == "iam" or (call.service == "sts" and call.operation != "AssumeRole")
-
-
-def pass_role(role_arn: str, service: str) -> Access:
-    """Give the access of handing a role to a service, for a provider's `access`."""
-    return Access("iam:PassRole", role_arn, {"iam:passedtoservice": service})
 
 
 def _refusal(principal: Principal, access: Access, decision: Decision) -> AccessDeniedException:

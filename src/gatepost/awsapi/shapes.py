@@ -104,11 +104,6 @@ class ServiceModel:
         self._exceptions: dict[str, Shape] | None = None
 
     @property
-    def target_prefix(self) -> str:
-        """Give what stands before the dot in X-Amz-Target."""
-        return str(self.metadata.get("targetPrefix", ""))
-
-    @property
     def xml_namespace(self) -> str:
         """Give the namespace of XML answers."""
         return str(self.metadata.get("xmlNamespace", ""))

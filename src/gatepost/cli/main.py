@@ -27,7 +27,6 @@ COMMANDS: Final = {
     "doctor": ("gatepost.cli.doctor", "Check this machine, and say how to mend what is wrong."),
 }
 
-EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 
 

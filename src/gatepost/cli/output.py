@@ -15,8 +15,6 @@ from gatepost.cli.requests_to_try import curl_lines
 from gatepost.config import Settings
 from gatepost.kernel.clock import iso_8601
 
-WIDTH_MIN: Final = 100
-
 
 def console(*, stderr: bool = False) -> Console:
     """Give a console that never wraps URLs out of shape when it is no terminal."""

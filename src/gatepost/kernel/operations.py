@@ -50,6 +50,11 @@ class Access:
     resource_policy: str | None = None
 
 
+def pass_role(role_arn: str, service: str) -> Access:
+    """Say that a role is handed to a service (`lambda.amazonaws.com`)."""
+    return Access("iam:PassRole", role_arn, {"iam:passedtoservice": service})
+
+
 class RecordKey(NamedTuple):
     """Where a record lies."""
 
@@ -78,10 +83,6 @@ class Call:
     def key(self, kind: str, record_id: str) -> RecordKey:
         """Give the key of a record of the caller's account and region."""
         return RecordKey(kind, self.account_id, self.region, record_id)
-
-    def global_key(self, kind: str, record_id: str) -> RecordKey:
-        """Give the key of a record of a service without regions, such as IAM."""
-        return RecordKey(kind, self.account_id, "", record_id)
 
     def arn(self, resource: str, *, service: str | None = None) -> str:
         """Give the ARN of a resource of the caller's account and region."""

@@ -122,11 +122,6 @@ class Glob:
             at = found + _length(chunk)
         return at <= end
 
-    @property
-    def matches_everything(self) -> bool:
-        """Say whether this is `*`."""
-        return len(self.chunks) > 1 and all(chunk == "" for chunk in self.chunks)
-
 
 def _length(chunk: Chunk) -> int:
     return len(chunk) if isinstance(chunk, str) else len(chunk.text)

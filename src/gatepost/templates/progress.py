@@ -51,11 +51,6 @@ class Progress:
         event = self._event(name, stack_id, "AWS::CloudFormation::Stack", "DELETE_COMPLETE", "", now_ms)
         await self._records.bury(self.stack, self._take(), event)
 
-    async def save_stack(self, **changes: Any) -> None:
-        """Write changes of the stack's record without an event."""
-        self.stack = replace(self.stack, **changes)
-        await self._records.save(self.stack)
-
     def _take(self) -> int:
         self._sequence += 1
         return self._sequence - 1

@@ -12,8 +12,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-MANAGED_POLICY_PREFIX = "arn:aws:iam::aws:policy/"
-
 
 class StaticPolicies:
     """Stands where the translator would ask IAM for the managed policies' ARNs."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -320,11 +319,6 @@ def refused(refusal: SettingsError) -> ValidationError:
 def file_of(request: StackRequest) -> str:
     """Give the file name that refusals show."""
     return request.tags.get(FILE_TAG, "template")
-
-
-def principal_to_json(principal: Principal) -> dict[str, Any]:
-    """Give a principal as a record's part. It holds no secret."""
-    return asdict(principal)
 
 
 def principal_from_json(value: Mapping[str, Any]) -> Principal:

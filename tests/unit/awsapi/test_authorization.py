@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.awsapi.authorization import Authorizer, RequestKeys, pass_role
+from gatepost.awsapi.authorization import Authorizer, RequestKeys
 from gatepost.kernel.errors import AccessDeniedException
-from gatepost.kernel.operations import Access, Call, Principal
+from gatepost.kernel.operations import Access, Call, Principal, pass_role
 from tests.support.identities import an_identity_world
 from tests.support.policies import ACCOUNT, OTHER_ACCOUNT, TABLE_ARN, USER_ARN, a_document, a_statement
 
@@ -249,7 +249,7 @@ def test_a_role_is_passed_only_by_who_may(tmp_path: Path, statement: dict, is_al
             arn = f"arn:aws:iam::{ACCOUNT}:role/app"
             call = world.call(ana, "lambda:CreateFunction")
             if is_allowed:
-                world.authorizer.check_pass_role(call, arn, "lambda.amazonaws.com")
+                world.authorizer.check(call, pass_role(arn, "lambda.amazonaws.com"))
             else:
                 with pytest.raises(AccessDeniedException, match="iam:PassRole on resource"):
                     world.authorizer.check(call, pass_role(arn, "lambda.amazonaws.com"))

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from gatepost.kernel.operations import Access, Call
+from gatepost.kernel.operations import Access, Call, pass_role
 
+PRINCIPAL: Final = "apigateway.amazonaws.com"  # to whom roles are handed
 _API: Final = "/restapis/{restApiId}"
 _RESOURCE: Final = f"{_API}/resources/{{resourceId}}"
 _METHOD: Final = f"{_RESOURCE}/methods/{{httpMethod}}"
@@ -96,13 +97,8 @@ def access_of(call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
     touched = [Access(f"apigateway:{verb}", f"arn:aws:apigateway:{call.region}::{path}", _tag_context(params))]
     if _names_policy(params):
         touched.append(Access("apigateway:UpdateRestApiPolicy", f"arn:aws:apigateway:{call.region}::{path}"))
-    touched.extend(pass_role(role_arn) for role_arn in _role_arns(params))
+    touched.extend(pass_role(role_arn, PRINCIPAL) for role_arn in _role_arns(params))
     return touched
-
-
-def pass_role(role_arn: str) -> Access:
-    """Say that a role is handed to API Gateway."""
-    return Access("iam:PassRole", role_arn, {"iam:passedtoservice": "apigateway.amazonaws.com"})
 
 
 def update_policy(call: Call, api_id: str) -> Access:

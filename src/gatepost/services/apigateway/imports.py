@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gatepost.kernel.ids import random_id, stable_id
-from gatepost.kernel.operations import Call
+from gatepost.kernel.operations import Call, pass_role
 from gatepost.kernel.ports import Authorization
-from gatepost.services.apigateway.access import pass_role, update_policy
+from gatepost.services.apigateway.access import PRINCIPAL, update_policy
 from gatepost.services.apigateway.deployment import Resource
 from gatepost.services.apigateway.model import BadRequestException, Definition, RestApi
 from gatepost.services.apigateway.openapi_document import Findings, parse_document
@@ -103,7 +103,7 @@ class Imports:
             if method.integration is not None and method.integration.credentials_arn
         }
         for role_arn in sorted(roles):
-            self._authorization.check(call, pass_role(role_arn))
+            self._authorization.check(call, pass_role(role_arn, PRINCIPAL))
 
 
 async def _read(body: bytes, options: _Options, findings: Findings) -> ImportedApi:

@@ -24,7 +24,6 @@ class Patch:
     op: str
     path: str
     value: str = ""
-    from_path: str = ""
     names: tuple[str, ...] = ()
 
 
@@ -59,7 +58,7 @@ class PatchTable(Generic[Target]):
         op, path = given.get("op", ""), given.get("path", "")
         for rule in self.rules:
             if op in rule.ops and (names := _match(rule.pattern, path)) is not None:
-                return rule.apply(target, Patch(op, path, given.get("value", ""), given.get("from", ""), names))
+                return rule.apply(target, Patch(op, path, given.get("value", ""), names))
         allowed = ", ".join(rule.pattern for rule in self.rules if op in rule.ops)
         raise BadRequestException(f"Invalid patch path  '{path}' specified for op '{op}'. Must be one of: [{allowed}]")
 

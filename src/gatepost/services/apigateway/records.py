@@ -29,7 +29,6 @@ from gatepost.services.apigateway.model import (
 from gatepost.storage.base import Record, Records, Write
 
 ATTEMPTS_MAX: Final = 5
-PAGE_COUNT: Final = 500
 
 Value = TypeVar("Value")
 Result = TypeVar("Result")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from gatepost.kernel.operations import Access, Call
+from gatepost.kernel.operations import Access, Call, pass_role
 
 _WITHOUT_RESOURCE: Final = frozenset(
     {"ListStacks", "ListExports", "ListImports", "ValidateTemplate", "GetTemplateSummary"}
@@ -43,7 +43,5 @@ def access_of(call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
         context["aws:tagkeys"] = tuple(str(tag.get("Key", "")) for tag in tags)
     found = [Access(action, resource, context)]
     if params.get("RoleARN"):
-        found.append(
-            Access("iam:PassRole", str(params["RoleARN"]), {"iam:passedtoservice": "cloudformation.amazonaws.com"})
-        )
+        found.append(pass_role(str(params["RoleARN"]), "cloudformation.amazonaws.com"))
     return found

@@ -113,7 +113,6 @@ class Running:
     principal: dict[str, Any]
     retain: tuple[str, ...] = ()  # logical ids that a deletion leaves alone
     reason: str = ""  # why it rolls back
-    is_cancelled: bool = False
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gatepost.kernel.operations import Access, Call
+from gatepost.kernel.operations import Access, Call, pass_role
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.model import GROUP, INSTANCE_PROFILE, ROLE, USER, InstanceProfile, ManagedPolicy, Role, User
 
@@ -61,7 +61,7 @@ def access_of(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
     if call.operation == "AddRoleToInstanceProfile":
         role = directory.role(call.account_id, params["RoleName"])
         role_arn = role.arn if role else f"arn:aws:iam::{call.account_id}:role/{params['RoleName']}"
-        found.append(Access("iam:PassRole", role_arn, {"iam:passedtoservice": "ec2.amazonaws.com"}))
+        found.append(pass_role(role_arn, "ec2.amazonaws.com"))
     return tuple(found)
 
 

@@ -201,11 +201,6 @@ class Directory:
         yield from self.every(GROUP, account_id, Group)
         yield from self.every(ROLE, account_id, Role)
 
-    def key_owner(self, access_key_id: str) -> User | Account | None:
-        """Find whose long-term access key this is."""
-        found = self._key_owners.get(access_key_id)
-        return found[1] if found else None
-
     def policies_of(self, principal: Principal) -> OwnPolicies:
         """Give what a principal's own policies are: none for root, services and anonymous."""
         holder: Holder | None = None
