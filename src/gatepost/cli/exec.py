@@ -7,7 +7,6 @@ import contextlib
 import os
 import sys
 import tempfile
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +22,7 @@ from gatepost.storage.data_directory import DataDirectory
 EXIT_NOT_FOUND: Final = 127
 
 
-@click.command("exec", context_settings={"ignore_unknown_options": False})
+@click.command("exec")
 @click.option(
     "--template",
     "templates",
@@ -60,7 +59,7 @@ def exec_command(templates: tuple[Path, ...], stack_name: str | None, command: t
             exports |= {"GATEPOST_DATA": folder, "GATEPOST_GATEWAY": endpoint.addresses.public}
             return await _run(command, exports)
 
-        code = asyncio.run(live(replace(settings), work, as_json=True, stays=False))
+        code = asyncio.run(live(settings, work, as_json=True, stays=False))
     raise click.exceptions.Exit(code)
 
 

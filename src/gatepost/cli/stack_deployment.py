@@ -18,6 +18,7 @@ from gatepost.templates.asset_files import asset_url
 from gatepost.templates.code_packages import Uploads
 from gatepost.templates.packaging import Packaged, Packager
 from gatepost.templates.source import parse_source
+from gatepost.templates.stack_tags import own_tags
 
 CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 POLL_S: Final = 0.05
@@ -26,9 +27,6 @@ NO_CHANGES: Final = ("No updates are to be performed", "didn't contain changes")
 CREATABLE: Final = ("", "REVIEW_IN_PROGRESS")
 LEFTOVER: Final = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"})  # what cannot be updated
 REFUSAL: Final = "Template error: "  # CloudFormation's word before ours; a person sees file and line anyway
-FILE_TAG: Final = "gatepost:template"
-ACCEPT_TAG: Final = "gatepost:accept"
-LENIENT_TAG: Final = "gatepost:lenient"
 
 
 class DeploymentFailed(click.ClickException):
@@ -236,14 +234,9 @@ class Deployer:
 
     @staticmethod
     def _tags(target: Target) -> dict[str, str]:
-        tags = dict(target.tags or {})
-        # A file's name may be no UTF-8, which no JSON can say.
-        tags[FILE_TAG] = target.packaged.file[-256:].encode(errors="replace").decode()
-        if target.packaged.accept_sha256:
-            tags[ACCEPT_TAG] = target.packaged.accept_sha256
-        if target.is_lenient:
-            tags[LENIENT_TAG] = "true"
-        return tags
+        packaged = target.packaged
+        own = own_tags(file=packaged.file, accept_sha256=packaged.accept_sha256, is_lenient=target.is_lenient)
+        return {**(target.tags or {}), **own}
 
     def _template(self, packaged: Packaged) -> dict[str, str]:
         content = packaged.text.encode()

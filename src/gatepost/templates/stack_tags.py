@@ -16,8 +16,8 @@ TAG_VALUE_CHARACTERS_MAX: Final = 256
 
 
 def own_tags(*, file: str, accept_sha256: str = "", is_lenient: bool = False) -> dict[str, str]:
-    """Give the tags of a deployment from a file."""
-    tags = {FILE_TAG: file[-TAG_VALUE_CHARACTERS_MAX:]}
+    """Give the tags of a deployment from a file, whose name may be no UTF-8, which no JSON can say."""
+    tags = {FILE_TAG: file[-TAG_VALUE_CHARACTERS_MAX:].encode(errors="replace").decode()}
     if accept_sha256:
         tags[ACCEPT_TAG] = accept_sha256
     if is_lenient:

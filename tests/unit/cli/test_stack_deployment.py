@@ -1,7 +1,8 @@
 import json
 
-from gatepost.cli.stack_deployment import FILE_TAG, LENIENT_TAG, Deployer, Target
+from gatepost.cli.stack_deployment import Deployer, Target
 from gatepost.templates.packaging import Packaged
+from gatepost.templates.stack_tags import FILE_TAG, LENIENT_TAG
 
 
 def test_a_template_with_a_name_that_is_no_utf8_can_be_deployed():
