@@ -370,3 +370,26 @@ def test_boto3_executes_statements(table: Any, dynamodb: Any) -> None:
         )
     codes = [reason["Code"] for reason in refused.value.response["CancellationReasons"]]
     assert codes == ["None", "ConditionalCheckFailed"]
+
+
+def test_boto3_restores_a_table(table: Any, dynamodb: Any) -> None:
+    name = table.name
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
+    table.put_item(Item={"customer": "r", "number": 1})
+    backup = dynamodb.create_backup(TableName=name, BackupName="before")["BackupDetails"]["BackupArn"]
+    while (
+        dynamodb.describe_backup(BackupArn=backup)["BackupDescription"]["BackupDetails"]["BackupStatus"] == "CREATING"
+    ):
+        pass
+    table.delete_item(Key={"customer": "r", "number": 1})
+    targets = {f"{name}-backup": 1, f"{name}-now": 0}
+    dynamodb.restore_table_from_backup(TargetTableName=f"{name}-backup", BackupArn=backup)
+    dynamodb.restore_table_to_point_in_time(
+        SourceTableName=name, TargetTableName=f"{name}-now", UseLatestRestorableTime=True
+    )
+    for target, count in targets.items():
+        dynamodb.get_waiter("table_exists").wait(TableName=target, WaiterConfig={"Delay": 1})
+        assert dynamodb.scan(TableName=target)["Count"] == count
+        dynamodb.delete_table(TableName=target)
+    dynamodb.delete_backup(BackupArn=backup)

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 import orjson
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import StoreUnavailable
-from gatepost.storage.items_changes import create_journal, create_stream, end_stream
+from gatepost.storage.items_backups import AVAILABLE, BackupStore, insert_backup, keep_rows
+from gatepost.storage.items_changes import create_journal, create_stream, end_stream, trim
 from gatepost.storage.items_keys import index_key
 from gatepost.storage.items_streams import StreamStore
 from gatepost.storage.items_tables import Expiry, ItemIndex, ItemTable, Stored
@@ -57,6 +58,14 @@ MIGRATIONS: Final = (
             " ended_at_ms INTEGER NOT NULL, PRIMARY KEY (table_id, number, shard)) WITHOUT ROWID",
         ),
     ),
+    Migration(
+        3,
+        (
+            "CREATE TABLE backups (id INTEGER PRIMARY KEY AUTOINCREMENT, account_id TEXT NOT NULL,"
+            " region TEXT NOT NULL, arn TEXT NOT NULL UNIQUE, status TEXT NOT NULL, table_id INTEGER NOT NULL,"
+            " above INTEGER NOT NULL, detail BLOB NOT NULL)",
+        ),
+    ),
 )
 
 
@@ -79,6 +88,15 @@ class CatalogueRow:
     definition: dict[str, Any]
 
 
+class KeptTable(NamedTuple):
+    """What a backup of a deleted table is called, and what the service wants to know of it."""
+
+    arn: str
+    account_id: str
+    region: str
+    detail: dict[str, Any]
+
+
 class ItemStore:
     """All items of one platform, on a database opened with this module's `MIGRATIONS`."""
 
@@ -86,6 +104,7 @@ class ItemStore:
         self._database = database
         self._clock = clock
         self.streams = StreamStore(database, clock)
+        self.backups = BackupStore(database, clock)
 
     def catalogue(self) -> list[CatalogueRow]:
         """Give every table that exists. Raises: StoreUnavailable."""
@@ -220,12 +239,18 @@ class ItemStore:
         if changed.journal is not None and table.journal is None:
             create_journal(cursor, changed.journal)
 
-    async def drop_table(self, table: ItemTable) -> None:
-        """Delete a table with its indexes and items; its stream can be read for a day. Raises: StoreUnavailable."""
+    async def drop_table(self, table: ItemTable, *, kept: KeptTable | None = None) -> None:
+        """Delete a table with its indexes and items; its stream can be read for a day. Raises: StoreUnavailable.
+
+        With `kept` its items become those of a backup.
+        """
 
         def work(writer: ItemWriter) -> None:
             cursor = writer.cursor
             cursor.execute("DELETE FROM catalogue WHERE id=?", (table.id,))
+            if kept is not None:
+                backup_id = insert_backup(cursor, *kept[:3], AVAILABLE, table.id, 0, kept.detail)
+                keep_rows(cursor, table, backup_id)
             cursor.execute("DELETE FROM counts WHERE table_id=?", (table.id,))
             relations = [table.relation, *(index.relation for index in table.indexes)]
             if table.expiry is not None:
@@ -238,6 +263,14 @@ class ItemStore:
                 cursor.execute(f"DROP TABLE IF EXISTS {relation}")
 
         await self.write(work)
+
+    async def trim_journal(self, table: ItemTable, *, before_ms: int, count_max: int) -> int:
+        """Forget at most `count_max` entries of a table's journal that are older than `before_ms`; give how many."""
+        journal = table.journal
+        assert journal is not None
+        return await self.write(
+            lambda writer: trim(writer.cursor, journal.relation, before_ms=before_ms, count_max=count_max)
+        )
 
     async def fill_index(self, table: ItemTable, index: ItemIndex, *, after: bytes, count_max: int) -> bytes | None:
         """Add the next `count_max` items of a table to a new index; give where to go on, None at the end.

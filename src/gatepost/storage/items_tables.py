@@ -159,6 +159,11 @@ def item_table(
     return ItemTable(table_id, keys, tuple(indexes), relation, _statements(relation), expiry, log, journal, is_logged)
 
 
+def bare_table(table_id: int, keys: KeySchema, relation: str) -> ItemTable:
+    """Describe rows that have nothing beside them."""
+    return ItemTable(table_id, keys, (), relation, _statements(relation))
+
+
 def _expiry(attribute: str, relation: str) -> Expiry:
     return Expiry(
         attribute,

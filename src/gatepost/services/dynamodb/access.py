@@ -56,6 +56,10 @@ STATEMENT_ACTIONS: Final = {
     "DELETE": "dynamodb:PartiQLDelete",
 }
 ON_ARN: Final = frozenset({"TagResource", "UntagResource", "ListTagsOfResource"})
+BACKUP_OPERATIONS: Final = frozenset(
+    {"DescribeBackup", "DeleteBackup", "RestoreTableFromBackup", "RestoreTableToPointInTime"}
+)
+RESTORING: Final = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem")
 _CONDITIONS: Final = {PUT: ("ConditionExpression",), KEY: ("ConditionExpression",)}
 _FILTERS: Final = ("FilterExpression",)
 
@@ -85,6 +89,8 @@ class ItemAccess:
             return (Access(f"dynamodb:{operation}", params["ResourceArn"]),)
         if operation == "DescribeEndpoints":
             return ()
+        if operation in BACKUP_OPERATIONS:
+            return _of_backup(call, params)
         if "TableName" not in params:
             return (Access(f"dynamodb:{operation}"),)
         access = Access(f"dynamodb:{operation}", table_arn(call, params["TableName"]))
@@ -148,6 +154,18 @@ class ItemAccess:
 
     def _context(self, call: Call, table: str, subjects: Sequence[Subject], params: Params) -> RequestContext:
         return RequestContext(self._tables, self._expressions, call, table, subjects, params)
+
+
+def _of_backup(call: Call, params: Params) -> Sequence[Access]:
+    """Give what an operation on a backup touches; a restore also needs the rights that writing its target takes."""
+    source = params.get("BackupArn")
+    if source is None:
+        source = table_arn(call, params.get("SourceTableArn") or params.get("SourceTableName", ""))
+    access = [Access(f"dynamodb:{call.operation}", source)]
+    if "TargetTableName" in params:
+        target = table_arn(call, params["TargetTableName"])
+        access += [Access(f"dynamodb:{action}", target) for action in RESTORING]
+    return access
 
 
 def table_arn(call: Call, name: str) -> str:

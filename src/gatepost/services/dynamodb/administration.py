@@ -1,4 +1,4 @@
-"""The operations on tables as a whole: create, describe, list, update, delete, tags, limits, backups' status."""
+"""The operations on tables as a whole: create, describe, list, update, delete, tags, limits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.errors import ValidationException
 from gatepost.kernel.operations import Call
 from gatepost.services.dynamodb.backfill import Backfill
+from gatepost.services.dynamodb.backups import Backups
 from gatepost.services.dynamodb.model import (
     ACTIVE,
     CREATING,
@@ -21,6 +22,7 @@ from gatepost.services.dynamodb.model import (
     TableDefinition,
     Throughput,
 )
+from gatepost.services.dynamodb.restores import Restores
 from gatepost.services.dynamodb.schema import (
     GLOBAL_INDEXES_MAX,
     REFUSED_UPDATE,
@@ -55,10 +57,14 @@ Answer = dict[str, Any]
 class Administration:
     """Answers the operations on tables."""
 
-    def __init__(self, tables: Tables, meter: ThroughputMeter, backfill: Backfill) -> None:
+    def __init__(
+        self, tables: Tables, meter: ThroughputMeter, backfill: Backfill, backups: Backups, restores: Restores
+    ) -> None:
         self._tables = tables
         self._meter = meter
         self._backfill = backfill
+        self._backups = backups
+        self._restores = restores
 
     async def create(self, call: Call, params: Params) -> Answer:
         """Answer CreateTable: the table is there for use."""
@@ -96,8 +102,14 @@ class Administration:
                 "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection "
                 f"first. Table: {table.definition.name}"
             )
+        definition = table.definition
+        if table.is_pending or definition.is_backing_up or self._restores.is_source(definition):
+            raise ResourceInUseException(
+                "Attempt to change a resource which is still in use: Table is being backed up or restored: "
+                f"{definition.name}"
+            )
         description = self._tables.describe(table, status="DELETING")
-        await self._tables.drop(table)
+        await self._tables.drop(table, kept=self._backups.kept(table, call.now_ms))
         self._meter.forget([table.items.id])
         return {"TableDescription": description}
 
@@ -107,7 +119,7 @@ class Administration:
         """Answer UpdateTable: billing, throughput, protection, class, and one global index more or less."""
         refuse(params, REFUSED_UPDATE)
         table = self._tables.described(call, params["TableName"])
-        if any(index.status != ACTIVE for index in table.definition.indexes):
+        if table.is_pending or any(index.status != ACTIVE for index in table.definition.indexes):
             raise ResourceInUseException(
                 f"Attempt to change a resource which is still in use: Table is being updated: {table.definition.name}"
             )
@@ -183,24 +195,6 @@ class Administration:
     def endpoints(self, call: Call) -> Answer:
         """Answer DescribeEndpoints: AWS's own name, which is an alias of this endpoint."""
         return {"Endpoints": [{"Address": f"dynamodb.{call.region}.amazonaws.com", "CachePeriodInMinutes": 1440}]}
-
-    def backups(self, call: Call, params: Params) -> Answer:
-        """Answer DescribeContinuousBackups: there are none."""
-        self._tables.described(call, params["TableName"])
-        return {
-            "ContinuousBackupsDescription": {
-                "ContinuousBackupsStatus": "DISABLED",
-                "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
-            }
-        }
-
-    def update_backups(self, call: Call, params: Params) -> Answer:
-        """Answer UpdateContinuousBackups: only to leave them disabled."""
-        if params["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]:
-            raise ValidationException(
-                "PointInTimeRecoverySpecification: Gatepost does not have point-in-time recovery of tables yet"
-            )
-        return self.backups(call, params)
 
 
 def _check_changes(params: Params, before: TableDefinition, after: TableDefinition) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gatepost.kernel.errors import ServiceError, ValidationException
 from gatepost.storage.items_keys import KeyAttribute, KeySchema
@@ -79,6 +79,55 @@ class ItemRejected(ValidationException):
     """
 
 
+class TableNotFoundException(ServiceError):
+    """The table of a backup operation does not exist."""
+
+    code = "TableNotFoundException"
+    status = 400
+
+
+class TableInUseException(ServiceError):
+    """The table of a backup operation is in a state that forbids this."""
+
+    code = "TableInUseException"
+    status = 400
+
+
+class TableAlreadyExistsException(ServiceError):
+    """The table that a restore would make exists."""
+
+    code = "TableAlreadyExistsException"
+    status = 400
+
+
+class BackupNotFoundException(ServiceError):
+    """The backup does not exist."""
+
+    code = "BackupNotFoundException"
+    status = 400
+
+
+class BackupInUseException(ServiceError):
+    """A backup is being made, or restored."""
+
+    code = "BackupInUseException"
+    status = 400
+
+
+class PointInTimeRecoveryUnavailableException(ServiceError):
+    """Point-in-time recovery is not enabled for the table."""
+
+    code = "PointInTimeRecoveryUnavailableException"
+    status = 400
+
+
+class InvalidRestoreTimeException(ServiceError):
+    """The table cannot be restored to this moment."""
+
+    code = "InvalidRestoreTimeException"
+    status = 400
+
+
 class UnknownTable(ResourceNotFoundException):
     """A data operation on a table that does not exist, in AWS's words."""
 
@@ -134,6 +183,16 @@ class IndexDefinition:
         }
 
 
+class RestoreSource(NamedTuple):
+    """Where a restored table comes from: SQLite tables of the store, and a moment."""
+
+    relation: str
+    journal: str  # empty: a backup, which needs none
+    until_ms: int
+    source_table_arn: str
+    backup_arn: str  # empty: a point in time
+
+
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
     """A table as it was declared, with what later operations changed."""
@@ -158,6 +217,11 @@ class TableDefinition:
     stream_number: int = 0  # how many streams the table has had
     stream_label: str = ""  # of the latest, which may be disabled
     stream_view: str = ""  # AWS: StreamViewType; empty: there is no enabled stream
+    recovery_since_ms: int = 0  # AWS: point-in-time recovery; 0: it is disabled
+    recovery_days: int = 0
+    is_backing_up: bool = False
+    status: str = ACTIVE  # CREATING while it is being restored
+    restore: RestoreSource | None = None
 
     @property
     def arn(self) -> str:
@@ -187,6 +251,10 @@ class TableDefinition:
             "next_index_id": self.next_index_id,
             "billing_mode_set_at_ms": self.billing_mode_set_at_ms,
             "stream": [self.stream_number, self.stream_label, self.stream_view],
+            "recovery": [self.recovery_since_ms, self.recovery_days],
+            "is_backing_up": self.is_backing_up,
+            "status": self.status,
+            "restore": None if self.restore is None else list(self.restore),
         }
 
 
@@ -198,6 +266,7 @@ class Table:
     items: ItemTable
     arn: str
     readable: Mapping[str, ItemIndex] = field(default_factory=dict)  # the indexes that are filled, by name
+    is_pending: bool = False  # being restored: nothing may touch its items yet
 
 
 def open_table(store_id: int, definition: TableDefinition) -> Table:
@@ -206,10 +275,17 @@ def open_table(store_id: int, definition: TableDefinition) -> Table:
     stream = None
     if definition.stream_view:
         stream = StreamLayout(definition.stream_number, definition.stream_label, definition.stream_view)
-    items = item_table(store_id, definition.keys, layouts, expiry_attribute=definition.ttl_attribute, stream=stream)
+    items = item_table(
+        store_id,
+        definition.keys,
+        layouts,
+        expiry_attribute=definition.ttl_attribute,
+        stream=stream,
+        has_journal=bool(definition.recovery_since_ms) or definition.is_backing_up,
+    )
     active = {index.name for index in definition.indexes if index.status == ACTIVE}
     readable = {index.name: index for index in items.indexes if index.name in active}
-    return Table(definition, items, definition.arn, readable)
+    return Table(definition, items, definition.arn, readable, definition.status != ACTIVE)
 
 
 def keys_to_json(keys: KeySchema) -> list[list[str]]:
@@ -263,4 +339,9 @@ def table_from_json(account_id: str, region: str, name: str, value: Mapping[str,
         stream_number=stream_number,
         stream_label=stream_label,
         stream_view=stream_view,
+        recovery_since_ms=value.get("recovery", (0, 0))[0],
+        recovery_days=value.get("recovery", (0, 0))[1],
+        is_backing_up=value.get("is_backing_up", False),
+        status=value.get("status", ACTIVE),
+        restore=RestoreSource(*value["restore"]) if value.get("restore") else None,
     )

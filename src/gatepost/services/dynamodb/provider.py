@@ -12,10 +12,12 @@ from gatepost.languages.item_expressions import Expressions
 from gatepost.services.dynamodb.access import ItemAccess
 from gatepost.services.dynamodb.administration import Administration
 from gatepost.services.dynamodb.backfill import Backfill
+from gatepost.services.dynamodb.backups import Backups
 from gatepost.services.dynamodb.batches import Batches
 from gatepost.services.dynamodb.maintenance import Maintenance
 from gatepost.services.dynamodb.partiql import PartiQl
 from gatepost.services.dynamodb.reads import Reads
+from gatepost.services.dynamodb.restores import Restores
 from gatepost.services.dynamodb.tables import Tables
 from gatepost.services.dynamodb.throughput import ThroughputMeter
 from gatepost.services.dynamodb.time_to_live import TimeToLive
@@ -39,8 +41,10 @@ class DynamoDbProvider:
         self._tables = tables = Tables(items)
         self._backfill = Backfill(tables, items, self._tasks)
         self._time_to_live = TimeToLive(tables, items, clock, self._tasks)
-        self._maintenance = Maintenance(items)
-        self._administration = Administration(tables, meter, self._backfill)
+        self._backups = Backups(tables, items, self._tasks)
+        self._restores = Restores(tables, items, self._backups, self._tasks)
+        self._maintenance = Maintenance(tables, items, self._backups, clock)
+        self._administration = Administration(tables, meter, self._backfill, self._backups, self._restores)
         self._reads = Reads(tables, items, expressions, meter)
         self._writes = Writes(tables, items, expressions, meter)
         self._batches = Batches(tables, items, self._reads, self._writes, meter)
@@ -49,10 +53,12 @@ class DynamoDbProvider:
         self._access = ItemAccess(tables, expressions)
 
     async def start(self) -> None:
-        """Read the catalogue and take up the background work: fills that a stop interrupted, time to live."""
+        """Read the catalogue and take up the background work: what a stop interrupted, time to live."""
         for table in self._tables.load():
             self._backfill.start(table)
             self._time_to_live.resume(table)
+            self._restores.resume(table)
+        await self._backups.resume()
         self._tasks.spawn(self._time_to_live.sweep_for_ever(), name="time to live")
         self._tasks.spawn(self._maintenance.for_ever(), name="maintenance")
 
@@ -199,10 +205,40 @@ class DynamoDbProvider:
 
     @operation("DescribeContinuousBackups")
     def describe_continuous_backups(self, call: Call, params: Params) -> Answer:
-        """Tell that a table has no continuous backups."""
-        return self._administration.backups(call, params)
+        """Tell whether a table can be restored to a point in time, and from when on."""
+        return self._restores.describe_continuous(call, params)
 
     @operation("UpdateContinuousBackups")
-    def update_continuous_backups(self, call: Call, params: Params) -> Answer:
-        """Leave continuous backups disabled; enabling them is refused."""
-        return self._administration.update_backups(call, params)
+    async def update_continuous_backups(self, call: Call, params: Params) -> Answer:
+        """Enable or disable point-in-time recovery."""
+        return await self._restores.update_continuous(call, params)
+
+    @operation("RestoreTableToPointInTime")
+    async def restore_table_to_point_in_time(self, call: Call, params: Params) -> Answer:
+        """Make a table of what another was at a moment."""
+        return await self._restores.to_point_in_time(call, params)
+
+    @operation("CreateBackup")
+    async def create_backup(self, call: Call, params: Params) -> Answer:
+        """Begin a backup of a table as it is now."""
+        return await self._backups.create(call, params)
+
+    @operation("DescribeBackup")
+    def describe_backup(self, call: Call, params: Params) -> Answer:
+        """Describe a backup and its source."""
+        return self._backups.describe(call, params)
+
+    @operation("ListBackups")
+    def list_backups(self, call: Call, params: Params) -> Answer:
+        """List the backups, those of one table or all."""
+        return self._backups.list_backups(call, params)
+
+    @operation("DeleteBackup")
+    async def delete_backup(self, call: Call, params: Params) -> Answer:
+        """Delete a backup."""
+        return await self._backups.delete(call, params)
+
+    @operation("RestoreTableFromBackup")
+    async def restore_table_from_backup(self, call: Call, params: Params) -> Answer:
+        """Make a table of a backup."""
+        return await self._restores.from_backup(call, params)

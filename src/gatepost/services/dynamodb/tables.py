@@ -14,13 +14,14 @@ from gatepost.services.dynamodb.model import (
     IndexDefinition,
     ResourceInUseException,
     ResourceNotFoundException,
+    RestoreSource,
     Table,
     TableDefinition,
     UnknownTable,
     open_table,
     table_from_json,
 )
-from gatepost.storage.items import ItemStore, TableExists
+from gatepost.storage.items import ItemStore, KeptTable, TableExists
 from gatepost.storage.items_keys import KeySchema
 from gatepost.storage.items_tables import ItemTable
 
@@ -45,9 +46,9 @@ class Tables:
     def find(self, call: Call, name: str) -> Table:
         """Give the table of a data operation, by name or ARN. Raises: UnknownTable."""
         table = self._tables.get((call.account_id, call.region, name))
-        if table is None:
+        if table is None or table.is_pending:
             table = self._tables.get((call.account_id, call.region, table_name(call, name)))
-            if table is None:
+            if table is None or table.is_pending:
                 raise UnknownTable(name)
         return table
 
@@ -112,17 +113,17 @@ class Tables:
         definition = table.definition
         self._tables[definition.account_id, definition.region, definition.name] = table
 
-    async def drop(self, table: Table) -> None:
-        """Delete a table and all that is in it."""
+    async def drop(self, table: Table, *, kept: KeptTable | None = None) -> None:
+        """Delete a table and all that is in it; with `kept` its items become those of a backup."""
         definition = table.definition
         self._tables.pop((definition.account_id, definition.region, definition.name), None)
         try:
-            await self._store.drop_table(table.items)
+            await self._store.drop_table(table.items, kept=kept)
         except StoreUnavailable:
             self._put(table)
             raise
 
-    def describe(self, table: Table, *, status: str = "ACTIVE") -> dict[str, Any]:
+    def describe(self, table: Table, *, status: str = "") -> dict[str, Any]:
         """Render a table as TableDescription; counts are exact."""
         definition = table.definition
         counts = self._store.counts(table.items.id)
@@ -133,7 +134,7 @@ class Tables:
             ],
             "TableName": definition.name,
             "KeySchema": render_keys(definition.keys),
-            "TableStatus": status,
+            "TableStatus": status or definition.status,
             "CreationDateTime": definition.created_at_ms,
             "ProvisionedThroughput": definition.throughput.to_aws(),
             "TableSizeBytes": size,
@@ -147,6 +148,8 @@ class Tables:
                 "BillingMode": PAY_PER_REQUEST,
                 "LastUpdateToPayPerRequestDateTime": definition.billing_mode_set_at_ms,
             }
+        if definition.restore is not None:
+            description["RestoreSummary"] = _restore_summary(definition.restore, is_done=definition.status == "ACTIVE")
         if definition.stream_view:
             description["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": definition.stream_view}
         if definition.stream_label:
@@ -188,6 +191,17 @@ def render_keys(keys: KeySchema) -> list[dict[str, str]]:
     if keys.sort is not None:
         rendered.append({"AttributeName": keys.sort.name, "KeyType": "RANGE"})
     return rendered
+
+
+def _restore_summary(source: RestoreSource, *, is_done: bool) -> dict[str, Any]:
+    summary: dict[str, Any] = {
+        "SourceTableArn": source.source_table_arn,
+        "RestoreDateTime": source.until_ms,
+        "RestoreInProgress": not is_done,
+    }
+    if source.backup_arn:
+        summary["SourceBackupArn"] = source.backup_arn
+    return summary
 
 
 def _describe_index(table: Table, index: IndexDefinition, items: int, size: int) -> dict[str, Any]:

@@ -41,12 +41,6 @@ def entries() -> tuple[TypeEntry, ...]:
         "LocalSecondaryIndexes": ENFORCED,
         "OnDemandThroughput": supported("OnDemandThroughput"),
         "PointInTimeRecoverySpecification": ENFORCED,
-        "PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled": one_of(
-            "false", otherwise="there are no point-in-time backups: use false, and `gatepost backup`"
-        ),
-        "PointInTimeRecoverySpecification/RecoveryPeriodInDays": refused(
-            "there are no point-in-time backups: remove it"
-        ),
         "ProvisionedThroughput": _PROVISIONED,
         "ResourcePolicy": supported("ResourcePolicy"),
         "SSESpecification": ENFORCED,

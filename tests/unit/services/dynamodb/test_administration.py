@@ -289,12 +289,6 @@ def test_what_templates_and_tools_ask_is_answered() -> None:
         await db("CreateTable", **a_table())
         limits, endpoints = await db("DescribeLimits"), await db("DescribeEndpoints")
         backups = await db("DescribeContinuousBackups", TableName="things")
-        refused = await db.refused(
-            "UpdateContinuousBackups",
-            TableName="things",
-            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
-        )
-        assert "point-in-time recovery" in refused.message
         return (
             limits["TableMaxReadCapacityUnits"],
             endpoints["Endpoints"][0]["Address"],
