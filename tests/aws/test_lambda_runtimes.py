@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import subprocess
 import time
 import zipfile
 
@@ -13,8 +15,6 @@ from botocore.exceptions import ClientError
 from tests.aws.test_lambda import TRUST
 from tests.support.nodes import RUNTIME, needs_node
 
-# The SDK signs in Node with what the worker has in its environment; here the same is done by hand, and only a client
-# without a signature is needed to see that the endpoint is reached.
 NODE = """
 export const handler = async (event, context) => {
   console.log('asked', event);
@@ -109,3 +109,54 @@ def test_container_images_are_refused(platform, role) -> None:
         platform.client("lambda").create_function(
             FunctionName="no", Role=role, PackageType="Image", Code={"ImageUri": "000000000000.dkr/x:1"}
         )
+
+
+SDK = """
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+const tables = DynamoDBDocumentClient.from(new DynamoDBClient({}));
+export const handler = async (event) => {
+  await tables.send(new PutCommand({ TableName: 'from-node', Item: { id: 'tea', ...event } }));
+  return (await tables.send(new GetCommand({ TableName: 'from-node', Key: { id: 'tea' } }))).Item;
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def sdk(tmp_path_factory):
+    """The files of the JavaScript SDK, by npm; tests are skipped where it cannot be had."""
+    folder = tmp_path_factory.mktemp("sdk")
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("there is no npm on this machine")
+    command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--fetch-retries=0", "--fetch-timeout=10000"]
+    packages = ["@aws-sdk/client-dynamodb", "@aws-sdk/lib-dynamodb"]
+    try:
+        subprocess.run([*command, *packages], cwd=folder, check=True, capture_output=True, timeout=60)
+    except (subprocess.SubprocessError, OSError) as error:
+        pytest.skip(f"npm cannot install the SDK: {error}")
+    return folder
+
+
+@needs_node
+def test_the_javascript_sdk_in_a_function_works_unmodified(platform, role, sdk) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as files:
+        files.writestr("app.mjs", SDK)
+        for path in (sdk / "node_modules").rglob("*"):
+            if path.is_file() and path.suffix not in (".ts", ".map", ".md"):
+                files.write(path, path.relative_to(sdk))
+    platform.client("dynamodb").create_table(
+        TableName="from-node",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    actions = {"Effect": "Allow", "Action": ["dynamodb:PutItem", "dynamodb:GetItem"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [actions]})
+    platform.client("iam").put_role_policy(RoleName="runtimes", PolicyName="tables", PolicyDocument=document)
+    a_function(platform, role, "with-sdk", RUNTIME, archive.getvalue())
+    for price in (1, 2.5):
+        assert invoke(platform, "with-sdk", {"price": price, "tags": ["a"]})[1] == {
+            "id": "tea", "price": price, "tags": ["a"],
+        }  # fmt: skip

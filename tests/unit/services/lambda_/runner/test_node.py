@@ -331,7 +331,8 @@ def test_a_worker_is_shut_in_as_pythons_are(runner: LiveRunner) -> None:
             fds: fs.readdirSync('/proc/self/fd').map((fd) => {
               try { return fs.readlinkSync(`/proc/self/fd/${fd}`); } catch { return ''; }
             }).filter((name) => name && !name.startsWith('anon_inode') && !name.startsWith('/')),
-            uid: process.getuid(), task: writes(`${__dirname}/x`), tmp: writes(`${require('os').tmpdir()}/x`),
+            uid: process.getuid(), home: require('os').homedir(), temporary: require('os').tmpdir(),
+            task: writes(`${__dirname}/x`), tmp: writes(`${require('os').tmpdir()}/x`),
             environment: Object.keys(process.env), limits: fs.readFileSync('/proc/self/limits', 'utf8'),
             status: fs.readFileSync('/proc/self/status', 'utf8'), arguments: process.argv.length,
           };
@@ -345,7 +346,8 @@ def test_a_worker_is_shut_in_as_pythons_are(runner: LiveRunner) -> None:
     assert "NoNewPrivs:\t1" in seen["status"]
     assert re.search(r"CapEff:\t0+\n", seen["status"])
     assert re.search(r"Max open files +1024", seen["limits"])
-    assert not {"HOME", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST"} & set(seen["environment"])
+    assert seen["home"] == seen["temporary"]
+    assert not {"VIRTUAL_ENV", "PYTEST_CURRENT_TEST"} & set(seen["environment"])
     if os.geteuid() == 0:
         assert seen["uid"] >= 60_000
 
@@ -360,3 +362,15 @@ def test_a_cold_start_is_fast(runner: LiveRunner) -> None:
         runner.value(function)
         times.append(time.monotonic() - started)
     assert min(times) < 0.2
+
+
+def test_names_below_localhost_are_the_loopback_interface(runner: LiveRunner) -> None:
+    code = """
+        import dns, { lookup } from 'dns';
+        export const handler = async (name) => [
+          await new Promise((done) => lookup(name, (error, address) => done(address ?? error.code))),
+          await new Promise((done) => dns.lookup(name, { all: true }, (error, all) => done(all?.[0].address))),
+        ];
+        """
+    function = a_node_function(runner, {"app.mjs": textwrap.dedent(code)})
+    assert runner.value(function, "a1b2c3.execute-api.localhost") == ["127.0.0.1", "127.0.0.1"]

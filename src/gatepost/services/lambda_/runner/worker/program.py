@@ -57,6 +57,8 @@ def start_extensions(channel: Channel, environment: dict[str, str], opt: str) ->
 def execute(channel: Channel, config: dict[str, Any], *, task_root: str, opt: str) -> None:
     """Become the program; comes back, after INIT_ERROR, only when that is impossible."""
     environment: dict[str, str] = config["environment"]
+    # Libraries ask for a home directory, and fail where a user has none; the worker's user is in no list of users.
+    environment.setdefault("HOME", environment.get("TMPDIR", "/tmp"))  # noqa: S108 - the worker's own
     arguments: list[str] = config["program"]
     paths = arguments[:1]
     os.set_inheritable(channel.fileno(), CHANNEL in arguments)

@@ -4,6 +4,7 @@
 'use strict';
 
 const dns = require('node:dns');
+const { syncBuiltinESMExports } = require('node:module');
 const { Channel, ERROR, INIT_ERROR, LEAVES, READY, RESULT } = require('./channel.cjs');
 const { Fault, faultResult } = require('./faults.cjs');
 const { loadHandler } = require('./handler.cjs');
@@ -214,6 +215,7 @@ function resolveLocalhost() {
     const isLocal = typeof host === 'string' && host.toLowerCase().endsWith('.localhost');
     return lookup.call(this, isLocal ? '127.0.0.1' : host, ...rest);
   };
+  syncBuiltinESMExports();
 }
 
 const [fd, logBytesMax] = process.argv.splice(2).map(Number);
