@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -106,13 +107,17 @@ class _AssetRoutes:
         """Keep an asset; its name must be the SHA-256 of its content."""
         del call
         sha256 = request.path.removeprefix(ASSETS_PREFIX)
-        if hashlib.sha256(request.body).hexdigest() != sha256:
+        if await asyncio.get_running_loop().run_in_executor(None, _sha256, request.body) != sha256:
             raise ValidationException(f"The content's SHA-256 is not {sha256[:64]}")
         try:
             await self._assets.put(request.body)
         except StoreUnavailable as error:
             return _json(503, {"code": "ServiceUnavailable", "message": str(error)})
         return _json(200, {"sha256": sha256})
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _json(status: int, body: dict[str, Any]) -> Response:

@@ -27,13 +27,12 @@ def translate(job: Mapping[str, Any]) -> dict[str, Any]:
     """Translate one template; give `template` and `origins`, or `problems`."""
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.translator.arn_generator import ArnGenerator
-    from samtranslator.translator.translator import Translator
 
     template, region = job["template"], job["region"]
     ArnGenerator.BOTO_SESSION_REGION_NAME = region
     parameters = {**job["parameters"], "AWS::Region": region, "AWS::Partition": "aws"}
     made: dict[str, str] = {}
-    watch(Translator, made)
+    watch(made)
     try:
         translated = transform(template, parameters)
     except InvalidDocumentException as refusal:
@@ -51,7 +50,7 @@ def transform(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str,
     return translated
 
 
-def watch(translator: Any, made: dict[str, str]) -> None:
+def watch(made: dict[str, str]) -> None:
     """Note for every generated resource which SAM resource it came from.
 
     The translator asks `macro.to_cloudformation` of each SAM resource in turn; the ids of what that returns are the
@@ -80,7 +79,6 @@ def watch(translator: Any, made: dict[str, str]) -> None:
         kind.to_cloudformation = to_cloudformation
         return kind
 
-    del translator
     ResourceTypeResolver.resolve_resource_type = resolved
 
 
