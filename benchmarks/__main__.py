@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.figures import Run
 from benchmarks.installation import Installation
 from benchmarks.machine import describe
-from benchmarks.options import HOME, QUICK, RESULTS, SUITES, Options, find_cores
+from benchmarks.options import HOME, QUICK, RESULTS, ROOT, SUITES, Options, find_cores
 from benchmarks.processes import PeerFailed
 from benchmarks.report import render
 
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     (HOME / "samples.json").write_text(json.dumps(run.to_json(), indent=1))
     place = output or (RESULTS if options.is_complete and not failed else HOME / "RESULTS.md")
     text = render(run)
-    place.write_text(text)
+    place.write_text(text.replace(f"{ROOT}/", ""))  # configurations name their files: read them from here
     print(text)
     print(f"Written to {place}; samples in {HOME / 'samples.json'}")
     return failed
