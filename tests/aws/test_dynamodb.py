@@ -393,3 +393,31 @@ def test_boto3_restores_a_table(table: Any, dynamodb: Any) -> None:
         assert dynamodb.scan(TableName=target)["Count"] == count
         dynamodb.delete_table(TableName=target)
     dynamodb.delete_backup(BackupArn=backup)
+
+
+def test_a_tables_policy_lets_a_user_in(platform: RunningPlatform, table: Any, dynamodb: Any) -> None:
+    iam, name = platform.client("iam"), f"reader-{uuid.uuid4().hex[:8]}"
+    user = iam.create_user(UserName=name)["User"]["Arn"]
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    reader = platform.client(
+        "dynamodb", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+    )
+    request = {"TableName": table.name, "Key": {"customer": {"S": "p"}, "number": {"N": "1"}}}
+    with pytest.raises(ClientError) as refused:
+        reader.get_item(**request)
+    assert code_of(refused.value) == "AccessDeniedException"
+    table.load()
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": user},
+        "Action": "dynamodb:GetItem",
+        "Resource": table.table_arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    dynamodb.put_resource_policy(ResourceArn=table.table_arn, Policy=policy)
+    assert "Item" not in reader.get_item(**request)
+    with pytest.raises(ClientError):
+        reader.delete_item(**request)
+    dynamodb.delete_resource_policy(ResourceArn=table.table_arn)
+    with pytest.raises(ClientError):
+        reader.get_item(**request)

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-cond
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError
@@ -55,7 +56,12 @@ STATEMENT_ACTIONS: Final = {
     "UPDATE": "dynamodb:PartiQLUpdate",
     "DELETE": "dynamodb:PartiQLDelete",
 }
-ON_ARN: Final = frozenset({"TagResource", "UntagResource", "ListTagsOfResource"})
+ON_ARN: Final = frozenset(
+    {
+        *("TagResource", "UntagResource", "ListTagsOfResource"),
+        *("PutResourcePolicy", "GetResourcePolicy", "DeleteResourcePolicy"),
+    }
+)
 BACKUP_OPERATIONS: Final = frozenset(
     {"DescribeBackup", "DeleteBackup", "RestoreTableFromBackup", "RestoreTableToPointInTime"}
 )
@@ -74,7 +80,17 @@ class ItemAccess:
         self._expressions = expressions
 
     def of(self, call: Call, params: Params) -> Sequence[Access]:
-        """Give everything that a call touches."""
+        """Give everything that a call touches, with the resource policies of its tables."""
+        found = self._touched(call, params)
+        policies = self._tables.policies
+        if not policies:
+            return found
+        return [
+            replace(access, resource_policy=policy) if (policy := policies.get(_table_of(access.resource))) else access
+            for access in found
+        ]
+
+    def _touched(self, call: Call, params: Params) -> Sequence[Access]:
         operation = call.operation
         kind = ITEM_OPERATIONS.get(operation)
         if kind is not None:
@@ -94,9 +110,12 @@ class ItemAccess:
         if "TableName" not in params:
             return (Access(f"dynamodb:{operation}"),)
         access = Access(f"dynamodb:{operation}", table_arn(call, params["TableName"]))
+        more: list[Access] = []
         if operation == "CreateTable" and params.get("Tags"):
-            return (access, Access("dynamodb:TagResource", access.resource))
-        return (access,)
+            more.append(Access("dynamodb:TagResource", access.resource))
+        if operation == "CreateTable" and "ResourcePolicy" in params:
+            more.append(Access("dynamodb:PutResourcePolicy", access.resource))
+        return (access, *more)
 
     def _of_items(self, call: Call, kind: str, params: Params) -> Access:
         name = params["TableName"]
@@ -154,6 +173,10 @@ class ItemAccess:
 
     def _context(self, call: Call, table: str, subjects: Sequence[Subject], params: Params) -> RequestContext:
         return RequestContext(self._tables, self._expressions, call, table, subjects, params)
+
+
+def _table_of(arn: str) -> str:
+    return arn.partition("/index/")[0]
 
 
 def _of_backup(call: Call, params: Params) -> Sequence[Access]:

@@ -22,6 +22,7 @@ from gatepost.services.dynamodb.model import (
     TableDefinition,
     Throughput,
 )
+from gatepost.services.dynamodb.policies import check_policy, new_revision
 from gatepost.services.dynamodb.restores import Restores
 from gatepost.services.dynamodb.schema import (
     GLOBAL_INDEXES_MAX,
@@ -71,6 +72,9 @@ class Administration:
         name = table_name(call, params["TableName"])
         definition = definition_of(call, name, params)
         _check_tags(dict(definition.tags))
+        if "ResourcePolicy" in params:
+            check_policy(params["ResourcePolicy"])
+            definition = replace(definition, policy=(params["ResourcePolicy"], new_revision(call)))
         names = self._tables.names(call)
         if name in names:
             raise ResourceInUseException(f"Table already exists: {name}")

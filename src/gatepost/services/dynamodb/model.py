@@ -128,6 +128,13 @@ class InvalidRestoreTimeException(ServiceError):
     status = 400
 
 
+class PolicyNotFoundException(ServiceError):
+    """The table has no resource-based policy, or has another revision of it."""
+
+    code = "PolicyNotFoundException"
+    status = 400
+
+
 class UnknownTable(ResourceNotFoundException):
     """A data operation on a table that does not exist, in AWS's words."""
 
@@ -222,6 +229,7 @@ class TableDefinition:
     is_backing_up: bool = False
     status: str = ACTIVE  # CREATING while it is being restored
     restore: RestoreSource | None = None
+    policy: tuple[str, str] = ("", "")  # AWS: resource-based policy and its revision
 
     @property
     def arn(self) -> str:
@@ -254,6 +262,7 @@ class TableDefinition:
             "recovery": [self.recovery_since_ms, self.recovery_days],
             "is_backing_up": self.is_backing_up,
             "status": self.status,
+            "policy": list(self.policy),
             "restore": None if self.restore is None else list(self.restore),
         }
 
@@ -343,5 +352,6 @@ def table_from_json(account_id: str, region: str, name: str, value: Mapping[str,
         recovery_days=value.get("recovery", (0, 0))[1],
         is_backing_up=value.get("is_backing_up", False),
         status=value.get("status", ACTIVE),
+        policy=tuple(value.get("policy", ("", ""))),
         restore=RestoreSource(*value["restore"]) if value.get("restore") else None,
     )

@@ -16,6 +16,7 @@ from gatepost.services.dynamodb.backups import Backups
 from gatepost.services.dynamodb.batches import Batches
 from gatepost.services.dynamodb.maintenance import Maintenance
 from gatepost.services.dynamodb.partiql import PartiQl
+from gatepost.services.dynamodb.policies import ResourcePolicies
 from gatepost.services.dynamodb.reads import Reads
 from gatepost.services.dynamodb.restores import Restores
 from gatepost.services.dynamodb.tables import Tables
@@ -43,6 +44,7 @@ class DynamoDbProvider:
         self._time_to_live = TimeToLive(tables, items, clock, self._tasks)
         self._backups = Backups(tables, items, self._tasks)
         self._restores = Restores(tables, items, self._backups, self._tasks)
+        self._policies = ResourcePolicies(tables)
         self._maintenance = Maintenance(tables, items, self._backups, clock)
         self._administration = Administration(tables, meter, self._backfill, self._backups, self._restores)
         self._reads = Reads(tables, items, expressions, meter)
@@ -217,6 +219,21 @@ class DynamoDbProvider:
     async def restore_table_to_point_in_time(self, call: Call, params: Params) -> Answer:
         """Make a table of what another was at a moment."""
         return await self._restores.to_point_in_time(call, params)
+
+    @operation("PutResourcePolicy")
+    async def put_resource_policy(self, call: Call, params: Params) -> Answer:
+        """Attach a resource-based policy to a table."""
+        return await self._policies.put(call, params)
+
+    @operation("GetResourcePolicy")
+    def get_resource_policy(self, call: Call, params: Params) -> Answer:
+        """Give a table's resource-based policy."""
+        return self._policies.get(call, params)
+
+    @operation("DeleteResourcePolicy")
+    async def delete_resource_policy(self, call: Call, params: Params) -> Answer:
+        """Take a table's resource-based policy away."""
+        return await self._policies.delete(call, params)
 
     @operation("CreateBackup")
     async def create_backup(self, call: Call, params: Params) -> Answer:

@@ -28,7 +28,6 @@ LOCAL_INDEXES_MAX: Final = 5
 GLOBAL_INDEXES_MAX: Final = 20
 PROJECTED_ATTRIBUTES_MAX: Final = 100
 REFUSED_CREATE: Final = {
-    "ResourcePolicy": "resource-based policies of tables",
     "OnDemandThroughput": "maximum throughput of on-demand tables",
     "WarmThroughput": "warm throughput",
     "GlobalTableSourceArn": "global tables",

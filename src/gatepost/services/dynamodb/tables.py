@@ -35,12 +35,13 @@ class Tables:
     def __init__(self, store: ItemStore) -> None:
         self._store = store
         self._tables: dict[tuple[str, str, str], Table] = {}
+        self.policies: dict[str, str] = {}  # the resource-based policies that there are, by the table's ARN
 
     def load(self) -> list[Table]:
         """Read the catalogue. Call once, when the store is open."""
         for row in self._store.catalogue():
             definition = table_from_json(row.account_id, row.region, row.name, row.definition)
-            self._tables[row.account_id, row.region, row.name] = open_table(row.id, definition)
+            self._put(open_table(row.id, definition))
         return list(self._tables.values())
 
     def find(self, call: Call, name: str) -> Table:
@@ -91,7 +92,8 @@ class Tables:
             items = await self._store.create_table(*place, definition.to_json(), describe)
         except TableExists as error:
             raise ResourceInUseException(f"Table already exists: {definition.name}") from error
-        table = self._tables[place] = open_table(items.id, definition)
+        table = open_table(items.id, definition)
+        self._put(table)
         return table
 
     async def redefine(self, table: Table, definition: TableDefinition) -> Table:
@@ -112,11 +114,16 @@ class Tables:
     def _put(self, table: Table) -> None:
         definition = table.definition
         self._tables[definition.account_id, definition.region, definition.name] = table
+        if definition.policy[0]:
+            self.policies[table.arn] = definition.policy[0]
+        else:
+            self.policies.pop(table.arn, None)
 
     async def drop(self, table: Table, *, kept: KeptTable | None = None) -> None:
         """Delete a table and all that is in it; with `kept` its items become those of a backup."""
         definition = table.definition
         self._tables.pop((definition.account_id, definition.region, definition.name), None)
+        self.policies.pop(table.arn, None)
         try:
             await self._store.drop_table(table.items, kept=kept)
         except StoreUnavailable:

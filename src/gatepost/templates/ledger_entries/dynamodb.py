@@ -42,7 +42,7 @@ def entries() -> tuple[TypeEntry, ...]:
         "OnDemandThroughput": supported("OnDemandThroughput"),
         "PointInTimeRecoverySpecification": ENFORCED,
         "ProvisionedThroughput": _PROVISIONED,
-        "ResourcePolicy": supported("ResourcePolicy"),
+        "ResourcePolicy": ENFORCED,
         "SSESpecification": ENFORCED,
         "SSESpecification/KMSMasterKeyId": refused("tables are not encrypted with KMS keys: remove it"),
         "SSESpecification/SSEEnabled": one_of("false", otherwise="tables are not encrypted with KMS keys: use false"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -121,6 +122,14 @@ class Table(Unnamed):
             wanted = work.properties.get("PointInTimeRecoverySpecification") or {"PointInTimeRecoveryEnabled": False}
             parameters = {"TableName": name, "PointInTimeRecoverySpecification": wanted}
             await work.invoke("dynamodb", "UpdateContinuousBackups", parameters)
+        if work.changed("ResourcePolicy"):
+            arn = (await work.invoke("dynamodb", "DescribeTable", {"TableName": name}))["Table"]["TableArn"]
+            policy = (work.properties.get("ResourcePolicy") or {}).get("PolicyDocument")
+            if policy is None:
+                await work.invoke("dynamodb", "DeleteResourcePolicy", {"ResourceArn": arn})
+            else:
+                attached = {"ResourceArn": arn, "Policy": json.dumps(policy)}
+                await work.invoke("dynamodb", "PutResourcePolicy", attached)
 
 
 def _stream(properties: Mapping[str, Any]) -> dict[str, Any]:

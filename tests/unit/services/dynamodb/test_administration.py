@@ -26,7 +26,7 @@ PROVISIONED = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {"ReadCapa
         ({"StreamSpecification": {"StreamEnabled": True}}, "StreamViewType is required when StreamEnabled is true"),
         ({"SSESpecification": {"Enabled": True}}, "does not encrypt tables with KMS keys"),
         ({"OnDemandThroughput": {"MaxReadRequestUnits": 1}}, "does not have maximum throughput of on-demand tables"),
-        ({"ResourcePolicy": "{}"}, "does not have resource-based policies of tables"),
+        ({"ResourcePolicy": "{}"}, "Invalid policy document"),
         ({"GlobalSecondaryIndexes": []}, "List of GlobalSecondaryIndexes is empty"),
         (
             {
