@@ -156,3 +156,9 @@ def test_a_runtime_of_ours_asks_for_nothing_over_the_api(tmp_path: Path) -> None
                     return error.code
             """
         assert live.value(live.deploy(code, layers=[a_layer(live, LOGGER)])) == 403
+
+
+def test_extensions_register_before_the_first_invocation(runner: LiveRunner) -> None:
+    function = runner.deploy(a_runtime("return api.register('late', ['INVOKE'])"), runtime="provided.al2023")
+    status, body = runner.value(function)
+    assert (status, body["errorType"]) == (403, "InvalidStateTransition")
