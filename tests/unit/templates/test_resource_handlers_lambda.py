@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from gatepost.templates.acceptance import Acceptance
 from gatepost.templates.resources.lambda_ import inline_zip
+from gatepost.templates.resources.lambda_events import named
 from gatepost.templates.resources.lambda_layers import version_of
 from gatepost.templates.resources.lambda_versions import routing
 from tests.support.templates import compiled, refusals
@@ -91,6 +94,21 @@ def test_weights_are_declared_as_a_list_and_sent_by_version() -> None:
     declared = {"RoutingConfig": {"AdditionalVersionWeights": [{"FunctionVersion": "2", "FunctionWeight": 0.5}]}}
     assert routing(declared) == {"AdditionalVersionWeights": {"2": 0.5}}
     assert routing({}) == {"AdditionalVersionWeights": {}}
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ({"FunctionName": "orders", "Qualifier": "live"}, {"FunctionName": "orders", "Qualifier": "live"}),
+        ({"FunctionName": "orders", "Qualifier": ""}, {"FunctionName": "orders"}),
+        (
+            {"FunctionName": "arn:aws:lambda:r:1:function:orders:live"},
+            {"FunctionName": "arn:aws:lambda:r:1:function:orders:live"},
+        ),
+    ],
+)
+def test_a_qualifier_that_is_not_declared_is_not_sent(declared, expected) -> None:
+    assert named(declared) == expected
 
 
 def test_layers_are_published_shared_and_deleted(tmp_path) -> None:
