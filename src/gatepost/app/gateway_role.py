@@ -143,6 +143,7 @@ class GatewayRole:
 
     async def start(self) -> None:
         """Take up what was known last, connect to services, serve. Raises: SettingsError."""
+        os.close(self._orders.sockets[2])  # the AWS endpoint's, which is not ours
         self._usage.open()
         has_snapshot = self._replica.load()
         self._replica.watch(PRINCIPAL, self._directory.apply_change)

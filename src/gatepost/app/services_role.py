@@ -53,6 +53,8 @@ class ServicesRole:
 
     async def start(self) -> None:
         """Open the stores, load what must be in memory, serve. Raises: SettingsError, StoreUnavailable."""
+        for listener in self._orders.sockets[:2]:
+            os.close(listener)  # the gateway's, which are not ours
         await self._core.start()
         self._link.load(await self._core.published())
         await self._link.serve(self._orders.link_path)

@@ -184,13 +184,13 @@ class Supervisor:
     async def stop(self) -> int:
         """Drain and end both roles; give the number of requests that were cut off."""
         self._is_stopping = True
+        if self._listeners is not None:
+            self._listeners.close()  # with the roles' own ends closed too, new clients are refused at once
         within_s = self._settings.drain_ms / 1000 + KILL_AFTER_DRAIN_S
         for role in ("gateway", "services"):
             if role in self._roles:
                 await self._roles[role].stop(within_s)
         await self._tasks.close()
-        if self._listeners is not None:
-            self._listeners.close()
         self._data.endpoints.unlink(missing_ok=True)
         if self._socket_folder is not None:
             self._socket_folder.cleanup()
