@@ -2,6 +2,8 @@
 
 import io
 import json
+import signal
+import socket
 import threading
 import time
 import zipfile
@@ -107,3 +109,25 @@ def test_a_request_that_takes_longer_is_cut_off_and_counted(platform):
     thread.join()
     assert answers != [200]
     assert platform.output.read_text().endswith("\nStopped. 1 running request was cut off.\n")
+
+
+def test_new_clients_are_refused_while_a_running_request_ends(platform):
+    thread, answers = in_the_background(platform, a_slow_api(platform), 2.5)
+    host, port = platform.public.removeprefix("http://").split(":")
+    platform.process.send_signal(signal.SIGINT)
+    deadline = time.monotonic() + 10
+    while not is_refused(host, int(port)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert platform.process.poll() is None
+    thread.join()
+    assert answers == [200]
+    assert platform.process.wait(15) == 0
+
+
+def is_refused(host, port):
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
