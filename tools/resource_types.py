@@ -39,6 +39,7 @@ TYPES = [
     "AWS::IAM::UserToGroupAddition",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping",
     "AWS::Lambda::Function",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::LayerVersionPermission",

@@ -255,3 +255,49 @@ def test_a_function_url_answers_by_host_and_by_path(platform, function) -> None:
     assert get(f"/_aws/lambda-url/{url_id}/shop/1") == (201, b"/shop/1", "a=1")
     aws.delete_function(FunctionName="addressed")
     assert get("/shop/1", Host=host)[0] in (403, 404)
+
+
+def test_a_tables_changes_reach_a_function_in_order(platform, function) -> None:
+    aws, iam, tables = platform.client("lambda"), platform.client("iam"), platform.client("dynamodb")
+    iam.put_role_policy(
+        RoleName="lambda-tests", PolicyName="streams",
+        PolicyDocument=json.dumps({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}],
+        }),
+    )  # fmt: skip
+    stream = tables.create_table(
+        TableName="streamed", BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )["TableDescription"]["LatestStreamArn"]  # fmt: skip
+    code = (
+        "def handler(event, context):\n"
+        "    for record in event['Records']:\n"
+        "        print('changed', record['eventName'], record['dynamodb']['NewImage']['n']['N'])\n"
+    )
+    aws.create_function(
+        FunctionName="streaming", Runtime="python3.11", Handler="app.handler", Role=function["Role"],
+        Code={"ZipFile": a_zip(code)},
+    )  # fmt: skip
+    mapping = aws.create_event_source_mapping(
+        FunctionName="streaming", EventSourceArn=stream, StartingPosition="TRIM_HORIZON", BatchSize=10
+    )
+    assert mapping["State"] == "Enabled"
+    for number in range(25):
+        tables.put_item(TableName="streamed", Item={"id": {"S": "a"}, "n": {"N": str(number)}})
+    logs, found, end = platform.client("logs"), [], time.monotonic() + 15
+    while len(found) < 25 and time.monotonic() < end:
+        try:
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName="/aws/lambda/streaming", filterPattern="changed"
+            )
+            found = [event["message"].strip() for page in pages for event in page["events"]]
+        except logs.exceptions.ResourceNotFoundException:
+            pass
+        time.sleep(0.1)
+    assert found == ["changed INSERT 0", *(f"changed MODIFY {number}" for number in range(1, 25))]
+    aws.delete_event_source_mapping(UUID=mapping["UUID"])
+    aws.delete_function(FunctionName="streaming")
+    tables.delete_table(TableName="streamed")

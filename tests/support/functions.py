@@ -257,7 +257,7 @@ class LambdaControl:
 
 @asynccontextmanager
 async def a_lambda_control(
-    folder: Path, *, records: Any = None, deliveries: Any = None
+    folder: Path, *, records: Any = None, deliveries: Any = None, streams: Any = None
 ) -> AsyncIterator[LambdaControl]:
     """The Lambda service on real records, with an invoker that echoes."""
     async with AsyncExitStack() as stack:
@@ -274,6 +274,7 @@ async def a_lambda_control(
             functions_dir=folder / "functions",
             authorization=GrantsAllBut(),
             deliveries=deliveries,
+            streams=streams,
         )
         provider = LambdaProvider(parts)
         await provider.start()
@@ -284,12 +285,16 @@ async def a_lambda_control(
 
 
 def with_lambda(
-    folder: Path, scenario: Callable[[LambdaControl], Coroutine[Any, Any, Any]], *, deliveries: Any = None
+    folder: Path,
+    scenario: Callable[[LambdaControl], Coroutine[Any, Any, Any]],
+    *,
+    deliveries: Any = None,
+    streams: Any = None,
 ) -> Any:
     """Run `scenario` with an empty Lambda service."""
 
     async def run() -> Any:
-        async with a_lambda_control(folder, deliveries=deliveries) as control:
+        async with a_lambda_control(folder, deliveries=deliveries, streams=streams) as control:
             return await scenario(control)
 
     return asyncio.run(run())

@@ -20,6 +20,7 @@ from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.apigateway.provider import ApiGateway
 from gatepost.services.cloudformation.provider import CloudFormation
 from gatepost.services.dynamodb.provider import DynamoDbProvider
+from gatepost.services.dynamodbstreams.reader import StreamReader
 from gatepost.services.events.provider import EventsProvider
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
@@ -93,7 +94,8 @@ class StackWorld:
         authorizer = Authorizer(self.directory)
         sessions = Sessions(self.directory, SessionTokens(seal), self.clock)
         self.iam = IamProvider(self.records, self.directory, self.heard, seal, self.clock)
-        self.dynamodb = DynamoDbProvider(ItemStore(self.items_db, self.clock), self.clock)
+        item_store = ItemStore(self.items_db, self.clock)
+        self.dynamodb = DynamoDbProvider(item_store, self.clock)
         self.lambda_ = LambdaProvider(
             LambdaParts(
                 records=self.records,
@@ -104,6 +106,7 @@ class StackWorld:
                 invoker=self.functions,
                 functions_dir=self.folder / "functions",
                 authorization=authorizer,
+                streams=StreamReader(item_store.streams),
             )
         )
         self.eventbridge = EventsProvider(self.records, self.lambda_, self.clock)

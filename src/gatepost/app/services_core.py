@@ -28,6 +28,7 @@ from gatepost.services.cloudwatch.store import MIGRATIONS as METRIC_MIGRATIONS
 from gatepost.services.cloudwatch.store import MetricStore
 from gatepost.services.dynamodb.provider import DynamoDbProvider
 from gatepost.services.dynamodbstreams.provider import DynamoDbStreamsProvider
+from gatepost.services.dynamodbstreams.reader import StreamReader
 from gatepost.services.events.provider import EventsProvider
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
@@ -87,6 +88,7 @@ class ServicesCore:
         sessions = Sessions(directory, SessionTokens(seal), clock)
         self._iam = IamProvider(store, directory, link, seal, clock)
         item_store = ItemStore(self._databases[1], clock)
+        self._streams = StreamReader(item_store.streams)
         self._dynamodb = DynamoDbProvider(item_store, clock)
         self._lambda = self._make_lambda(store, sessions, link, clock=clock)
         self._events = EventsProvider(store, self._lambda, clock)
@@ -142,6 +144,7 @@ class ServicesCore:
                 clock=clock,
                 new_id=request_id,
                 deliveries=self._deliveries,
+                streams=self._streams,
                 url_suffix=f"localhost:{self._gateway_port}",
             )
         )

@@ -197,3 +197,35 @@ class FunctionTriggers(Protocol):
         Raises: ServiceError (AccessDenied, ResourceNotFound, TooManyRequests, StoreUnavailable).
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamChange:
+    """One record of a table's stream. `sequence` orders all of the stream's; `key` is the item's partition key."""
+
+    sequence: int
+    sequence_number: str  # as clients see it
+    at_ms: int
+    key: str
+    record: Mapping[str, Any]  # JSON values, as GetRecords gives it
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPage:
+    """What a read of a stream gave. The next read begins at `position`."""
+
+    changes: Sequence[StreamChange]
+    position: int
+    shard_id: str = ""
+
+
+class ChangeStreams(Protocol):
+    """Tables' streams, as event source mappings read them. Shards follow one another without a gap in the numbers."""
+
+    def start(self, stream_arn: str, *, since_ms: int | None) -> int | None:
+        """Give the position of the first record since a time, or after the newest (None); None: no such stream."""
+        ...
+
+    def read(self, stream_arn: str, position: int, *, now_ms: int, count_max: int, bytes_max: int) -> StreamPage | None:
+        """Give records from a position on; None: there is no such stream. Raises: StoreUnavailable."""
+        ...

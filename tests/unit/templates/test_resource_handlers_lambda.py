@@ -301,3 +301,51 @@ def test_a_schedule_of_sam_is_a_rule_that_may_invoke_its_function(tmp_path) -> N
     seen: list = []
     run(tmp_path, scenario)
     assert seen == [{"a": 1}]
+
+
+STREAMED = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      StreamSpecification: {StreamViewType: NEW_IMAGE}
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: "def handler(e, c): return 1"
+      Events:
+        Changes:
+          Type: DynamoDB
+          Properties:
+            Stream: !GetAtt Table.StreamArn
+            StartingPosition: TRIM_HORIZON
+            BatchSize: 5
+            FilterCriteria: {Filters: [{Pattern: '{"eventName":["INSERT"]}'}]}
+"""
+
+
+def test_a_stream_event_of_sam_is_a_mapping(tmp_path) -> None:
+    async def scenario(world):
+        changed = STREAMED.replace("BatchSize: 5", "MaximumRetryAttempts: 1")
+        steps = goes_through(world, STREAMED, changed)
+        await anext(steps)
+        (mapping,) = (await world.do("lambda", "ListEventSourceMappings"))["EventSourceMappings"]
+        assert (mapping["State"], mapping["BatchSize"], mapping["StartingPosition"]) == ("Enabled", 5, "TRIM_HORIZON")
+        await anext(steps)
+        (mapping,) = (await world.do("lambda", "ListEventSourceMappings"))["EventSourceMappings"]
+        assert (mapping["BatchSize"], mapping["MaximumRetryAttempts"]) == (100, 1)
+        assert [one async for one in steps] == []
+        assert (await world.do("lambda", "ListEventSourceMappings"))["EventSourceMappings"] == []
+
+    run(tmp_path, scenario)
+
+
+def test_other_sources_are_refused() -> None:
+    queue = STREAMED.replace("!GetAtt Table.StreamArn", "arn:aws:kinesis:us-east-1:000000000000:stream/x")
+    assert any("use the ARN of a DynamoDB stream" in refusal for refusal in refusals(queue))

@@ -27,6 +27,9 @@ def access_of(catalogue: Catalogue, layers: Layers, call: Call, params: Mapping[
     action = _ACTIONS.get(call.operation, f"lambda:{call.operation}")
     if call.operation in _UNBOUND:
         return (Access(action),)
+    if "EventSourceMapping" in call.operation:
+        uuid = params.get("UUID", "*")
+        return (Access(action, call.arn(f"event-source-mapping:{uuid}")),)
     if "Layer" in call.operation:
         return (_layer_access(layers, call, params, action),)
     arn, policy_arn, qualifier = _resource(call, params)

@@ -138,6 +138,12 @@ class Destinations:
         await self._parts.deliveries.send(arn, message)
         return None
 
+    async def send_body(self, function: Function, arn: str, body: dict[str, Any], *, object_key: str) -> None:
+        """Send a record that is no invocation's to a queue, topic or bucket. Raises: ServiceError."""
+        self.check(function, arn, what="Destination")
+        assert self._parts.deliveries is not None
+        await self._parts.deliveries.send(arn, Message(orjson.dumps(body).decode(), object_key=object_key))
+
     async def send_dead_letter(self, event: FunctionEvent, ending: Ending, arn: str) -> None:
         """Send an event that was given up to its queue or topic. Raises: ServiceError when it is not taken."""
         function = self._function_of(event.function_arn)

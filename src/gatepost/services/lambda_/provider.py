@@ -15,7 +15,15 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.ids import request_id as random_uuid
 from gatepost.kernel.limits import LAMBDA_UNZIPPED_BYTES_MAX, LAMBDA_ZIP_BYTES_MAX
 from gatepost.kernel.operations import Access, Call, Change, operation
-from gatepost.kernel.ports import Assets, Authorization, Deliveries, FunctionInvoker, Publisher, RoleSessions
+from gatepost.kernel.ports import (
+    Assets,
+    Authorization,
+    ChangeStreams,
+    Deliveries,
+    FunctionInvoker,
+    Publisher,
+    RoleSessions,
+)
 from gatepost.services.lambda_.access import access_of
 from gatepost.services.lambda_.aliases import Aliases
 from gatepost.services.lambda_.catalogue import Catalogue
@@ -23,6 +31,7 @@ from gatepost.services.lambda_.code import remove_leftovers
 from gatepost.services.lambda_.concurrency import ConcurrencySettings
 from gatepost.services.lambda_.destinations import DestinationParts, Destinations
 from gatepost.services.lambda_.event_invoke import EventInvokeConfigs
+from gatepost.services.lambda_.event_source_mappings import EventSourceMappings, MappingParts
 from gatepost.services.lambda_.events import FunctionEvents
 from gatepost.services.lambda_.function_urls import FunctionUrls
 from gatepost.services.lambda_.functions import Functions
@@ -55,6 +64,7 @@ class LambdaParts:
     authorization: Authorization
     new_id: Callable[[], str] = random_uuid
     deliveries: Deliveries | None = None  # queues, topics, buses and buckets at endpoints of the operator's
+    streams: ChangeStreams | None = None  # tables' streams, for event source mappings
     url_suffix: str = "localhost:8080"  # where the gateway listens: what function URLs end in
     executions_max: int = field(default_factory=workers_that_fit)  # AWS: concurrent executions of an account
 
@@ -89,6 +99,18 @@ class LambdaProvider:
         self._aliases = Aliases(catalogue, new_id)
         self._concurrency = ConcurrencySettings(catalogue, clock, executions_max=parts.executions_max)
         self._urls = FunctionUrls(catalogue, clock, suffix=parts.url_suffix)
+        self._mappings = EventSourceMappings(
+            MappingParts(
+                catalogue=catalogue,
+                records=parts.records,
+                destinations=self._destinations,
+                authorization=parts.authorization,
+                streams=parts.streams,
+                invoker=parts.invoker,
+                clock=clock,
+                new_id=new_id,
+            )
+        )
         self._permissions = Permissions(catalogue, new_id)
         self._invocations = Invocations(catalogue, invoker=parts.invoker, events=self._events, clock=clock)
         self.log_permission = FunctionLogPermission(catalogue.all, parts.authorization, clock)
@@ -98,9 +120,11 @@ class LambdaProvider:
         await asyncio.get_running_loop().run_in_executor(None, remove_leftovers, self._functions_dir)
         await self._catalogue.load()
         await self._events.start()
+        await self._mappings.start()
 
     async def close(self) -> None:
         """End the background work."""
+        await self._mappings.close()
         await self._events.close()
 
     async def trigger(
@@ -317,6 +341,33 @@ class LambdaProvider:
     def list_function_url_configs(self, call: Call, params: Params) -> Answer:
         """Give the addresses of a function and its aliases."""
         return self._urls.list(call, params)
+
+    # --- event source mappings ---------------------------------------------------------------------------------
+
+    @operation("CreateEventSourceMapping")
+    async def create_event_source_mapping(self, call: Call, params: Params) -> Answer:
+        """Invoke a function with what changes in a table."""
+        return await self._mappings.create(call, params)
+
+    @operation("UpdateEventSourceMapping")
+    async def update_event_source_mapping(self, call: Call, params: Params) -> Answer:
+        """Change a mapping."""
+        return await self._mappings.update(call, params)
+
+    @operation("GetEventSourceMapping")
+    def get_event_source_mapping(self, call: Call, params: Params) -> Answer:
+        """Describe a mapping."""
+        return self._mappings.get(call, params)
+
+    @operation("DeleteEventSourceMapping")
+    async def delete_event_source_mapping(self, call: Call, params: Params) -> Answer:
+        """Delete a mapping."""
+        return await self._mappings.delete(call, params)
+
+    @operation("ListEventSourceMappings")
+    def list_event_source_mappings(self, call: Call, params: Params) -> Answer:
+        """Give mappings of a region, a stream or a function."""
+        return self._mappings.list(call, params)
 
     # --- layers ------------------------------------------------------------------------------------------------
 

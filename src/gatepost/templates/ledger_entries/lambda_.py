@@ -15,6 +15,23 @@ from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, 
 
 # Lambda's words for processors are not the kernel's.
 _OWN_ARCHITECTURE: Final = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+# Properties of mappings from other sources, or that do nothing here.
+_OTHER_SOURCES: Final = (
+    "AmazonManagedKafkaEventSourceConfig",
+    "DocumentDBEventSourceConfig",
+    "KmsKeyArn",
+    "LoggingConfig",
+    "MetricsConfig",
+    "ProvisionedPollerConfig",
+    "Queues",
+    "ScalingConfig",
+    "SelfManagedEventSource",
+    "SelfManagedKafkaEventSourceConfig",
+    "SourceAccessConfigurations",
+    "Tags",
+    "Topics",
+    "TumblingWindowInSeconds",
+)
 _NOWHERE: Final = "-"  # no service of ours takes dead letters
 
 
@@ -26,7 +43,17 @@ def supported(parameter: str) -> Entry:
 
 def entries() -> tuple[TypeEntry, ...]:
     """Give the entries of this service."""
-    return (_function(), _permission(), _version(), _alias(), _layer(), _layer_permission(), _event_invoke(), _url())
+    return (
+        _function(),
+        _permission(),
+        _version(),
+        _alias(),
+        _layer(),
+        _layer_permission(),
+        _event_invoke(),
+        _url(),
+        _mapping(),
+    )
 
 
 def _function() -> TypeEntry:
@@ -164,3 +191,29 @@ def _url() -> TypeEntry:
         "TargetFunctionArn": ENFORCED,
     }
     return TypeEntry("AWS::Lambda::Url", ENFORCED, properties)
+
+
+def _mapping() -> TypeEntry:
+    enforced = (
+        "BatchSize",
+        "BisectBatchOnFunctionError",
+        "DestinationConfig",
+        "Enabled",
+        "FilterCriteria",
+        "FunctionName",
+        "FunctionResponseTypes",
+        "MaximumBatchingWindowInSeconds",
+        "MaximumRecordAgeInSeconds",
+        "MaximumRetryAttempts",
+        "ParallelizationFactor",
+    )
+    sources = "sources are streams of DynamoDB tables: remove it"
+    properties = {
+        **dict.fromkeys(enforced, ENFORCED),
+        "DestinationConfig/OnFailure/Destination": arn_of(_NOWHERE),
+        "EventSourceArn": matching(r"arn:[^:]+:dynamodb:.+/stream/.+", otherwise="use the ARN of a DynamoDB stream"),
+        "StartingPosition": one_of("LATEST", "TRIM_HORIZON", otherwise="use LATEST or TRIM_HORIZON"),
+        "StartingPositionTimestamp": refused("streams of tables begin at LATEST or TRIM_HORIZON: remove it"),
+        **dict.fromkeys(_OTHER_SOURCES, refused(sources)),
+    }
+    return TypeEntry("AWS::Lambda::EventSourceMapping", ENFORCED, properties)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gatepost.templates.resources.base import Outcome, ResourceFailure, ResourceHandler, Work
 from gatepost.templates.resources.changes import Unnamed, present, tag_changes, tag_map, unless_gone
-from gatepost.templates.resources.lambda_events import EventInvokeConfig
+from gatepost.templates.resources.lambda_events import EventInvokeConfig, EventSourceMapping
 from gatepost.templates.resources.lambda_layers import LayerVersion, LayerVersionPermission
 from gatepost.templates.resources.lambda_urls import Url
 from gatepost.templates.resources.lambda_versions import Alias, Version
@@ -232,6 +232,7 @@ def handlers() -> dict[str, ResourceHandler]:
         "AWS::Lambda::Function": Function(),
         "AWS::Lambda::Alias": Alias(),
         "AWS::Lambda::EventInvokeConfig": EventInvokeConfig(),
+        "AWS::Lambda::EventSourceMapping": EventSourceMapping(),
         "AWS::Lambda::LayerVersion": LayerVersion(),
         "AWS::Lambda::LayerVersionPermission": LayerVersionPermission(),
         "AWS::Lambda::Permission": Permission(),
