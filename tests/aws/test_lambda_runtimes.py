@@ -64,6 +64,20 @@ def invoke(platform, name, event):
     return answer, json.loads(answer["Payload"].read())
 
 
+def until_logged(platform, group, pattern):
+    """Wait until the group, which is made late, has events that match."""
+    logs, deadline = platform.client("logs"), time.monotonic() + 10
+    while True:
+        try:
+            found = logs.filter_log_events(logGroupName=group, filterPattern=pattern)["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            found = []
+        if found:
+            return found
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 @needs_node
 def test_a_node_function_answers_fails_logs_and_reaches_the_endpoint(platform, role) -> None:
     a_function(platform, role, "in-node", RUNTIME, a_zip("app.mjs", NODE))
@@ -77,13 +91,7 @@ def test_a_node_function_answers_fails_logs_and_reaches_the_endpoint(platform, r
         "RangeError",
         "as asked",
     )
-    logs, deadline = platform.client("logs"), time.monotonic() + 10
-    while True:
-        found = logs.filter_log_events(logGroupName="/aws/lambda/in-node", filterPattern='"as asked"')["events"]
-        if found:
-            break
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    found = until_logged(platform, "/aws/lambda/in-node", '"as asked"')
     assert "\tERROR\tInvoke Error \t{" in found[0]["message"]
 
 
