@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
+from gatepost.kernel.paging import page_token, place_of
 from gatepost.services.apigateway.model import BadRequestException
 
 LIMIT_DEFAULT: Final = 25
@@ -30,15 +29,12 @@ def limit_of(params: Mapping[str, Any]) -> int:
 
 def position_of(params: Mapping[str, Any]) -> str:
     """Give the id after which the page starts, "" for the first. Raises: BadRequestException."""
-    try:
-        return base64.b64decode(params.get("position", "").encode(), b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError):
-        raise BadRequestException("Invalid position parameter") from None
+    return place_of(params.get("position") or None, BadRequestException("Invalid position parameter"), "")[0]
 
 
 def position_after(item_id: str) -> dict[str, str]:
     """Give the answer's `position` for the page after `item_id`."""
-    return {"position": base64.urlsafe_b64encode(item_id.encode()).decode()}
+    return {"position": page_token(item_id)}
 
 
 def paged(items: Mapping[str, Item], params: Mapping[str, Any]) -> tuple[list[Item], dict[str, str]]:

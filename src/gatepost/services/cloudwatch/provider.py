@@ -10,6 +10,7 @@ from typing import Any, Final
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import StoreUnavailable
 from gatepost.kernel.operations import Access, Call, Change, operation
+from gatepost.kernel.paging import page_token, place_of
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.cloudwatch import gateway_minutes, submissions
 from gatepost.services.cloudwatch.metric_data import MetricQuery, queries_of
@@ -24,7 +25,7 @@ from gatepost.services.cloudwatch.model import (
     ValidationError,
     dimensions_of,
 )
-from gatepost.services.cloudwatch.queries import Stat, count_of, decode_page, encode_page, span_of, stat_of
+from gatepost.services.cloudwatch.queries import Stat, count_of, span_of, stat_of
 from gatepost.services.cloudwatch.statistics import Statistics
 from gatepost.services.cloudwatch.store import LISTED_S, MetricStore, Slot, Span
 
@@ -39,6 +40,7 @@ PAGE_METRICS: Final = 500
 SCANNED_METRICS: Final = 1_000  # of one read
 RECENTLY_S: Final = 3 * 3_600
 AGING_PAUSE_S: Final = 60.0
+BAD_TOKEN: Final = "The value for parameter NextToken is invalid."  # noqa: S105 - a message
 
 
 class CloudWatchProvider:
@@ -158,10 +160,10 @@ class CloudWatchProvider:
         left = params.get("MaxDatapoints", PAGE_DATAPOINTS_MAX)
         if not 1 <= left <= PAGE_DATAPOINTS_MAX:
             raise ValidationError(f"The parameter MaxDatapoints must be from 1 to {PAGE_DATAPOINTS_MAX}.")
-        first, skipped = decode_page(params.get("NextToken"), InvalidNextToken, "query", "point")
+        first, skipped = place_of(params.get("NextToken"), InvalidNextToken(BAD_TOKEN), 0, 0)
         is_ascending = params.get("ScanBy") == "TimestampAscending"
         results: list[Answer] = []
-        next_page: dict[str, int] | None = None
+        next_page: tuple[int, int] | None = None
         for number, query in enumerate(queries[first:], first):
             if next_page is not None:
                 results.append(query.result([], is_complete=False))
@@ -170,12 +172,12 @@ class CloudWatchProvider:
             is_complete = len(values) <= left
             results.append(query.result(values[:left], is_complete=is_complete))
             if not is_complete:
-                next_page = {"query": number, "point": skipped + left}
+                next_page = (number, skipped + left)
             left -= min(left, len(values))
             skipped = 0
         answer: Answer = {"MetricDataResults": results, "Messages": []}
         if next_page is not None:
-            answer["NextToken"] = encode_page(next_page)
+            answer["NextToken"] = page_token(*next_page)
         return answer
 
     @operation("ListMetrics")
@@ -190,7 +192,7 @@ class CloudWatchProvider:
             raise InvalidParameterValueException("There are no linked accounts: leave OwningAccount out")
         wanted = [(one["Name"], one.get("Value")) for one in params.get("Dimensions", ())]
         since_s = self._clock.now_ms() // 1000 - (RECENTLY_S if params.get("RecentlyActive") else LISTED_S)
-        (after,) = decode_page(params.get("NextToken"), InvalidParameterValueException, "after")
+        (after,) = place_of(params.get("NextToken"), InvalidParameterValueException(BAD_TOKEN), 0)
         found: list[Metric] = []
         while True:
             read = self._store.metrics(
@@ -206,7 +208,7 @@ class CloudWatchProvider:
                 if not _has(metric, wanted):
                     continue
                 if len(found) == PAGE_METRICS:
-                    return {"Metrics": [one.to_aws() for one in found], "NextToken": encode_page({"after": after})}
+                    return {"Metrics": [one.to_aws() for one in found], "NextToken": page_token(after)}
                 found.append(metric)
                 after = metric_id
             if len(read) < SCANNED_METRICS:

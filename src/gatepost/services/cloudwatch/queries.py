@@ -6,14 +6,10 @@ Statistics: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Stati
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from gatepost.kernel.errors import ServiceError
 from gatepost.services.cloudwatch.model import DAY_S, FIVE_MINUTES_S, HOUR_S, KEPT_S, MINUTE_S
@@ -96,22 +92,3 @@ def span_of(start_ms: int, end_ms: int, period_s: int, *, now_ms: int, refuse: t
 def count_of(start_ms: int, end_ms: int, period_s: int) -> int:
     """Say how many points there can be."""
     return -(-(end_ms - start_ms) // (period_s * 1000))
-
-
-def encode_page(content: dict[str, Any]) -> str:
-    """Give an opaque token."""
-    return base64.urlsafe_b64encode(orjson.dumps(content)).decode()
-
-
-def decode_page(token: str | None, refuse: type[ServiceError], *names: str) -> tuple[int, ...]:
-    """Read the numbers `names` of what `encode_page` gave; zeros without a token. Raises: `refuse`."""
-    if token is None:
-        return (0,) * len(names)
-    try:
-        found = orjson.loads(base64.b64decode(token, altchars=b"-_", validate=True))
-        numbers = tuple(found[name] for name in names)
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise refuse("The value for parameter NextToken is invalid.") from error
-    if not all(type(number) is int and 0 <= number < 1 << 53 for number in numbers):
-        raise refuse("The value for parameter NextToken is invalid.")
-    return numbers

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
+from gatepost.kernel.paging import page_token, place_of
 from gatepost.services.iam.errors import InvalidInputException, LimitExceededException, ValidationError
 from gatepost.services.iam.model import Tags
 
@@ -27,20 +26,13 @@ def paged(
     """
     marker = params.get("Marker")
     if marker is not None:
-        after = _unmarked(marker)
+        (after,) = place_of(marker, ValidationError(f"Invalid Marker: {marker[:64]}"), "")
         items = [item for item in items if name_of(item) > after]
     count_max = params.get("MaxItems", PAGE_ITEMS)
     if len(items) <= count_max:
         return items, {"IsTruncated": False}
     page = items[:count_max]
-    return page, {"IsTruncated": True, "Marker": base64.b64encode(name_of(page[-1]).encode()).decode()}
-
-
-def _unmarked(marker: str) -> str:
-    try:
-        return base64.b64decode(marker, validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise ValidationError(f"Invalid Marker: {marker[:64]}") from error
+    return page, {"IsTruncated": True, "Marker": page_token(name_of(page[-1]))}
 
 
 def new_tags(tags: Sequence[Mapping[str, str]]) -> Tags:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, TypeVar
 
-import orjson
-
-from gatepost.services.logs.events import Place
+from gatepost.kernel.paging import place_of
+from gatepost.services.logs.events import END, START, Place
 from gatepost.services.logs.model import InvalidParameterException
 
-FOREVER_MS = 1 << 61
+FOREVER_MS: Final = 1 << 61
+INVALID: Final = "The specified nextToken is invalid."
+
+T = TypeVar("T", str, int)
 
 
 def encode_token(direction: str, place: Place) -> str:
@@ -27,27 +27,17 @@ def decode_token(token: str) -> tuple[str, Place]:
     try:
         if direction not in {"f", "b"} or not slash or len(parts) != 3:
             raise ValueError(token)
-        return direction, Place(*(int(part) for part in parts))
+        place = Place(*(int(part) for part in parts))
+        if not all(START[0] <= number <= END[0] for number in place):
+            raise ValueError(token)
     except ValueError as error:
-        raise InvalidParameterException("The specified nextToken is invalid.") from error
+        raise InvalidParameterException(INVALID) from error
+    return direction, place
 
 
-def encode_page(content: Mapping[str, Any]) -> str:
-    """Give an opaque token for the other operations."""
-    return base64.urlsafe_b64encode(orjson.dumps(dict(content))).decode()
-
-
-def decode_page(token: str | None) -> dict[str, Any]:
-    """Read what `encode_page` gave; empty without a token. Raises: InvalidParameterException."""
-    if not token:
-        return {}
-    try:
-        found = orjson.loads(base64.b64decode(token, altchars=b"-_", validate=True))
-    except (binascii.Error, orjson.JSONDecodeError) as error:
-        raise InvalidParameterException("The specified nextToken is invalid.") from error
-    if not isinstance(found, dict):
-        raise InvalidParameterException("The specified nextToken is invalid.")
-    return found
+def start_of(token: str | None, first: T) -> T:
+    """Read the token of a list, which starts at `first`. Raises: InvalidParameterException."""
+    return place_of(token, InvalidParameterException(INVALID), first)[0]
 
 
 def time_range(params: Mapping[str, Any], *, is_end_inclusive: bool) -> tuple[int, int]:

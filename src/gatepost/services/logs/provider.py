@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import StoreUnavailable
 from gatepost.kernel.operations import Access, Call, operation
+from gatepost.kernel.paging import page_token
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.logs import events as reading
 from gatepost.services.logs.filter_pattern import compile_pattern
@@ -33,7 +34,7 @@ from gatepost.services.logs.model import (
     check_stream_name,
     group_of,
 )
-from gatepost.services.logs.paging import decode_page, decode_token, encode_page, encode_token, time_range
+from gatepost.services.logs.paging import decode_token, encode_token, start_of, time_range
 from gatepost.services.logs.store import Group, LogStore, Stream
 
 log = logging.getLogger(__name__)
@@ -179,13 +180,13 @@ class LogsProvider:
         if params.get("logGroupClass", "STANDARD") != "STANDARD":
             return {"logGroups": []}
         count = params.get("limit") or 50
-        after = str(decode_page(params.get("nextToken")).get("after", ""))
+        after = start_of(params.get("nextToken"), "")
         found = self._store.groups(
             call.account_id, call.region, after=after, count=count + 1, prefix=prefix, infix=infix
         )
         answer: Answer = {"logGroups": [_group_to_aws(group) for group in found[:count]]}
         if len(found) > count:
-            answer["nextToken"] = encode_page({"after": found[count - 1].name})
+            answer["nextToken"] = page_token(found[count - 1].name)
         return answer
 
     @operation("PutRetentionPolicy")
@@ -232,10 +233,10 @@ class LogsProvider:
         if params.get("descending"):
             found.reverse()
         count = params.get("limit") or 50
-        start = int(decode_page(params.get("nextToken")).get("start", 0))
+        start = start_of(params.get("nextToken"), 0)
         answer: Answer = {"logStreams": [_stream_to_aws(group, one) for one in found[start : start + count]]}
         if len(found) > start + count:
-            answer["nextToken"] = encode_page({"start": start + count})
+            answer["nextToken"] = page_token(start + count)
         return answer
 
     # --- events ------------------------------------------------------------------------------------------------

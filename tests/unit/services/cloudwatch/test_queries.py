@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatepost.services.cloudwatch.model import InvalidParameterValueException as Refused
-from gatepost.services.cloudwatch.queries import decode_page, encode_page, span_of, stat_of
+from gatepost.services.cloudwatch.queries import span_of, stat_of
 from gatepost.services.cloudwatch.statistics import of_values
 from tests.support.metrics import DAY_MS, HOUR_MS, MINUTE_MS, NOW_MS
 
@@ -81,22 +81,3 @@ def test_the_end_is_bounded_by_what_can_be_there() -> None:
 def test_times_and_periods_that_cannot_be_are_refused(start_ms, end_ms, period_s, words) -> None:
     with pytest.raises(Refused, match=words):
         span(start_ms, end_ms, period_s)
-
-
-def test_tokens_come_back_as_they_were() -> None:
-    assert decode_page(encode_page({"a": 3, "b": 4}), Refused, "a", "b") == (3, 4)
-    assert decode_page(None, Refused, "a", "b") == (0, 0)
-
-
-@pytest.mark.parametrize(
-    "token", ["", "x", "é", encode_page({"a": "1"}), encode_page({"a": -1}), encode_page({"b": 1})]
-)
-def test_tokens_of_others_are_refused(token) -> None:
-    with pytest.raises(Refused, match="NextToken is invalid"):
-        decode_page(token, Refused, "a")
-
-
-@pytest.mark.parametrize("token", [encode_page({"a": True}), "W10=", "bnVsbA=="])
-def test_tokens_of_another_shape_are_refused(token) -> None:
-    with pytest.raises(Refused, match="NextToken is invalid"):
-        decode_page(token, Refused, "a")
