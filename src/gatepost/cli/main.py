@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "stop": ("gatepost.cli.state", "Stop the platform that owns the data directory."),
     "env": ("gatepost.cli.state", 'Print exports for AWS tools: eval "$(gatepost env)".'),
     "exec": ("gatepost.cli.exec", "Run a command against a fresh platform and keep its exit code."),
+    "tables": ("gatepost.cli.tables", "Look into DynamoDB tables; move items to and from files."),
     "doctor": ("gatepost.cli.doctor", "Check this machine, and say how to mend what is wrong."),
 }
 
