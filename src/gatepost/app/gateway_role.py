@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from gatepost.app.child import Orders, inherited_socket, run_role
-from gatepost.app.listeners import local_host
+from gatepost.app.listeners import local_host, url_of
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.gateway.backends.http_proxy import HttpProxyParts
 from gatepost.gateway.compiler import Parts
@@ -110,7 +110,7 @@ class GatewayRole:
                 assets=FileAssets(data.assets),
                 functions_dir=data.functions,
                 cache_dir=data.cache,
-                endpoint_url=f"http://{local_host(self._settings)}:{self._orders.ports[2]}",
+                endpoint_url=url_of(local_host(self._settings), self._orders.ports[2]),
             )
         )
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from gatepost.app.child import Orders, inherited_socket, run_role
 from gatepost.app.forwarding import ApiForwarder
-from gatepost.app.listeners import local_host
+from gatepost.app.listeners import local_host, url_of
 from gatepost.app.own_routes import own_routes
 from gatepost.app.platform_state import PlatformState
 from gatepost.app.services_core import ServicesCore
@@ -80,7 +80,7 @@ class ServicesRole:
             link=self._link,
             client=self._client,
             gateway_port=self._orders.ports[0],
-            endpoint_url=f"http://{local_host(self._settings)}:{self._orders.ports[2]}",
+            endpoint_url=url_of(local_host(self._settings), self._orders.ports[2]),
         )
 
     def _new_endpoint(self) -> AwsEndpoint:

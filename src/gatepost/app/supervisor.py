@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gatepost.app.child import EXIT_SETTINGS, Orders
-from gatepost.app.listeners import Listeners, open_listeners
+from gatepost.app.listeners import Listeners, open_listeners, url_of
 from gatepost.config import Settings
 from gatepost.kernel.clock import Clock, SystemClock
 from gatepost.kernel.errors import SettingsError
@@ -236,12 +236,12 @@ class Supervisor:
 
     def _tell_endpoints(self) -> None:
         assert self._listeners is not None
-        host = self._settings.host if ":" not in self._settings.host else f"[{self._settings.host}]"
+        host = self._settings.host
         public, private, aws = (listener.getsockname()[1] for listener in self._listeners.all())
         told = {
-            "aws": f"http://{host}:{aws}",
-            "public": f"http://{host}:{public}",
-            "private": f"http://{host}:{private}",
+            "aws": url_of(host, aws),
+            "public": url_of(host, public),
+            "private": url_of(host, private),
             "region": self._settings.region,
             "account_id": self._settings.account_id,
             "is_ephemeral": self._settings.is_ephemeral,

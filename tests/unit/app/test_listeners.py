@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from gatepost.app.listeners import local_host, open_listeners
+from gatepost.app.listeners import local_host, open_listeners, url_of
 from gatepost.config import Settings
 from gatepost.kernel.errors import SettingsError
 
@@ -37,3 +37,10 @@ def test_a_host_that_is_no_address_here_is_refused():
 )
 def test_this_machine_reaches_listeners_on_every_address_by_loopback(host: str, expected: str) -> None:
     assert local_host(replace(FREE, host=host)) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"), [("127.0.0.1", "http://127.0.0.1:80"), ("::1", "http://[::1]:80"), ("box", "http://box:80")]
+)
+def test_an_ipv6_address_stands_in_brackets(host: str, expected: str) -> None:
+    assert url_of(host, 80) == expected
