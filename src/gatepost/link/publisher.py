@@ -166,8 +166,7 @@ class ServicesLink:
     def _send_snapshot(self, gateway: FrameProtocol) -> None:
         standing = [{"topic": topic, "key": key, "value": value} for (topic, key), value in sorted(self._state.items())]
         for start in range(0, len(standing), SNAPSHOT_PART):
-            part = standing[start : start + SNAPSHOT_PART]
-            gateway.send(Kind.CHANGES, {"number": 0, "changes": part, "is_snapshot_part": True})
+            _send_part(gateway, standing[start : start + SNAPSHOT_PART])
         gateway.send(Kind.SNAPSHOT_END, {"number": self._number})
         self._acknowledged[gateway] = 0
 
@@ -209,6 +208,19 @@ class ServicesLink:
             elif not in_effect.done():
                 still.append((number, in_effect))
         self._waiting = still
+
+
+def _send_part(gateway: FrameProtocol, part: Sequence[Mapping[str, Any]]) -> None:
+    """Send a part of a snapshot, in halves when a frame cannot hold it. What alone is too large is left out."""
+    try:
+        gateway.send(Kind.CHANGES, {"number": 0, "changes": part, "is_snapshot_part": True})
+    except ValueError as error:
+        if len(part) == 1:
+            log.error("too large for a gateway", extra={"key": part[0]["key"], "error": str(error)})
+            return
+        middle = len(part) // 2
+        _send_part(gateway, part[:middle])
+        _send_part(gateway, part[middle:])
 
 
 def _encode(change: Change) -> dict[str, Any]:

@@ -81,6 +81,23 @@ def test_a_gateway_gets_what_stands_and_every_later_change(tmp_path):
     assert in_a_platform(tmp_path, scenario) == [("a", {"n": 1}), ("b", {"n": 1}), ("a", {"n": 2}), ("b", None)]
 
 
+def test_a_snapshot_comes_in_as_many_frames_as_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr("gatepost.link.frames.FRAME_BYTES_MAX", 2_000)
+    sizes = {"small": 10, "large": 1_500, "other": 1_500, "huge": 3_000}
+
+    async def scenario(platform):
+        services = await platform.services(*(Change("t", key, {"x": "x" * size}) for key, size in sizes.items()))
+        gateway, replica = platform.gateway()
+        seen = {}
+        replica.watch("t", lambda key, value: seen.update({key: len(value["x"])}))
+        await asyncio.wait_for(gateway.synchronised.wait(), 5)
+        await gateway.close()
+        await services.close()
+        return seen
+
+    assert in_a_platform(tmp_path, scenario) == {"small": 10, "large": 1_500, "other": 1_500}  # none holds the huge one
+
+
 def test_publish_returns_once_the_change_is_in_effect(tmp_path):
     async def scenario(platform):
         services = await platform.services()
