@@ -92,13 +92,7 @@ class ServicesCore:
         self._dynamodb = DynamoDbProvider(item_store, clock)
         self._lambda = self._make_lambda(store, sessions, link, clock=clock)
         self._events = EventsProvider(store, self._lambda, clock)
-        self.logs = LogsProvider(
-            LogStore(self._databases[2]),
-            clock,
-            account_id=settings.account_id,
-            region=settings.region,
-            permission=self._lambda.log_permission,
-        )
+        self.logs = self._make_logs(clock)
         self.cloudwatch = self._make_cloudwatch(clock)
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
@@ -128,6 +122,15 @@ class ServicesCore:
         settings = self._settings
         store = MetricStore(self._databases[3])
         return CloudWatchProvider(store, clock, account_id=settings.account_id, region=settings.region)
+
+    def _make_logs(self, clock: Clock) -> LogsProvider:
+        return LogsProvider(
+            LogStore(self._databases[2]),
+            clock,
+            account_id=self._settings.account_id,
+            region=self._settings.region,
+            permission=self._lambda.log_permission,
+        )
 
     def _make_lambda(
         self, store: SqliteRecords, sessions: Sessions, link: ServicesLink, *, clock: Clock

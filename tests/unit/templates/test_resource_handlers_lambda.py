@@ -10,6 +10,7 @@ from gatepost.templates.acceptance import Acceptance
 from gatepost.templates.resources.lambda_ import inline_zip
 from gatepost.templates.resources.lambda_events import named
 from gatepost.templates.resources.lambda_layers import version_of
+from gatepost.templates.resources.lambda_urls import Url
 from gatepost.templates.resources.lambda_versions import routing
 from tests.support.templates import compiled, refusals
 from tests.unit.templates.test_resource_handlers import goes_through, run
@@ -208,6 +209,10 @@ Resources:
 Outputs:
   Url: {{Value: !GetAtt Url.FunctionUrl}}
 """
+
+
+def test_a_function_url_has_no_name_of_its_own() -> None:
+    assert not Url().is_named({"TargetFunctionArn": "orders"})
 
 
 def test_a_function_url_is_made_changed_and_deleted(tmp_path) -> None:
