@@ -23,6 +23,7 @@ from gatepost.services.lambda_.runner.process import Running, Worker
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 
 NS_PER_MS = 1_000_000
+ERROR_KIND_LENGTH_MAX = 256  # it stands in REPORT, and a function chooses it
 # Fields of a function that its workers do not depend on.
 _NOT_RUN = (
     "policy",
@@ -320,6 +321,6 @@ def _what_runs(function: Function) -> dict[str, Any]:
 
 def _error_kind(error: bytes) -> str:
     try:
-        return str(orjson.loads(error).get("errorType", ""))
+        return str(orjson.loads(error).get("errorType", ""))[:ERROR_KIND_LENGTH_MAX]
     except (orjson.JSONDecodeError, AttributeError):
         return ""

@@ -38,14 +38,14 @@ class ProgramStarter:
     def __init__(self, settings: RunnerSettings, clock: Clock) -> None:
         self._settings = settings
         self._api = RuntimeApi(clock)
-        self._nodes: tuple[Node, ...] | None = None
+        self._nodes: tuple[Node, ...] = ()  # none: looked for again at the next start
         self._zygote: Zygote | None = None
         self._runtime_folder = ""  # of workers without a file system of their own
         self._warned: set[str] = set()
 
     async def zygote(self, runtime: str, places: Places) -> Zygote:
         """Give the zygote for `runtime`, not started. Raises: InvalidRuntimeException."""
-        if self._nodes is None:
+        if not self._nodes:
             self._nodes = await asyncio.get_running_loop().run_in_executor(None, find_nodes)
         if not is_custom(runtime):
             self._node(runtime)
@@ -60,7 +60,7 @@ class ProgramStarter:
         return self._zygote
 
     def _node(self, runtime: str) -> Node:
-        choice = choose_node(runtime, self._nodes or ())
+        choice = choose_node(runtime, self._nodes)
         if choice is None:
             reason = NO_NODE if node_major(runtime) is not None else "this runtime is not supported here"
             raise InvalidRuntimeException(f"Runtime {runtime} cannot run: {reason}")
@@ -77,7 +77,8 @@ class ProgramStarter:
         folder = RUNTIME if zygote.is_boxed else self._runtime_folder
         node = None if is_custom(function.runtime) else self._node(function.runtime)
         for name, value in program_environment(function, node=node, runtime_folder=folder).items():
-            variables.setdefault(name, value)
+            if name.startswith("AWS_") or name not in variables:
+                variables[name] = value
         if node is None:
             return custom_program()
         return node_program(node, function, runtime_folder=folder, log_bytes_max=self._settings.log_bytes_max)

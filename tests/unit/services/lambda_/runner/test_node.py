@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import socket
 import textwrap
 import time
 from pathlib import Path
@@ -374,3 +375,48 @@ def test_names_below_localhost_are_the_loopback_interface(runner: LiveRunner) ->
         """
     function = a_node_function(runner, {"app.mjs": textwrap.dedent(code)})
     assert runner.value(function, "a1b2c3.execute-api.localhost") == ["127.0.0.1", "127.0.0.1"]
+
+
+def test_node_24_has_no_callbacks_as_on_lambda(runner: LiveRunner) -> None:
+    function = a_node_function(runner, "exports.handler = (e, c, callback) => callback(null, e);", runtime="nodejs24.x")
+    assert runner.error(function)["errorType"] == "Runtime.CallbackHandlerDeprecated"
+    code = "exports.handler = async (e, ...rest) => [e, rest.length, 'done' in rest[0]];"
+    assert runner.value(a_node_function(runner, code, runtime="nodejs24.x"), 5) == [5, 1, False]
+
+
+def test_the_functions_own_variables_reach_it_and_do_not_change_its_runtime(runner: LiveRunner) -> None:
+    code = "exports.handler = async () => [process.env.SHOP, process.env.NODE_PATH, process.env.AWS_LAMBDA_LOG_FORMAT];"
+    variables = {"SHOP": "tea", "NODE_PATH": "/var/task/lib", "AWS_LAMBDA_LOG_FORMAT": "JSON"}
+    function = a_node_function(runner, code, environment=variables)
+    assert runner.value(function) == ["tea", "/var/task/lib", "Text"]
+
+
+def test_a_connection_that_closed_while_the_worker_waited_is_not_used_again(runner: LiveRunner) -> None:
+    function = a_node_function(
+        runner,
+        """
+        const http = require('http');
+        const agent = new http.Agent({ keepAlive: true });
+        exports.handler = (port) => new Promise((done, fail) => {
+          const ended = (answer) => answer.resume().on('end', () => done(answer.statusCode));
+          http.get({ port, agent }, ended).on('error', fail);
+        });
+        """,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        for _ in range(3):
+            running = runner.start(function, port)
+            connection, _ = listener.accept()  # each time a new one: the last was closed after its answer
+            with connection:
+                connection.recv(9999)
+                connection.sendall(b"HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n")
+                assert running.result(5).payload == b"204"
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_node_functions_work_without_a_file_system_of_their_own(tmp_path: Path, *, is_open: bool) -> None:
+    tmp_path.chmod(0o755 if is_open else 0o700)
+    with a_live_runner(tmp_path, is_sandboxed=False) as live:
+        function = a_node_function(live, "exports.handler = async (e) => [e, require('os').tmpdir() !== '/tmp'];")
+        assert live.value(function, 1) == [1, True]

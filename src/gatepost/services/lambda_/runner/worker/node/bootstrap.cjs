@@ -72,7 +72,8 @@ class Runtime {
     this.output.requestId = request.requestId;
     if (request.traceId) process.env._X_AMZN_TRACE_ID = request.traceId;
     else delete process.env._X_AMZN_TRACE_ID;
-    this.call(request);
+    // The event loop goes round once before: connections that were closed while it stood still are known as closed then.
+    setImmediate(() => this.call(request));
   }
 
   call(request) {
