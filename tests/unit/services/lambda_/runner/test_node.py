@@ -404,6 +404,7 @@ def test_a_connection_that_closed_while_the_worker_waited_is_not_used_again(runn
         """,
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
         port = listener.getsockname()[1]
         for _ in range(3):
             running = runner.start(function, port)
