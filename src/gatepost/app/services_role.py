@@ -48,7 +48,12 @@ class ServicesRole:
         self._core = self._new_core()
         self._endpoint = self._new_endpoint()
         self._server = Server(
-            self._answer, limits=AWS_LIMITS, refuse=refuse, clock=clock, body_bytes_max=self._body_bytes_max
+            self._answer,
+            limits=AWS_LIMITS,
+            refuse=refuse,
+            clock=clock,
+            body_bytes_max=self._body_bytes_max,
+            needs_tasks=False,  # no operation asks for its current task: see kernel.tasks.Driven
         )
 
     async def start(self) -> None:

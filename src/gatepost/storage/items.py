@@ -117,7 +117,7 @@ class ItemStore:
     def get(self, table: ItemTable, key: bytes) -> Row | None:
         """Give size and JSON of the item under `key`, or None. Raises: TableGone, StoreUnavailable."""
         try:
-            rows: Any = self._database.reader.execute(table.sql.get, (key,)).fetchall()
+            rows: Any = self._database.turn_reader.execute(table.sql.get, (key,)).fetchall()
         except apsw.Error as error:
             raise _lost(error) from error
         return rows[0] if rows else None
@@ -134,7 +134,7 @@ class ItemStore:
         found: list[Row] = []
         total = 0
         try:
-            cursor: Any = self._database.reader.execute(sql, (low, high, count_max))
+            cursor: Any = self._database.turn_reader.execute(sql, (low, high, count_max))
             for row in cursor:
                 total += row[0]
                 if total > bytes_max and found:
@@ -156,12 +156,8 @@ class ItemStore:
 
     def snapshot(self, read: Callable[[], Result]) -> Result:
         """Run several reads on one state of the store."""
-        reader = self._database.reader
-        reader.execute("BEGIN")
-        try:
-            return read()
-        finally:
-            reader.execute("COMMIT")
+        self._database.turn_reader  # noqa: B018 begins the turn's transaction, and no read waits within it
+        return read()
 
     def counts(self, table_id: int) -> dict[int, tuple[int, int]]:
         """Give items and bytes by index id; 0 is the table itself."""

@@ -7,6 +7,9 @@ nobody else's. A commit that fails fails everyone in the group: nothing is ackno
 
 Invariants:
 - the writer thread alone writes; the event loop reads through `reader`, which sees only what is committed;
+- the reads of one turn of the event loop may share a transaction (`turn_reader`), but it ends with the turn, and
+  before anybody hears that a later write is done: no read is older than an acknowledged write, and the WAL is
+  held back by a turn at most;
 - with durability "full" a commit returns after the sync of the WAL (`synchronous=FULL`): it survives power
   loss; with "process" it survives `kill -9` only (`synchronous=NORMAL`);
 - after a failed commit the connection is opened anew, because what the kernel still holds of a failed sync is
@@ -45,6 +48,7 @@ QUEUED_MAX: Final = 20_000  # writes that may wait; more are refused
 BUSY_TIMEOUT_MS: Final = 5_000
 CACHE_KIB: Final = 8_192
 STATEMENTS_CACHED: Final = 200
+_LOST: Final = (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NoMemError, apsw.ReadOnlyError)
 SQLITE_SAFE_FROM: Final = (3, 51, 3)  # https://www.sqlite.org/wal.html: the WAL-reset bug is fixed there
 
 
@@ -82,6 +86,7 @@ class Database:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reader: apsw.Connection | None = None
         self._writer: apsw.Connection | None = None
+        self._is_turn_open = False
         self.commits = 0  # transactions since the start
         self.writes = 0  # writes in them
 
@@ -91,6 +96,27 @@ class Database:
         if self._reader is None:
             raise StoreUnavailable(f"{self.path} is not open")
         return self._reader
+
+    @property
+    def turn_reader(self) -> apsw.Connection:
+        """The event loop's connection in a transaction that all reads until the end of this turn of the loop share.
+
+        Taking SQLite's shared lock and giving it back are two system calls, more than a read by its key costs.
+        Whoever uses it has taken all its rows before it waits for anything. Raises: StoreUnavailable, apsw.Error.
+        """
+        reader = self.reader
+        if not self._is_turn_open:
+            assert self._loop is not None
+            self._loop.call_soon(self._end_turn)  # first: what a writer answers from now on comes behind it
+            reader.execute("BEGIN")
+            self._is_turn_open = True
+        return reader
+
+    def _end_turn(self) -> None:
+        if self._is_turn_open:
+            self._is_turn_open = False
+            if self._reader is not None and self._reader.in_transaction:
+                self._reader.execute("COMMIT")
 
     async def open(self) -> None:
         """Open or create the file, bring its schema up to date and start the writer.
@@ -124,6 +150,7 @@ class Database:
         if thread is not None:
             self._queue.put(None)
             await asyncio.get_running_loop().run_in_executor(None, thread.join)
+        self._end_turn()
         for connection in (self._reader, self._writer):
             if connection is not None:
                 connection.close()
@@ -206,9 +233,12 @@ class Database:
                 self._writer = self._connect()
             cursor = self._writer.cursor()
             cursor.execute("BEGIN IMMEDIATE")
-            for waiting in group:
-                self._run(cursor, waiting)
-            cursor.execute("COMMIT")
+            if len(group) == 1:
+                self._run_alone(cursor, group[0])
+            else:
+                for waiting in group:
+                    self._run(cursor, waiting)
+                cursor.execute("COMMIT")
         except apsw.Error as error:
             self._fail(group, error)
         else:
@@ -216,12 +246,25 @@ class Database:
             self.writes += len(group)
 
     @staticmethod
+    def _run_alone(cursor: apsw.Cursor, waiting: _Waiting) -> None:
+        """Run the only write of a group: the transaction is its own, so it needs no savepoint."""
+        try:
+            waiting.result = waiting.work(cursor)
+        except _LOST:
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed to the caller, who knows it
+            waiting.error = error
+            cursor.execute("ROLLBACK")
+        else:
+            cursor.execute("COMMIT")
+
+    @staticmethod
     def _run(cursor: apsw.Cursor, waiting: _Waiting) -> None:
         """Run one write in its savepoint. An I/O error is the whole group's; anything else is its own."""
         cursor.execute("SAVEPOINT own")
         try:
             waiting.result = waiting.work(cursor)
-        except (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NoMemError, apsw.ReadOnlyError):
+        except _LOST:
             raise
         except BaseException as error:  # noqa: BLE001 - handed to the caller, who knows it
             waiting.error = error
@@ -240,6 +283,7 @@ class Database:
                 writer.close(True)
 
     def _answer(self, group: list[_Waiting]) -> None:
+        self._end_turn()  # who is told of a write must not read what was there before it
         self._queued -= len(group)
         for waiting in group:
             if waiting.answer.done():  # the caller went away; the write stands

@@ -57,6 +57,66 @@ def test_a_write_that_raises_undoes_itself_and_nobody_else(tmp_path):
     assert stored == [1, 3]
 
 
+def test_a_write_alone_in_its_group_undoes_itself_when_it_raises(tmp_path):
+    def bad(cursor):
+        cursor.execute("INSERT INTO t VALUES (2,'bad')")
+        raise ValueError("no")
+
+    async def scenario():
+        async with a_database(tmp_path, TABLE) as database:
+            with pytest.raises(ValueError, match="no"):
+                await database.write(bad)
+            await database.write(insert(3))
+            return rows(database)
+
+    assert asyncio.run(scenario()) == [3]
+
+
+def turn_rows(database):
+    return [key for (key,) in database.turn_reader.execute("SELECT k FROM t ORDER BY k").fetchall()]
+
+
+def test_the_reads_of_one_turn_see_one_state_and_those_of_the_next_what_was_written_since(tmp_path):
+    async def scenario():
+        async with a_database(tmp_path, TABLE) as database:
+            before = turn_rows(database)
+            written = database.write(insert(1))
+            while not database.commits:
+                pass
+            same_turn = turn_rows(database)
+            await written
+            return before, same_turn, turn_rows(database)
+
+    assert asyncio.run(scenario()) == ([], [], [1])
+
+
+def test_whoever_hears_of_a_write_reads_it_whatever_was_read_before_in_the_same_turn(tmp_path):
+    async def scenario():
+        async with a_database(tmp_path, TABLE) as database:
+            found = []
+            for key in range(50):
+                written = database.write(insert(key))
+                written.add_done_callback(lambda _, key=key: found.append(key in turn_rows(database)))
+                while not written.done():
+                    turn_rows(database)  # an old state is open whenever the writer answers
+                    await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return found
+
+    assert asyncio.run(scenario()) == [True] * 50
+
+
+def test_no_transaction_of_the_reader_outlives_its_turn(tmp_path):
+    async def scenario():
+        async with a_database(tmp_path, TABLE) as database:
+            turn_rows(database)
+            inside = database.reader.in_transaction
+            await asyncio.sleep(0)
+            return inside, database.reader.in_transaction
+
+    assert asyncio.run(scenario()) == (True, False)
+
+
 def test_the_reader_cannot_write(tmp_path):
     async def scenario():
         async with a_database(tmp_path, TABLE) as database:
