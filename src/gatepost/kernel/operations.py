@@ -7,7 +7,7 @@ the authorizer whether the principal may, and only then calls the method.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -53,6 +53,14 @@ class Access:
 def pass_role(role_arn: str, service: str) -> Access:
     """Say that a role is handed to a service (`lambda.amazonaws.com`)."""
     return Access("iam:PassRole", role_arn, {"iam:passedtoservice": service})
+
+
+def tag_context(tags: Iterable[tuple[str, str]], removed: Iterable[str] = ()) -> dict[str, str | tuple[str, ...]]:
+    """Give the condition keys of a request's tags: `aws:RequestTag/…` of `tags`, `aws:TagKeys` of all."""
+    tags = list(tags)
+    context: dict[str, str | tuple[str, ...]] = {f"aws:requesttag/{key.lower()}": value for key, value in tags}
+    keys = (*(key for key, _ in tags), *removed)
+    return {**context, "aws:tagkeys": keys} if keys else context
 
 
 class RecordKey(NamedTuple):

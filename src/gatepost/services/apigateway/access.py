@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from gatepost.kernel.operations import Access, Call, pass_role
+from gatepost.kernel.operations import Access, Call, pass_role, tag_context
 
 PRINCIPAL: Final = "apigateway.amazonaws.com"  # to whom roles are handed
 _API: Final = "/restapis/{restApiId}"
@@ -94,7 +94,8 @@ def access_of(call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
     path = template.format_map(
         {name: quote(value, safe="") for name, value in params.items() if isinstance(value, str)}
     )
-    touched = [Access(f"apigateway:{verb}", f"arn:aws:apigateway:{call.region}::{path}", _tag_context(params))]
+    context = tag_context(params.get("tags", {}).items(), params.get("tagKeys", ()))
+    touched = [Access(f"apigateway:{verb}", f"arn:aws:apigateway:{call.region}::{path}", context)]
     if _names_policy(params):
         touched.append(Access("apigateway:UpdateRestApiPolicy", f"arn:aws:apigateway:{call.region}::{path}"))
     touched.extend(pass_role(role_arn, PRINCIPAL) for role_arn in _role_arns(params))
@@ -121,14 +122,3 @@ def _names_policy(params: Mapping[str, Any]) -> bool:
     return bool(params.get("policy")) or any(
         each.get("path") == "/policy" for each in params.get("patchOperations", ())
     )
-
-
-def _tag_context(params: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
-    tags: Mapping[str, str] = params.get("tags", {})
-    context: dict[str, str | tuple[str, ...]] = {
-        f"aws:requesttag/{name.lower()}": value for name, value in tags.items()
-    }
-    names = (*tags, *params.get("tagKeys", ()))
-    if names:
-        context["aws:tagkeys"] = names
-    return context

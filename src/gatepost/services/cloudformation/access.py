@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from gatepost.kernel.operations import Access, Call, pass_role
+from gatepost.kernel.operations import Access, Call, pass_role, tag_context
 
 _WITHOUT_RESOURCE: Final = frozenset(
     {"ListStacks", "ListExports", "ListImports", "ValidateTemplate", "GetTemplateSummary"}
@@ -36,11 +36,7 @@ def access_of(call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
     ):
         if params.get(member):
             context[key] = str(params[member])
-    tags = params.get("Tags") or []
-    for tag in tags:
-        context[f"aws:requesttag/{str(tag.get('Key', '')).lower()}"] = str(tag.get("Value", ""))
-    if tags:
-        context["aws:tagkeys"] = tuple(str(tag.get("Key", "")) for tag in tags)
+    context |= tag_context((tag["Key"], tag["Value"]) for tag in params.get("Tags") or ())
     found = [Access(action, resource, context)]
     if params.get("RoleARN"):
         found.append(pass_role(str(params["RoleARN"]), "cloudformation.amazonaws.com"))

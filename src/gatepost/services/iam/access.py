@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gatepost.kernel.operations import Access, Call, pass_role
+from gatepost.kernel.operations import Access, Call, pass_role, tag_context
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.model import GROUP, INSTANCE_PROFILE, ROLE, USER, InstanceProfile, ManagedPolicy, Role, User
 
@@ -99,9 +99,5 @@ def _context(call: Call, params: Mapping[str, Any], entity: object | None) -> di
         context["iam:permissionsboundary"] = params["PermissionsBoundary"]
     if call.operation in _ATTACHING:
         context["iam:policyarn"] = params["PolicyArn"]
-    if "Tags" in params:
-        context |= {f"aws:requesttag/{tag['Key'].lower()}": tag["Value"] for tag in params["Tags"]}
-        context["aws:tagkeys"] = tuple(tag["Key"] for tag in params["Tags"])
-    elif "TagKeys" in params:
-        context["aws:tagkeys"] = tuple(params["TagKeys"])
-    return context
+    tags = ((tag["Key"], tag["Value"]) for tag in params.get("Tags", ()))
+    return context | tag_context(tags, params.get("TagKeys", ()))

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import StoreUnavailable
-from gatepost.kernel.operations import Access, Call, operation
+from gatepost.kernel.operations import Access, Call, operation, tag_context
 from gatepost.kernel.paging import page_token
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.logs import events as reading
@@ -143,10 +143,10 @@ class LogsProvider:
         # As AWS's refusals name it: the group's ARN with an empty stream; tag operations name the bare group.
         stream = params.get("logStreamName", "")
         resource = key.arn if call.operation in _BARE_OPERATIONS else f"{key.arn}:log-stream:{stream}"
-        context: dict[str, str | tuple[str, ...]] = {}
-        if isinstance(tags := params.get("tags"), Mapping):
-            context = {f"aws:requesttag/{name.lower()}": str(value) for name, value in tags.items()}
-            context["aws:tagkeys"] = tuple(tags)
+        tags, removed = params.get("tags", {}), params.get("tagKeys", ())
+        if call.operation == "UntagLogGroup":  # there "tags" are keys
+            tags, removed = {}, tags
+        context = tag_context(tags.items(), removed)
         return (Access(action, resource, context),)
 
     # --- groups ------------------------------------------------------------------------------------------------

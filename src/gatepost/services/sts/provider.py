@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from gatepost.kernel.errors import AccessDeniedException
-from gatepost.kernel.operations import Access, Call, operation
+from gatepost.kernel.operations import Access, Call, operation, tag_context
 from gatepost.kernel.ports import Credentials
 from gatepost.languages.iam_policy import PolicyError, parse_policy
 from gatepost.security.access_keys import account_of
@@ -174,9 +174,7 @@ def _assume_role_context(call: Call, params: Params, role: AssumableRole | None)
     if "SourceIdentity" in params:
         context["sts:sourceidentity"] = params["SourceIdentity"]
     tags, transitive = _session_tags(call, params)
-    if tags:
-        context |= {f"aws:requesttag/{key.lower()}": value for key, value in tags}
-        context["aws:tagkeys"] = tuple(key for key, _ in tags)
+    context |= tag_context(tags)
     if transitive:
         context["sts:transitivetagkeys"] = transitive
     if role is not None:

@@ -363,6 +363,20 @@ def test_calls_say_what_they_touch(tmp_path) -> None:
     ]
 
 
+def test_policies_see_the_tags_that_come_and_go(tmp_path) -> None:
+    async def scenario(logs: LogsControl):
+        await logs("CreateLogGroup", logGroupName=GROUP, tags={"Team": "shop"})
+        await logs("UntagResource", resourceArn=GROUP_ARN, tagKeys=["Team"])
+        await logs("UntagLogGroup", logGroupName=GROUP, tags=["Team"])
+        return [one.context for one in logs.authorization.asked]
+
+    assert with_logs(tmp_path, scenario) == [
+        {"aws:requesttag/team": "shop", "aws:tagkeys": ("Team",)},
+        {"aws:tagkeys": ("Team",)},
+        {"aws:tagkeys": ("Team",)},
+    ]
+
+
 def test_the_oldest_streams_go_when_there_are_too_many(tmp_path) -> None:
     async def scenario(logs: LogsControl):
         for number in range(6):
