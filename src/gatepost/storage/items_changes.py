@@ -54,7 +54,8 @@ class StreamLog:
         elif old is None:
             kind = INSERT
         else:
-            if old.size == new.size and (old.blob == new.blob or old.item == new.item):
+            # The same attributes in another order are as long: only then their trees have to be compared.
+            if len(old.blob) == len(new.blob) and (old.blob == new.blob or old.item == new.item):
                 return
             kind = MODIFY
         new_blob = new.blob if new is not None and self.has_new else None

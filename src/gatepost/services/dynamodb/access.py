@@ -15,7 +15,7 @@ from gatepost.kernel.operations import Access, Call
 from gatepost.languages.item_expressions import Expressions, Used
 from gatepost.languages.item_expressions_tree import ExpressionError
 from gatepost.languages.item_values import ItemValueError, measure
-from gatepost.services.dynamodb.legacy import modern
+from gatepost.services.dynamodb.legacy import LEGACY_NAMES, modern
 from gatepost.services.dynamodb.model import Table
 from gatepost.services.dynamodb.statements import read_statement, selection_of, write_of
 from gatepost.services.dynamodb.tables import Tables, table_name
@@ -94,7 +94,7 @@ class ItemAccess:
         operation = call.operation
         kind = ITEM_OPERATIONS.get(operation)
         if kind is not None:
-            return (self._of_items(call, kind, _modern(params)),)
+            return (self._of_items(call, kind, params if LEGACY_NAMES.isdisjoint(params) else _modern(params)),)
         if operation in {"TransactWriteItems", "TransactGetItems"}:
             return self._of_transaction(call, params)
         if operation in STATEMENTS:

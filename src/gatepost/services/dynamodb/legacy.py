@@ -31,7 +31,7 @@ EXPRESSIONS: Final = (
     "ProjectionExpression",
     "UpdateExpression",
 )
-_NAMES: Final = frozenset(LEGACY)
+LEGACY_NAMES: Final = frozenset(LEGACY)
 _CONDITIONS: Final = ("Expected", "QueryFilter", "ScanFilter")
 _ORDERED: Final = frozenset({"S", "N", "B"})
 _COMPARATORS: Final = {"EQ": "=", "NE": "<>", "LE": "<=", "LT": "<", "GE": ">=", "GT": ">"}
@@ -57,7 +57,7 @@ def modern(params: Params) -> Params:
 
     A request without any is given back as it is. Raises: ValidationException.
     """
-    if _NAMES.isdisjoint(params):
+    if LEGACY_NAMES.isdisjoint(params):
         return params
     _refuse_mixture(params)
     rewriting = _Rewriting()
@@ -88,7 +88,7 @@ def modern(params: Params) -> Params:
 def _refuse_mixture(params: Params) -> None:
     expressions = [name for name in EXPRESSIONS if name in params]
     if expressions:
-        legacy = sorted(name for name in params if name in _NAMES)
+        legacy = sorted(name for name in params if name in LEGACY_NAMES)
         raise ValidationException(
             "Can not use both expression and non-expression parameters in the same request: "
             f"Non-expression parameters: {{{', '.join(legacy)}}} Expression parameters: {{{', '.join(expressions)}}}"
