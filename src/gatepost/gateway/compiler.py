@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gatepost.gateway.backends.http_proxy import HttpProxyParts, compile_http_proxy
+from gatepost.gateway.backends.lambda_custom import compile_lambda_custom
 from gatepost.gateway.backends.lambda_event import PassedToLambda
 from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy, function_arn
 from gatepost.gateway.backends.mock import compile_mock
 from gatepost.gateway.backends.refusal import AlwaysRefuses
 from gatepost.gateway.finishers import RequestIdHeaders
+from gatepost.gateway.function_calls import FunctionCalls
 from gatepost.gateway.guards import endpoint, function_grant, invoke_permission, resource_policy, signature
 from gatepost.gateway.guards.function_grant import FunctionGrants
 from gatepost.gateway.lifecycle import (
@@ -42,10 +44,11 @@ from gatepost.gateway.responses import (
 )
 from gatepost.gateway.route import NO_ROUTE, Route, StageFacts, parameter_names
 from gatepost.gateway.router import PathMatcher
+from gatepost.gateway.template_scope import TemplateScope
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.ports import FunctionInvoker, RoleSessions
 from gatepost.kernel.tasks import Tasks
-from gatepost.services.apigateway.deployment import Deployment, Method, Resource, StageSettings
+from gatepost.services.apigateway.deployment import Deployment, Integration, Method, Resource, StageSettings
 from gatepost.telemetry.metrics import Dimensions, Metrics
 from gatepost.telemetry.usage import Counter
 
@@ -136,6 +139,7 @@ class _StageCompiler:
         self._settings = settings
         self._parts = parts
         self._stage = stage_facts(deployment, settings)
+        self._scope = TemplateScope(self._stage)
         self._problems: list[str] = []
         self._responses = self._compile_responses()
         self._stage_problem = self._find_stage_problem()
@@ -210,7 +214,7 @@ class _StageCompiler:
 
     def _function_grant(self, method: Method, route: Route) -> Guard | None:
         integration, stage, parts = method.integration, self._stage, self._parts
-        if integration is None or integration.type != "AWS_PROXY":
+        if integration is None or integration.type not in ("AWS_PROXY", "AWS"):
             return None
         function = function_arn(integration.uri, stage)
         if not integration.credentials_arn:
@@ -227,19 +231,18 @@ class _StageCompiler:
         if integration.response_transfer_mode != "BUFFERED":
             raise MappingError(f"responseTransferMode {integration.response_transfer_mode} is not supported")
         if integration.type == "MOCK":
-            return compile_mock(integration, self._stage)
+            return compile_mock(integration, self._scope)
         if integration.type == "AWS_PROXY":
             return compile_lambda_proxy(
                 integration,
                 self._stage,
                 route,
                 has_caller=method.authorization_type == "AWS_IAM",
-                invoker=parts.invoker,
-                new_id=parts.new_id,
-                clock=parts.clock,
-                tasks=parts.tasks,
+                calls=self._function_calls(integration),
                 passed=parts.passed_to_lambda,
             )
+        if integration.type == "AWS":
+            return compile_lambda_custom(integration, self._scope, self._function_calls(integration))
         if integration.type == "HTTP_PROXY":
             return compile_http_proxy(
                 integration,
@@ -249,7 +252,18 @@ class _StageCompiler:
                 tasks=parts.tasks,
                 drops_authorization=method.authorization_type == "AWS_IAM",
             )
-        raise MappingError(f"integration type {integration.type} is not supported: use AWS_PROXY, HTTP_PROXY or MOCK")
+        raise MappingError(f"integration type {integration.type} does not exist")
+
+    def _function_calls(self, integration: Integration) -> FunctionCalls:
+        parts = self._parts
+        return FunctionCalls(
+            function_arn(integration.uri, self._stage),
+            timeout_ms=integration.timeout_ms,
+            invoker=parts.invoker,
+            new_id=parts.new_id,
+            clock=parts.clock,
+            tasks=parts.tasks,
+        )
 
     def _make(self, route: Route, guards: tuple[Guard, ...] | list[Guard], backend: Backend) -> Plan:
         parts = self._parts

@@ -113,12 +113,18 @@ def header_values(exchange: Exchange, name: str) -> Sequence[str]:
 
 
 def _compile_body(expression: str, path: str) -> Values:
+    read = compile_body_reader(expression, path)
+    return lambda exchange: read(exchange.request.body)
+
+
+def compile_body_reader(expression: str, path: str) -> Callable[[bytes], Sequence[str]]:
+    """Compile a JSONPath into a body; without one it is the whole body. Raises: MappingError."""
     if not path:
-        return lambda exchange: (exchange.request.body.decode("utf-8", "replace"),)
+        return lambda body: (body.decode("utf-8", "replace"),)
     if not _JSON_PATH.fullmatch(path):
         raise MappingError(f"mapping expression {expression}: of JSONPath only names and [index] are supported")
     steps = tuple(step[0] or int(step[1]) for step in _JSON_STEP.findall(path))
-    return lambda exchange: _from_json(exchange.request.body, steps)
+    return lambda body: _from_json(body, steps)
 
 
 def _from_json(body: bytes, steps: Sequence[str | int]) -> Sequence[str]:
@@ -170,13 +176,26 @@ _CONTEXT: Final[dict[str, Source]] = {
 }
 
 
-def _compile_context(name: str, stage: StageFacts) -> Values:
-    constants = {
+def _constants(stage: StageFacts) -> dict[str, str]:
+    return {
         "accountId": stage.account_id,
         "apiId": stage.api_id,
         "deploymentId": stage.deployment_id,
         "stage": stage.stage_name,
     }
+
+
+def context_sources(stage: StageFacts) -> dict[str, Source]:
+    """Give a reader for each context variable that this gateway has, by name (`identity.sourceIp`)."""
+
+    def always(text: str) -> Source:
+        return lambda _exchange: text
+
+    return _CONTEXT | {name: always(text) for name, text in _constants(stage).items()}
+
+
+def _compile_context(name: str, stage: StageFacts) -> Values:
+    constants = _constants(stage)
     if name in constants:
         constant = (constants[name],)
         return lambda _exchange: constant

@@ -52,6 +52,7 @@ ACCESS_DENIED: Final = _kind(
     "ACCESS_DENIED", 403, "User is not authorized to access this resource", "AccessDeniedException"
 )
 API_CONFIGURATION_ERROR: Final = _kind("API_CONFIGURATION_ERROR", 500, "Internal server error", _INTERNAL)
+BAD_REQUEST_BODY: Final = _kind("BAD_REQUEST_BODY", 400, "Invalid request body", "BadRequestException")
 EXPIRED_TOKEN: Final = _kind(
     "EXPIRED_TOKEN", 403, "The security token included in the request is expired", "ExpiredTokenException"
 )

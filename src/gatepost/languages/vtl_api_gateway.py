@@ -402,12 +402,15 @@ class MappingTemplate:
         context: Mapping[str, Any] | Variables,
         stage_variables: Mapping[str, str],
         parameters: Callable[[], Parameters] = lambda: NO_PARAMETERS,
+        overrides: Overrides | None = None,
     ) -> Mapped:
         """Map a body. `parameters` is called when the template asks for them, each time.
 
+        `overrides` are those of the request's template, which a response's template reads and adds to.
+
         Raises: TemplateError when the template fails or spends more than its limits.
         """
-        overrides = Overrides()
+        overrides = Overrides() if overrides is None else overrides
         variables = {
             "input": Input(body, parameters, self._paths),
             "context": Context(context, overrides),

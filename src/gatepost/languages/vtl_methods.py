@@ -14,8 +14,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-import re2
-
 from gatepost.languages.vtl_tree import TemplateError
 from gatepost.languages.vtl_values import (
     Entry,
@@ -76,6 +74,8 @@ def _replace(rendering: Rendering, text: str, old: Any, new: Any) -> str:
 
 
 def _pattern(rendering: Rendering, pattern: Any, method: str) -> Any:
+    import re2  # only when a template uses it: it takes memory
+
     source = _text(pattern, method)
     if len(source) > PATTERN_CHARS_MAX:
         raise TemplateError(f"{method}(): a pattern of more than {PATTERN_CHARS_MAX} characters")

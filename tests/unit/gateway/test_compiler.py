@@ -13,13 +13,15 @@ from gatepost.services.apigateway.deployment import (
 )
 from tests.support.gateways import LAMBDA, MOCK, TestGateway, a_request
 
+TABLE = "arn:aws:apigateway:us-east-1:dynamodb:action/Query"
+
 
 @pytest.mark.parametrize(
     ("method", "reason"),
     [
         (Method("GET"), "no integration"),
-        (Method("GET", integration=Integration("AWS")), "type AWS is not supported"),
-        (Method("GET", integration=Integration("HTTP")), "type HTTP is not supported"),
+        (Method("GET", integration=Integration("AWS", uri=TABLE)), "functions/ARN/invocations"),
+        (Method("GET", integration=Integration("ODD")), "type ODD does not exist"),
         (Method("GET", "CUSTOM", integration=MOCK), "CUSTOM is not supported"),
         (Method("GET", "COGNITO_USER_POOLS", integration=MOCK), "COGNITO_USER_POOLS is not supported"),
         (Method("GET", api_key_required=True, integration=MOCK), "apiKeyRequired is not supported"),

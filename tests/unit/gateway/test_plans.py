@@ -54,13 +54,11 @@ def test_a_stage_that_cannot_be_read_keeps_its_old_plan_and_is_reported(caplog):
 def test_a_route_that_cannot_work_is_reported_and_the_others_work(caplog):
     gateway = TestGateway()
     gateway.deploy(
-        {"/orders": (Method("GET", integration=MOCK),), "/bad": (Method("GET", integration=Integration("AWS")),)}
+        {"/orders": (Method("GET", integration=MOCK),), "/bad": (Method("GET", integration=Integration("ODD")),)}
     )
     assert gateway.get().status == 200
     assert gateway.get("/prod/bad").status == 500
-    assert gateway.plans.problems() == {
-        KEY: ["GET /bad: integration type AWS is not supported: use AWS_PROXY, HTTP_PROXY or MOCK"]
-    }
+    assert gateway.plans.problems() == {KEY: ["GET /bad: integration type ODD does not exist"]}
     assert "a route cannot work" in caplog.text
 
 

@@ -50,6 +50,7 @@ def test_defaults_are_awss(kind, status, body, error_type):
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 DOCUMENTED = {
+    "BAD_REQUEST_BODY": 400,
     "ACCESS_DENIED": 403,
     "API_CONFIGURATION_ERROR": 500,
     "EXPIRED_TOKEN": 403,

@@ -3,7 +3,7 @@
 What the function returns must be a JSON object with `statusCode`, `headers`, `multiValueHeaders`, `body` and
 `isBase64Encoded`; anything else is 502, in the words of AWS's execution log "Malformed Lambda proxy response".
 A function that fails is 502 too; one that API Gateway may not invoke, or that Lambda throttles, is a
-configuration error, 500; one that does not answer within the integration's timeout is 504 and goes on running.
+configuration error, 500; one that does not answer in time is 504 (`function_calls.py`).
 
 Sources: "If the Lambda API rejects the invocation request, API Gateway returns a 500 error code. If the function
 runs but returns an error, or returns a response in the wrong format, API Gateway returns a 502"
@@ -17,32 +17,27 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
 import orjson
 
 from gatepost.gateway.backends.lambda_event import EventFormat, PassedToLambda
-from gatepost.gateway.deadline import DeadlinePassed, within
 from gatepost.gateway.exchange import CALLER, NO_FACTS, Exchange, Facts
+from gatepost.gateway.function_calls import FunctionCalls
 from gatepost.gateway.headers import is_field_value, is_token, matches_any, media_type, response_name
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
 from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.gateway.responses import (
     API_CONFIGURATION_ERROR,
     CONTENT_TYPE,
-    INTEGRATION_TIMEOUT,
     MALFORMED_PROXY_RESPONSE,
     Refusal,
 )
 from gatepost.gateway.route import Route, StageFacts
-from gatepost.gateway.trace import trace_root
 from gatepost.kernel.arn import parse_arn
-from gatepost.kernel.clock import Clock
-from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.limits import LAMBDA_PAYLOAD_BYTES_MAX
-from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationResult
-from gatepost.kernel.tasks import Tasks
+from gatepost.kernel.ports import InvocationResult
 from gatepost.services.apigateway.deployment import Integration
 from gatepost.wire.messages import Headers, Response
 
@@ -71,25 +66,15 @@ class LambdaProxy:
 
     def __init__(
         self,
-        function: str,
+        calls: FunctionCalls,
         event: EventFormat,
         *,
-        timeout_ms: int,
         binary_media_types: Sequence[str],
         has_caller: bool,
-        invoker: FunctionInvoker,
-        new_id: Callable[[], str],
-        clock: Clock,
-        tasks: Tasks,
     ) -> None:
-        self._function = function
+        self._calls = calls
         self._event = event
-        self._timeout_ms = timeout_ms
         self._binary = tuple(binary_media_types)
-        self._invoker = invoker
-        self._new_id = new_id
-        self._clock = clock
-        self._tasks = tasks
         self.needs: Facts = frozenset({CALLER}) if has_caller else NO_FACTS
 
     def answer(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
@@ -97,27 +82,7 @@ class LambdaProxy:
         return self._answer(exchange)
 
     async def _answer(self, exchange: Exchange) -> Response:
-        invocation = Invocation(
-            function_arn=self._function,
-            payload=self._event.render(exchange),
-            request_id=self._new_id(),
-            trace_id=trace_root(exchange),
-        )
-        started = self._clock.monotonic_ns()
-        try:
-            result = await within(
-                self._invoker.invoke(invocation), timeout_ms=self._timeout_ms, tasks=self._tasks, name="invoke"
-            )
-        except DeadlinePassed as passed:
-            raise Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {passed}") from passed
-        except ServiceError as refused:
-            raise Refusal(
-                API_CONFIGURATION_ERROR,
-                detail=f"Execution failed due to configuration error: {refused.code}: {refused.message}",
-            ) from refused
-        finally:
-            exchange.integration_ns = self._clock.monotonic_ns() - started
-        return self._response(exchange, result)
+        return self._response(exchange, await self._calls.invoke(exchange, self._event.render(exchange)))
 
     def _response(self, exchange: Exchange, result: InvocationResult) -> Response:
         if result.function_error:
@@ -160,7 +125,7 @@ class LambdaProxy:
         return bool(self._binary) and matches_any(accept, self._binary)
 
     def __repr__(self) -> str:
-        return f"LambdaProxy({self._function}, {self._timeout_ms} ms)"
+        return f"LambdaProxy({self._calls!r})"
 
 
 def _malformed(why: str) -> Refusal:
@@ -232,23 +197,15 @@ def compile_lambda_proxy(
     route: Route,
     *,
     has_caller: bool,
-    invoker: FunctionInvoker,
-    new_id: Callable[[], str],
-    clock: Clock,
-    tasks: Tasks,
+    calls: FunctionCalls,
     passed: PassedHeaders[PassedToLambda],
 ) -> LambdaProxy:
     """Compile an AWS_PROXY integration. Raises: MappingError when it cannot work."""
     if integration.http_method not in ("", "POST"):
         raise MappingError(f"integration httpMethod is {integration.http_method}: Lambda takes POST only")
     return LambdaProxy(
-        function_arn(integration.uri, stage),
+        calls,
         EventFormat(stage, route, has_caller=has_caller, passed=passed),
-        timeout_ms=integration.timeout_ms,
         binary_media_types=stage.binary_media_types,
         has_caller=has_caller,
-        invoker=invoker,
-        new_id=new_id,
-        clock=clock,
-        tasks=tasks,
     )

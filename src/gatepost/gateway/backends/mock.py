@@ -1,9 +1,10 @@
 """MOCK: API Gateway itself answers, with what the integration responses declare.
 
 The request template, chosen by the request's Content-Type, gives a status code; the integration response whose
-selection pattern matches it gives status, headers and body. Templates are static text here: one with VTL in it
-is refused at deployment. Without a template that fits, the passthrough behaviour decides: the body itself must
-then hold the status code, or the client gets 415.
+selection pattern matches it gives status, headers and body. Without a template that fits, the passthrough behaviour
+decides: the body itself must then hold the status code, or the client gets 415. Where no template has a reference or a
+directive that matters (most MOCKs are CORS preflights), everything is worked out at deployment: `Mock`. Else the
+templates are rendered: `MappedMock`. A response's template then sees an empty body: there was no integration.
 
 Sources: API Gateway developer guide, "Set up mock integrations"
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-mock-integration.html) and "Integration
@@ -20,24 +21,25 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
-from gatepost.gateway.headers import clean_field_value, is_token, media_type
+from gatepost.gateway.headers import clean_field_value, media_type, response_name
+from gatepost.gateway.integration_responses import (
+    NOTHING_ANSWERED,
+    IntegrationResponses,
+    compile_integration_responses,
+    compile_pattern,
+    header_target,
+)
 from gatepost.gateway.mapping import MappingError, Source, compile_source
+from gatepost.gateway.request_templates import RequestTemplates, compile_request_templates, passes_unmatched
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, UNSUPPORTED_MEDIA_TYPE, Refusal
 from gatepost.gateway.route import StageFacts
+from gatepost.gateway.template_scope import TemplateScope
 from gatepost.services.apigateway.deployment import Integration, IntegrationResponse
 from gatepost.wire.messages import Response
 
 # AWS takes `{statusCode: 200}` without quotes too: frameworks have written it so for years (unverified).
 _STATUS_CODE: Final = re.compile(r"""["']?statusCode["']?\s*:\s*["']?(\d{3})(?!\d)""")
-_VTL: Final = re.compile(r"\$!?\{?[A-Za-z_]|#[#*\[@{A-Za-z]")  # what Apache Velocity would act on
-PATTERN_BYTES_MAX: Final = 1024 * 1024  # of one compiled selection pattern
 STATUS_TEXT_BYTES_MAX: Final = 64 * 1024
-
-
-def refuse_vtl(text: str, where: str) -> None:
-    """Let static text pass. Raises: MappingError when `text` is a VTL template."""
-    if (found := _VTL.search(text)) is not None:
-        raise MappingError(f"{where} uses VTL ({text[found.start() : found.start() + 20]!r}): only static text works")
 
 
 def status_of(text: str) -> int | None:
@@ -108,11 +110,7 @@ class Mock:
         status = status_of(exchange.request.body[:STATUS_TEXT_BYTES_MAX].decode("utf-8", "replace"))
         answer = self._choose(status) if status is not None else None
         if answer is None:
-            # The words of AWS's execution log.
-            raise Refusal(
-                API_CONFIGURATION_ERROR,
-                detail="Unable to parse statusCode. It should be an integer that is defined in the request template",
-            )
+            raise _no_status()
         return answer
 
     def _choose(self, status: int) -> _Answer | None:
@@ -129,39 +127,68 @@ class Mock:
         return f"Mock({chosen or 'no template'}{'' if self._passes_unmatched else '; else 415'})"
 
 
-def compile_mock(integration: Integration, stage: StageFacts) -> Mock:
+class MappedMock:
+    """Answers from the integration responses, with templates that are rendered for each request."""
+
+    needs: ClassVar[Facts] = NO_FACTS
+
+    def __init__(self, requests: RequestTemplates, responses: IntegrationResponses) -> None:
+        self._requests = requests
+        self._responses = responses
+
+    def answer(self, exchange: Exchange) -> Response:
+        """Render the declared answer. Raises: Refusal."""
+        exchange.integration_ns = 0
+        body, overrides = self._requests.map(exchange)
+        status = status_of(body[:STATUS_TEXT_BYTES_MAX].decode("utf-8", "replace"))
+        if status is None:
+            raise _no_status()
+        return self._responses.answer(exchange, str(status), NOTHING_ANSWERED, overrides)
+
+    def __repr__(self) -> str:
+        return f"MappedMock({self._requests!r} -> {self._responses!r})"
+
+
+def _no_status() -> Refusal:
+    return Refusal(  # the words of AWS's execution log
+        API_CONFIGURATION_ERROR,
+        detail="Unable to parse statusCode. It should be an integer that is defined in the request template",
+    )
+
+
+def compile_mock(integration: Integration, scope: TemplateScope) -> Mock | MappedMock:
     """Compile a MOCK integration. Raises: MappingError when a part of it cannot work."""
     if integration.content_handling:
         raise MappingError(f"contentHandling {integration.content_handling} has no meaning for the request of a MOCK")
+    requests = compile_request_templates(integration, scope)
+    texts = {media: template.constant for media, template in requests.templates.items()}
+    answers = [_compile_answer(response, scope) for response in integration.responses]
+    constant = [answer for answer in answers if answer is not None]
+    if len(constant) < len(answers) or None in texts.values():
+        return MappedMock(requests, compile_integration_responses(integration.responses, scope))
     statuses = {}
-    for media, template in integration.request_templates.items():
-        refuse_vtl(template, f"the request template for {media}")
-        status = status_of(template)
+    for media, text in texts.items():
+        status = status_of(text or "")
         if status is None:
             raise MappingError(f"the request template for {media} has no statusCode, which should be an integer")
-        statuses[media.lower()] = status
-    answers = [_compile_answer(response, stage) for response in integration.responses]
-    defaults = [answer for answer in answers if answer.matches is None]
+        statuses[media] = status
     return Mock(
         statuses=statuses,
-        answers=answers,
-        default=defaults[0] if defaults else None,
+        answers=constant,
+        default=next((answer for answer in constant if answer.matches is None), None),
         passes_unmatched=passes_unmatched(integration),
     )
 
 
-def passes_unmatched(integration: Integration) -> bool:
-    """Say whether a body that no request template fits is passed through (else: 415)."""
-    behavior = integration.passthrough_behavior
-    return behavior == "WHEN_NO_MATCH" or (behavior == "WHEN_NO_TEMPLATES" and not integration.request_templates)
-
-
-def _compile_answer(response: IntegrationResponse, stage: StageFacts) -> _Answer:
-    constants, sources = _compile_headers(response, stage)
+def _compile_answer(response: IntegrationResponse, scope: TemplateScope) -> _Answer | None:
+    """Compile an integration response; None when a template of it has to be rendered for each request."""
+    constants, sources = _compile_headers(response, scope.stage)
     bodies: dict[str, tuple[tuple[bytes, bytes], bytes]] = {}
     for media, template in response.response_templates.items():
-        refuse_vtl(template, f"the response template for {media}")
-        body = _converted(template, response)
+        text = scope.compile(template, f"the response template for {media}").constant
+        if text is None:
+            return None
+        body = _converted(text, response)
         bodies[media.lower()] = ((b"Content-Type", media.encode("latin-1")), body)
     empty = ((b"Content-Type", b"application/json"), b"")
     default = bodies.get("application/json") or next(iter(bodies.values()), empty)
@@ -176,7 +203,7 @@ def _compile_answer(response: IntegrationResponse, stage: StageFacts) -> _Answer
         default=default,
         constant_headers=constants,
         headers=sources,
-        matches=_compile_pattern(response.selection_pattern),
+        matches=compile_pattern(response.selection_pattern),
     )
 
 
@@ -195,11 +222,9 @@ def _compile_headers(
     constants: list[tuple[bytes, bytes]] = []
     sources: list[tuple[bytes, Source]] = []
     for target, expression in response.response_parameters.items():
-        place, _, text = target.removeprefix("method.response.").partition(".")
-        name = text.encode("latin-1")
-        is_header = target.startswith("method.response.") and place in ("header", "multivalueheader")
-        if not is_header or not is_token(name):
-            raise MappingError(f"response parameter {target}: use method.response.header.NAME")
+        name = response_name(header_target(target))
+        if name is None:
+            raise MappingError(f"response parameter {target}: API Gateway sets this header itself")
         if expression.startswith("integration.response."):
             continue  # a MOCK's integration has neither headers nor a body: AWS leaves the header out (unverified)
         if expression[:1] == "'" and expression[-1:] == "'" and len(expression) >= 2:
@@ -211,18 +236,3 @@ def _compile_headers(
                 f"response parameter {target}: {expression} is not 'literal', context.… or stageVariables.…"
             )
     return tuple(constants), tuple(sources)
-
-
-def _compile_pattern(pattern: str) -> Callable[[str], object] | None:
-    r"""Compile a selection pattern in linear time: `(\d?){0,9}` often enough would take minutes for three digits."""
-    import re2
-
-    if not pattern:
-        return None
-    options = re2.Options()
-    options.max_mem = PATTERN_BYTES_MAX
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options).fullmatch  # type: ignore[no-any-return]
-    except re2.error as error:
-        raise MappingError(f"selection pattern {pattern!r} is not a regular expression ({error})") from error

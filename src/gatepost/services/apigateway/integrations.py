@@ -12,7 +12,11 @@ from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.limits import API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX, API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN
 from gatepost.kernel.operations import Call
 from gatepost.services.apigateway.deployment import Integration, IntegrationResponse, Method
-from gatepost.services.apigateway.mapping import check_integration_request, check_integration_response
+from gatepost.services.apigateway.mapping import (
+    check_function_parameters,
+    check_integration_request,
+    check_integration_response,
+)
 from gatepost.services.apigateway.methods import HTTP_METHODS, find_response
 from gatepost.services.apigateway.model import BadRequestException, Definition, NotFoundException
 from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, integer, one_of, rule, set_entry
@@ -22,6 +26,7 @@ from gatepost.services.apigateway.support import check_supported, check_template
 from gatepost.services.apigateway.tree import method_of, with_method
 
 INTEGRATION_TYPES: Final = ("HTTP", "AWS", "MOCK", "HTTP_PROXY", "AWS_PROXY")
+PROXIES: Final = frozenset({"HTTP_PROXY", "AWS_PROXY"})
 PASSTHROUGH_BEHAVIORS: Final = ("WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER")
 CONTENT_HANDLINGS: Final = ("CONVERT_TO_BINARY", "CONVERT_TO_TEXT")
 
@@ -178,8 +183,7 @@ def check_integration(method: Method, integration: Integration) -> None:
     """
     check_supported("type", integration.type)  # 1. what there is
     check_supported("connectionType", integration.connection_type)
-    if integration.type != "AWS_PROXY":
-        check_supported("contentHandling", integration.content_handling)
+    check_supported(f"contentHandling of {integration.type}", integration.content_handling)
     _check_timeout(integration.timeout_ms)  # 2. the settings by themselves
     if integration.passthrough_behavior not in PASSTHROUGH_BEHAVIORS:
         raise BadRequestException(
@@ -192,14 +196,15 @@ def check_integration(method: Method, integration: Integration) -> None:
             raise BadRequestException(f"Invalid HttpMethod specified. Valid options are {','.join(HTTP_METHODS)}")
         check_uri(integration)
     check_supported("tlsConfig.insecureSkipVerification", integration.is_tls_verification_skipped)
-    if integration.type != "AWS_PROXY":
-        check_supported(f"credentials of {integration.type}", integration.credentials_arn)
-    elif integration.credentials_arn:
+    check_supported(f"credentials of {integration.type}", integration.credentials_arn)
+    if integration.credentials_arn:
         check_credentials(integration.credentials_arn)
     check_integration_request(integration.request_parameters, method.request_parameters)  # 4. the mappings
+    if integration.type == "AWS":
+        check_function_parameters(integration.request_parameters)
     for content_type, template in integration.request_templates.items():
         check_template_size("requestTemplates", content_type, template)
-        if integration.type == "MOCK":
+        if integration.type not in PROXIES:
             check_template("requestTemplates", content_type, template)
 
 
@@ -213,11 +218,11 @@ def check_integration_response_of(method: Method, integration: Integration, resp
         re.compile(response.selection_pattern)
     except re.error:
         raise BadRequestException("Invalid selection pattern specified") from None
-    if integration.type == "MOCK":
+    if integration.type not in PROXIES:
         _check_linear(response.selection_pattern)
     for content_type, template in response.response_templates.items():
         check_template_size("responseTemplates", content_type, template)
-        if integration.type == "MOCK":  # a proxy passes the answer on as it is: AWS does not look at these
+        if integration.type not in PROXIES:  # a proxy passes the answer on as it is: AWS does not look at these
             check_template("responseTemplates", content_type, template)
 
 
@@ -253,6 +258,8 @@ def check_uri(integration: Integration) -> None:
     if not parsed.resource.startswith(("path/", "action/")):
         raise BadRequestException("AWS ARN for integration must contain path or action")
     if parsed.account_id.rpartition(".")[2] != "lambda":
+        if integration.type == "AWS":
+            check_supported("uri of AWS", uri)
         raise BadRequestException(
             "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
         )

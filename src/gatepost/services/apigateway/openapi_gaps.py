@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from gatepost.services.apigateway import openapi_methods
+from gatepost.services.apigateway.deployment import Integration
+from gatepost.services.apigateway.integrations import check_uri
 from gatepost.services.apigateway.model import BadRequestException
 from gatepost.services.apigateway.openapi_document import check_extensions, is_openapi_3, resolve
 from gatepost.services.apigateway.openapi_import import EXTENSIONS
@@ -49,6 +51,9 @@ def _operation(steps: Steps, document: Mapping[str, Any], operation: Mapping[str
         if isinstance(value, str):
             place = (*steps, openapi_methods.INTEGRATION, setting)
             yield from _tried(place, partial(check_supported, setting, value.upper()))
+    uri = integration.get("uri")
+    if str(integration.get("type")).upper() == "AWS" and isinstance(uri, str):
+        yield from _tried((*steps, openapi_methods.INTEGRATION, "uri"), partial(check_uri, Integration("AWS", uri=uri)))
 
 
 def _extensions(steps: Steps, given: Mapping[str, Any], known: tuple[str, ...], what: str) -> Iterator[Gap]:

@@ -9,6 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from gatepost.languages.json_path import JsonPaths
+from gatepost.languages.vtl_api_gateway import compile_mapping_template
+from gatepost.languages.vtl_tree import TemplateError
 from gatepost.services.apigateway.model import BadRequestException
 
 
@@ -20,14 +23,19 @@ ANY: Final = "*"
 TEMPLATE_BYTES_MAX: Final = 300 * 1024
 
 _AUTHORIZATION: Final = "use NONE or AWS_IAM"
-_INTEGRATION_TYPE: Final = "use AWS_PROXY, HTTP_PROXY or MOCK"
+_INTEGRATION_TYPE: Final = "use AWS, AWS_PROXY, HTTP_PROXY or MOCK"
 _LATER: Final = "leave it out"
 
 # (AWS's name of the setting, value or ANY) -> what works instead.
 UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
-    ("type", "AWS"): _INTEGRATION_TYPE,
+    ("uri of AWS", ANY): "use a Lambda function's",
+    ("X-Amz-Invocation-Type", ANY): "use 'RequestResponse'",
+    ("X-Amz-Client-Context", ANY): _LATER,
+    ("X-Amz-Log-Type", ANY): _LATER,
+    ("Qualifier", ANY): "put it into the function's ARN",
     ("type", "HTTP"): _INTEGRATION_TYPE,
-    ("contentHandling", ANY): "leave it out: API Gateway knows binary media types by the API's list",
+    ("contentHandling of HTTP_PROXY", ANY): "leave it out: API Gateway knows binary media types by the API's list",
+    ("contentHandling of MOCK", ANY): _LATER,
     ("connectionType", "VPC_LINK"): "use INTERNET",
     ("integrationTarget", ANY): _LATER,
     ("responseTransferMode", "STREAM"): "use BUFFERED",
@@ -93,12 +101,31 @@ CONTEXT_VARIABLES: Final = frozenset(
         "stage",
     }
 )
+# Of AWS's list, what is null on AWS too where there are no authorizers, API keys, canaries, domains of one's own, VPC
+# endpoints or firewalls; and what templates write. A name stands for all that begins with it.
+NULL_VARIABLES: Final = frozenset(
+    {
+        "authorizer",
+        "customDomain",
+        "error",
+        "identity.clientCert",
+        "identity.cognitoAuthenticationProvider",
+        "identity.cognitoAuthenticationType",
+        "identity.cognitoIdentityId",
+        "identity.cognitoIdentityPoolId",
+        "identity.principalOrgId",
+        "identity.vpcId",
+        "identity.vpceId",
+        "isCanaryRequest",
+        "requestOverride",
+        "responseOverride",
+        "wafResponseCode",
+        "webaclArn",
+    }
+)
 ERROR_VARIABLES: Final = frozenset({"message", "messageString", "responseType", "validationErrorString"})
 
 _JSON_PATH: Final = re.compile(r"(?:\.?[A-Za-z_][\w-]*|\[\d{1,6}\])+")
-
-# What Apache Velocity would act on: a reference, or a directive, comment or macro call.
-_VELOCITY: Final = re.compile(r"\$!?\{?[A-Za-z_]|#(?:[#*\[@{A-Za-z])")
 
 
 def check_supported(setting: str, value: object) -> None:
@@ -137,12 +164,24 @@ def check_template_size(setting: str, content_type: str, template: str) -> None:
 
 
 def check_template(setting: str, content_type: str, template: str) -> None:
-    """Refuse a mapping template that is more than static text.
+    """Refuse a mapping template that cannot be compiled, or that names a `$context` variable we do not have.
 
     Raises: BadRequestException.
     """
-    if _VELOCITY.search(template):
+    try:
+        names = compile_mapping_template(template, paths=JsonPaths()).context_names
+    except TemplateError as error:
         raise BadRequestException(
-            f"Gatepost does not support mapping templates with references or directives yet: {setting} for "
-            f"{content_type} must be static text without $name and #directive"
-        )
+            f"Invalid mapping template specified: {setting} for {content_type}: {error}"
+        ) from error
+    for name in sorted(names):
+        if not is_template_variable(name):
+            check_context(name)
+
+
+def is_template_variable(name: str) -> bool:
+    """Say whether templates may name `$context.{name}`: a variable, a group of them, or one that is null here."""
+    return any(
+        name == known or name.startswith(f"{known}.") or known.startswith(f"{name}.")
+        for known in CONTEXT_VARIABLES | NULL_VARIABLES
+    )

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from gatepost.gateway.backends.mock import compile_mock
+from gatepost.gateway.backends.mock import MappedMock, Mock, compile_mock
 from gatepost.gateway.mapping import MappingError
+from gatepost.gateway.template_scope import TemplateScope
 from gatepost.services.apigateway.deployment import Integration, IntegrationResponse, Method, StageSettings
 from tests.support.gateways import TestGateway, a_request, a_stage, header
 
@@ -153,19 +154,18 @@ def test_a_template_may_be_binary_in_base64():
 @pytest.mark.parametrize(
     "integration",
     [
-        a_mock('#set($a = 1){"statusCode": 200}'),
-        a_mock('{"statusCode": $input.params("s")}'),
+        a_mock('#if($a){"statusCode": 200}'),
         a_mock('{"statusCode": ${context.x}}'),
-        a_mock('## comment\n{"statusCode": 200}'),
         a_mock("{}"),
         a_mock('{"statusCode": 20}'),
         a_mock('{"statusCode": 2000}'),
         a_mock(content_handling="CONVERT_TO_TEXT"),
-        a_mock(responses=(IntegrationResponse("200", response_templates={"a/b": "$input.body"}),)),
+        a_mock(responses=(IntegrationResponse("200", response_templates={"a/b": "#end"}),)),
         a_mock(responses=(IntegrationResponse("200", selection_pattern="("),)),
         a_mock(responses=(IntegrationResponse("200", response_parameters={"method.response.header.X": "nonsense"}),)),
         a_mock(responses=(IntegrationResponse("200", response_parameters={"method.response.header.X y": "'a'"}),)),
         a_mock(responses=(IntegrationResponse("200", response_parameters={"header.X": "'a'"}),)),
+        a_mock(responses=(IntegrationResponse("200", response_parameters={"method.response.header.TE": "'a'"}),)),
         a_mock(
             responses=(
                 IntegrationResponse("200", response_templates={"a/b": "!"}, content_handling="CONVERT_TO_BINARY"),
@@ -175,7 +175,7 @@ def test_a_template_may_be_binary_in_base64():
 )
 def test_what_cannot_work_is_refused_when_it_is_compiled(integration):
     with pytest.raises(MappingError):
-        compile_mock(integration, a_stage())
+        compile_mock(integration, TemplateScope(a_stage()))
 
 
 def test_dollars_and_hashes_that_are_no_velocity_are_text():
@@ -187,3 +187,62 @@ def test_dollars_and_hashes_that_are_no_velocity_are_text():
 def test_a_hostile_selection_pattern_takes_no_time(pattern):
     responses = (IntegrationResponse("404", selection_pattern=pattern), IntegrationResponse("200"))
     assert answer(a_mock('{"statusCode": 200}', responses)).status == 200
+
+
+def test_a_template_without_references_is_worked_out_when_it_is_compiled():
+    assert isinstance(compile_mock(a_mock('## note\n{"statusCode": 200}'), TemplateScope(a_stage())), Mock)
+    assert isinstance(compile_mock(a_mock('#set($a = 1){"statusCode": 200}'), TemplateScope(a_stage())), MappedMock)
+
+
+def test_the_request_template_chooses_the_status():
+    template = '#if($input.path("$.id") == 7){"statusCode": 200}#else{"statusCode": 404}#end'
+    assert answer(a_mock(template, RESPONSES), a_request("POST", body=b'{"id": 7}')).body == b"fine"
+    response = answer(a_mock(template, RESPONSES), a_request("POST", body=b'{"id": 8}'))
+    assert (response.status, response.body) == (404, b"not found")
+
+
+def test_a_response_template_sees_parameters_context_and_stage_variables_but_no_body():
+    template = '$input.params("q") $input.params("X-Y") $context.httpMethod $stageVariables.tier [$input.body]'
+    responses = (IntegrationResponse("200", response_templates={"text/plain": template}),)
+    request = a_request("POST", "/prod/orders?q=a%20b", (("x-y", "z"),), b'{"a":1}')
+    response = answer(a_mock(responses=responses), request)
+    assert (header(response, "Content-Type"), response.body) == (["text/plain"], b"a b z POST gold []")
+
+
+def test_templates_override_status_and_headers():
+    request = '#set($context.responseOverride.header.X-First = 1){"statusCode": 200}'
+    template = (
+        '#set($context.responseOverride.status = 418)#set($context.responseOverride.header.X-Kind = "$context.stage")'
+        "#set($context.responseOverride.header.Content-Type = 'text/csv')body"
+    )
+    declared = {"method.response.header.x-kind": "'declared'", "method.response.header.X-Kept": "'kept'"}
+    responses = (
+        IntegrationResponse("200", response_parameters=declared, response_templates={"application/json": template}),
+    )
+    response = answer(a_mock(request, responses))
+    assert (response.status, response.body) == (418, b"body")
+    assert header(response, "X-Kind") == ["prod"]
+    assert [header(response, name) for name in ("X-Kept", "X-First", "Content-Type")] == [["kept"], ["1"], ["text/csv"]]
+
+
+def test_what_a_request_template_left_in_its_overrides_a_response_template_reads():
+    request = '#set($context.requestOverride.path.body = $input.body){"statusCode": 200}'
+    responses = (
+        IntegrationResponse("200", response_templates={"application/json": "<$context.requestOverride.path.body>"}),
+    )
+    assert answer(a_mock(request, responses), a_request("POST", body=b'{"a":1}')).body == b'<{"a":1}>'
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        '{"statusCode": $input.path("$..[")}',
+        '{"statusCode": $input.params("s")}',
+        "#foreach($i in [1..2000])x#end",
+        '#set($context.responseOverride.status = "many"){"statusCode": 200}',
+        '#set($context.responseOverride.header.X = [1]){"statusCode": 200}',
+    ],
+)
+def test_a_template_that_fails_is_a_configuration_error(template):
+    response = answer(a_mock(template))
+    assert (response.status, response.body) == (500, b'{"message": "Internal server error"}')

@@ -9,6 +9,9 @@ LAMBDA = {"type": "AWS_PROXY", "integrationHttpMethod": "POST", "uri": FUNCTION_
 HTTP = {"type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": "http://example.com/orders"}
 ROLE = "arn:aws:iam::000000000000:role/r"
 INVALID_ARN = "Invalid ARN specified in the request"
+CUSTOM = {"type": "AWS", "integrationHttpMethod": "POST", "uri": FUNCTION_URI}
+QUERY_URI = "arn:aws:apigateway:us-east-1:dynamodb:action/Query"
+INVOCATION_TYPE = "integration.request.header.X-Amz-Invocation-Type"
 INVALID_URL = "Invalid HTTP endpoint specified for URI"
 
 
@@ -61,7 +64,13 @@ def test_an_http_proxy_keeps_everything_that_is_said(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("integration", "words"),
     [
-        ({"type": "AWS"}, "Gatepost does not support type AWS yet: use AWS_PROXY, HTTP_PROXY or MOCK"),
+        ({**CUSTOM, "uri": QUERY_URI}, "Gatepost does not support uri of AWS yet: use a Lambda function's"),
+        ({**CUSTOM, "uri": "arn:aws:apigateway:us-east-1:lambda:path/x"}, INVALID_ARN),
+        ({**CUSTOM, "requestTemplates": {"a/b": "#if(1)"}}, "Invalid mapping template specified"),
+        ({**CUSTOM, "requestParameters": {INVOCATION_TYPE: "'Event'"}}, "X-Amz-Invocation-Type yet: use 'RequestRes"),
+        ({**CUSTOM, "requestParameters": {"integration.request.header.x-amz-log-type": "'Tail'"}}, "X-Amz-Log-Type"),
+        ({**CUSTOM, "requestParameters": {"integration.request.querystring.Qualifier": "'1'"}}, "Qualifier yet"),
+        ({**CUSTOM, "credentials": "arn:aws:iam::*:user/*"}, "use a role's ARN"),
         ({"type": "HTTP"}, "Gatepost does not support type HTTP yet"),
         ({**HTTP, "connectionType": "VPC_LINK"}, "connectionType VPC_LINK yet: use INTERNET"),
         ({**HTTP, "integrationTarget": "arn:x"}, "integrationTarget yet"),
@@ -97,7 +106,7 @@ def test_an_http_proxy_keeps_everything_that_is_said(tmp_path) -> None:
             {**HTTP, "requestParameters": {"integration.request.path.id": "method.request.path.id"}},
             "Invalid mapping expression parameter specified: method.request.path.id",
         ),
-        ({"type": "MOCK", "requestTemplates": {"application/json": "$input.body"}}, "mapping templates"),
+        ({"type": "MOCK", "requestTemplates": {"a/b": "#if(1)"}}, "Invalid mapping template specified"),
     ],
 )
 def test_an_integration_that_cannot_be_is_refused(tmp_path, integration: dict, words: str) -> None:
@@ -124,6 +133,9 @@ def test_an_integration_that_cannot_be_is_refused(tmp_path, integration: dict, w
         {**HTTP, "uri": "https://${stageVariables.host}/v1"},
         {**HTTP, "uri": "http://127.0.0.1:9000/{proxy}"},
         {**HTTP, "uri": "http://[::1]:9000/"},
+        {**CUSTOM, "contentHandling": "CONVERT_TO_TEXT", "credentials": ROLE},
+        {**CUSTOM, "requestParameters": {INVOCATION_TYPE: "'RequestResponse'", "integration.request.path.a": "'b'"}},
+        {**CUSTOM, "requestTemplates": {"application/json": '{"id": "$input.params().path.id"}'}},
         {"type": "MOCK"},
         {"type": "MOCK", "requestTemplates": {"application/json": '{"statusCode": 200}'}},
     ],
@@ -137,8 +149,9 @@ def test_an_integration_that_works_is_taken(tmp_path, integration: dict) -> None
 
 def test_what_is_not_done_is_told_before_what_is_wrong_with_it(tmp_path) -> None:
     async def scenario(control: Control) -> None:
-        with pytest.raises(BadRequestException, match="does not support type AWS"):
-            await control("PutIntegration", **await a_method(control), type="AWS", timeoutInMillis=1)
+        said = {**await a_method(control), "type": "MOCK", "contentHandling": "CONVERT_TO_TEXT", "timeoutInMillis": 1}
+        with pytest.raises(BadRequestException, match="does not support contentHandling of MOCK"):
+            await control("PutIntegration", **said)
 
     with_control(tmp_path, scenario)
 
@@ -283,7 +296,7 @@ def test_integration_responses_live_their_life(tmp_path) -> None:
     [
         ({"responseParameters": {"method.response.header.Y": "'*'"}}, "method.response.header.Y"),
         ({"responseParameters": {"method.response.header.X": "*"}}, "Invalid mapping expression specified: *"),
-        ({"responseTemplates": {"application/json": "$input.json('$')"}}, "mapping templates"),
+        ({"responseTemplates": {"application/json": "#end"}}, "Invalid mapping template specified"),
         ({"selectionPattern": "("}, "Invalid selection pattern"),
         ({"selectionPattern": "(?!200).*"}, "look-around"),
     ],

@@ -32,18 +32,21 @@ def test_every_guard_that_would_not_stand_is_named_with_its_place():
     )
 
 
+QUERY_URI = "arn:aws:apigateway:us-east-1:dynamodb:action/Query"
+
+
 def test_extensions_and_integrations_that_do_nothing_are_named():
     operation = {
         "x-amazon-apigateway-request-validator": "all",
-        "x-amazon-apigateway-integration": {"type": "aws", "connectionType": "VPC_LINK"},
+        "x-amazon-apigateway-integration": {"type": "aws", "connectionType": "VPC_LINK", "uri": QUERY_URI},
     }
     document = {"swagger": "2.0", "x-amazon-apigateway-request-validators": {}, "paths": {"/x": {"get": operation}}}
     here = ("paths", "/x", "get")
     assert [steps for steps, _ in openapi_gaps(document)] == [
         ("x-amazon-apigateway-request-validators",),
         (*here, "x-amazon-apigateway-request-validator"),
-        (*here, "x-amazon-apigateway-integration", "type"),
         (*here, "x-amazon-apigateway-integration", "connectionType"),
+        (*here, "x-amazon-apigateway-integration", "uri"),
     ]
 
 

@@ -9,6 +9,7 @@ from gatepost.services.apigateway.openapi_import import put_into, read_api
 from tests.support.openapi_bodies import PETSTORE_YAML, a_document, a_document_3, a_lambda, a_sam_body
 
 EMPTY = Definition(resources={"root": Resource("root", "/")})
+QUERY = {"type": "aws", "httpMethod": "POST", "uri": "arn:aws:apigateway:us-east-1:dynamodb:action/Query"}
 MOCK = {"get": {"x-amazon-apigateway-integration": {"type": "mock"}}}
 
 
@@ -140,8 +141,8 @@ def test_the_root_of_a_document_is_its_base_path() -> None:
             "Unable to put integration on 'GET' for resource at path '/': Invalid HTTP endpoint specified for URI",
         ),
         (
-            {"/": {"get": {"x-amazon-apigateway-integration": {"type": "aws", "httpMethod": "POST"}}}},
-            "Unable to put integration on 'GET' for resource at path '/': Gatepost does not support type AWS yet",
+            {"/": {"get": {"x-amazon-apigateway-integration": QUERY}}},
+            "Unable to put integration on 'GET' for resource at path '/': Gatepost does not support uri of AWS yet",
         ),
         (
             {

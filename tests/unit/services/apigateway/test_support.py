@@ -14,6 +14,7 @@ from gatepost.services.apigateway.support import (
     check_supported,
     check_template,
     check_template_size,
+    is_template_variable,
 )
 
 
@@ -49,31 +50,42 @@ def test_the_gateway_knows_each_context_variable_that_is_let_in(name: str) -> No
 
 
 @pytest.mark.parametrize(
-    "template", ['{"statusCode": 200}', "{}\n", "costs $5", "issue #1", "$", "# a heading", "a $(b)", "50 % #", ""]
+    "template",
+    [
+        '{"statusCode": 200}',
+        "costs $5, # a heading",
+        '#set($a = $input.path("$"))$a.b',
+        "$context.identity.sourceIp $context.authorizer.claims.sub",
+        "#foreach($name in $context.identity.keySet())$name#end",
+        "#set($context.responseOverride.status = 201)$context.stage",
+    ],
 )
-def test_static_text_is_a_template(template: str) -> None:
+def test_a_template_that_can_be_rendered_is_let_in(template: str) -> None:
     check_template("requestTemplates", "application/json", template)
 
 
 @pytest.mark.parametrize(
-    "template",
+    ("template", "words"),
     [
-        "$input.body",
-        "${context.stage}",
-        "$!x",
-        "$!{x}",
-        "#set($a = 1)",
-        "#if(true)#end",
-        "## note",
-        "#*x*#",
-        "#{else}",
-        "#@m()",
-        "#[[raw]]#",
+        ("a\n#if($x)", "Invalid mapping template specified: requestTemplates for a/b: "),
+        ("$context.awsEndpointRequestId", "does not support context.awsEndpointRequestId yet"),
+        ("$context.stageName", "does not support context.stageName yet"),
     ],
 )
-def test_a_template_with_velocity_in_it_is_refused(template: str) -> None:
-    with pytest.raises(BadRequestException, match="does not support mapping templates with references or directives"):
-        check_template("requestTemplates", "application/json", template)
+def test_a_template_that_cannot_be_rendered_is_refused(template: str, words: str) -> None:
+    with pytest.raises(BadRequestException) as refused:
+        check_template("requestTemplates", "a/b", template)
+    assert words in refused.value.message
+
+
+@pytest.mark.parametrize("name", ["identity", "identity.sourceIp", "authorizer.claims.sub", "stage"])
+def test_names_of_groups_and_members_are_template_variables(name: str) -> None:
+    assert is_template_variable(name)
+
+
+@pytest.mark.parametrize("name", ["", "identity.shoe", "stages", "integration.status"])
+def test_other_names_are_not(name: str) -> None:
+    assert not is_template_variable(name)
 
 
 def test_a_template_has_at_most_300_kb() -> None:
