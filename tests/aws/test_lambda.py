@@ -6,10 +6,14 @@ import http.client
 import io
 import json
 import time
+import urllib.error
+import urllib.request
 import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.support.platform import ask
 
 TRUST = json.dumps(
     {
@@ -301,3 +305,58 @@ def test_a_tables_changes_reach_a_function_in_order(platform, function) -> None:
     aws.delete_event_source_mapping(UUID=mapping["UUID"])
     aws.delete_function(FunctionName="streaming")
     tables.delete_table(TableName="streamed")
+
+
+def test_a_functions_code_can_be_downloaded_again(platform, function) -> None:
+    aws = platform.client("lambda")
+    code = a_zip("def handler(event, context): return 'downloaded'\n")
+    aws.create_function(
+        FunctionName="downloaded", Runtime="python3.11", Handler="app.handler", Role=function["Role"],
+        Code={"ZipFile": code},
+    )  # fmt: skip
+    location = aws.get_function(FunctionName="downloaded")["Code"]["Location"]
+    with urllib.request.urlopen(location, timeout=10) as answer:
+        assert answer.read() == code
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(location[:-3] + "abc", timeout=10)
+    aws.delete_function(FunctionName="downloaded")
+
+
+def test_an_api_invokes_the_alias_that_its_stage_names(platform, function) -> None:
+    aws, apis = platform.client("lambda"), platform.client("apigateway")
+    code = "def handler(event, context): return {{'statusCode': 200, 'body': '{} ' + context.invoked_function_arn}}\n"
+    arguments = {"Runtime": "python3.11", "Handler": "app.handler", "Role": function["Role"], "Publish": True}
+    arn = aws.create_function(FunctionName="staged", Code={"ZipFile": a_zip(code.format("one"))}, **arguments)[
+        "FunctionArn"
+    ].removesuffix(":1")
+    aws.update_function_code(FunctionName="staged", ZipFile=a_zip(code.format("two")), Publish=True)
+    aws.create_alias(FunctionName="staged", Name="blue", FunctionVersion="1")
+    aws.create_alias(FunctionName="staged", Name="green", FunctionVersion="2")
+    api = apis.create_rest_api(name="staged")
+    root = apis.get_resources(restApiId=api["id"])["items"][0]["id"]
+    apis.put_method(restApiId=api["id"], resourceId=root, httpMethod="GET", authorizationType="NONE")
+    apis.put_integration(
+        restApiId=api["id"], resourceId=root, httpMethod="GET", type="AWS_PROXY", integrationHttpMethod="POST",
+        uri="arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
+        f"{arn}:${{stageVariables.alias}}/invocations",
+    )  # fmt: skip
+    for stage in ("blue", "green"):
+        apis.create_deployment(restApiId=api["id"], stageName=stage, variables={"alias": stage})
+
+    def get(stage: str) -> tuple[int, str]:
+        answer = ask("GET", platform.stage_url(api["id"], stage) + "/")
+        return answer.status, answer.body.decode()
+
+    def permit(qualifier: str) -> None:
+        aws.add_permission(
+            FunctionName="staged", Qualifier=qualifier, StatementId="api", Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+        )  # fmt: skip
+
+    permit("blue")
+    assert get("blue") == (200, f"one {arn}:blue")
+    assert get("green")[0] == 500  # the permission is the other alias's
+    permit("green")
+    assert get("green") == (200, f"two {arn}:green")
+    apis.delete_rest_api(restApiId=api["id"])
+    aws.delete_function(FunctionName="staged")

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from gatepost.app import code_downloads
+from gatepost.app.code_downloads import CodeDownloads
 from gatepost.app.deliveries import ForwardedDeliveries
 from gatepost.app.usage_records import UsageRecords
 from gatepost.awsapi.authorization import Authorizer
@@ -82,6 +84,7 @@ class ServicesCore:
         self._deliveries = ForwardedDeliveries(self._forwarded, client=client, clock=clock)
         store = SqliteRecords(self._databases[0])
         self.assets = FileAssets(data.assets)
+        self._downloads = CodeDownloads(seal, clock, self.assets, endpoint_url=endpoint_url)
         self.usage = UsageRecords(store, account_id=settings.account_id, region=settings.region)
         self._directory = directory = Directory(seal)
         self._authorizer = authorizer = Authorizer(directory)
@@ -148,6 +151,7 @@ class ServicesCore:
                 new_id=request_id,
                 deliveries=self._deliveries,
                 streams=self._streams,
+                location=self._downloads.location,
                 url_suffix=f"localhost:{self._gateway_port}",
             )
         )
@@ -175,6 +179,7 @@ class ServicesCore:
 
     def endpoint(self, routes: Sequence[OwnRoute], api_requests: Handler, client: Client) -> AwsEndpoint:
         """Make the AWS endpoint's handler."""
+        routes = [*routes, OwnRoute("GET", code_downloads.ROUTE, self._downloads.handle, None)]
         forwarded = self._forwarded
         return AwsEndpoint(
             self.dispatcher,

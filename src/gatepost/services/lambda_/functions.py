@@ -42,6 +42,7 @@ class Functions:
         roles: RoleSessions,
         clock: Clock,
         new_id: Callable[[], str],
+        location: Callable[[str], str] | None,
     ) -> None:
         self._catalogue = catalogue
         self._uploads = uploads
@@ -51,6 +52,7 @@ class Functions:
         self._roles = roles
         self._clock = clock
         self._new_id = new_id
+        self._location = location
 
     async def create(self, call: Call, params: Params) -> Answer:
         """Create a function. Raises: InvalidParameterValueException, ResourceConflictException."""
@@ -98,7 +100,10 @@ class Functions:
     def get(self, call: Call, params: Params) -> Answer:
         """Describe a function, a version, or what an alias names, with tags."""
         target = self._catalogue.target(call, params["FunctionName"], params.get("Qualifier"))
-        answer: Answer = {"Configuration": to_aws(target.named()), "Code": {"RepositoryType": "S3"}}
+        code = {"RepositoryType": "S3"}
+        if self._location is not None:
+            code["Location"] = self._location(target.function.code_sha256)
+        answer: Answer = {"Configuration": to_aws(target.named()), "Code": code}
         base = self._catalogue.find(target.function.base_arn)
         if base is not None and base.tags:
             answer["Tags"] = dict(base.tags)

@@ -94,7 +94,15 @@ class LayerVersion:
 class Layers:
     """PublishLayerVersion and its like."""
 
-    def __init__(self, catalogue: Catalogue, uploads: Uploads, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        uploads: Uploads,
+        clock: Clock,
+        new_id: Callable[[], str],
+        location: Callable[[str], str] | None = None,
+    ) -> None:
+        self._location = location
         self._catalogue = catalogue
         self._uploads = uploads
         self._clock = clock
@@ -137,16 +145,22 @@ class Layers:
         )
         counting = self._layers.adding(counted) if layer is None else self._layers.replacing(layer, counted)
         await self._catalogue.commit(counting, self._versions.adding(version))
-        return to_aws(version, with_content=True)
+        return self._described(version)
 
     def get(self, call: Call, params: Params) -> Answer:
         """Describe a version. Raises: ResourceNotFoundException."""
-        return to_aws(self._named(call, params), with_content=True)
+        return self._described(self._named(call, params))
 
     def get_by_arn(self, call: Call, params: Params) -> Answer:
         """Describe a version by its ARN. Raises: ResourceNotFoundException."""
         del call
-        return to_aws(self._existing(params["Arn"]), with_content=True)
+        return self._described(self._existing(params["Arn"]))
+
+    def _described(self, version: LayerVersion) -> Answer:
+        answer = to_aws(version, with_content=True)
+        if self._location is not None:
+            answer["Content"]["Location"] = self._location(version.sha256)
+        return answer
 
     def list_versions(self, call: Call, params: Params) -> Answer:
         """Give a layer's versions, the newest first. A layer without any has none."""

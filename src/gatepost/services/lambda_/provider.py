@@ -28,6 +28,7 @@ from gatepost.services.lambda_.access import access_of
 from gatepost.services.lambda_.aliases import Aliases
 from gatepost.services.lambda_.catalogue import Catalogue
 from gatepost.services.lambda_.code import remove_leftovers
+from gatepost.services.lambda_.code_sweep import CodeSweep, digests_of
 from gatepost.services.lambda_.concurrency import ConcurrencySettings
 from gatepost.services.lambda_.destinations import DestinationParts, Destinations
 from gatepost.services.lambda_.event_invoke import EventInvokeConfigs
@@ -64,6 +65,7 @@ class LambdaParts:
     authorization: Authorization
     new_id: Callable[[], str] = random_uuid
     deliveries: Deliveries | None = None  # queues, topics, buses and buckets at endpoints of the operator's
+    location: Callable[[str], str] | None = None  # where a package can be downloaded for a while, by its digest
     streams: ChangeStreams | None = None  # tables' streams, for event source mappings
     url_suffix: str = "localhost:8080"  # where the gateway listens: what function URLs end in
     executions_max: int = field(default_factory=workers_that_fit)  # AWS: concurrent executions of an account
@@ -85,7 +87,8 @@ class LambdaProvider:
         self._events = FunctionEvents(parts.records, parts.invoker, clock, rules=self._event_invoke)
         uploads = Uploads(parts.assets, parts.functions_dir)
         self._versions = Versions(catalogue, clock, new_id)
-        self._layers = Layers(catalogue, uploads, clock, new_id)
+        self._layers = Layers(catalogue, uploads, clock, new_id, parts.location)
+        self._sweep = CodeSweep(parts.functions_dir, self._digests, clock)
         self._functions = Functions(
             catalogue,
             uploads,
@@ -95,6 +98,7 @@ class LambdaProvider:
             roles=parts.role_sessions,
             clock=clock,
             new_id=new_id,
+            location=parts.location,
         )
         self._aliases = Aliases(catalogue, new_id)
         self._concurrency = ConcurrencySettings(catalogue, clock, executions_max=parts.executions_max)
@@ -121,9 +125,11 @@ class LambdaProvider:
         await self._catalogue.load()
         await self._events.start()
         await self._mappings.start()
+        self._sweep.start()
 
     async def close(self) -> None:
         """End the background work."""
+        await self._sweep.close()
         await self._mappings.close()
         await self._events.close()
 
@@ -138,6 +144,9 @@ class LambdaProvider:
     def take_readiness(self, ready: Mapping[str, Mapping[str, Any]]) -> None:
         """Hear from the gateway which provisioned workers stand ready."""
         self._concurrency.take_readiness(ready)
+
+    def _digests(self) -> set[str]:
+        return digests_of(self._catalogue.all(), self._layers.all())
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
         """Say what a call touches."""
