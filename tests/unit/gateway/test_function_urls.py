@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gatepost.gateway.function_urls import FunctionUrlDoor, FunctionUrlParts
+from gatepost.gateway.function_urls import FunctionUrlDoor, FunctionUrlParts, _fits
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.tasks import Tasks
 from gatepost.security.sigv4 import sign
@@ -216,3 +219,29 @@ def test_the_urls_cors_stands_above_the_functions() -> None:
     assert header(door(Origin="https://evil.example"), "Access-Control-Allow-Origin") is None
     everyone = Door(*PUBLIC, cors={"AllowOrigins": ["*"]})
     assert header(everyone(Origin="https://any.example"), "Access-Control-Allow-Origin") == "*"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "expected"),
+    [
+        ("https://*.shop.example", "https://a.shop.example", True),
+        ("https://*.shop.example", "https://a.b.shop.example", True),
+        ("https://*.shop.example", "https://shop.example", False),
+        ("https://*.shop.example", "https://evil/.shop.example", False),
+        ("https://*.shop.example", "https://a.shop.example.evil", False),
+        ("https://*", "http://shop.example", False),
+        ("https://a*a", "https://a", False),
+        ("https://a*a", "https://aa", True),
+        ("https://*a*b*", "https://xbxa", False),
+        ("x-*", "x-", True),
+        ("https://shop.example", "https://shop.example", False),  # without a star there is nothing to fit
+    ],
+)
+def test_a_star_stands_for_anything_but_a_slash(pattern: str, value: str, expected: bool) -> None:
+    assert _fits(pattern, value) == expected
+
+
+@given(st.text("ab/*", max_size=8), st.text("ab/", max_size=8))
+def test_stars_are_what_a_regular_expression_says_without_its_cost(pattern: str, value: str) -> None:
+    expected = "*" in pattern and re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), value) is not None
+    assert _fits(pattern, value) == expected
