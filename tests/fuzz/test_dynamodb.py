@@ -53,7 +53,36 @@ expressions = st.one_of(
     ),
     st.lists(pieces, max_size=8).map("".join),
 )
+comparisons = st.sampled_from(
+    ["EQ", "NE", "LT", "NULL", "IN", "BETWEEN", "BEGINS_WITH", "CONTAINS", "NOT_CONTAINS", "Z"]
+)
+legacy_conditions = st.dictionaries(
+    names,
+    st.fixed_dictionaries(
+        {"ComparisonOperator": comparisons}, optional={"AttributeValueList": st.lists(values, max_size=2)}
+    ),
+    max_size=3,
+)
+expected = st.fixed_dictionaries(
+    {},
+    optional={
+        "ComparisonOperator": comparisons,
+        "AttributeValueList": st.lists(values, max_size=2),
+        "Exists": st.booleans(),
+        "Value": values,
+    },
+)
+legacy_updates = st.fixed_dictionaries(
+    {}, optional={"Action": st.sampled_from(["PUT", "ADD", "DELETE", "Z"]), "Value": values}
+)
 optional: dict[str, st.SearchStrategy[Any]] = {
+    "Expected": st.dictionaries(names, expected, max_size=2),
+    "ConditionalOperator": st.sampled_from(["AND", "OR", "Z"]),
+    "AttributeUpdates": st.dictionaries(names, legacy_updates, max_size=3),
+    "AttributesToGet": st.lists(names, max_size=2),
+    "KeyConditions": legacy_conditions,
+    "QueryFilter": legacy_conditions,
+    "ScanFilter": legacy_conditions,
     "ConditionExpression": expressions,
     "FilterExpression": expressions,
     "KeyConditionExpression": expressions,
@@ -80,6 +109,36 @@ PAGE = ["FilterExpression", "ProjectionExpression", "ExpressionAttributeNames", 
 PAGE += ["ExclusiveStartKey", "IndexName", "Limit", "ReturnConsumedCapacity", "ConsistentRead"]
 
 
+LEGACY_WRITE = ["Expected", "ConditionalOperator", "ReturnValues"]
+STATEMENT = [
+    "SELECT * FROM things",
+    "UPDATE things",
+    "DELETE FROM things",
+    "INSERT INTO things VALUE {'pk': 'a', 'sk': ",
+]
+STATEMENT += [
+    " WHERE pk = 'a'",
+    " AND sk = 'b'",
+    " SET n = ",
+    " REMOVE a",
+    "n + 1",
+    "?",
+    "}",
+    " AND n IN [1, ?]",
+    " OR ",
+]
+STATEMENT += [" ORDER BY sk", " RETURNING ALL OLD *", ".by_n", "contains(a, ?)", "<<1>>", " = ", " WHERE "]
+statements = st.fixed_dictionaries(
+    {"Statement": st.lists(st.sampled_from(STATEMENT), min_size=1, max_size=6).map("".join)},
+    optional={
+        "Parameters": st.lists(values, min_size=1, max_size=2),
+        "Limit": st.integers(0, 3),
+        "NextToken": st.sampled_from(["x", "W10="]),
+        "ReturnValuesOnConditionCheckFailure": st.just("ALL_OLD"),
+    },
+)
+
+
 def parameters(required: dict[str, st.SearchStrategy[Any]], members: list[str]) -> st.SearchStrategy[dict[str, Any]]:
     table = st.sampled_from(["things", "things", "things", "nothing", "a!", "arn:aws:dynamodb:x"])
     return st.fixed_dictionaries(
@@ -97,6 +156,18 @@ batch_writes = st.one_of(
     items.map(lambda item: {"PutRequest": {"Item": item}}), keys.map(lambda key: {"DeleteRequest": {"Key": key}})
 )
 calls = st.one_of(
+    st.tuples(st.just("ExecuteStatement"), statements),
+    st.tuples(
+        st.just("BatchExecuteStatement"),
+        st.lists(statements, min_size=1, max_size=3).map(lambda given: {"Statements": given}),
+    ),
+    st.tuples(st.just("PutItem"), parameters({"Item": items}, LEGACY_WRITE)),
+    st.tuples(st.just("UpdateItem"), parameters({"Key": keys}, [*LEGACY_WRITE, "AttributeUpdates"])),
+    st.tuples(
+        st.just("Query"),
+        parameters({"KeyConditions": legacy_conditions}, ["QueryFilter", "ConditionalOperator", "AttributesToGet"]),
+    ),
+    st.tuples(st.just("Scan"), parameters({}, ["ScanFilter", "ConditionalOperator", "AttributesToGet", "IndexName"])),
     st.tuples(st.just("PutItem"), puts),
     st.tuples(st.just("UpdateItem"), updates),
     st.tuples(st.just("DeleteItem"), deletes),
