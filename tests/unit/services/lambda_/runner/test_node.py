@@ -421,3 +421,19 @@ def test_node_functions_work_without_a_file_system_of_their_own(tmp_path: Path, 
     with a_live_runner(tmp_path, is_sandboxed=False) as live:
         function = a_node_function(live, "exports.handler = async (e) => [e, require('os').tmpdir() !== '/tmp'];")
         assert live.value(function, 1) == [1, True]
+
+
+def test_child_processes_do_not_get_the_workers_socket_and_write_to_the_log(runner: LiveRunner) -> None:
+    function = a_node_function(
+        runner,
+        """
+        const { execFileSync, spawnSync } = require('child_process');
+        exports.handler = async () => {
+          spawnSync('echo', ['from a child'], { stdio: 'inherit' });
+          return execFileSync('ls', ['/proc/self/fd']).toString();
+        };
+        """,
+    )
+    assert runner.value(function, request_id="5c").split() == ["0", "1", "2", "3"]  # 3: the listing itself
+    lines = runner.log(function)
+    assert "from a child\n" in lines[: lines.index("END RequestId: 5c\n")]
