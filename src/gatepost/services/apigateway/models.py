@@ -54,7 +54,9 @@ class Models:
         return await self._records.change_definition(call, params["restApiId"], change)
 
     async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a model. Raises: NotFoundException."""
+        """Give a model. Raises: NotFoundException, BadRequestException."""
+        if params.get("flatten"):
+            raise BadRequestException("flatten is not supported by Gatepost: a schema is given as it is; leave it out")
         definition = (await self._records.definition(call, params["restApiId"])).value
         return _model_of(definition, params["modelName"]).to_aws()
 

@@ -207,8 +207,9 @@ class CloudFormation:
     async def continue_update_rollback(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Try again to roll an update back. Raises: ValidationError."""
         stack = await self._stack(call, params["StackName"])
-        if params.get("ResourcesToSkip"):
-            raise ValidationError("Gatepost does not support ResourcesToSkip: repair the resource and continue")
+        for name in ("ResourcesToSkip", "ForceRollback"):
+            if params.get(name):
+                raise ValidationError(f"Gatepost does not support {name}: repair the resource and continue")
         if stack.status != "UPDATE_ROLLBACK_FAILED" or stack.running is None:
             raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be rolled back")
         running = {**stack.running, "phase": "rollback", "principal": asdict(call.principal)}
@@ -365,6 +366,12 @@ class CloudFormation:
         """Say what a template or a stack's template declares. Raises: ValidationError."""
         if params.get("StackSetName"):
             raise ValidationError("Gatepost does not support StackSetName: name a stack or give a template")
+        if params.get("CallAs", "SELF") != "SELF":
+            raise ValidationError(
+                "Gatepost does not support CallAs DELEGATED_ADMIN: there are no stack sets; leave it out"
+            )
+        if (params.get("TemplateSummaryConfig") or {}).get("TreatUnrecognizedResourceTypesAsWarnings"):
+            raise ValidationError("Gatepost does not support TreatUnrecognizedResourceTypesAsWarnings: leave it out")
         if name := params.get("StackName"):
             stack = await self._stack(call, name)
             path = self._assets.path(str((stack.request or {}).get("template_sha256", "")))

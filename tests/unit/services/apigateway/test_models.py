@@ -56,6 +56,16 @@ def test_a_model_that_cannot_be_is_refused(tmp_path, params: dict, words: str) -
     with_control(tmp_path, scenario)
 
 
+def test_a_schema_is_not_flattened(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        api_id = (await control.an_api())["id"]
+        with pytest.raises(BadRequestException, match="flatten is not supported"):
+            await control("GetModel", restApiId=api_id, modelName="Empty", flatten=True)
+        assert (await control("GetModel", restApiId=api_id, modelName="Empty", flatten=False))["name"] == "Empty"
+
+    with_control(tmp_path, scenario)
+
+
 def test_a_name_cannot_be_there_twice(tmp_path) -> None:
     async def scenario(control: Control) -> None:
         api_id = (await control.an_api())["id"]

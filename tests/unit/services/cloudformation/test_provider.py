@@ -102,11 +102,27 @@ async def refused(world, operation, **params):
         ("DetectStackDrift", {"StackName": "x"}, "NotImplemented"),
         ("CreateStackSet", {"StackSetName": "x"}, "NotImplemented"),
         ("ListStacks", {"NextToken": "x"}, "Invalid NextToken"),
+        ("GetTemplateSummary", {"TemplateBody": GROUP, "CallAs": "DELEGATED_ADMIN"}, "does not support CallAs"),
+        (
+            "GetTemplateSummary",
+            {"TemplateBody": GROUP, "TemplateSummaryConfig": {"TreatUnrecognizedResourceTypesAsWarnings": True}},
+            "does not support TreatUnrecognizedResourceTypesAsWarnings",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_in_aws_words(tmp_path, operation, params, message):
     async def scenario(world):
         assert message in await refused(world, operation, **params)
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("params", [{"ForceRollback": True}, {"ResourcesToSkip": ["Group"]}])
+def test_a_rollback_skips_nothing(tmp_path, params):
+    async def scenario(world):
+        await world.cfn("CreateStack", StackName="x", TemplateBody=GROUP)
+        said = await refused(world, "ContinueUpdateRollback", StackName="x", **params)
+        assert f"does not support {next(iter(params))}: repair the resource" in said
 
     run(tmp_path, scenario)
 
