@@ -29,7 +29,7 @@ def access_of(catalogue: Catalogue, layers: Layers, call: Call, params: Mapping[
         return (Access(action),)
     if "EventSourceMapping" in call.operation:
         uuid = params.get("UUID", "*")
-        return (Access(action, call.arn(f"event-source-mapping:{uuid}")),)
+        return (Access(action, call.arn(f"event-source-mapping:{uuid}"), _mapped_function(call, params)),)
     if "Layer" in call.operation:
         return (_layer_access(layers, call, params, action),)
     arn, policy_arn, qualifier = _resource(call, params)
@@ -46,6 +46,10 @@ def access_of(catalogue: Catalogue, layers: Layers, call: Call, params: Mapping[
         context["aws:tagkeys"] = tuple(keys)
     if call.operation == "AddPermission" and isinstance(principal := params.get("Principal"), str):
         context["lambda:principal"] = principal
+    if isinstance(auth := params.get("FunctionUrlAuthType") or params.get("AuthType"), str):
+        context["lambda:functionurlauthtype"] = auth
+    if call.operation in _CONFIGURING and params.get("Layers"):
+        context["lambda:layer"] = tuple(params["Layers"])
     policy = target.policy if target is not None and target.policy else None
     found = [Access(action, policy_arn, context, policy)]
     if call.operation == "CreateFunction" and tags:
@@ -57,6 +61,16 @@ def access_of(catalogue: Catalogue, layers: Layers, call: Call, params: Mapping[
         layer_policy = version.policy if version is not None and version.policy else None
         found.append(Access("lambda:GetLayerVersion", layer_version, resource_policy=layer_policy))
     return tuple(found)
+
+
+def _mapped_function(call: Call, params: Mapping[str, Any]) -> dict[str, str]:
+    """Give the condition key of the function that a mapping invokes, where the call names it."""
+    try:
+        name = parse_name(str(params.get("FunctionName") or ""))
+    except InvalidParameterValueException:
+        return {}
+    qualifier = f":{name.qualifier}" if name.qualifier else ""
+    return {"lambda:functionarn": f"{function_arn(call, name)}{qualifier}"}
 
 
 def _layer_access(layers: Layers, call: Call, params: Mapping[str, Any], action: str) -> Access:

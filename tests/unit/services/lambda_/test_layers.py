@@ -169,3 +169,21 @@ def test_calls_say_which_layer_they_touch(tmp_path) -> None:
         ("lambda:ListLayers", "*"),
         ("lambda:DeleteLayerVersion", f"{LAYER}:1"),
     ]
+
+
+def test_policies_see_layers_auth_types_and_functions_as_conditions(tmp_path) -> None:
+    async def scenario(aws: LambdaControl):
+        await publish(aws)
+        await aws.a_function(Layers=[f"{LAYER}:1"])
+        made = next(one for one in aws.authorization.asked if one.action == "lambda:CreateFunction")
+        await aws("CreateFunctionUrlConfig", FunctionName="orders", AuthType="NONE")
+        url = aws.authorization.asked[-1]
+        with pytest.raises(ServiceError):
+            await aws("CreateEventSourceMapping", FunctionName="orders:live", EventSourceArn="arn:aws:sqs:us-east-1::q")
+        return made.context, url.context, aws.authorization.asked[-1]
+
+    made, url, mapping = with_lambda(tmp_path, scenario)
+    assert made["lambda:layer"] == (f"{LAYER}:1",)
+    assert url["lambda:functionurlauthtype"] == "NONE"
+    assert mapping.action == "lambda:CreateEventSourceMapping"
+    assert mapping.context == {"lambda:functionarn": "arn:aws:lambda:us-east-1:000000000000:function:orders:live"}
