@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -10,6 +11,7 @@ Role = Literal["all", "gateway", "services"]
 Durability = Literal["full", "process"]
 
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_REGION: Final = re.compile(r"[a-z0-9-]{1,64}")  # as signatures spell it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Settings:
                 found.append(f"--{name} is {port}: use 0 to 65535 (0 picks a free port)")
         if not (len(self.account_id) == 12 and self.account_id.isascii() and self.account_id.isdigit()):
             found.append(f"--account-id is {self.account_id!r}: use 12 digits")
+        if not _REGION.fullmatch(self.region):
+            found.append(f"--region is {self.region!r}: use a name such as us-east-1")
         if self.any_credentials and self.host not in LOOPBACK_HOSTS:
             found.append(f"--any-credentials with --host {self.host}: it is refused on anything but a loopback address")
         if not 0 <= self.drain_ms <= 60_000:
