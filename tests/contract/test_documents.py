@@ -56,3 +56,18 @@ def test_commands_that_a_page_names_can_be_run(page):
 def test_make_runs_modules_that_are_there():
     modules = set(re.findall(r"python -m ([\w.]+)", MAKEFILE))
     assert {name for name in modules if importlib.util.find_spec(name) is None} == set()
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached or not page.exists():
+            continue
+        reached.add(page)
+        if page.is_dir():
+            waiting += page.glob("*.md")
+        elif page.suffix == ".md":
+            links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+            waiting += [(page.parent / link).resolve() for link in links if "://" not in link]
+    assert [name_of(page) for page in PAGES if page not in reached and page.is_relative_to(ROOT / "docs")] == []
