@@ -14,7 +14,17 @@ from typing import Any, Final
 
 from gatepost.kernel.errors import ValidationException
 from gatepost.languages.item_expressions_paths import BoundPath, find
-from gatepost.languages.item_expressions_tree import And, Between, Comparison, Function, In, Node, Path, ValueRef
+from gatepost.languages.item_expressions_tree import (
+    And,
+    Between,
+    Comparison,
+    Function,
+    In,
+    Node,
+    Or,
+    Path,
+    ValueRef,
+)
 from gatepost.languages.item_values import Item, Value
 from gatepost.languages.partiql import parse
 from gatepost.languages.partiql_tree import Statement, StatementError, conjuncts, render
@@ -115,17 +125,29 @@ def _partition_of(
 ) -> tuple[str, Node, list[Value]] | None:
     """Find what names partition keys: the placeholder of the name, the condition, the keys."""
     for condition in conditions:
-        match condition:
-            case Comparison("=", Path() as path, ValueRef(value)) | Comparison("=", ValueRef(value), Path() as path):
-                values = [statement.values[value]]
-            case In(Path() as path, options) if all(isinstance(one, ValueRef) for one in options):
-                values = [statement.values[one.name] for one in options if isinstance(one, ValueRef)]
-                values = [value for position, value in enumerate(values) if value not in values[:position]]
-            case _:
-                continue
-        if statement.resolved(path) == (keys.partition.name,):
-            return str(path.parts[0]), condition, values
+        named = _named(condition)
+        if named is not None and statement.resolved(named[0]) == (keys.partition.name,):
+            values = [statement.values[name] for name in named[1]]
+            distinct = [value for position, value in enumerate(values) if value not in values[:position]]
+            return str(named[0].parts[0]), condition, distinct
     return None
+
+
+def _named(condition: Node) -> tuple[Path, list[str]] | None:
+    """Give the path and the values of `path = value`, `path IN [values]`, and of several of them joined by OR."""
+    match condition:
+        case Comparison("=", Path() as path, ValueRef(value)) | Comparison("=", ValueRef(value), Path() as path):
+            return path, [value]
+        case In(Path() as path, options):
+            values = [one.name for one in options if isinstance(one, ValueRef)]
+            return (path, values) if len(values) == len(options) else None
+        case Or(alternatives):
+            found = [named for one in alternatives if (named := _named(one)) is not None]
+            if len(found) != len(alternatives) or any(path != found[0][0] for path, _ in found):
+                return None
+            return found[0][0], [value for _, values in found for value in values]
+        case _:
+            return None
 
 
 def _sort_of(statement: Statement, keys: KeySchema, condition: Node) -> bool:

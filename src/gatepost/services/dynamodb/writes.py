@@ -8,8 +8,7 @@ TransactWriteItems carry out several of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gatepost.kernel.errors import ValidationException
 from gatepost.kernel.limits import DYNAMODB_ITEM_BYTES_MAX
@@ -43,8 +42,7 @@ _NO_ITEM: Final[Item] = {}
 _NO_VALUES: Final[Mapping[str, Any]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a write did: the item before and after, and what it wrote to indexes."""
 
     old: Stored | None
@@ -57,15 +55,14 @@ class Outcome:
         return write_units(max(self.old.size if self.old else 0, self.new.size if self.new else 0))
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedWrite:
+class PreparedWrite(NamedTuple):
     """A write that waits for the store. Exactly one of `new`, `plan`, or neither (delete or check)."""
 
     table: Table
     key: bytes
     key_item: Item
     condition: CompiledCondition | None = None
-    values: Values = field(default_factory=lambda: _NO_VALUES)
+    values: Values = _NO_VALUES
     new: Stored | None = None
     plan: UpdatePlan | None = None
     is_check: bool = False  # TransactWriteItems' ConditionCheck: nothing is written

@@ -24,8 +24,10 @@ def test_keys_go_to_the_key_condition_and_the_rest_to_the_filter() -> None:
     assert request["ExpressionAttributeValues"] == {":0": {"S": "x"}, ":1": {"N": "1"}, ":key": {"S": "a"}}
 
 
-def test_alternatives_of_keys_are_a_scan() -> None:
-    assert selected("pk = 'a' OR pk = 'b'").is_scan
+def test_alternatives_of_keys_are_queries_and_of_anything_else_a_scan() -> None:
+    assert len(selected("pk = 'a' OR pk = 'b' OR pk IN ['c']").requests) == 3
+    assert selected("pk = 'a' OR n = 1").is_scan
+    assert selected("pk = 'a' OR (pk = 'b' AND n = 1)").is_scan
     assert len(selected("pk IN ['a', 'b', 'a']").requests) == 2
 
 
