@@ -77,7 +77,9 @@ def test_a_full_batch_is_written_at_once_and_a_small_one_after_a_moment():
         full = len(gateway.lines)
         await gateway.send(a_request())
         at_once = len(gateway.lines)
-        await asyncio.sleep(FLUSH_AFTER_MS / 1000 * 1.5)
+        async with asyncio.timeout(5):
+            while len(gateway.lines) == at_once:
+                await asyncio.sleep(FLUSH_AFTER_MS / 10_000)
         return full, at_once, len(gateway.lines)
 
     assert gateway.run(scenario) == (1, 1, 2)
