@@ -149,8 +149,10 @@ class AwsEndpoint:
 
     def body_bytes_max(self, request: Request) -> int:
         """Give the most bytes that the body of this request may have; more than 10 MiB only for known keys."""
-        large = self._large_body_bytes_max(request)
         block = request.block
+        if block is not None and request.path == "/" and 0 <= block.body_bytes <= BODY_BYTES_MAX:
+            return BODY_BYTES_MAX  # every operation at this path may have as much
+        large = self._large_body_bytes_max(request)
         if large <= BODY_BYTES_MAX or (block is not None and 0 <= block.body_bytes <= BODY_BYTES_MAX):
             return large  # who sends it matters only for what is larger
         now_ms = self._clock.now_ms()

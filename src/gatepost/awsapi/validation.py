@@ -14,6 +14,7 @@ Source: the sentences are those that AWS's services answer; the order of several
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -120,6 +121,16 @@ def constraints_of(shape: Shape, *, is_base64: bool = False) -> list[Constraint]
     return found
 
 
+def _sure_lengths(shape: Shape) -> tuple[int, int]:
+    """Give which lengths of a string in Python surely satisfy all that the model demands of it; (1, 0): none.
+
+    AWS counts UTF-16 units, of which a character has one or two.
+    """
+    if shape.type != "string" or shape.pattern or shape.enum:
+        return 1, 0
+    return int(shape.min or 0), sys.maxsize if shape.max is None else int(shape.max) // 2
+
+
 class CheckerCompiler:
     """Makes checkers of one kind; recursive shapes share theirs."""
 
@@ -144,8 +155,11 @@ class CheckerCompiler:
     def _leaf(self, shape: Shape) -> Checker:
         check_type = _type_check(shape, self._kind)
         constraints = constraints_of(shape, is_base64=shape.type == "blob" and self._kind == "wire")
+        low, high = _sure_lengths(shape)
 
         def check(value: Any) -> list[Problem] | None:
+            if value.__class__ is str and low <= len(value) <= high:
+                return None
             check_type(value)
             found = None
             for holds, words in constraints:
@@ -200,6 +214,7 @@ class CheckerCompiler:
         assert shape.key is not None
         assert shape.value is not None
         own, keys, of = constraints_of(shape), constraints_of(shape.key.shape), shape.value.shape
+        low, high = _sure_lengths(shape.key.shape)
         check_value: Checker = lambda _: None  # noqa: E731 replaced below, once recursion is closed
 
         def check(value: Any) -> list[Problem] | None:
@@ -209,8 +224,8 @@ class CheckerCompiler:
             for holds, words in own:
                 if not holds(value):
                     found = (found or []) + [Problem([], told_value(value, shape), words)]
-            for holds, _ in keys:
-                if not all(map(holds, value)):
+            for key in value if keys else ():
+                if not low <= len(key) <= high and not all(holds(key) for holds, _ in keys):
                     words = f"Map keys must satisfy constraint: [{keys_inside}]"
                     found = (found or []) + [Problem([], told_value(value, shape), words)]
                     break

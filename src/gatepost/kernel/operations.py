@@ -36,9 +36,9 @@ class Principal:
     source_identity: str = ""  # aws:SourceIdentity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Access:
-    """One thing a call does that a policy can allow or deny.
+    """One thing a call does that a policy can allow or deny. Not to be changed (freezing it would make it slow).
 
     `context` holds condition keys beyond the global ones, by lower-case name, one or several values.
     `resource_policy` is the JSON policy attached to the resource, where there is one.

@@ -23,6 +23,7 @@ from gatepost.security.sigv4 import (
     Remembered,
     SignatureError,
     SignatureVerifier,
+    SigningKey,
     canonical_path,
     canonical_query,
     joined_headers,
@@ -580,3 +581,8 @@ def test_what_is_signed_by_hand_is_accepted_when_nothing_is_odd() -> None:
 )
 def test_an_odd_claim_is_refused_although_its_signature_is_right(odd: dict[str, Any]) -> None:
     assert refused(freely_signed(**odd)).kind == "mismatch"
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=200))
+def test_a_signing_key_computes_hmac_sha_256(key: bytes, text: bytes) -> None:
+    assert SigningKey(key).hexdigest(text) == hmac.digest(key, text, "sha256").hex()

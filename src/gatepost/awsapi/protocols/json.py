@@ -79,7 +79,8 @@ class JsonProtocol:
 
     def __init__(self, model: ServiceModel) -> None:
         self._model = model
-        self._content_type = f"application/x-amz-json-{model.metadata.get('jsonVersion', '1.1')}".encode()
+        content_type = f"application/x-amz-json-{model.metadata.get('jsonVersion', '1.1')}"
+        self._content_type = (b"Content-Type", content_type.encode())
         self._namespaces = NAMESPACES.get(model.name, Namespaces())
         self._has_crc = model.name in CRC_SERVICES
         self._readers = ReaderCompiler(JSON)
@@ -97,9 +98,9 @@ class JsonProtocol:
 
     def answer(self, status: int, body: bytes, request_id: str) -> Response:
         """Put a response together."""
-        headers: Headers = [(b"x-amzn-RequestId", request_id.encode()), (b"Content-Type", self._content_type)]
+        headers: Headers = [(b"x-amzn-RequestId", request_id.encode()), self._content_type]
         if self._has_crc:
-            headers.append((b"x-amz-crc32", str(zlib.crc32(body)).encode()))
+            headers.append((b"x-amz-crc32", b"%d" % zlib.crc32(body)))
         return Response(status, headers, body)
 
     def render_error(self, error: ServiceError, request_id: str) -> Response:
