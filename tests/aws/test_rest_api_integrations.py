@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
 from tests.aws.test_lambda import TRUST
@@ -119,3 +123,61 @@ def test_a_function_behind_templates_answers_by_its_error_message(platform, func
     assert (found.status, found.headers["X-Id"], found.json()) == (200, "7", {"got": "1"})
     missing = api.ask("GET", "/things?missing=it")
     assert (missing.status, missing.json()) == (404, {"why": "NotFound: it"})
+
+
+class CardProcessor(BaseHTTPRequestHandler):
+    """Takes what is not too much."""
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = json.dumps({"asked": asked, "path": self.path, "own": self.headers["X-Own"]}).encode()
+        self.send_response(402 if asked["cents"] > 100 else 200)
+        self.send_header("X-Payment", "p-1")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_arguments):
+        return
+
+
+@pytest.fixture
+def processor():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), CardProcessor)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_http_server_is_asked_and_answers_by_templates(platform, processor):
+    api = Api(platform, "http-templates")
+    integration = {
+        "type": "HTTP",
+        "integrationHttpMethod": "POST",
+        "uri": f"{processor}/v1/{{shop}}",
+        "requestParameters": {"integration.request.path.shop": "method.request.querystring.shop"},
+        "requestTemplates": {"application/json": '{"cents": $input.json("$.amount")}'},
+    }
+    declined = {"application/json": '{"declined": $input.json("$.asked.cents")}'}
+    parameters = {"method.response.header.X-Payment": "integration.response.header.X-Payment"}
+    api.method(
+        "payments",
+        "POST",
+        integration,
+        {
+            "200": {"responseParameters": parameters},
+            "409": {"selectionPattern": "4\\d{2}", "responseTemplates": declined},
+        },
+        parameters=("querystring.shop",),
+        headers=("X-Payment",),
+    )
+    api.deploy()
+    paid = api.ask("POST", "/payments?shop=a%20b", '{"amount": 5}', Content_Type="application/json", X_Own="1")
+    assert (paid.status, paid.headers["X-Payment"]) == (200, "p-1")
+    assert paid.json() == {"asked": {"cents": 5}, "path": "/v1/a%20b", "own": None}
+    refused = api.ask("POST", "/payments?shop=x", '{"amount": 500}', Content_Type="application/json")
+    assert (refused.status, refused.json()) == (409, {"declined": 500})
+    assert "X-Payment" not in refused.headers

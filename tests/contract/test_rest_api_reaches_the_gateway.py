@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from gatepost.services.apigateway.deployment import deployment_from_json, stage_from_json
-from tests.support.gateways import TestGateway, a_request, header
+from tests.support.gateways import Functions, TestGateway, Upstreams, a_request, an_answer, header, json_of
 from tests.support.openapi_bodies import a_document, a_sam_body, bytes_of
-from tests.support.rest_apis import Control, with_control
+from tests.support.rest_apis import FUNCTION_URI, Control, with_control
 
 
 def deployed(tmp_path, document: dict) -> tuple[str, dict]:
@@ -90,3 +90,40 @@ def test_everything_that_is_deployed_compiles_without_a_problem(tmp_path) -> Non
     compiled = compile_stage(deployment_from_json(value["deployment"]), stage_from_json(value["stage"]), gateway.parts)
     asyncio.run(gateway.tasks.close())
     assert compiled.problems == ()
+
+
+def test_templates_and_integrations_that_are_no_proxies_reach_the_gateway(tmp_path) -> None:
+    def operation(integration: dict) -> dict:
+        templates = {"application/json": '{"a": $input.json("$.a"), "colour": "$stageVariables.colour"}'}
+        back = {"application/json": '{"got": $input.json("$"), "by": "$context.httpMethod"}'}
+        responses = {
+            "default": {"statusCode": "200", "responseTemplates": back},
+            "4.*": {"statusCode": "404", "contentHandling": "CONVERT_TO_TEXT"},
+        }
+        common = {"httpMethod": "POST", "requestTemplates": templates, "passthroughBehavior": "never"}
+        return {
+            "responses": {"200": {"description": "fine"}, "404": {"description": "missing"}},
+            "x-amazon-apigateway-integration": {**common, "responses": responses, **integration},
+        }
+
+    document = a_document(
+        {
+            "/function": {"post": operation({"type": "aws", "uri": FUNCTION_URI})},
+            "/server": {"post": operation({"type": "http", "uri": "http://backend.example/x"})},
+        }
+    )
+    key, value = deployed(tmp_path, document)
+    gateway = TestGateway(Functions({"n": 1}), Upstreams(lambda _request: an_answer(body=b"[2]")))
+    gateway.plans.take(key, value)
+    host = f"{key.partition('/')[0]}.execute-api.us-east-1.localhost:8080"
+
+    def posted(path: str, content_type: str = "application/json"):
+        return gateway.answer(
+            a_request("POST", f"/prod{path}", (("Content-Type", content_type),), b'{"a": 1}', host=host)
+        )
+
+    assert json_of(posted("/function")) == {"got": {"n": 1}, "by": "POST"}
+    assert gateway.functions.event == {"a": 1, "colour": "red"}
+    assert json_of(posted("/server")) == {"got": [2], "by": "POST"}
+    assert gateway.upstreams.last.body == b'{"a": 1, "colour": "red"}'
+    assert posted("/server", "text/plain").status == posted("/function", "text/plain").status == 415

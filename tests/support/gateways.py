@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from gatepost.gateway.backends.http_proxy import HttpProxyParts
 from gatepost.gateway.compiler import CompiledStage, Parts, compile_stage
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.guards.signature import SignatureParts
@@ -18,6 +17,7 @@ from gatepost.gateway.plans import ActivePlans
 from gatepost.gateway.request_ids import RequestIds
 from gatepost.gateway.route import NO_ROUTE, Route, StageFacts, parameter_names
 from gatepost.gateway.server import Gateway
+from gatepost.gateway.upstream_calls import HttpProxyParts
 from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError
@@ -145,7 +145,7 @@ def a_request(
     lines = "".join(f"{name}: {value}\r\n" for name, value in (("Host", host), *headers)).encode("latin-1")
     block = b"\r\n" + lines + b"\r\n"
     wire_block = HeaderBlock(block, block.lower(), host.lower())
-    request = Request.from_wire(method, target, wire_block, Peer(client_ip, 4711, is_tls=is_tls), 0)
+    request = Request(method, target, block=wire_block, peer=Peer(client_ip, 4711, is_tls=is_tls))
     request.body = body
     return request
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 from gatepost.app.child import Orders, inherited_socket, run_role
 from gatepost.app.listeners import local_host, url_of
 from gatepost.awsapi.authorization import Authorizer
-from gatepost.gateway.backends.http_proxy import HttpProxyParts
 from gatepost.gateway.compiler import Parts
 from gatepost.gateway.function_urls import FunctionUrlDoor, FunctionUrlParts
 from gatepost.gateway.guards.signature import SignatureParts
@@ -19,6 +18,7 @@ from gatepost.gateway.plan import ObserverFailures
 from gatepost.gateway.plans import ActivePlans
 from gatepost.gateway.request_ids import RequestIds
 from gatepost.gateway.server import Gateway, refuse
+from gatepost.gateway.upstream_calls import HttpProxyParts
 from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.kernel.clock import Clock, SystemClock
 from gatepost.kernel.ids import random_id

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from gatepost.gateway.backends.http_proxy import HttpProxyParts, compile_http_proxy
+from gatepost.gateway.backends.http_custom import compile_http_custom
+from gatepost.gateway.backends.http_proxy import compile_http_proxy
 from gatepost.gateway.backends.lambda_custom import compile_lambda_custom
 from gatepost.gateway.backends.lambda_event import PassedToLambda
 from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy, function_arn
@@ -45,6 +46,7 @@ from gatepost.gateway.responses import (
 from gatepost.gateway.route import NO_ROUTE, Route, StageFacts, parameter_names
 from gatepost.gateway.router import PathMatcher
 from gatepost.gateway.template_scope import TemplateScope
+from gatepost.gateway.upstream_calls import HttpProxyParts
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.ports import FunctionInvoker, RoleSessions
 from gatepost.kernel.tasks import Tasks
@@ -243,6 +245,8 @@ class _StageCompiler:
             )
         if integration.type == "AWS":
             return compile_lambda_custom(integration, self._scope, self._function_calls(integration))
+        if integration.type == "HTTP":
+            return compile_http_custom(integration, self._scope, route, parts.http, tasks=parts.tasks)
         if integration.type == "HTTP_PROXY":
             return compile_http_proxy(
                 integration,

@@ -19,7 +19,7 @@ from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.headers import clean_field_value, is_token, matches_any, media_type, response_name
 from gatepost.gateway.mapping import MappingError, compile_body_reader, compile_values
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, Refusal
-from gatepost.gateway.template_scope import TemplateScope
+from gatepost.gateway.template_scope import TemplateScope, overridden
 from gatepost.languages.vtl_api_gateway import MappingTemplate, Overrides
 from gatepost.services.apigateway.deployment import IntegrationResponse
 from gatepost.wire.messages import Headers, Response
@@ -87,7 +87,7 @@ class IntegrationResponses:
             content_type, template = chosen
             body, is_binary = self._scope.render(template, exchange, body, overrides).body(), False
         body = after_template(body, is_binary=is_binary, handling=declared.handling, wants_binary=wants_binary)
-        headers = _mapped(declared, exchange, answered, overrides.response.get("header"))
+        headers = _mapped(declared, exchange, answered, overridden(overrides.response, "header"))
         if not any(name.lower() == _TYPE for name, _ in headers):
             headers.insert(0, (b"Content-Type", content_type))
         return Response(_status(overrides.response.get("status"), declared.status), headers, body)
@@ -109,30 +109,19 @@ class IntegrationResponses:
         return ", ".join([*statuses, *([f"else {self._default.status}"] if self._default else [])])
 
 
-def _mapped(declared: _Declared, exchange: Exchange, answered: Answered, overridden: Any) -> Headers:
+def _mapped(declared: _Declared, exchange: Exchange, answered: Answered, own: Mapping[str, str]) -> Headers:
     """Give the mapped headers; those that a template overrides replace them."""
-    own = {name: _text(value) for name, value in overridden.items()} if isinstance(overridden, dict) else {}
-    replaced = {name.lower().encode("latin-1", "replace") for name, value in own.items() if value is not None}
+    replaced = {name.lower().encode("latin-1", "replace") for name in own}
     headers: Headers = []
     for name, read in declared.parameters:
         if name.lower() not in replaced:
             headers += [(name, clean_field_value(value)) for value in read(exchange, answered)]
-    for name, value in own.items():
-        raw = name.encode("latin-1", "replace")
+    for text, value in own.items():
+        raw = text.encode("latin-1", "replace")
         sent = response_name(raw) if is_token(raw) else None
-        if sent is not None and value is not None:
+        if sent is not None:
             headers.append((sent, clean_field_value(value)))
     return headers
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    raise Refusal(API_CONFIGURATION_ERROR, detail=f"an override is {type(value).__name__}, not a string or number")
 
 
 def _status(override: Any, declared: int) -> int:

@@ -115,7 +115,7 @@ class StageLog:
         self._take(
             (
                 exchange.request_id,
-                request.client_ip if request.block is None else request.peer.ip,
+                request.peer.ip,
                 exchange.time_ms,
                 exchange.method,
                 path if len(path) <= PATH_CHARACTERS_MAX else path[:PATH_CHARACTERS_MAX],

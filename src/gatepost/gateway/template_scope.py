@@ -106,3 +106,27 @@ def request_parameters(exchange: Exchange) -> Parameters:
         querystring=dict(parse_query(request.query)),
         header=headers,
     )
+
+
+def overridden(overrides: Mapping[str, Any], place: str) -> dict[str, str]:
+    """Give what a template wrote to `header`, `path` or `querystring` of its overrides, null left out.
+
+    Raises: Refusal for what is neither text nor a number.
+    """
+    values = overrides.get(place)
+    if not isinstance(values, Mapping):
+        return {}
+    return {str(name): _text(f"{place}.{name}", value) for name, value in values.items() if value is not None}
+
+
+def _text(place: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    raise Refusal(
+        API_CONFIGURATION_ERROR,
+        detail=f"the override of {place[:64]} is {type(value).__name__}, not a string or number",
+    )

@@ -6,7 +6,7 @@ from tests.support.gateways import a_request
 
 
 def again(request, peer=None):
-    return Request.from_wire(request.method, request.target, request.block, peer or request.peer, 0)
+    return Request(request.method, request.target, block=request.block, peer=peer or request.peer)
 
 
 def a_memory():

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 
 import pytest
@@ -88,7 +87,7 @@ def test_a_guard_or_backend_that_waits_makes_a_coroutine_of_the_rest():
     calls = []
     plan = a_plan(calls, guards=[None, wait_a_moment, None, wait_a_moment], answers=answer_later)
     answered = plan.run(an_exchange())
-    assert inspect.iscoroutine(answered)
+    assert isinstance(answered, Coroutine)
     assert asyncio.run(answered).body == b"late"
     assert calls[:5] == ["guard 0", "guard 1", "guard 2", "guard 3", "backend"]
 

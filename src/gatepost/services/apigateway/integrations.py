@@ -249,7 +249,7 @@ def integration_of(method: Method) -> Integration:
 def check_uri(integration: Integration) -> None:
     """Check that an integration's URI leads somewhere that its type can call. Raises: BadRequestException."""
     uri = integration.uri
-    if integration.type == "HTTP_PROXY":
+    if integration.type in ("HTTP", "HTTP_PROXY"):
         _check_url(_STAGE_VARIABLE.sub("variable", uri))
         return
     parsed = parse_arn(uri)

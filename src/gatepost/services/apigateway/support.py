@@ -23,7 +23,6 @@ ANY: Final = "*"
 TEMPLATE_BYTES_MAX: Final = 300 * 1024
 
 _AUTHORIZATION: Final = "use NONE or AWS_IAM"
-_INTEGRATION_TYPE: Final = "use AWS, AWS_PROXY, HTTP_PROXY or MOCK"
 _LATER: Final = "leave it out"
 
 # (AWS's name of the setting, value or ANY) -> what works instead.
@@ -33,7 +32,6 @@ UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("X-Amz-Client-Context", ANY): _LATER,
     ("X-Amz-Log-Type", ANY): _LATER,
     ("Qualifier", ANY): "put it into the function's ARN",
-    ("type", "HTTP"): _INTEGRATION_TYPE,
     ("contentHandling of HTTP_PROXY", ANY): "leave it out: API Gateway knows binary media types by the API's list",
     ("contentHandling of MOCK", ANY): _LATER,
     ("connectionType", "VPC_LINK"): "use INTERNET",
@@ -51,6 +49,7 @@ UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("securityPolicy", ANY): _LATER,
     ("endpointAccessMode", "STRICT"): "use BASIC",
     ("credentials", "arn:aws:iam::*:user/*"): "use a role's ARN",
+    ("credentials of HTTP", ANY): _LATER,
     ("credentials of HTTP_PROXY", ANY): _LATER,
     ("credentials of MOCK", ANY): _LATER,
     ("tlsConfig.insecureSkipVerification", "true"): "use false",

@@ -172,7 +172,7 @@ def test_apis_that_share_a_connection_keep_their_own_ids():
     gateway.deploy(routes)
     gateway.deploy(routes, api_id="other12345")
     first = a_request(target=f"/_aws/execute-api/{API}/prod/a", host="127.0.0.1:8080")
-    second = Request.from_wire("GET", "/_aws/execute-api/other12345/prod/a", first.block, first.peer, 0)
+    second = Request("GET", "/_aws/execute-api/other12345/prod/a", block=first.block, peer=first.peer)
     for request, api_id in ((first, API), (second, "other12345")):
         gateway.answer(request)
         assert gateway.upstreams.header("x-amzn-apigateway-api-id") == [api_id]

@@ -1,0 +1,253 @@
+"""Sending requests to the HTTP server of an integration: where to, how long to wait, and what becomes of failures.
+
+Used by HTTP_PROXY and HTTP. The answer is taken whole (10 MB at most), as AWS does in its BUFFERED mode: so the
+timeout counts for all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+from urllib.parse import quote, unquote
+
+from gatepost.gateway.deadline import DeadlinePassed, within
+from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.headers import is_token
+from gatepost.gateway.mapping import MappingError, Values, compile_values
+from gatepost.gateway.passed_headers import PassedHeaders
+from gatepost.gateway.responses import (
+    API_CONFIGURATION_ERROR,
+    BAD_REQUEST,
+    INTEGRATION_FAILURE,
+    INTEGRATION_TIMEOUT,
+    Refusal,
+)
+from gatepost.gateway.route import Route, StageFacts
+from gatepost.gateway.upstreams import AddressPolicy, Upstream, parse_upstream
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.limits import API_GATEWAY_BODY_BYTES_MAX
+from gatepost.kernel.tasks import Tasks
+from gatepost.services.apigateway.deployment import Integration
+from gatepost.wire.messages import Headers
+from gatepost.wire.outgoing import (
+    AddressRefused,
+    IncomingResponse,
+    NameUnknown,
+    OutgoingRequest,
+    UpstreamError,
+    UpstreamTimedOut,
+)
+
+_SEGMENT_SAFE: Final = ":@!$&'()*+,;=-._~"
+PRECISE_BELOW_MS: Final = 6_000
+"""Below this timeout the time for a connection (3 s at most) is counted too, at the price of a task."""
+
+
+class Sender(Protocol):
+    """Sends requests to other servers: `wire.client.Client`."""
+
+    def prepare(self, headers: Headers) -> bytes:
+        """Render headers that many requests share. Raises: ValueError when they cannot be sent."""
+        ...
+
+    def send(self, request: OutgoingRequest) -> Coroutine[Any, Any, IncomingResponse]:
+        """Send `request` and give its answer. Raises: UpstreamError; ValueError when it cannot be sent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProxyParts:
+    """What HTTP_PROXY integrations use.
+
+    `unverified_client` is for integrations with tlsConfig.insecureSkipVerification. `own_listener` gives host and
+    port of this gateway when `{api}.execute-api.….amazonaws.com` is one of its own APIs, else None: names of local
+    resources are never contacted outside.
+    """
+
+    client: Sender
+    clock: Clock
+    policy: AddressPolicy = field(default_factory=AddressPolicy)
+    unverified_client: Sender | None = None
+    own_listener: Callable[[str], tuple[str, int] | None] = lambda _api_id: None
+    passed: PassedHeaders[bytes] = field(default_factory=PassedHeaders)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRequest:
+    """Compiled request parameters. `raw_path` are path variables that are the route's own, still encoded."""
+
+    raw_path: Mapping[str, int]
+    path: Mapping[str, Values]
+    query: Mapping[str, Values]
+    headers: Mapping[bytes, Values]
+
+
+class UpstreamCalls:
+    """Sends the requests of one method to its upstream."""
+
+    __slots__ = ("_clock", "_mapped", "_method", "_own_listener", "_tasks", "_timeout_ms", "_upstream", "client")
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        mapped: MappedRequest,
+        parts: HttpProxyParts,
+        client: Sender,
+        tasks: Tasks,
+        *,
+        method: str,
+        timeout_ms: int,
+    ) -> None:
+        self._upstream = upstream
+        self._mapped = mapped
+        self._own_listener = parts.own_listener
+        self._clock = parts.clock
+        self.client = client
+        self._tasks = tasks
+        self._method = method
+        self._timeout_ms = timeout_ms
+
+    def target(self, exchange: Exchange, query: str, path_overrides: Mapping[str, str] | None = None) -> str:
+        """Give the request target; the URI's own query comes first. Raises: Refusal for a path that climbs."""
+        pieces = self._upstream.path
+        target = pieces[0] if len(pieces) == 1 else self._filled(exchange, path_overrides or {})
+        static = self._upstream.query
+        if static:
+            query = f"{static}&{query}" if query else static
+        return f"{target}?{query}" if query else target
+
+    def _filled(self, exchange: Exchange, overrides: Mapping[str, str]) -> str:
+        filled = []
+        for position, piece in enumerate(self._upstream.path):
+            if position % 2 == 0:
+                filled.append(piece)
+            elif piece in overrides:
+                filled.append(_checked(quote(overrides[piece], safe=_SEGMENT_SAFE)))
+            elif piece in self._mapped.raw_path:
+                filled.append(_checked(exchange.values[self._mapped.raw_path[piece]]))
+            else:
+                values = self._mapped.path[piece](exchange)
+                filled.append(_checked(quote(values[-1] if values else "", safe=_SEGMENT_SAFE)))
+        return "".join(filled)
+
+    async def send(
+        self, exchange: Exchange, target: str, headers: Headers, prepared: bytes, body: bytes
+    ) -> IncomingResponse:
+        """Ask the upstream and note how long it took. Raises: Refusal."""
+        upstream = self._upstream
+        host, port, is_tls = upstream.host, upstream.port, upstream.is_tls
+        if upstream.alias_api_id and (own := self._own_listener(upstream.alias_api_id)) is not None:
+            host, port = own
+            is_tls = False
+            headers.append((b"Host", upstream.host.encode()))
+        outgoing = OutgoingRequest(
+            self._method or exchange.method,
+            host,
+            port,
+            target,
+            headers,
+            body,
+            is_tls=is_tls,
+            read_ms=self._timeout_ms,
+            body_bytes_max=API_GATEWAY_BODY_BYTES_MAX,
+            prepared=prepared,
+        )
+        started = self._clock.monotonic_ns()
+        try:
+            if self._timeout_ms >= PRECISE_BELOW_MS:
+                return await self.client.send(outgoing)
+            return await within(
+                self.client.send(outgoing),
+                timeout_ms=self._timeout_ms,
+                tasks=self._tasks,
+                name="send",
+                failures=UpstreamError,
+            )
+        except DeadlinePassed as passed:
+            raise Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {passed}") from passed
+        except UpstreamError as error:
+            raise _refusal(error) from error
+        except ValueError as error:
+            raise Refusal(BAD_REQUEST, detail=f"the request cannot be passed on: {error}") from error
+        finally:
+            exchange.integration_ns = self._clock.monotonic_ns() - started
+
+    def __repr__(self) -> str:
+        path = "".join(piece if at % 2 == 0 else f"{{{piece}}}" for at, piece in enumerate(self._upstream.path))
+        return f"{self._method or 'ANY'} {self._upstream}{path}, {self._timeout_ms} ms"
+
+
+def _checked(value: str) -> str:
+    """Let a path variable pass unless it climbs out of its place: `..` is refused in every spelling.
+
+    Java's servers take `..;x` for `..`: they read what follows a semicolon as the segment's parameters.
+    """
+    if "." in value or "%2" in value:
+        for segment in unquote(value).replace("\\", "/").split("/"):
+            if segment.partition(";")[0] in ("..", "."):
+                raise Refusal(BAD_REQUEST, detail=f"path parameter {value!r} holds a dot segment")
+    return value
+
+
+def _refusal(error: UpstreamError) -> Refusal:
+    if isinstance(error, UpstreamTimedOut):
+        return Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {error}")
+    if isinstance(error, AddressRefused | NameUnknown):
+        return Refusal(API_CONFIGURATION_ERROR, detail=f"Invalid endpoint address: {error}")
+    return Refusal(INTEGRATION_FAILURE, detail=f"{type(error).__name__}: {error}")
+
+
+def compile_mapped_request(integration: Integration, stage: StageFacts, route: Route) -> MappedRequest:
+    """Compile the request parameters of an integration. Raises: MappingError."""
+    raw_path: dict[str, int] = {}
+    path: dict[str, Values] = {}
+    query: dict[str, Values] = {}
+    headers: dict[bytes, Values] = {}
+    for target, expression in integration.request_parameters.items():
+        place, _, name = target.removeprefix("integration.request.").partition(".")
+        if not target.startswith("integration.request.") or not name:
+            raise MappingError(f"request parameter {target}: use integration.request.path, querystring or header")
+        values = compile_values(expression, stage)
+        source = expression.removeprefix("method.request.path.")
+        if place == "path" and source in route.parameter_names and source != expression:
+            raw_path[name] = route.parameter_names.index(source)
+        elif place == "path":
+            path[name] = values
+        elif place == "querystring":
+            query[name] = values
+        elif place == "header" and is_token(name.encode("latin-1", "replace")):
+            headers[name.encode("latin-1")] = values
+        else:
+            raise MappingError(f"request parameter {target}: use integration.request.path, querystring or header")
+    return MappedRequest(raw_path, path, query, headers)
+
+
+def compile_upstream_calls(
+    integration: Integration, stage: StageFacts, mapped: MappedRequest, parts: HttpProxyParts, *, tasks: Tasks
+) -> UpstreamCalls:
+    """Compile where an HTTP integration's requests go. Raises: MappingError when it cannot work."""
+    if integration.connection_type not in ("", "INTERNET"):
+        raise MappingError(f"connectionType {integration.connection_type} is not supported: use INTERNET")
+    if integration.credentials_arn:
+        raise MappingError(f"credentials have no meaning for {integration.type}")
+    client = parts.unverified_client if integration.is_tls_verification_skipped else parts.client
+    if client is None:
+        raise MappingError("tlsConfig.insecureSkipVerification: this gateway has no client that skips verification")
+    upstream = parse_upstream(integration.uri, stage, parts.policy)
+    _check_variables(upstream.path[1::2], mapped)
+    return UpstreamCalls(
+        upstream,
+        mapped,
+        parts,
+        client,
+        tasks,
+        method="" if integration.http_method in ("", "ANY") else integration.http_method,
+        timeout_ms=integration.timeout_ms,
+    )
+
+
+def _check_variables(names: Sequence[str], mapped: MappedRequest) -> None:
+    for name in names:
+        if name not in mapped.raw_path and name not in mapped.path:
+            raise MappingError(f"the URI's {{{name}}} has no mapping: add integration.request.path.{name}")
