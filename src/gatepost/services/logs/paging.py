@@ -46,5 +46,7 @@ def time_range(params: Mapping[str, Any], *, is_end_inclusive: bool) -> tuple[in
     if end_ms is not None and end_ms < start_ms:
         raise InvalidParameterException("endTime must not be before startTime")
     if end_ms is None:
-        return start_ms, FOREVER_MS
-    return start_ms, end_ms + 1 if is_end_inclusive else end_ms
+        end_ms = FOREVER_MS
+    elif is_end_inclusive:
+        end_ms += 1
+    return min(start_ms, FOREVER_MS), min(end_ms, FOREVER_MS)
