@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help run test check lint types layers tidy soak bench docs clean
+.PHONY: help run test check lint types layers tidy soak bench compile docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,5 +48,9 @@ soak: $(DEV_STAMP)  ## long loops: fuzzing, kill -9, power cuts, sizes
 bench: $(DEV_STAMP)  ## measure beside the peers; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks
 
+compile: $(DEV_STAMP)  ## compile the hot modules beside their sources (needs gcc); `tools/compile --remove` undoes it
+	@$(BIN)/python tools/compile
+
 clean:  ## remove what was built
+	find src -name '*.so' -delete
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .gatepost

@@ -166,8 +166,8 @@ class UpstreamCalls:
             )
         except DeadlinePassed as passed:
             raise Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {passed}") from passed
-        except UpstreamError as error:
-            raise _refusal(error) from error
+        except UpstreamError as failure:
+            raise _refusal(failure) from failure
         except ValueError as error:
             raise Refusal(BAD_REQUEST, detail=f"the request cannot be passed on: {error}") from error
         finally:

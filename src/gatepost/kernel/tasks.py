@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from types import CoroutineType
 from typing import Any, Generic, TypeVar, cast
 
 log = logging.getLogger(__name__)
@@ -108,16 +107,17 @@ def begin(
     """
     try:
         answer = work(argument)
-        if type(answer) is not CoroutineType:
+        send = getattr(answer, "send", None)  # not by type: a compiled coroutine has its own
+        if send is None:
             return cast("Answer", answer)
         try:
-            first = answer.send(None)
+            first = send(None)
         except StopIteration as end:
             return cast("Answer", end.value)
     except (Exception, asyncio.CancelledError):
         log.exception("request failed")
         return None
-    return Rest(answer, first)
+    return Rest(cast("Coroutine[Any, Any, Answer]", answer), first)
 
 
 def go_on(rest: Rest[Any]) -> asyncio.Task[None]:

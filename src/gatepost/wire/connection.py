@@ -12,7 +12,6 @@ always known where a message ends. A parser that has seen the head of a request 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -24,14 +23,12 @@ from gatepost.wire.headers import CHUNKED, read_block
 from gatepost.wire.limits import Reason, Refused, WireRefusal
 from gatepost.wire.messages import HeaderBlock, Peer, Request, Response
 from gatepost.wire.rendering import CLOSE, JOINED_BYTES_MAX, KEEP, KEEP_1_0, BadResponse
-from gatepost.wire.streaming import send_pieces
+from gatepost.wire.streaming import send_pieces, send_stream
 from gatepost.wire.targets import METHODS, check_sizes, plain_target
 from gatepost.wire.wheel import GONE
 
 if TYPE_CHECKING:
     from gatepost.wire.server import Server
-
-log = logging.getLogger(__name__)
 
 # What the connection is doing.
 HEAD: Final = 0  # waiting for a head, or in the middle of one
@@ -305,8 +302,12 @@ class ServerConnection(asyncio.Protocol):
         if not target_bytes.startswith(b"/") or b"#" in target_bytes:
             target_bytes = plain_target(method, target_bytes, block.host)
         self._keeps_alive = block.keeps_alive
-        return Request.from_wire(
-            method, target_bytes.decode("ascii"), block, self._peer, self._server.clock.monotonic_ns()
+        return Request(
+            method,
+            target_bytes.decode("ascii"),
+            block=block,
+            peer=self._peer,
+            received_ns=self._server.clock.monotonic_ns(),
         )
 
     def _feed_failed(self, head: bytes) -> None:
@@ -381,8 +382,8 @@ class ServerConnection(asyncio.Protocol):
             return cast("ChunkedBody", self._chunks).feed(data, at)
         except BadChunk as error:
             raise Refused("malformed", str(error)) from None
-        except TooLong as error:
-            raise Refused("body_too_large", str(error)) from None
+        except TooLong as excess:
+            raise Refused("body_too_large", str(excess)) from None
 
     def _read_body(self, data: bytes) -> None:
         """Take more of a body; answer when it is whole."""
@@ -432,7 +433,7 @@ class ServerConnection(asyncio.Protocol):
     def _answer(self, request: Request) -> None:
         """Give a request to the handler, and its response to the client if it is there at once."""
         server = self._server
-        response = begin(server.handler, request)
+        response: object = begin(server.handler, request)
         if type(response) is Response and response.stream is None:
             self._send(request, response)
             return
@@ -504,24 +505,15 @@ class ServerConnection(asyncio.Protocol):
         left = response.content_length
         is_chunked = left is None and not self._is_http_1_0
         keeps_alive = self._keeps_alive and not server.is_draining and (is_chunked or left is not None)
-        is_complete = False
-        try:
-            connection = (KEEP_1_0 if self._is_http_1_0 else KEEP) if keeps_alive else CLOSE
+        connection = (KEEP_1_0 if self._is_http_1_0 else KEEP) if keeps_alive else CLOSE
+
+        async def send() -> None:
             self._out.append(server.renderer.render_stream_head(response, is_chunked=is_chunked, connection=connection))
             self._flush()
             if _has_body(request, response):
                 await send_pieces(stream, self._transport, room=self._room, content_length=left, is_chunked=is_chunked)
-            is_complete = True
-        except BadResponse as error:
-            log.error("bad response", extra={"detail": str(error), "target": request.target})
-        finally:
-            close = getattr(stream, "aclose", None)
-            if close is not None:
-                await close()
-            if not is_complete:
-                self._state = CLOSED
-                self._transport.abort()
-        if not is_complete:
+
+        if not await send_stream(stream, send, self._break_off):
             return
         self._finished()
         if keeps_alive and not server.is_draining:
@@ -529,6 +521,10 @@ class ServerConnection(asyncio.Protocol):
             self._go_on()
         else:
             self._close()
+
+    def _break_off(self) -> None:
+        self._state = CLOSED
+        self._transport.abort()
 
     def _room(self) -> asyncio.Future[None] | None:
         """Give None when more may be written, else what to wait for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -67,83 +67,78 @@ class Request:
 
     `trailers` came after a chunked body: names in lower case. Nobody passes them on.
 
-    A request that came over the wire fills in `headers`, `head_only` and what is known of the client when
-    they are first read: most requests are answered without.
+    What few requests are asked for is worked out when it is: the list of headers, the client's address.
     """
 
-    __slots__ = (
-        "block",
-        "body",
-        "client_ip",
-        "client_port",
-        "head_only",
-        "headers",
-        "is_tls",
-        "method",
-        "path",
-        "peer",
-        "query",
-        "received_ns",
-        "target",
-        "trailers",
-    )
-
-    block: HeaderBlock | None  # what came over the wire; None in a request made by hand
-    peer: Peer
+    __slots__ = ("_headers", "_trailers", "block", "body", "method", "path", "peer", "query", "received_ns", "target")
 
     def __init__(
         self,
         method: str,
         target: str,
-        headers: Headers,
+        headers: Headers | None = None,
         body: bytes = b"",
         *,
         client_ip: str = "127.0.0.1",
         client_port: int = 0,
         is_tls: bool = False,
         received_ns: int = 0,
+        block: HeaderBlock | None = None,
+        peer: Peer | None = None,
     ) -> None:
+        """Make a request of what a connection has read (`block`, `peer`), or by hand of headers and an address."""
         self.method = method
         self.target = target
         self.path, _, self.query = target.partition("?")
-        self.headers = headers
         self.body = body
-        self.client_ip = client_ip
-        self.client_port = client_port
-        self.is_tls = is_tls
+        self.block = block
+        self.peer = peer if peer is not None else Peer(client_ip, client_port, is_tls=is_tls)
         self.received_ns = received_ns
-        self.head_only = method == "HEAD"
-        self.trailers: Headers = []
-        self.block = None
+        self._headers = headers
+        self._trailers: Headers | None = None
 
-    @classmethod
-    def from_wire(cls, method: str, target: str, block: HeaderBlock, peer: Peer, received_ns: int) -> Request:
-        """Make a request from what a connection has read; its body is still empty."""
-        request = cls.__new__(cls)
-        request.method = method
-        request.target = target
-        request.path, _, request.query = target.partition("?")
-        request.body = b""
-        request.received_ns = received_ns
-        request.block = block
-        request.peer = peer
-        return request
+    @property
+    def headers(self) -> Headers:
+        """Give names and values in order; the same list each time."""
+        found = self._headers
+        if found is None:
+            found = self._headers = list(self.block.split()) if self.block is not None else []
+        return found
 
-    if not TYPE_CHECKING:
+    @property
+    def trailers(self) -> Headers:
+        """Give what came after a chunked body."""
+        return self._trailers or []
 
-        def __getattr__(self, name: str) -> Any:
-            fill = _LATE.get(name)
-            if fill is None:
-                raise AttributeError(name)
-            value = fill(self)
-            setattr(self, name, value)
-            return value
+    @trailers.setter
+    def trailers(self, trailers: Headers) -> None:
+        self._trailers = trailers
+
+    @property
+    def head_only(self) -> bool:
+        """Say whether the client wants no body: HEAD."""
+        return self.method == "HEAD"
+
+    @property
+    def client_ip(self) -> str:
+        """Give the client's IP address."""
+        return self.peer.ip
+
+    @property
+    def client_port(self) -> int:
+        """Give the client's port."""
+        return self.peer.port
+
+    @property
+    def is_tls(self) -> bool:
+        """Say whether the request came over TLS."""
+        return self.peer.is_tls
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first header called `name` (lower case), or None."""
         if self.block is not None:
             return self.block.first(name)
-        for key, value in self.headers:
+        for key, value in self._headers or ():
             if key.lower() == name:
                 return value
         return None
@@ -153,16 +148,6 @@ class Request:
         if self.block is not None:
             return self.block.host
         return (self.header(b"host") or b"").decode("latin-1").lower()
-
-
-_LATE = {
-    "headers": lambda request: list(request.block.split()),
-    "head_only": lambda request: request.method == "HEAD",
-    "client_ip": lambda request: request.peer.ip,
-    "client_port": lambda request: request.peer.port,
-    "is_tls": lambda request: request.peer.is_tls,
-    "trailers": lambda _: [],
-}
 
 
 class Response:

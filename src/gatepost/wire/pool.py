@@ -138,8 +138,8 @@ class Pool:
         failure = ConnectFailed(f"{self._host} has no address")
         try:
             addresses = await self._addresses.of(self._host)
-        except ConnectFailed as error:
-            return error
+        except ConnectFailed as unknown:
+            return unknown
         for address in addresses:
             try:
                 made = await loop.create_connection(

@@ -1,11 +1,40 @@
-"""Responses that go out piece by piece, no faster than the client reads."""
+"""Responses that go out piece by piece, no faster than the client reads.
+
+Never compiled: a compiled coroutine that waits while it cleans up after an error leaves the error behind for others.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 from gatepost.wire.rendering import JOINED_BYTES_MAX, BadResponse
+
+log = logging.getLogger(__name__)
+
+
+async def send_stream(
+    stream: AsyncIterator[bytes], send: Callable[[], Coroutine[Any, Any, None]], break_off: Callable[[], None]
+) -> bool:
+    """Run `send`, then close `stream` whatever has happened; give whether all was sent, else `break_off` first.
+
+    Raises: what `send` raises, but for BadResponse, which is logged.
+    """
+    is_complete = False
+    try:
+        await send()
+        is_complete = True
+    except BadResponse as error:
+        log.error("bad response", extra={"detail": str(error)})
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+        if not is_complete:
+            break_off()
+    return is_complete
 
 
 async def send_pieces(

@@ -331,8 +331,8 @@ class UpstreamConnection(asyncio.Protocol):
                 at = self._chunks.feed(data, at)
             except BadChunk as error:
                 raise UpstreamMalformed(str(error)) from None
-            except TooLong as error:
-                raise UpstreamTooLarge(str(error)) from None
+            except TooLong as excess:
+                raise UpstreamTooLarge(str(excess)) from None
             pieces, self._chunks.pieces = self._chunks.pieces, []
             is_complete = self._chunks.is_complete
         elif self._missing == UNTIL_CLOSED:

@@ -22,9 +22,7 @@ from gatepost.wire.messages import HeaderBlock, Peer, Request
 )
 def test_they_are_what_the_wire_gives(lines: list[bytes]) -> None:
     block = b"".join(b"\r\n" + line for line in lines) + b"\r\n\r\n"
-    request = Request.from_wire(
-        "GET", "/", HeaderBlock(block, block.lower(), ""), Peer("127.0.0.1", 1, is_tls=False), 0
-    )
+    request = Request("GET", "/", block=HeaderBlock(block, block.lower(), ""), peer=Peer("127.0.0.1", 1, is_tls=False))
     assert headers_of(request) == joined_headers(request.headers)
 
 

@@ -15,7 +15,7 @@ from gatepost.awsapi.server import AwsEndpoint
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError, StoreUnavailable, VersionConflict
 from gatepost.security.sigv4 import sign
-from gatepost.wire.messages import Request, Response
+from gatepost.wire.messages import Peer, Request, Response
 from tests.support.aws_endpoints import an_endpoint, answer_of
 from tests.support.toys import ADMINISTRATOR, SECRET, SESSION_TOKEN, a_provider
 
@@ -104,7 +104,7 @@ def test_the_call_says_who_calls_what_from_where() -> None:
     calls = []
     endpoint = a_table_endpoint(lambda call, params: calls.append(call) or {})
     request = a_json_request("ListTables", headers={"User-Agent": "agent/1"})
-    request.client_ip = "127.0.0.9"
+    request.peer = Peer("127.0.0.9", 0, is_tls=False)
     response = answer_of(endpoint, request)
     (call,) = calls
     assert (call.service, call.operation, call.region) == ("dynamodb", "ListTables", "eu-west-1")

@@ -14,7 +14,7 @@ def by_hand() -> Request:
 
 def by_wire() -> Request:
     block = read_block(b"\r\nHost: Shop\r\nX-A: 1\r\n\r\n", is_http_1_0=False, headers_max=9)
-    return Request.from_wire("HEAD", "/a?b", block, Peer("192.0.2.1", 5, is_tls=True), 0)
+    return Request("HEAD", "/a?b", block=block, peer=Peer("192.0.2.1", 5, is_tls=True))
 
 
 @pytest.mark.parametrize("make", [by_hand, by_wire])
