@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 
 from gatepost.awsapi.errors import SerializationException
 from gatepost.awsapi.patterns import compile_pattern
-from gatepost.awsapi.protocols.documents import wrong_type
+from gatepost.awsapi.protocols.documents import INTEGER_END, wrong_type
 from gatepost.awsapi.shapes import Shape
 from gatepost.kernel.errors import ValidationException
 
@@ -320,7 +320,7 @@ def _coerced(value: Any, wanted: type) -> Any:
     """Give a number as the type that the model wants where nothing is lost. Raises: SerializationException."""
     if value.__class__ is wanted or (wanted is float and value.__class__ is int):
         return value
-    if wanted is int and value.__class__ is float and value.is_integer():
+    if wanted is int and value.__class__ is float and value.is_integer() and abs(value) < INTEGER_END:
         return int(value)
     if wanted is bytes and isinstance(value, (bytearray, memoryview)):
         return bytes(value)

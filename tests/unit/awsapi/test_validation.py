@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gatepost.awsapi.errors import SerializationException
+from gatepost.awsapi.protocols.documents import JSON, ReaderCompiler
 from gatepost.awsapi.shapes import Member, ServiceModel, ServiceModels, Shape
 from gatepost.awsapi.validation import CheckerCompiler, Kind, raise_problems
 from gatepost.kernel.errors import ValidationException
@@ -190,6 +191,15 @@ def test_a_whole_number_written_as_a_decimal_becomes_one() -> None:
     assert CheckerCompiler("wire").checker(model.shape("Top"))(value) is None
     assert value == {"n": 3}
     assert isinstance(value["n"], int)
+
+
+@pytest.mark.parametrize("number", [float(1 << 63), -float(1 << 63), 1e30, 1e300])
+def test_a_number_beyond_every_integer_is_none(number: float) -> None:
+    model = a_model(Top={"type": "structure", "members": {"n": {"shape": "N"}}}, N={"type": "long"})
+    with pytest.raises(SerializationException, match="NUMBER_VALUE can not be converted to an Integer"):
+        CheckerCompiler("wire").checker(model.shape("Top"))({"n": number})
+    with pytest.raises(SerializationException, match="NUMBER_VALUE can not be converted to an Integer"):
+        ReaderCompiler(JSON).reader(model.shape("Top"))({"n": number})
 
 
 def test_every_pattern_of_every_model_is_read_by_an_engine() -> None:

@@ -13,11 +13,13 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from gatepost.awsapi import timestamps
 from gatepost.awsapi.errors import SerializationException
 from gatepost.awsapi.shapes import Member, Shape
+
+INTEGER_END: Final = 1 << 63  # numbers from there on are no `long`; JSON's parser gives them as floats
 
 Reader = Callable[[Any], Any]
 Writer = Callable[[Any], Any]
@@ -135,7 +137,7 @@ def _read_string(value: Any) -> str:
 def _read_integer(value: Any) -> int:
     if value.__class__ is int and value.bit_length() < 64:  # CBOR has integers of any length
         return value
-    if value.__class__ is float and value.is_integer():
+    if value.__class__ is float and value.is_integer() and abs(value) < INTEGER_END:
         return int(value)
     raise wrong_type(value, "Integer")
 
