@@ -39,7 +39,7 @@ class Answered:
 
     def values(self, name: bytes) -> list[str]:
         """Give all values of a header, by its name in lower case."""
-        return [value.decode("latin-1") for key, value in self.headers if key.lower() == name]
+        return [value.decode("utf-8", "replace") for key, value in self.headers if key.lower() == name]
 
 
 NOTHING_ANSWERED: Final = Answered(b"")
@@ -72,16 +72,17 @@ class IntegrationResponses:
     def answer(self, exchange: Exchange, text: str, answered: Answered, overrides: Overrides) -> Response:
         """Make the client's answer; `text` is what selection patterns look at. Raises: Refusal."""
         declared = self._choose(text)
-        request = exchange.request
-        accept = media_type(request.header(b"accept"))
-        wants_binary = matches_any(accept, self._binary)
-        content_type = answered.content_type or _JSON
-        body, is_binary = before_template(
-            answered.body,
-            is_binary=matches_any(media_type(content_type), self._binary),
-            handling=declared.handling,
-            wants_binary=wants_binary,
-        )
+        content_type, body, binary = answered.content_type or _JSON, answered.body, self._binary
+        is_binary = wants_binary = False
+        accept = ""
+        if binary or len(declared.templates) > 1:
+            accept = media_type(exchange.request.header(b"accept"))
+        if binary:
+            wants_binary = matches_any(accept, binary)
+            is_binary = matches_any(media_type(content_type), binary)
+            body, is_binary = before_template(
+                body, is_binary=is_binary, handling=declared.handling, wants_binary=wants_binary
+            )
         chosen = declared.templates.get(accept, declared.default)
         if chosen is not None:
             content_type, template = chosen

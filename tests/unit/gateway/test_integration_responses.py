@@ -149,3 +149,10 @@ def test_a_name_and_a_pattern_are_checked():
     assert compile_pattern("") is None
     with pytest.raises(MappingError):
         compile_pattern("(?=a)")
+
+
+def test_header_values_beyond_ascii_go_on_as_they_came():
+    parameters = {"method.response.header.X-Name": "integration.response.header.X-Name"}
+    answered = Answered(b"", ((b"X-Name", "Zoë".encode()),))
+    response = answer(IntegrationResponse("200", response_parameters=parameters), answered=answered)
+    assert (b"X-Name", "Zoë".encode()) in response.headers

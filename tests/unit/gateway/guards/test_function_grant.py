@@ -9,7 +9,7 @@ from gatepost.gateway.guards.signature import SignatureParts
 from gatepost.kernel.clock import FixedClock
 from gatepost.security.sealing import Seal
 from gatepost.security.session_tokens import SessionTokens
-from gatepost.services.apigateway.deployment import Integration, Method, StageSettings
+from gatepost.services.apigateway.deployment import Integration, IntegrationResponse, Method, StageSettings
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.model import ROLE, HeldPolicies, Role, to_json
 from gatepost.services.lambda_.grants import FunctionGrants
@@ -89,7 +89,9 @@ def test_without_policies_aws_proxy_cannot_work():
     assert "functions' policies" in compiled.problems[0]
 
 
-def a_role_gateway(*, trusted="apigateway.amazonaws.com", resource=FUNCTION, credentials=ROLE_ARN, clock=None):
+def a_role_gateway(
+    *, trusted="apigateway.amazonaws.com", resource=FUNCTION, credentials=ROLE_ARN, clock=None, kind="AWS_PROXY"
+):
     clock = clock or FixedClock()
     seal = Seal(b"k" * 32)
     directory = Directory(seal)
@@ -104,22 +106,30 @@ def a_role_gateway(*, trusted="apigateway.amazonaws.com", resource=FUNCTION, cre
         role_sessions=Sessions(directory, SessionTokens(seal), clock),
     )
     gateway.directory = directory
-    integration = Integration("AWS_PROXY", http_method="POST", uri=FUNCTION_URI, credentials_arn=credentials)
+    integration = Integration(
+        kind,
+        http_method="POST",
+        uri=FUNCTION_URI,
+        credentials_arn=credentials,
+        responses=(IntegrationResponse("200"),),
+    )
     stage = StageSettings("prod", "dep123", variables={"role": "invoker"})
     compiled = gateway.deploy({"/orders": (Method("GET", integration=integration),)}, stage=stage)
     return gateway, compiled
 
 
-def test_with_credentials_the_role_is_asked_instead_of_the_functions_policy():
-    gateway, compiled = a_role_gateway()
+@pytest.mark.parametrize("kind", ["AWS_PROXY", "AWS"])
+def test_with_credentials_the_role_is_asked_instead_of_the_functions_policy(kind):
+    gateway, compiled = a_role_gateway(kind=kind)
     assert compiled.problems == ()
     assert gateway.get().status == 200
     assert gateway.grants.asked == []
 
 
 @pytest.mark.parametrize("changes", [{"trusted": "lambda.amazonaws.com"}, {"resource": f"{FUNCTION}-other"}])
-def test_a_role_that_may_not_be_assumed_or_may_not_invoke_is_a_configuration_error(changes):
-    gateway, _ = a_role_gateway(**changes)
+@pytest.mark.parametrize("kind", ["AWS_PROXY", "AWS"])
+def test_a_role_that_may_not_be_assumed_or_may_not_invoke_is_a_configuration_error(changes, kind):
+    gateway, _ = a_role_gateway(kind=kind, **changes)
     assert gateway.get().status == 500
     assert gateway.functions.invocations == []
 
