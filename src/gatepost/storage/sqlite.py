@@ -1,9 +1,11 @@
 """One SQLite file: a writer thread with group commit, and a reader beside it.
 
-The idea: every write is a function over a cursor. The writer thread takes all functions that wait, runs them
-in one transaction, each in a savepoint of its own, and commits once; only then does anyone get an answer. So
-a hundred clients that write at the same time pay for one sync. A function that raises undoes its own work and
-nobody else's. A commit that fails fails everyone in the group: nothing is acknowledged that is not durable.
+The idea: every write is a function over a cursor. What one turn of the event loop writes is handed to the writer
+thread at its end (one by one, the two threads would fight for the interpreter). The writer thread takes all
+functions that wait, runs them in one transaction, each in a savepoint of its own, and commits once; only then does
+anyone get an answer. So a hundred clients that write at the same time pay for one sync. A function that raises
+undoes its own work and nobody else's. A commit that fails fails everyone in the group: nothing is acknowledged that
+is not durable.
 
 Invariants:
 - the writer thread alone writes; the event loop reads through `reader`, which sees only what is committed;
@@ -80,7 +82,8 @@ class Database:
         self._durability = durability
         self._migrations = tuple(migrations)
         self._mmap_mib = mmap_mib
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._of_this_turn: list[_Waiting] = []
+        self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._queued = 0
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -148,6 +151,7 @@ class Database:
         """Finish what was queued and close the file."""
         thread, self._thread = self._thread, None
         if thread is not None:
+            self._hand_over()
             self._queue.put(None)
             await asyncio.get_running_loop().run_in_executor(None, thread.join)
         self._end_turn()
@@ -169,8 +173,15 @@ class Database:
             raise StoreUnavailable(f"{self._queued} writes to {self.path.name} are waiting")
         answer: asyncio.Future[Result] = self._loop.create_future()
         self._queued += 1
-        self._queue.put(_Waiting(work, answer))
+        if not self._of_this_turn:
+            self._loop.call_soon(self._hand_over)
+        self._of_this_turn.append(_Waiting(work, answer))
         return answer
+
+    def _hand_over(self) -> None:
+        if self._of_this_turn:
+            self._queue.put(self._of_this_turn)
+            self._of_this_turn = []
 
     def _make_connection(self) -> apsw.Connection:
         return apsw.Connection(
@@ -211,19 +222,21 @@ class Database:
             first = self._queue.get()
             if first is None:
                 return
-            group = [first]
+            all_waiting = first
             is_last = False
             with contextlib.suppress(Empty):
-                while len(group) < GROUP_MAX:
-                    waiting = self._queue.get_nowait()
-                    if waiting is None:
+                while len(all_waiting) < GROUP_MAX:
+                    more = self._queue.get_nowait()
+                    if more is None:
                         is_last = True
                         break
-                    group.append(waiting)
-            self._commit(group)
-            assert self._loop is not None
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left to tell
-                self._loop.call_soon_threadsafe(self._answer, group)
+                    all_waiting += more
+            for start in range(0, len(all_waiting), GROUP_MAX):
+                group = all_waiting[start : start + GROUP_MAX]
+                self._commit(group)
+                assert self._loop is not None
+                with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left to tell
+                    self._loop.call_soon_threadsafe(self._answer, group)
             if is_last:
                 return
 

@@ -4,7 +4,7 @@ import apsw
 import pytest
 
 from gatepost.kernel.errors import SettingsError, StoreFull, StoreUnavailable
-from gatepost.storage.sqlite import Database, Migration
+from gatepost.storage.sqlite import GROUP_MAX, Database, Migration
 from tests.support.stores import a_database
 
 TABLE = (Migration(1, ("CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)",)),)
@@ -80,14 +80,33 @@ def test_the_reads_of_one_turn_see_one_state_and_those_of_the_next_what_was_writ
     async def scenario():
         async with a_database(tmp_path, TABLE) as database:
             before = turn_rows(database)
-            written = database.write(insert(1))
-            while not database.commits:
-                pass
+            other = apsw.Connection(str(database.path))
+            other.execute("INSERT INTO t VALUES (1,'x')")
             same_turn = turn_rows(database)
-            await written
+            await asyncio.sleep(0)
             return before, same_turn, turn_rows(database)
 
     assert asyncio.run(scenario()) == ([], [], [1])
+
+
+def test_more_writes_than_a_group_holds_are_committed_in_several(tmp_path):
+    async def scenario():
+        async with a_database(tmp_path, TABLE) as database:
+            await asyncio.gather(*(database.write(insert(key)) for key in range(GROUP_MAX + 1)))
+            return database.commits, len(rows(database))
+
+    assert asyncio.run(scenario()) == (2, GROUP_MAX + 1)
+
+
+def test_closing_finishes_what_was_written_in_the_same_turn(tmp_path):
+    async def scenario():
+        async with a_database(tmp_path, TABLE) as database:
+            written = database.write(insert(1))
+        await written
+        async with a_database(tmp_path, TABLE) as database:
+            return rows(database)
+
+    assert asyncio.run(scenario()) == [1]
 
 
 def test_whoever_hears_of_a_write_reads_it_whatever_was_read_before_in_the_same_turn(tmp_path):
