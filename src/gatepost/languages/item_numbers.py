@@ -16,6 +16,8 @@ MAGNITUDE_MAX: Final = 125  # of the first digit, as a power of ten
 MAGNITUDE_MIN: Final = -130
 
 _NUMBER: Final = re.compile(r"([+-]?)(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:[eE]([+-]?)(\d+))?", re.ASCII)
+# What most numbers are: canonical as they stand, and far within the limits.
+_PLAIN: Final = re.compile(r"-?(?:[1-9]\d{0,18}(?:\.\d{0,17}[1-9])?|0\.\d{0,17}[1-9])", re.ASCII).fullmatch
 _BIAS: Final = 129  # the least exponent of 0.d1d2… is -129: 1E-130 is 0.1E-129
 _ZERO: Final = b"\x01"
 _EXACT: Final = Context(prec=300, Emax=999_999, Emin=-999_999)
@@ -69,6 +71,8 @@ def parts_of(text: str) -> Parts:
 def canonical_number(text: str) -> str:
     """Give the one text that stands for this number: `+1.50E1` is `15`. Raises: NumberError."""
     if text.isdigit() and text.isascii() and len(text) <= DIGITS_MAX and (text[0] != "0" or len(text) == 1):
+        return text
+    if _PLAIN(text):
         return text
     is_negative, digits, exponent = parts_of(text)
     if not digits:
