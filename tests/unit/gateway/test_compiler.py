@@ -97,7 +97,7 @@ MAPPINGS = st.dictionaries(
 )
 INTEGRATIONS = st.builds(
     Integration,
-    type=st.sampled_from(["MOCK", "AWS_PROXY", "HTTP_PROXY", "AWS", ""]),
+    type=st.sampled_from(["MOCK", "AWS_PROXY", "HTTP_PROXY", "AWS", "HTTP", ""]),
     http_method=st.sampled_from(["", "POST", "ANY", "X"]),
     uri=st.one_of(TEXT, st.just(LAMBDA.uri), st.just("http://a/{id}"), st.just("http://[::1]:x/")),
     request_parameters=MAPPINGS,
