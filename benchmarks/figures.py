@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 GATEPOST: Final = "Gatepost"
+COMPILED: Final = "Gatepost compiled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,16 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What was promised, what was measured, and whether that is enough; None where it was not measured."""
+    """What was promised, what was measured, and whether that is enough; None where it was not measured.
+
+    `compiled` and `is_met_compiled` are the same with the hot modules compiled.
+    """
 
     promise: str
     measured: str
     is_met: bool | None
+    compiled: str = "-"
+    is_met_compiled: bool | None = None
 
 
 @dataclass(slots=True)

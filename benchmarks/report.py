@@ -19,9 +19,11 @@ def render(run: Run) -> str:
         for case in suite.cases.values():
             lines += ["", f"### {case.title}", "", *_table(case)]
             lines += ["", *case.notes] if case.notes else []
-    lines += ["", "## Bars", "", "| bar | measured | met |", "|---|---|---|"]
+    lines += ["", "## Bars", "", "| bar | interpreted | met | compiled | met |", "|---|---|---|---|---|"]
     verdicts = {True: "yes", False: "**no**", None: "not measured"}
-    lines += [f"| {bar.promise} | {bar.measured} | {verdicts[bar.is_met]} |" for bar in judge(run)]
+    for bar in judge(run):
+        cells = (bar.promise, bar.measured, verdicts[bar.is_met], bar.compiled, verdicts[bar.is_met_compiled])
+        lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "## Configurations", ""]
     for suite in run.suites.values():
         lines += _configurations(suite)

@@ -17,9 +17,9 @@ NAME = "Gatepost"
 
 
 class Gatepost:
-    """A running platform on a fresh data directory."""
+    """A running platform on a fresh data directory. `source` is a compiled copy of `src`."""
 
-    def __init__(self, folder: str, *, cores: str, durability: str = "full") -> None:
+    def __init__(self, folder: str, *, cores: str, durability: str = "full", source: Path | None = None) -> None:
         self.data = HOME / "run" / folder
         shutil.rmtree(self.data, ignore_errors=True)
         command = [
@@ -27,7 +27,11 @@ class Gatepost:
             *("--port", "0", "--private-port", "0", "--aws-port", "0", "--durability", durability),
         ]
         self.configuration = "gatepost serve --data D --durability " + durability
-        self.process = ServerProcess(command, cores=cores, log=HOME / "run" / f"{folder}.log")
+        env = None
+        if source is not None:
+            env = {"PYTHONPATH": str(source)}
+            self.configuration += "  # with the modules of tools/compile"
+        self.process = ServerProcess(command, cores=cores, log=HOME / "run" / f"{folder}.log", env=env)
         self.endpoints: dict[str, Any] = {}
 
     def wait(self) -> float:

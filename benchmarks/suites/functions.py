@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from benchmarks.figures import Metric, Suite
+from benchmarks.figures import COMPILED, GATEPOST, Metric, Suite
 from benchmarks.installation import Installation
 from benchmarks.load.generators import run_wrk
 from benchmarks.load.requests import render, write
@@ -25,6 +25,7 @@ def handler(event, context):
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
 """
 CLIENTS: Final = (2, 16)
+OURS: Final = (GATEPOST, COMPILED)
 METRICS: Final = (
     Metric("invocations/s"),
     Metric("CPU-s/1000", "{:.4f}", more_is_better=False),
@@ -45,7 +46,7 @@ def run(options: Options, cores: Cores, installation: Installation) -> Suite:
         suite.case(str(clients), f"AWS_PROXY, {clients} clients", *METRICS)
     running: dict[str, tuple[Any, int, Any]] = {}  # server, port, file of requests
     try:
-        for name in ("Gatepost", "MiniStack", "serverless-offline"):
+        for name in (GATEPOST, COMPILED, "MiniStack", "serverless-offline"):
             try:
                 running[name] = _start(name, options, cores, installation)
                 suite.configurations[name] = running[name][0].configuration
@@ -78,11 +79,13 @@ def run(options: Options, cores: Cores, installation: Installation) -> Suite:
 def _start(name: str, options: Options, cores: Cores, installation: Installation) -> tuple[Any, int, Any]:
     """Start one server with the function behind its API. Raises: PeerFailed."""
     server: Any
-    program = name.lower()
+    program = "gatepost-compiled" if name == COMPILED else name.lower()
     if program in installation.missing:
         raise PeerFailed(installation.missing[program])
-    if name == "Gatepost":
-        server = Gatepost("functions", cores=cores.both, durability=options.durability)
+    if name in OURS:
+        source = installation.compiled if name == COMPILED else None
+        folder = "functions-compiled" if source else "functions"
+        server = Gatepost(folder, cores=cores.both, durability=options.durability, source=source)
     elif name == "MiniStack":
         server = MiniStack(installation.programs["ministack"].path, cores=cores.both)
     else:
@@ -95,7 +98,7 @@ def _start(name: str, options: Options, cores: Cores, installation: Installation
             aws = server.aws()
             api_id = aws.deploy_function_api(aws.create_function("hello", HANDLER), "prod")
             path = f"/_aws/execute-api/{api_id}/prod/hello/world"
-        if name == "Gatepost":
+        if name in OURS:
             port = server.public_port
             path, host = "/prod/hello/world", f"{api_id}.execute-api.us-east-1.localhost"
     except PeerFailed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from benchmarks.figures import Case, Metric, Suite
+from benchmarks.figures import COMPILED, GATEPOST, Case, Metric, Suite
 from benchmarks.installation import Installation
 from benchmarks.load.generators import run_paced, run_wrk
 from benchmarks.load.requests import render, write
@@ -54,13 +54,20 @@ def run(options: Options, cores: Cores, installation: Installation) -> Suite:
         raise PeerFailed("nginx is missing, and it is the upstream of the proxied routes")
     upstream = start_upstream(programs["nginx"].path, cores=load_core)
     running: dict[str, tuple[Any, int, str]] = {}  # name -> server, port, host
+    sources = {GATEPOST: None, COMPILED: installation.compiled}
     try:
         upstream.wait()
-        platform = Gatepost("http", cores=server_core, durability=options.durability)
-        running["Gatepost"] = (platform, 0, "")
-        platform.wait()
-        api_id = platform.aws().import_api(openapi_document(upstream.port), STAGE)
-        running["Gatepost"] = (platform, platform.public_port, f"{api_id}.execute-api.us-east-1.localhost")
+        for name, source in sources.items():
+            if name == COMPILED and source is None:
+                for case in cases.values():
+                    case.missing[name] = installation.missing["gatepost-compiled"]
+                continue
+            folder = "http-compiled" if source else "http"
+            platform = Gatepost(folder, cores=server_core, durability=options.durability, source=source)
+            running[name] = (platform, 0, "")
+            platform.wait()
+            api_id = platform.aws().import_api(openapi_document(upstream.port), STAGE)
+            running[name] = (platform, platform.public_port, f"{api_id}.execute-api.us-east-1.localhost")
         nginx = programs["nginx"].path
         starts: dict[str, tuple[str, Callable[[], Any]]] = {
             "nginx": ("nginx", lambda: start_nginx(nginx, upstream.port, cores=server_core)),

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from benchmarks.figures import Case, Metric, Suite
+from benchmarks.figures import COMPILED, GATEPOST, Case, Metric, Suite
 from benchmarks.installation import Installation
 from benchmarks.load.generators import run_wrk
 from benchmarks.load.requests import write
@@ -22,6 +22,7 @@ from benchmarks.processes import PeerFailed
 from benchmarks.rounds import interleave
 
 CONNECTIONS: Final = 32
+OURS: Final = (GATEPOST, COMPILED)
 TABLE: Final = "Orders"
 LARGE: Final = "OrdersLarge"
 ITEMS: Final = 1_000
@@ -104,7 +105,7 @@ def run(options: Options, cores: Cores, installation: Installation) -> Suite:
         suite.case(operation, operation if operation != "Query" else f"Query of {PER_CUSTOMER} items", *METRICS)
     running: dict[str, tuple[Any, Signer]] = {}
     try:
-        for name in ("Gatepost", "moto server", "MiniStack", "dynalite"):
+        for name in (GATEPOST, COMPILED, "moto server", "MiniStack", "dynalite"):
             try:
                 running[name] = _start(name, options, cores, installation)
                 suite.configurations[name] = running[name][0].configuration
@@ -126,12 +127,14 @@ def run(options: Options, cores: Cores, installation: Installation) -> Suite:
 def _start(name: str, options: Options, cores: Cores, installation: Installation) -> tuple[Any, Signer]:
     """Start one server with a filled table. Raises: PeerFailed."""
     core = str(cores.server)
-    program = name.split(maxsplit=1)[0].lower()
+    program = "gatepost-compiled" if name == COMPILED else name.split(maxsplit=1)[0].lower()
     if program in installation.missing:
         raise PeerFailed(installation.missing[program])
     server: Any
-    if name == "Gatepost":
-        server = Gatepost("tables", cores=core, durability=options.durability)
+    if name in OURS:
+        source = installation.compiled if name == COMPILED else None
+        folder = "tables-compiled" if source else "tables"
+        server = Gatepost(folder, cores=core, durability=options.durability, source=source)
     elif name == "dynalite":
         server = Dynalite(installation.programs[program].path, cores=core)
     else:
@@ -141,7 +144,7 @@ def _start(name: str, options: Options, cores: Cores, installation: Installation
         aws = server.aws()
         create_table(aws, TABLE)
         fill(Signer(aws.port, aws.access_key_id, aws.secret_access_key), batches(TABLE, ITEMS), seconds_max=60)
-        user = aws.create_limited_user(TABLE) if name == "Gatepost" else (aws.access_key_id, aws.secret_access_key)
+        user = aws.create_limited_user(TABLE) if name in OURS else (aws.access_key_id, aws.secret_access_key)
         return server, Signer(aws.port, *user)
     except PeerFailed:
         server.stop()

@@ -71,19 +71,27 @@ class Client:
         if connection is None:
             connection = await pool.wait()
         try:
-            return await self._exchange(connection, head, request)
+            return await self._start(connection, head, request)
         except UpstreamClosed as closed:
             is_stale = closed.is_unanswered and connection.is_reused and request.method in REPEATABLE
             if not (is_stale or closed.is_unsent):
                 raise
+        except asyncio.CancelledError:
+            connection.abort()  # its answer would be taken for the next request's
+            raise
         self.retries += 1
-        return await self._exchange(await pool.open_new(), head, request)
+        connection = await pool.open_new()
+        try:
+            return await self._start(connection, head, request)
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
 
-    async def _exchange(
+    def _start(
         self, connection: UpstreamConnection, head: bytes, request: OutgoingRequest
-    ) -> IncomingResponse:
+    ) -> asyncio.Future[IncomingResponse]:
         limits = self._limits
-        future = connection.start(
+        return connection.start(
             head,
             request.body,
             head_only=request.method == "HEAD",
@@ -91,11 +99,6 @@ class Client:
             bytes_max=limits.body_bytes_max if request.body_bytes_max is None else request.body_bytes_max,
             read_ms=limits.read_ms if request.read_ms is None else request.read_ms,
         )
-        try:
-            return await future
-        except asyncio.CancelledError:
-            connection.abort()  # its answer would be taken for the next request's
-            raise
 
     def _add_pool(self, key: tuple[str, int, bool]) -> Pool:
         if len(self._pools) >= self._limits.origins_max:

@@ -10,8 +10,7 @@ Source: API Gateway developer guide, "Set up HTTP integrations in API Gateway"
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 from urllib.parse import quote, unquote
 
 from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
@@ -79,11 +78,8 @@ class HttpProxy:
         self._dropped: frozenset[bytes] = DROPPED_TO_HTTP | _REPLACED | own
         self._rule = parts.passed.rule((self._dropped, api_id))
 
-    def answer(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
+    async def answer(self, exchange: Exchange) -> Response:
         """Ask the upstream. Raises: Refusal."""
-        return self._answer(exchange)
-
-    async def _answer(self, exchange: Exchange) -> Response:
         request = exchange.request
         try:
             prepared = self._passed.of(request, self._rule, self._prepare)
