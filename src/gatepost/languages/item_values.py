@@ -64,7 +64,10 @@ def measure(value: Value, depth: int = 0) -> int:
         if tag == "S" and type(content) is str:
             return len(content) if content.isascii() else len(content.encode())
         if tag == "N" and type(content) is str:
-            value["N"] = number = _number(content)
+            try:
+                value["N"] = number = canonical_number(content)
+            except NumberError as error:
+                raise ItemValueError(str(error)) from error
             return number_bytes(number)
         measurer = _MEASURERS.get(tag)
         if measurer is None:
@@ -78,9 +81,18 @@ def measure_item(item: Item) -> int:
 
     Raises: ItemValueError.
     """
+    return _measure_members(item, 0)
+
+
+def _measure_members(members: Item, depth: int) -> int:
+    """Measure names and values. Most values are texts, so these are not handed on."""
     size = 0
-    for name, value in item.items():
-        size += (len(name) if name.isascii() else len(name.encode())) + measure(value)
+    for name, value in members.items():
+        size += len(name) if name.isascii() else len(name.encode())
+        if len(value) == 1 and type(text := value.get("S")) is str:
+            size += len(text) if text.isascii() else len(text.encode())
+        else:
+            size += measure(value, depth)
     return size
 
 
@@ -212,7 +224,7 @@ def _measure_map(_value: Value, content: object, depth: int) -> int:
         raise ItemValueError(EMPTY_VALUE)
     if depth + 1 >= DEPTH_MAX:
         raise ItemValueError(TOO_DEEP)
-    return 3 + sum(text_bytes(name) + measure(element, depth + 1) + 1 for name, element in content.items())
+    return 3 + len(content) + _measure_members(content, depth + 1)
 
 
 def _measure_list(_value: Value, content: object, depth: int) -> int:

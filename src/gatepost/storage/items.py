@@ -26,7 +26,7 @@ from gatepost.storage.items_keys import index_key
 from gatepost.storage.items_streams import StreamStore
 from gatepost.storage.items_tables import Expiry, ItemIndex, ItemTable, Stored
 from gatepost.storage.items_writer import ItemWriter
-from gatepost.storage.sqlite import Database, Migration
+from gatepost.storage.sqlite import LOST, Database, Migration
 
 Result = TypeVar("Result")
 Row = tuple[int, bytes]
@@ -170,7 +170,17 @@ class ItemStore:
 
         Raises: what `work` raises, TableGone, StoreUnavailable.
         """
-        return _settled(self._database.write(lambda cursor: work(ItemWriter(cursor, self._clock))))
+        clock = self._clock
+
+        def attempt(cursor: apsw.Cursor) -> Result:
+            try:
+                return work(ItemWriter(cursor, clock))
+            except LOST:
+                raise  # the database's own affair: it concerns the whole group
+            except apsw.Error as error:
+                raise _lost(error) from error
+
+        return self._database.write(attempt)
 
     async def create_table(
         self, account_id: str, region: str, name: str, definition: dict[str, Any], describe: Callable[[int], ItemTable]
@@ -324,13 +334,6 @@ class ItemStore:
             return len(keys)
 
         return await self.write(work)
-
-
-async def _settled(answer: Awaitable[Result]) -> Result:
-    try:
-        return await answer
-    except apsw.Error as error:
-        raise _lost(error) from error
 
 
 def _next_items(cursor: apsw.Cursor, table: ItemTable, after: bytes, count_max: int) -> list[tuple[bytes, Stored]]:

@@ -12,6 +12,7 @@ Strings count by their UTF-8 bytes, binaries by theirs, numbers by `sortable_num
 from __future__ import annotations
 
 import binascii
+import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ HIGHEST: Final = b"\xff" * 5  # above every key: the length after the checksum i
 PARTITION_KEY_BYTES_MAX: Final = 2048
 SORT_KEY_BYTES_MAX: Final = 1024
 SEGMENT_SPACE: Final = 1 << 32
+_PREFIX: Final = struct.Struct(">IH").pack  # checksum and length
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +64,19 @@ def partition_prefix(kind: str, content: str) -> bytes:
 
 
 def _prefix(encoded: bytes) -> bytes:
-    return zlib.crc32(encoded).to_bytes(4, "big") + len(encoded).to_bytes(2, "big") + encoded
+    return _PREFIX(zlib.crc32(encoded), len(encoded)) + encoded
 
 
 def table_key(schema: KeySchema, item: Mapping[str, Mapping[str, Any]]) -> bytes:
     """Give the table key of an item (or of a key) whose key attributes are there and of the right type."""
-    partition = schema.partition
-    prefix = partition_prefix(partition.type, item[partition.name][partition.type])
-    sort = schema.sort
+    partition, sort = schema.partition, schema.sort
+    content = item[partition.name][partition.type]
+    encoded = content.encode() if partition.type == "S" else encode(partition.type, content)
+    prefix = _PREFIX(zlib.crc32(encoded), len(encoded)) + encoded
     if sort is None:
         return prefix
-    return prefix + encode(sort.type, item[sort.name][sort.type])
+    content = item[sort.name][sort.type]
+    return prefix + (content.encode() if sort.type == "S" else encode(sort.type, content))
 
 
 def index_key(schema: KeySchema, item: Mapping[str, Mapping[str, Any]], key: bytes) -> bytes | None:

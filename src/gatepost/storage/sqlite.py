@@ -50,7 +50,8 @@ QUEUED_MAX: Final = 20_000  # writes that may wait; more are refused
 BUSY_TIMEOUT_MS: Final = 5_000
 CACHE_KIB: Final = 8_192
 STATEMENTS_CACHED: Final = 200
-_LOST: Final = (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NoMemError, apsw.ReadOnlyError)
+# A failure of the store itself, which concerns every write of a group.
+LOST: Final = (apsw.IOError, apsw.FullError, apsw.CorruptError, apsw.NoMemError, apsw.ReadOnlyError)
 SQLITE_SAFE_FROM: Final = (3, 51, 3)  # https://www.sqlite.org/wal.html: the WAL-reset bug is fixed there
 
 
@@ -263,7 +264,7 @@ class Database:
         """Run the only write of a group: the transaction is its own, so it needs no savepoint."""
         try:
             waiting.result = waiting.work(cursor)
-        except _LOST:
+        except LOST:
             raise
         except BaseException as error:  # noqa: BLE001 - handed to the caller, who knows it
             waiting.error = error
@@ -277,7 +278,7 @@ class Database:
         cursor.execute("SAVEPOINT own")
         try:
             waiting.result = waiting.work(cursor)
-        except _LOST:
+        except LOST:
             raise
         except BaseException as error:  # noqa: BLE001 - handed to the caller, who knows it
             waiting.error = error
