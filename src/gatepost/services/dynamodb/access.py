@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError
-from gatepost.kernel.operations import Access, Call
+from gatepost.kernel.operations import Access, Call, tag_context
 from gatepost.languages.item_expressions import Expressions, Used
 from gatepost.languages.item_expressions_tree import ExpressionError
 from gatepost.languages.item_values import ItemValueError, measure
@@ -102,17 +102,17 @@ class ItemAccess:
         if operation in {"BatchGetItem", "BatchWriteItem"}:
             return self._of_batch(call, params)
         if operation in ON_ARN:
-            return (Access(f"dynamodb:{operation}", params["ResourceArn"]),)
+            return (Access(f"dynamodb:{operation}", params["ResourceArn"], _tags_of(params)),)
         if operation == "DescribeEndpoints":
             return ()
         if operation in BACKUP_OPERATIONS:
             return _of_backup(call, params)
         if "TableName" not in params:
             return (Access(f"dynamodb:{operation}"),)
-        access = Access(f"dynamodb:{operation}", table_arn(call, params["TableName"]))
+        access = Access(f"dynamodb:{operation}", table_arn(call, params["TableName"]), _tags_of(params))
         more: list[Access] = []
         if operation == "CreateTable" and params.get("Tags"):
-            more.append(Access("dynamodb:TagResource", access.resource))
+            more.append(Access("dynamodb:TagResource", access.resource, access.context))
         if operation == "CreateTable" and "ResourcePolicy" in params:
             more.append(Access("dynamodb:PutResourcePolicy", access.resource))
         return (access, *more)
@@ -177,6 +177,12 @@ class ItemAccess:
 
 def _table_of(arn: str) -> str:
     return arn.partition("/index/")[0]
+
+
+def _tags_of(params: Params) -> dict[str, str | tuple[str, ...]]:
+    """Give the condition keys of the tags that a request sets or takes away."""
+    tags = [(tag["Key"], tag["Value"]) for tag in params.get("Tags", ())]
+    return tag_context(tags, params.get("TagKeys", ()))
 
 
 def _of_backup(call: Call, params: Params) -> Sequence[Access]:

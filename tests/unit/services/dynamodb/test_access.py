@@ -225,3 +225,24 @@ def test_values_that_are_none_do_not_break_the_condition_keys() -> None:
     }
     ((_, _, context),) = touched("DeleteItem", {"TableName": "things", "Key": KEY, **between})
     assert context["dynamodb:attributes"] == ("pk", "sk")
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "expected"),
+    [
+        (
+            "CreateTable",
+            {"TableName": "new", "Tags": [{"Key": "Team", "Value": "shop"}]},
+            {"aws:requesttag/team": "shop", "aws:tagkeys": ("Team",)},
+        ),
+        (
+            "TagResource",
+            {"ResourceArn": ARN + "x", "Tags": [{"Key": "Team", "Value": "shop"}]},
+            {"aws:requesttag/team": "shop", "aws:tagkeys": ("Team",)},
+        ),
+        ("UntagResource", {"ResourceArn": ARN + "x", "TagKeys": ["Team"]}, {"aws:tagkeys": ("Team",)}),
+    ],
+)
+def test_policies_see_the_tags_that_a_request_sets_or_takes_away(operation, params, expected) -> None:
+    for _, _, context in touched(operation, params):
+        assert context == expected
