@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-Role = Literal["all", "gateway", "services"]
 Durability = Literal["full", "process"]
 
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -25,7 +24,6 @@ class Settings:
     aws_port: int = 4566  # the AWS endpoint
     region: str = "us-east-1"  # of everything that templates create
     account_id: str = "000000000000"  # 12 digits, a string from flag to ARN
-    role: Role = "all"
     durability: Durability = "full"  # "process" survives kill -9 but not power loss
     is_ephemeral: bool = False  # nothing is kept; allows POST /_gatepost/reset
     is_lenient: bool = False  # what cannot be enforced is a warning, not a refusal

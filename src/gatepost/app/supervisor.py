@@ -160,7 +160,7 @@ class Supervisor:
                 self._data.forget_ephemeral()  # what one that was killed has left
             self._listeners = open_listeners(self._settings)
             self._tell_endpoints()
-            for role in self._role_names():
+            for role in MODULES:
                 self._roles[role] = RoleProcess(role, self._orders_for(role), self._descriptors())
             await self._start_all()
         except SettingsError:
@@ -199,9 +199,6 @@ class Supervisor:
             os.close(self._lock)
             self._lock = -1
         return sum(process.cut_off for process in self._roles.values())
-
-    def _role_names(self) -> tuple[str, ...]:
-        return ("services", "gateway") if self._settings.role == "all" else (self._settings.role,)
 
     def _descriptors(self) -> tuple[int, ...]:
         assert self._listeners is not None
