@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from gatepost.kernel.clock import Clock
@@ -96,19 +96,19 @@ class DynamoDbProvider:
         return self._reads.scan(call, params)
 
     @operation("PutItem", wire_json=True)
-    async def put_item(self, call: Call, params: Params) -> Answer:
+    def put_item(self, call: Call, params: Params) -> Awaitable[Answer]:
         """Write one item."""
-        return await self._writes.put_item(call, params)
+        return self._writes.put_item(call, params)
 
     @operation("UpdateItem", wire_json=True)
-    async def update_item(self, call: Call, params: Params) -> Answer:
+    def update_item(self, call: Call, params: Params) -> Awaitable[Answer]:
         """Change one item, or create it."""
-        return await self._writes.update_item(call, params)
+        return self._writes.update_item(call, params)
 
     @operation("DeleteItem", wire_json=True)
-    async def delete_item(self, call: Call, params: Params) -> Answer:
+    def delete_item(self, call: Call, params: Params) -> Awaitable[Answer]:
         """Delete one item."""
-        return await self._writes.delete_item(call, params)
+        return self._writes.delete_item(call, params)
 
     @operation("BatchGetItem", wire_json=True)
     def batch_get_item(self, call: Call, params: Params) -> bytes:
