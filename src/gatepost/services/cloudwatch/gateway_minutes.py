@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gatepost.services.cloudwatch.model import MINUTE_S, UNIT_NUMBERS, Metric, Point, dimensions_of
 from gatepost.services.cloudwatch.statistics import Buckets, Statistics, bucket_of, of_values
-from gatepost.telemetry.metrics import bucket_middle_us
+from gatepost.telemetry.histograms import bucket_middle_us
 
 NAMESPACE: Final = "AWS/ApiGateway"
 _COUNT: Final = UNIT_NUMBERS["Count"]
