@@ -47,8 +47,8 @@ Headers = Mapping[bytes, bytes]  # names in lower case; a repeated header's valu
 Value = TypeVar("Value")
 
 _BLOCK_BYTES: Final = 64
-_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
+_INNER: Final = bytes([byte ^ 0x36 for byte in range(256)])
+_OUTER: Final = bytes([byte ^ 0x5C for byte in range(256)])
 _DATE = re.compile(rb"[0-9]{8}T[0-9]{6}Z", re.ASCII)
 _SIGNATURE = re.compile(rb"[0-9a-f]{64}", re.ASCII)
 _SCOPE_PART = re.compile(rb"[A-Za-z0-9._-]{1,128}", re.ASCII)
