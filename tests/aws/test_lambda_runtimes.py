@@ -95,6 +95,7 @@ def test_a_node_function_answers_fails_logs_and_reaches_the_endpoint(platform, r
     assert "\tERROR\tInvoke Error \t{" in found[0]["message"]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the script calls curl")
 def test_a_custom_runtime_answers_and_becomes_another(platform, role) -> None:
     a_function(platform, role, "in-bash", "provided.al2023", a_zip("bootstrap", BASH))
     assert invoke(platform, "in-bash", {"b": 2})[1] == {"echo": {"b": 2}}

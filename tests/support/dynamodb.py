@@ -111,7 +111,7 @@ def a_table(name: str = "things", *, sort: str | None = "sk:S", partition: str =
 
 def a_key(partition: str, sort: str | None = None) -> list[dict[str, str]]:
     """Build a KeySchema from `name:type`."""
-    elements = [{"AttributeName": partition.split(":")[0], "KeyType": "HASH"}]
+    elements = [{"AttributeName": partition.split(":", maxsplit=1)[0], "KeyType": "HASH"}]
     if sort:
         elements.append({"AttributeName": sort.split(":")[0], "KeyType": "RANGE"})
     return elements

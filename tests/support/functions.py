@@ -14,6 +14,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock, SystemClock
 from gatepost.kernel.errors import AccessDeniedException, ServiceError
@@ -210,6 +212,13 @@ def a_live_runner(folder: Path, **settings: Any) -> Iterator[LiveRunner]:
         yield live
     finally:
         live.close()
+
+
+def skip_without_a_box(live: LiveRunner) -> None:
+    """Skip a test of what only a file system of the worker's own gives, where the kernel makes no namespaces."""
+    live.value(live.deploy("def handler(event, context):\n    return 1\n"))
+    if not all(zygote.is_boxed for zygote in live.runner._starter._zygotes.values()):
+        pytest.skip("this kernel does not let us make namespaces")
 
 
 class EchoInvoker:

@@ -209,7 +209,8 @@ Resources:
       Fn::Transform: {{Name: AWS::Include, Parameters: {{Location: "s3://gatepost-assets/{"a" * 64}"}}}}
   Fn:
     Type: AWS::Lambda::Function
-    Properties: {{Runtime: python3.11, Handler: a.b, Role: !GetAtt Role.Arn, Code: {{ZipFile: x}}, VpcConfig: {{SubnetIds: [l]}}}}
+    Properties:
+      {{Runtime: python3.11, Handler: a.b, Role: !GetAtt Role.Arn, Code: {{ZipFile: x}}, VpcConfig: {{SubnetIds: [l]}}}}
 """
 
     def check(text):

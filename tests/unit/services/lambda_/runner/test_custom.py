@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ import pytest
 from gatepost.services.lambda_.model import Function
 from gatepost.services.lambda_.runner.interpreters import own_interpreter
 from tests.support.custom_runtimes import a_program, a_runtime
-from tests.support.functions import LiveRunner, a_live_runner
+from tests.support.functions import LiveRunner, a_live_runner, skip_without_a_box
 
 BASH = r"""#!/bin/bash
 set -eu
@@ -37,6 +38,7 @@ def a_custom_function(runner: LiveRunner, files: dict[str, str | bytes], **field
     return runner.deploy(files, **{"runtime": "provided.al2023", **fields})
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the script calls curl")
 def test_a_bash_script_is_a_runtime(runner: LiveRunner) -> None:
     function = a_custom_function(runner, {"bootstrap": BASH}, handler="shop.sh", runtime="provided.al2")
     assert runner.value(function, {"a": 1}) == {"echo": {"a": 1}, "by": "shop.sh"}
@@ -264,6 +266,7 @@ def test_workers_of_one_user_are_told_apart_by_their_sockets(tmp_path: Path) -> 
 
 
 def test_a_program_is_shut_in_as_pythons_workers_are(runner: LiveRunner) -> None:
+    skip_without_a_box(runner)
     function = a_custom_function(
         runner,
         a_runtime(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from tests.support.functions import LiveRunner, a_live_runner, a_zip
+from tests.support.functions import LiveRunner, a_live_runner, a_zip, skip_without_a_box
 
 CODE = """
 import os, sys
@@ -33,6 +33,7 @@ def two_layers(runner: LiveRunner) -> list[dict[str, object]]:
 
 
 def test_a_functions_layers_are_merged_below_opt(runner: LiveRunner) -> None:
+    skip_without_a_box(runner)
     files = {"app.py": CODE, "shadowed.py": "A = 0"}
     function = runner.deploy(files, layers=two_layers(runner))
     *values, task_at, opt = runner.value(function)
@@ -42,6 +43,7 @@ def test_a_functions_layers_are_merged_below_opt(runner: LiveRunner) -> None:
 
 
 def test_without_layers_opt_is_empty_and_not_on_the_path(runner: LiveRunner) -> None:
+    skip_without_a_box(runner)
     function = runner.deploy(
         """
         import os, sys
@@ -55,6 +57,7 @@ def test_without_layers_opt_is_empty_and_not_on_the_path(runner: LiveRunner) -> 
 
 
 def test_a_layer_cannot_be_written_to(runner: LiveRunner) -> None:
+    skip_without_a_box(runner)
     code = "def handler(event, context):\n    open('/opt/python/first.py', 'w')\n"
     function = runner.deploy(code, layers=two_layers(runner)[:1])
     assert "Read-only" in runner.error(function)["errorMessage"]
