@@ -99,8 +99,8 @@ class PreparedWrite(NamedTuple):
             return old
         try:
             size = measure_item(item)
-        except ItemValueError as error:
-            raise ItemRejected(str(error)) from error
+        except ItemValueError as invalid:
+            raise ItemRejected(str(invalid)) from invalid
         if size > DYNAMODB_ITEM_BYTES_MAX:
             raise ItemRejected(TOO_LARGE_UPDATE)
         check_index_keys(self.table, item)
