@@ -66,17 +66,15 @@ class Entities:
         Raises: NoSuchEntityException with the message `missing`, ConcurrentModificationException, StoreUnavailable.
         """
         async with self._changing:
-            stored = self._directory.stored(kind, account_id, name)
-            if stored is None or not isinstance(stored.entity, entity_class):
-                raise NoSuchEntityException(missing)
-            changed = change(stored.entity)
-            if changed is stored.entity:
+            entity, version = self._found(entity_class, kind, account_id, name, missing=missing)
+            changed = change(entity)
+            if changed is entity:
                 return changed
             try:
-                if changed.name.lower() == stored.entity.name.lower():
-                    await self._write(changed, stored.version)
+                if changed.name.lower() == entity.name.lower():
+                    await self._write(changed, version)
                 else:
-                    await self._rename(stored.entity, changed, stored.version)
+                    await self._rename(entity, changed, version)
             except VersionConflict as conflict:
                 raise ConcurrentModificationException("The entity was changed at the same time") from conflict
             return changed
@@ -96,11 +94,18 @@ class Entities:
         Raises: NoSuchEntityException with the message `missing`, ConcurrentModificationException, StoreUnavailable.
         """
         async with self._changing:
-            stored = self._directory.stored(kind, account_id, name)
-            if stored is None or not isinstance(stored.entity, entity_class):
-                raise NoSuchEntityException(missing)
-            check(stored.entity)
-            await self._remove(stored.entity, stored.version)
+            entity, version = self._found(entity_class, kind, account_id, name, missing=missing)
+            check(entity)
+            await self._remove(entity, version)
+
+    def _found(
+        self, entity_class: type[AnEntity], kind: str, account_id: str, name: str, *, missing: str
+    ) -> tuple[AnEntity, int]:
+        """Give an entity and its version. Raises: NoSuchEntityException with the message `missing`."""
+        stored = self._directory.stored(kind, account_id, name)
+        if stored is None or not isinstance(stored.entity, entity_class):
+            raise NoSuchEntityException(missing)
+        return stored.entity, stored.version
 
     async def _write(self, entity: Entity, expected_version: int) -> None:
         record = await self._records.put(_key(entity), to_json(entity), expected_version=expected_version)
