@@ -1,8 +1,8 @@
 """The frozen snapshot of a REST API that `CreateDeployment` takes, and the stage settings that go with it.
 
 This is the one thing that crosses from the control plane to the gateway: published under topic
-`REST_API_STAGE`, key `{api_id}/{stage_name}`, as `{"deployment": …, "stage": …}`. AWS's field names are in
-snake_case; a field with a unit says so.
+`REST_API_STAGE`, key `{api_id}/{stage_name}`, as `{"deployment": …, "stage": …}`, with the deployment of the
+stage's canary, if it has one, as `"canary"`. AWS's field names are in snake_case; a field with a unit says so.
 """
 
 from __future__ import annotations
@@ -93,6 +93,62 @@ class GatewayResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestValidator:
+    """Which parts of a request are checked against what its method declares. Methods name it by id."""
+
+    id: str
+    name: str
+    validates_body: bool = False  # AWS: validateRequestBody
+    validates_parameters: bool = False  # AWS: validateRequestParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Authorizer:
+    """Who says who calls. `type` is AWS's: TOKEN, REQUEST or COGNITO_USER_POOLS. Methods name it by id.
+
+    `identity_source` is AWS's text: one or (REQUEST) several expressions, divided by commas.
+    """
+
+    id: str
+    name: str
+    type: str
+    provider_arns: tuple[str, ...] = ()  # of user pools
+    auth_type: str = ""  # a customer's own word, which only imports and exports use
+    uri: str = ""  # AWS: authorizerUri
+    credentials_arn: str = ""  # AWS: authorizerCredentials
+    identity_source: str = ""
+    identity_validation_expression: str = ""
+    result_ttl_s: int = 300  # AWS: authorizerResultTtlInSeconds; 0 switches caching off
+
+
+@dataclass(frozen=True, slots=True)
+class ApiModel:
+    """A JSON schema that an API's methods name. It is enforced only where a method has a request validator.
+
+    `schema` is its text; in it `$ref` names other models: `https://apigateway.amazonaws.com/restapis/{id}/models/{name}`.
+    """
+
+    id: str
+    name: str
+    content_type: str
+    schema: str = ""
+    description: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the value inside the definition's record."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def to_aws(self) -> dict[str, Any]:
+        """Give the shape Model."""
+        shape: dict[str, Any] = {"id": self.id, "name": self.name, "contentType": self.content_type}
+        if self.description:
+            shape["description"] = self.description
+        if self.schema:
+            shape["schema"] = self.schema
+        return shape
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """The frozen API: nothing that is changed later can reach it."""
 
@@ -112,11 +168,28 @@ class Deployment:
     resource_policy: str = ""
     resources: tuple[Resource, ...] = ()
     gateway_responses: tuple[GatewayResponse, ...] = ()
+    request_validators: tuple[RequestValidator, ...] = ()
+    authorizers: tuple[Authorizer, ...] = ()
+    models: tuple[ApiModel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CanarySettings:
+    """A part of a stage's traffic goes to another deployment, with stage variables of its own."""
+
+    deployment_id: str
+    percent_traffic: float = 0.0  # 0 to 100
+    stage_variable_overrides: Mapping[str, str] = field(default_factory=dict)
+    uses_stage_cache: bool = False  # AWS: useStageCache
 
 
 @dataclass(frozen=True, slots=True)
 class StageSettings:
-    """What a stage adds to its deployment. `method_settings` is by AWS's key, `*/*` or `~1orders/GET`."""
+    """What a stage adds to its deployment.
+
+    `method_settings` is by AWS's key, `*/*` or `~1orders/GET`, with AWS's names and JSON values:
+    `throttlingRateLimit`, `loggingLevel`, `cachingEnabled` and so on (`stage_settings.DEFAULTS`).
+    """
 
     stage_name: str
     deployment_id: str
@@ -127,6 +200,13 @@ class StageSettings:
     is_tracing_enabled: bool = False
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    canary: CanarySettings | None = None
+    is_cache_cluster_enabled: bool = False
+    cache_cluster_size: str = ""  # GB, AWS's texts: 0.5 to 237
+    client_certificate_id: str = ""
+    documentation_version: str = ""
+    cache_flushes: int = 0  # FlushStageCache counts it up: what was cached under another count is void
+    authorizer_cache_flushes: int = 0  # the same for FlushStageAuthorizersCache
 
 
 def deployment_to_json(deployment: Deployment) -> dict[str, Any]:
@@ -141,6 +221,11 @@ def deployment_from_json(value: Mapping[str, Any]) -> Deployment:
     known["binary_media_types"] = tuple(value.get("binary_media_types", ()))
     known["resources"] = tuple(resource_from_json(each) for each in value.get("resources", ()))
     known["gateway_responses"] = tuple(gateway_response_from_json(each) for each in value.get("gateway_responses", ()))
+    known["request_validators"] = tuple(
+        request_validator_from_json(each) for each in value.get("request_validators", ())
+    )
+    known["authorizers"] = tuple(authorizer_from_json(each) for each in value.get("authorizers", ()))
+    known["models"] = tuple(model_from_json(each) for each in value.get("models", ()))
     return Deployment(**known)
 
 
@@ -151,7 +236,10 @@ def stage_to_json(stage: StageSettings) -> dict[str, Any]:
 
 def stage_from_json(value: Mapping[str, Any]) -> StageSettings:
     """Read what `stage_to_json` wrote."""
-    return StageSettings(**_known(StageSettings, value))
+    known = _known(StageSettings, value)
+    if (canary := value.get("canary")) is not None:
+        known["canary"] = CanarySettings(**_known(CanarySettings, canary))
+    return StageSettings(**known)
 
 
 def resource_to_json(resource: Resource) -> dict[str, Any]:
@@ -174,6 +262,33 @@ def gateway_response_to_json(response: GatewayResponse) -> dict[str, Any]:
 def gateway_response_from_json(value: Mapping[str, Any]) -> GatewayResponse:
     """Read what `gateway_response_to_json` wrote."""
     return GatewayResponse(**_known(GatewayResponse, value))
+
+
+def request_validator_to_json(validator: RequestValidator) -> dict[str, Any]:
+    """Give one request validator as JSON values, without the fields that hold their default."""
+    return _to_json(validator)
+
+
+def request_validator_from_json(value: Mapping[str, Any]) -> RequestValidator:
+    """Read what `request_validator_to_json` wrote."""
+    return RequestValidator(**_known(RequestValidator, value))
+
+
+def authorizer_to_json(authorizer: Authorizer) -> dict[str, Any]:
+    """Give one authorizer as JSON values, without the fields that hold their default."""
+    return _to_json(authorizer)
+
+
+def authorizer_from_json(value: Mapping[str, Any]) -> Authorizer:
+    """Read what `authorizer_to_json` wrote."""
+    known = _known(Authorizer, value)
+    known["provider_arns"] = tuple(value.get("provider_arns", ()))
+    return Authorizer(**known)
+
+
+def model_from_json(value: Mapping[str, Any]) -> ApiModel:
+    """Read what `ApiModel.to_json` or a deployment's JSON holds."""
+    return ApiModel(**_known(ApiModel, value))
 
 
 def _method_from_json(value: Mapping[str, Any]) -> Method:

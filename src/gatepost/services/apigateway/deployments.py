@@ -9,7 +9,7 @@ from typing import Any, Final
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.operations import Call
 from gatepost.kernel.ports import Publisher
-from gatepost.services.apigateway.deployment import Deployment, StageSettings
+from gatepost.services.apigateway.deployment import Deployment, StageSettings, deployment_to_json
 from gatepost.services.apigateway.integrations import check_integration, check_integration_response_of
 from gatepost.services.apigateway.methods import check_method
 from gatepost.services.apigateway.model import (
@@ -18,7 +18,6 @@ from gatepost.services.apigateway.model import (
     BadRequestException,
     Definition,
     DeploymentHead,
-    Frozen,
     NotFoundException,
     RestApi,
     Stage,
@@ -52,12 +51,11 @@ class Deployments:
             definition = (await self._records.definition(call, api_id)).value
             check_deployable(definition)
             content = freeze(call, api.value, definition, random_id(6), params.get("description", ""))
-            frozen = Frozen(content, tuple(definition.models.values()))
             head = DeploymentHead(content.id, api_id, call.now_ms, content.description)
             writes = [
                 touch(api, api.value.to_json()),  # an API that is deleted at this moment is missed
                 Write(call.key(DEPLOYMENT, f"{api_id}/{content.id}"), head.to_json(), 0),
-                Write(call.key(DEPLOYMENT_CONTENT, f"{api_id}/{content.id}"), frozen.to_json(), 0),
+                Write(call.key(DEPLOYMENT_CONTENT, f"{api_id}/{content.id}"), deployment_to_json(content), 0),
             ]
             stage = None
             if stage_name := params.get("stageName"):
@@ -189,6 +187,9 @@ def freeze(call: Call, api: RestApi, definition: Definition, deployment_id: str,
         resource_policy=api.policy,
         resources=tuple(sorted(definition.resources.values(), key=lambda each: each.path)),
         gateway_responses=tuple(definition.gateway_responses.values()),
+        request_validators=tuple(definition.request_validators.values()),
+        authorizers=tuple(definition.authorizers.values()),
+        models=tuple(definition.models.values()),
     )
 
 

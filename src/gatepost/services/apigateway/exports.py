@@ -36,11 +36,11 @@ class Exports:
         content_type = params.get("accepts") or JSON
         if content_type not in (JSON, YAML):
             raise BadRequestException(f"Invalid accept header specified. Must be one of: {JSON}, {YAML}")
-        frozen = await self._records.frozen(call, api_id, stage.settings.deployment_id)
+        content = await self._records.content(call, api_id, stage.settings.deployment_id)
         document = export_api(
-            frozen.deployment,
+            content,
             stage.settings.stage_name,
-            frozen.models,
+            content.models,
             version=api.version,
             is_3=export_type == "oas30",
             extensions=extensions,

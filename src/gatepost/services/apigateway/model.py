@@ -13,14 +13,19 @@ from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError
 from gatepost.services.apigateway.deployment import (
-    Deployment,
+    ApiModel,
+    Authorizer,
     GatewayResponse,
+    RequestValidator,
     Resource,
     StageSettings,
-    deployment_from_json,
-    deployment_to_json,
+    authorizer_from_json,
+    authorizer_to_json,
     gateway_response_from_json,
     gateway_response_to_json,
+    model_from_json,
+    request_validator_from_json,
+    request_validator_to_json,
     resource_from_json,
     resource_to_json,
     stage_from_json,
@@ -141,34 +146,14 @@ class RestApi:
 
 
 @dataclass(frozen=True, slots=True)
-class ApiModel:
-    """A JSON schema that an API's methods name. It is enforced only where a method has a request validator."""
-
-    id: str
-    name: str
-    content_type: str
-    schema: str = ""
-    description: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the value inside the definition's record."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
-
-    def to_aws(self) -> dict[str, Any]:
-        """Give the shape Model."""
-        shape: dict[str, Any] = {"id": self.id, "name": self.name, "contentType": self.content_type}
-        _with(shape, "description", self.description)
-        _with(shape, "schema", self.schema)
-        return shape
-
-
-@dataclass(frozen=True, slots=True)
 class Definition:
     """What an API consists of: one record, so that every change of it is atomic."""
 
     resources: Mapping[str, Resource]  # by id
     models: Mapping[str, ApiModel] = field(default_factory=dict)  # by name
     gateway_responses: Mapping[str, GatewayResponse] = field(default_factory=dict)  # by response type
+    request_validators: Mapping[str, RequestValidator] = field(default_factory=dict)  # by id
+    authorizers: Mapping[str, Authorizer] = field(default_factory=dict)  # by id
 
     def to_json(self) -> dict[str, Any]:
         """Give the record's value."""
@@ -176,18 +161,24 @@ class Definition:
             "resources": [resource_to_json(each) for each in self.resources.values()],
             "models": [each.to_json() for each in self.models.values()],
             "gateway_responses": [gateway_response_to_json(each) for each in self.gateway_responses.values()],
+            "request_validators": [request_validator_to_json(each) for each in self.request_validators.values()],
+            "authorizers": [authorizer_to_json(each) for each in self.authorizers.values()],
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Definition:
         """Read what `to_json` wrote."""
         resources = [resource_from_json(each) for each in value["resources"]]
-        models = [ApiModel(**_known(ApiModel, each)) for each in value.get("models", ())]
+        models = [model_from_json(each) for each in value.get("models", ())]
         responses = [gateway_response_from_json(each) for each in value.get("gateway_responses", ())]
+        validators = [request_validator_from_json(each) for each in value.get("request_validators", ())]
+        authorizers = [authorizer_from_json(each) for each in value.get("authorizers", ())]
         return cls(
             resources={each.id: each for each in resources},
             models={each.name: each for each in models},
             gateway_responses={each.response_type: each for each in responses},
+            request_validators={each.id: each for each in validators},
+            authorizers={each.id: each for each in authorizers},
         )
 
 
@@ -214,24 +205,6 @@ class DeploymentHead:
         shape: dict[str, Any] = {"id": self.id, "createdDate": self.created_at_ms}
         _with(shape, "description", self.description)
         return shape
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    """What a deployment's content record holds: what the gateway gets, and the models, which only exports need."""
-
-    deployment: Deployment
-    models: tuple[ApiModel, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the record's value: the deployment's own fields, and `models` beside them."""
-        return {**deployment_to_json(self.deployment), "models": [each.to_json() for each in self.models]}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Frozen:
-        """Read what `to_json` wrote."""
-        models = tuple(ApiModel(**_known(ApiModel, each)) for each in value.get("models", ()))
-        return cls(deployment_from_json(value), models)
 
 
 @dataclass(frozen=True, slots=True)

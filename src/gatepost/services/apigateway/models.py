@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.operations import Call
+from gatepost.services.apigateway.deployment import ApiModel
 from gatepost.services.apigateway.model import (
-    ApiModel,
     BadRequestException,
     ConflictException,
     Definition,

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from gatepost.kernel.clock import iso_8601
 from gatepost.kernel.limits import API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX
-from gatepost.services.apigateway.deployment import Deployment, Integration, Method, MethodResponse
-from gatepost.services.apigateway.model import ApiModel
+from gatepost.services.apigateway.deployment import ApiModel, Deployment, Integration, Method, MethodResponse
 from gatepost.services.apigateway.openapi_methods import ANY_METHOD, INTEGRATION
 from gatepost.services.apigateway.shapes import integration_response_to_aws, integration_to_aws
 

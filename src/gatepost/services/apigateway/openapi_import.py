@@ -12,11 +12,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gatepost.kernel.ids import stable_id
-from gatepost.services.apigateway.deployment import GatewayResponse, Integration, Method, Resource
+from gatepost.services.apigateway.deployment import ApiModel, GatewayResponse, Integration, Method, Resource
 from gatepost.services.apigateway.gateway_responses import check_response, gateway_response_from_aws
 from gatepost.services.apigateway.integrations import check_integration, check_integration_response_of
 from gatepost.services.apigateway.methods import check_method, check_method_response
-from gatepost.services.apigateway.model import ApiModel, BadRequestException, ConflictException, Definition
+from gatepost.services.apigateway.model import BadRequestException, ConflictException, Definition
 from gatepost.services.apigateway.models import check_model
 from gatepost.services.apigateway.openapi_document import (
     Findings,

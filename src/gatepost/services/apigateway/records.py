@@ -21,7 +21,6 @@ from gatepost.services.apigateway.model import (
     ConflictException,
     Definition,
     DeploymentHead,
-    Frozen,
     NotFoundException,
     RestApi,
     Stage,
@@ -103,11 +102,6 @@ class ApiRecords:
         """Give a deployment's frozen content. Raises: NotFoundException."""
         record = await self.store.get(call.key(DEPLOYMENT_CONTENT, f"{api_id}/{deployment_id}"))
         return _held(record, deployment_from_json, "Invalid Deployment identifier specified").value
-
-    async def frozen(self, call: Call, api_id: str, deployment_id: str) -> Frozen:
-        """Give a deployment's frozen content with its models. Raises: NotFoundException."""
-        record = await self.store.get(call.key(DEPLOYMENT_CONTENT, f"{api_id}/{deployment_id}"))
-        return _held(record, Frozen.from_json, "Invalid Deployment identifier specified").value
 
     async def stage(self, call: Call, api_id: str, stage_name: str) -> Held[Stage]:
         """Give a stage. Raises: NotFoundException."""

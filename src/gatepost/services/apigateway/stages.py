@@ -161,10 +161,12 @@ def check_stage(settings: StageSettings) -> None:
             )
 
 
-def stage_change(stage: Stage, content: Deployment) -> Change:
+def stage_change(stage: Stage, content: Deployment, canary: Deployment | None = None) -> Change:
     """Give what the gateway should hold of a stage from now on."""
     key = f"{stage.api_id}/{stage.settings.stage_name}"
     value = {"deployment": deployment_to_json(content), "stage": stage_to_json(stage.settings)}
+    if canary is not None:
+        value["canary"] = deployment_to_json(canary)
     return Change(REST_API_STAGE, key, value)
 
 
@@ -174,15 +176,23 @@ async def all_stage_changes(store: Records) -> list[Change]:
     contents: dict[RecordKey, Deployment] = {}
     for record in await store.scan(STAGE):
         stage = Stage.from_json(record.value)
-        key = record.key._replace(kind=DEPLOYMENT_CONTENT, id=f"{stage.api_id}/{stage.settings.deployment_id}")
-        if key not in contents:
-            content = await store.get(key)
-            if content is None:
-                log.error("stage without its deployment", extra={"stage": record.key.id})
-                continue
-            contents[key] = deployment_from_json(content.value)
-        changes.append(stage_change(stage, contents[key]))
+        found = []
+        for deployment_id in deployment_ids(stage.settings):
+            key = record.key._replace(kind=DEPLOYMENT_CONTENT, id=f"{stage.api_id}/{deployment_id}")
+            if key not in contents and (content := await store.get(key)) is not None:
+                contents[key] = deployment_from_json(content.value)
+            found.append(contents.get(key))
+        if found[0] is None or None in found:
+            log.error("stage without its deployment", extra={"stage": record.key.id})
+            continue
+        changes.append(stage_change(stage, found[0], *found[1:]))
     return changes
+
+
+def deployment_ids(settings: StageSettings) -> tuple[str, ...]:
+    """Give the deployments that a stage points at: its own, and that of its canary if it has one."""
+    canary = settings.canary
+    return (settings.deployment_id,) if canary is None else (settings.deployment_id, canary.deployment_id)
 
 
 def _variable(settings: StageSettings, patch: Patch) -> StageSettings:

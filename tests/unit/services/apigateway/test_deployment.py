@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 
 from gatepost.services.apigateway import deployment as shapes
 from gatepost.services.apigateway.deployment import (
+    ApiModel,
+    Authorizer,
+    CanarySettings,
     Deployment,
     GatewayResponse,
     Integration,
     IntegrationResponse,
     Method,
     MethodResponse,
+    RequestValidator,
     Resource,
     StageSettings,
     deployment_from_json,
@@ -25,6 +29,7 @@ from gatepost.services.apigateway.deployment import (
 
 texts = st.text(max_size=6)
 maps = st.dictionaries(texts, texts, max_size=2)
+small = st.integers(0, 3_600)
 flags = st.dictionaries(texts, st.booleans(), max_size=2)
 tuples = st.lists(texts, max_size=2).map(tuple)
 integration_responses = st.builds(IntegrationResponse, texts, texts, maps, maps, texts)
@@ -71,6 +76,14 @@ deployments = st.builds(
         tuple
     ),
     gateway_responses=st.lists(st.builds(GatewayResponse, texts, texts, maps, maps), max_size=2).map(tuple),
+    request_validators=st.lists(
+        st.builds(RequestValidator, texts, texts, st.booleans(), st.booleans()), max_size=2
+    ).map(tuple),
+    authorizers=st.lists(
+        st.builds(Authorizer, texts, texts, texts, tuples, texts, texts, identity_source=texts, result_ttl_s=small),
+        max_size=2,
+    ).map(tuple),
+    models=st.lists(st.builds(ApiModel, texts, texts, texts, texts, texts), max_size=2).map(tuple),
 )
 settings = st.dictionaries(texts, st.booleans() | st.integers(0, 9) | texts, max_size=2)
 stages = st.builds(
@@ -82,6 +95,9 @@ stages = st.builds(
     access_log_format=texts,
     is_tracing_enabled=st.booleans(),
     tags=maps,
+    canary=st.none() | st.builds(CanarySettings, texts, st.floats(0, 100), maps, st.booleans()),
+    is_cache_cluster_enabled=st.booleans(),
+    cache_flushes=small,
 )
 
 
@@ -165,12 +181,34 @@ def test_the_defaults_never_change_for_they_are_part_of_the_stored_format(shape:
             "resource_policy": "",
             "resources": (),
             "gateway_responses": (),
+            "request_validators": (),
+            "authorizers": (),
+            "models": (),
         },
+        "RequestValidator": {"validates_body": False, "validates_parameters": False},
+        "Authorizer": {
+            "provider_arns": (),
+            "auth_type": "",
+            "uri": "",
+            "credentials_arn": "",
+            "identity_source": "",
+            "identity_validation_expression": "",
+            "result_ttl_s": 300,
+        },
+        "ApiModel": {"schema": "", "description": ""},
+        "CanarySettings": {"percent_traffic": 0.0, "uses_stage_cache": False},
         "StageSettings": {
             "access_log_destination_arn": "",
             "access_log_format": "",
             "is_tracing_enabled": False,
             "description": "",
+            "canary": None,
+            "is_cache_cluster_enabled": False,
+            "cache_cluster_size": "",
+            "client_certificate_id": "",
+            "documentation_version": "",
+            "cache_flushes": 0,
+            "authorizer_cache_flushes": 0,
         },
     }[shape.__name__]
     assert {name: value for name, value in defaults.items() if name in expected} == expected

@@ -5,8 +5,8 @@ import pytest
 
 from gatepost.kernel.errors import ServiceError
 from gatepost.services.apigateway import model
-from gatepost.services.apigateway.deployment import GatewayResponse, Method, Resource, StageSettings
-from gatepost.services.apigateway.model import ApiModel, Definition, DeploymentHead, RestApi, Stage, default_models
+from gatepost.services.apigateway.deployment import ApiModel, GatewayResponse, Method, Resource, StageSettings
+from gatepost.services.apigateway.model import Definition, DeploymentHead, RestApi, Stage, default_models
 
 SHAPES = botocore.session.get_session().get_service_model("apigateway")
 EXCEPTIONS = [
