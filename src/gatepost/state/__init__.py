@@ -1,0 +1,1 @@
+"""What is shared between gateway processes and expires: token buckets, quotas, leases, caches, messages."""
