@@ -23,10 +23,13 @@ from gatepost.gateway.finishers import RequestIdHeaders
 from gatepost.gateway.function_calls import FunctionCalls
 from gatepost.gateway.guards import endpoint, function_grant, invoke_permission, resource_policy, signature
 from gatepost.gateway.guards.function_grant import FunctionGrants
+from gatepost.gateway.guards.validation import Validators
 from gatepost.gateway.lifecycle import (
+    BODY,
     ENDPOINT,
     FUNCTION_GRANT,
     INVOKE_PERMISSION,
+    PARAMETERS,
     RESOURCE_POLICY,
     REST_GUARDS,
     SIGNATURE,
@@ -144,6 +147,7 @@ class _StageCompiler:
         self._scope = TemplateScope(self._stage)
         self._problems: list[str] = []
         self._responses = self._compile_responses()
+        self._validators = Validators(deployment)
         self._stage_problem = self._find_stage_problem()
         self._usage = parts.usage(f"{deployment.api_id}/{settings.stage_name}")
 
@@ -194,8 +198,6 @@ class _StageCompiler:
             raise MappingError(f"authorizationType {method.authorization_type} is not supported")
         if method.api_key_required:
             raise MappingError("apiKeyRequired is not supported")
-        if method.request_validator_id:
-            raise MappingError("request validators are not supported")
 
     def _guards(self, method: Method, route: Route) -> list[Guard]:
         deployment, stage, access = self._deployment, self._stage, self._parts.signatures
@@ -205,6 +207,8 @@ class _StageCompiler:
             SIGNATURE: lambda: signature.for_stage(stage, access),
             INVOKE_PERMISSION: lambda: invoke_permission.for_deployment(deployment, stage, access),
             RESOURCE_POLICY: lambda: resource_policy.for_deployment(deployment, stage, authorization),
+            PARAMETERS: lambda: self._validators.parameters(method),
+            BODY: lambda: self._validators.body(method),
             FUNCTION_GRANT: lambda: self._function_grant(method, route),
         }
         guards: list[Guard] = []

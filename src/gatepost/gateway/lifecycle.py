@@ -22,13 +22,15 @@ ENDPOINT: Final = "endpoint"
 SIGNATURE: Final = "signature"
 INVOKE_PERMISSION: Final = "invoke_permission"
 RESOURCE_POLICY: Final = "resource_policy"
+PARAMETERS: Final = "parameters"
+BODY: Final = "body"
 FUNCTION_GRANT: Final = "function_grant"
 
 REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
     # Without an authorizer the policy alone decides: it must allow, and nothing in it may deny.
-    "NONE": (ENDPOINT, RESOURCE_POLICY, FUNCTION_GRANT),
+    "NONE": (ENDPOINT, RESOURCE_POLICY, PARAMETERS, BODY, FUNCTION_GRANT),
     # With IAM the caller's policies and the resource policy are evaluated together, once the caller is known.
-    "AWS_IAM": (ENDPOINT, SIGNATURE, INVOKE_PERMISSION, FUNCTION_GRANT),
+    "AWS_IAM": (ENDPOINT, SIGNATURE, INVOKE_PERMISSION, PARAMETERS, BODY, FUNCTION_GRANT),
 }
 
 

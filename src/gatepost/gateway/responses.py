@@ -53,6 +53,9 @@ ACCESS_DENIED: Final = _kind(
 )
 API_CONFIGURATION_ERROR: Final = _kind("API_CONFIGURATION_ERROR", 500, "Internal server error", _INTERNAL)
 BAD_REQUEST_BODY: Final = _kind("BAD_REQUEST_BODY", 400, "Invalid request body", "BadRequestException")
+BAD_REQUEST_PARAMETERS: Final = _kind(
+    "BAD_REQUEST_PARAMETERS", 400, "Missing required request parameters", "BadRequestException"
+)
 EXPIRED_TOKEN: Final = _kind(
     "EXPIRED_TOKEN", 403, "The security token included in the request is expired", "ExpiredTokenException"
 )
@@ -127,16 +130,24 @@ class Verdict:
 
     kind: RefusalKind
     detail: str
+    message: str = ""
+    validation_error: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind.name}: {self.detail}" if self.detail else self.kind.name
 
 
 class Refusal(Exception):
-    """The gateway says no. `message` replaces the kind's own; `detail` is for logs and `explain` only."""
+    """The gateway says no. `message` replaces the kind's own; `detail` is for logs and `explain` only.
 
-    def __init__(self, kind: RefusalKind, *, message: str | None = None, detail: str = "") -> None:
+    `validation_error` is `$context.error.validationErrorString`.
+    """
+
+    def __init__(
+        self, kind: RefusalKind, *, message: str | None = None, detail: str = "", validation_error: str = ""
+    ) -> None:
         super().__init__(detail or kind.name)
+        self.validation_error = validation_error
         self.kind = kind
         self.message = kind.message if message is None else message
         self.detail = detail
@@ -144,7 +155,7 @@ class Refusal(Exception):
     @property
     def verdict(self) -> Verdict:
         """Give what a decision record keeps."""
-        return Verdict(self.kind, self.detail)
+        return Verdict(self.kind, self.detail, self.message, self.validation_error)
 
 
 def default_body(status: int, message: str) -> bytes:
@@ -178,7 +189,7 @@ class _ErrorSource:
             return orjson.dumps(refusal.message).decode()
         if self.name == "responseType":
             return refusal.kind.response_type
-        return ""
+        return refusal.validation_error
 
 
 Part = str | Source | _ErrorSource

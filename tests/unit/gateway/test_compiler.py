@@ -25,7 +25,7 @@ TABLE = "arn:aws:apigateway:us-east-1:dynamodb:action/Query"
         (Method("GET", "CUSTOM", integration=MOCK), "CUSTOM is not supported"),
         (Method("GET", "COGNITO_USER_POOLS", integration=MOCK), "COGNITO_USER_POOLS is not supported"),
         (Method("GET", api_key_required=True, integration=MOCK), "apiKeyRequired is not supported"),
-        (Method("GET", request_validator_id="v", integration=MOCK), "validators are not supported"),
+        (Method("GET", request_validator_id="v", integration=MOCK), "request validator v does not exist"),
         (Method("GET", integration=Integration("MOCK", response_transfer_mode="STREAM")), "STREAM is not supported"),
         (Method("GET", integration=Integration("AWS_PROXY", uri="nonsense")), "integration URI nonsense"),
         (Method("GET", "AWS_IAM", integration=MOCK), "AWS_IAM"),
