@@ -20,12 +20,13 @@ from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock, SystemClock
 from gatepost.kernel.errors import AccessDeniedException, ServiceError
 from gatepost.kernel.ids import random_id, request_id
-from gatepost.kernel.ports import Credentials, Invocation, InvocationResult, LogEvent
+from gatepost.kernel.ports import Credentials, Invocation, InvocationResult, LogEvent, StreamBroken
 from gatepost.services.lambda_.model import Function
 from gatepost.services.lambda_.provider import LambdaParts, LambdaProvider
 from gatepost.services.lambda_.runner.runner import OWN_RUNTIME, FunctionRunner
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.starter import RunnerParts
+from gatepost.services.lambda_.runner.streams import FunctionStream
 from gatepost.storage.assets import FileAssets
 from tests.support.rest_apis import GrantsAllBut, KeptChanges
 from tests.support.stores import some_records
@@ -170,6 +171,23 @@ class LiveRunner:
         """Invoke and wait."""
         return self.start(function, event, **fields).result(30)
 
+    def stream(self, function: Function, event: object = None, *, take: Any = None, **fields: Any) -> tuple[Any, ...]:
+        """Invoke with a streamed answer: its pieces (through `take(piece)`), its content type, what broke it off."""
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        invocation = Invocation(function.arn, payload, request_id(), **fields)
+
+        async def read() -> tuple[Any, ...]:
+            stream = await self.runner.stream(invocation)
+            pieces, broken = [], None
+            try:
+                async for piece in stream:
+                    pieces += [take(piece) if take is not None else piece]
+            except StreamBroken as error:
+                broken = json.loads(error.payload)
+            return pieces, stream.content_type, broken
+
+        return self.run(read())
+
     def value(self, function: Function, event: object = None, **fields: Any) -> Any:
         """Invoke and give what the function returned."""
         result = self.invoke(function, event, **fields)
@@ -234,6 +252,13 @@ class EchoInvoker:
         if isinstance(result, ServiceError):
             raise result
         return result
+
+    async def stream(self, invocation: Invocation) -> FunctionStream:
+        """Answer as `invoke` does, in one piece."""
+        answer: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
+        stream = FunctionStream(answer, "$LATEST")
+        answer.set_result(await self.invoke(invocation))
+        return await stream.started()
 
 
 class LambdaControl:

@@ -21,7 +21,13 @@ from gatepost.gateway.upstream_calls import HttpProxyParts
 from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError
-from gatepost.kernel.ports import Invocation, InvocationResult, RoleSessions
+from gatepost.kernel.ports import (
+    HTTP_INTEGRATION_RESPONSE,
+    Invocation,
+    InvocationResult,
+    RoleSessions,
+    StreamBroken,
+)
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import (
     Deployment,
@@ -33,6 +39,7 @@ from gatepost.services.apigateway.deployment import (
     deployment_to_json,
     stage_to_json,
 )
+from gatepost.services.lambda_.runner.streams import FunctionStream
 from gatepost.telemetry.metrics import Metrics
 from gatepost.telemetry.usage import Counter
 from gatepost.wire.messages import HeaderBlock, Headers, Peer, Request, Response
@@ -61,6 +68,7 @@ class Functions:
     def __init__(self, returns: Any = OK, *, function_error: str = "") -> None:
         self.returns = returns
         self.function_error = function_error
+        self.content_type = HTTP_INTEGRATION_RESPONSE  # of streamed answers
         self.gate: asyncio.Event | None = None  # functions wait until it is set
         self.invocations: list[Invocation] = []
         self.ended = 0
@@ -74,6 +82,23 @@ class Functions:
             raise self.returns
         payload = self.returns if isinstance(self.returns, bytes) else orjson.dumps(self.returns)
         return InvocationResult(200, payload, self.function_error)
+
+    async def stream(self, invocation: Invocation) -> FunctionStream:
+        """Answer in one piece, or in the pieces of `returns` when that is a list; None in it breaks the answer off."""
+        answer: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
+        stream = FunctionStream(answer, "$LATEST")
+        if not isinstance(self.returns, list):
+            answer.set_result(await self.invoke(invocation))
+            return await stream.started()
+        self.invocations.append(invocation)
+        stream.begin(self.content_type)
+        for piece in self.returns:
+            if piece is None:
+                stream.end(StreamBroken("Unhandled", b'{"errorType":"Broken"}'))
+            else:
+                stream.put(piece)
+        answer.set_result(InvocationResult(200, b""))
+        return await stream.started()
 
     @property
     def event(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from gatepost.awsapi.authorization import Authorizer
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.operations import Change, Principal
-from gatepost.kernel.ports import Invocation, InvocationResult
+from gatepost.kernel.ports import Invocation, InvocationResult, InvocationStream
 from gatepost.security.sealing import Seal
 from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.apigateway.provider import ApiGateway
@@ -71,6 +71,9 @@ class PythonFunctions:
         except ZeroDivisionError as fault:
             return InvocationResult(200, json.dumps({"errorMessage": str(fault)}).encode(), "Unhandled")
         return InvocationResult(200, json.dumps(answer).encode())
+
+    async def stream(self, invocation: Invocation) -> InvocationStream:
+        raise AssertionError(f"custom resources are not streamed: {invocation.function_arn}")
 
 
 @dataclass

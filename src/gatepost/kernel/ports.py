@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from gatepost.kernel.operations import Access, Call, Change, Principal
+
+# https://docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html
+HTTP_INTEGRATION_RESPONSE: Final = "application/vnd.awslambda.http-integration-response"
 
 
 class Publisher(Protocol):
@@ -125,11 +128,68 @@ class InvocationResult:
     log_tail: bytes = b""
 
 
+class StreamBroken(Exception):
+    """A function failed while its answer was streamed, or before: what was sent is not the whole answer.
+
+    `payload` is the error's JSON (errorType, errorMessage, …) as a caller of Invoke would get it.
+    """
+
+    def __init__(self, error_code: str, payload: bytes) -> None:
+        super().__init__(error_code)
+        self.error_code = error_code
+        self.payload = payload
+
+
+class InvocationStream(Protocol):
+    """A function's answer as it is written: `async for piece in stream`.
+
+    Pieces are never empty. Iteration ends when the answer is whole and raises StreamBroken when it is not: at once
+    when the function failed before its first byte, so a caller that waits for a first piece before it sends its own
+    head can still answer with an error. At most about 1 MiB is held for a slow reader, then the function waits.
+    Answers with metadata (`content_type` is HTTP_INTEGRATION_RESPONSE) begin with its JSON and eight NUL bytes.
+    """
+
+    @property
+    def executed_version(self) -> str:
+        """Give the version that runs: `$LATEST` or a number."""
+        ...
+
+    @property
+    def content_type(self) -> str:
+        """Give what the function says that its answer is; `application/octet-stream` when it says nothing."""
+        ...
+
+    @property
+    def log_tail(self) -> bytes:
+        """Give the last 4 KB of the log when it was asked for and iteration has ended; else nothing."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give itself."""
+        ...
+
+    async def __anext__(self) -> bytes:
+        """Wait for the next piece. Raises: StopAsyncIteration, StreamBroken."""
+        ...
+
+    async def aclose(self) -> None:
+        """Go away: the function runs on to its end, as on AWS, and what it still writes is dropped."""
+        ...
+
+
 class FunctionInvoker(Protocol):
     """Runs functions: in the gateway by its own workers, in services over the link."""
 
     def invoke(self, invocation: Invocation) -> Awaitable[InvocationResult]:
         """Run a function to its end. Raises: ServiceError (ResourceNotFound, TooManyRequests, …)."""
+        ...
+
+    def stream(self, invocation: Invocation) -> Awaitable[InvocationStream]:
+        """Run a function and give its answer as it is written; returns once the first bytes are there, or its end.
+
+        A function that answers whole is given as one piece. `InvocationStream` says how failures are told.
+        Raises: ServiceError as `invoke` does.
+        """
         ...
 
 

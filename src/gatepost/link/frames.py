@@ -32,6 +32,8 @@ class Kind(enum.IntEnum):
     USAGE_ACK = 8  # services: that batch is durable
     TELEMETRY = 9  # gateway: log lines and metrics, droppable
     SERVING = 10  # gateway: my listeners take requests
+    PIECE = 11  # gateway: the next part of a function's streamed answer; RESULT ends it
+    TAKEN = 12  # services: so many bytes of a streamed answer went on; `is_gone`: nobody reads any more
 
 
 class FrameProtocol(asyncio.Protocol):

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError, ServiceUnavailable, remote_error
 from gatepost.kernel.operations import Change
-from gatepost.kernel.ports import Invocation, InvocationResult
+from gatepost.kernel.ports import Invocation, InvocationResult, InvocationStream, StreamBroken
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.frames import FrameProtocol, Kind
+from gatepost.link.streaming import IncomingStream
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class ServicesLink:
         self._serving: set[FrameProtocol] = set()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._invocations: dict[int, tuple[FrameProtocol, asyncio.Future[InvocationResult]]] = {}
+        self._streams: dict[int, IncomingStream] = {}  # by the number of their invocation
         self._last_invocation = 0
         self._server: asyncio.AbstractServer | None = None
         self._tasks = Tasks("link")
@@ -98,6 +100,45 @@ class ServicesLink:
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """Have a connected gateway run a function. Raises: ServiceError; ServiceUnavailable without a gateway."""
+        number, gateway, answer = self._begin()
+        gateway.send(Kind.INVOKE, _head(number, invocation), invocation.payload)
+        try:
+            return await answer
+        finally:
+            self._invocations.pop(number, None)
+
+    async def stream(self, invocation: Invocation) -> InvocationStream:
+        """Have a connected gateway run a function, and give its answer as it comes. Raises: as `invoke`."""
+        number, gateway, answer = self._begin()
+        stream = self._streams[number] = IncomingStream(
+            report=lambda count: _send(gateway, {"number": number, "bytes": count}),
+            leave=lambda: _send(gateway, {"number": number, "is_gone": True}),
+        )
+
+        def ended(answer: asyncio.Future[InvocationResult]) -> None:
+            self._invocations.pop(number, None)
+            self._streams.pop(number, None)
+            error = answer.exception()
+            if error is None:
+                result = answer.result()
+                stream.log_tail = result.log_tail
+                failed = StreamBroken(result.function_error, result.payload) if result.function_error else None
+                stream.end(failed)
+            else:
+                stream.end(error if isinstance(error, Exception) else None)
+
+        answer.add_done_callback(ended)
+        gateway.send(Kind.INVOKE, {**_head(number, invocation), "is_streamed": True}, invocation.payload)
+        try:
+            await stream.begun()
+        except asyncio.CancelledError:
+            await stream.aclose()
+            raise
+        if answer.done() and isinstance(error := answer.exception(), ServiceError):
+            raise error
+        return stream
+
+    def _begin(self) -> tuple[int, FrameProtocol, asyncio.Future[InvocationResult]]:
         gateway = next(iter(self._acknowledged), None)
         if gateway is None:
             raise ServiceUnavailable("No gateway is connected that could run the function")
@@ -107,20 +148,7 @@ class ServicesLink:
         number = self._last_invocation
         answer: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
         self._invocations[number] = (gateway, answer)
-        head = {
-            "number": number,
-            "function_arn": invocation.function_arn,
-            "request_id": invocation.request_id,
-            "is_event": invocation.is_event,
-            "client_context": invocation.client_context,
-            "wants_log_tail": invocation.wants_log_tail,
-            "trace_id": invocation.trace_id,
-        }
-        gateway.send(Kind.INVOKE, head, invocation.payload)
-        try:
-            return await answer
-        finally:
-            self._invocations.pop(number, None)
+        return number, gateway, answer
 
     def _hold(self, change: Change) -> None:
         if change.value is None:
@@ -154,6 +182,8 @@ class ServicesLink:
                     self._settle()
             case Kind.SERVING:
                 self._serving.add(gateway)
+            case Kind.PIECE:
+                self._take_piece(head, body)
             case Kind.RESULT:
                 self._take_result(head, body)
             case Kind.USAGE:
@@ -173,6 +203,14 @@ class ServicesLink:
     async def _acknowledge_usage(self, gateway: FrameProtocol, head: dict[str, Any]) -> None:
         await self._take_usage(head["gateway_id"], head["number"], head["counts"])
         gateway.send(Kind.USAGE_ACK, {"number": head["number"]})
+
+    def _take_piece(self, head: Mapping[str, Any], piece: bytes) -> None:
+        stream = self._streams.get(head["number"])
+        if stream is None:
+            return
+        if "content_type" in head:
+            stream.executed_version, stream.content_type = head["executed_version"], head["content_type"]
+        stream.put(piece)
 
     def _take_result(self, head: dict[str, Any], body: bytes) -> None:
         _, answer = self._invocations.get(head["number"], (None, None))
@@ -221,6 +259,23 @@ def _send_part(gateway: FrameProtocol, part: Sequence[Mapping[str, Any]]) -> Non
         middle = len(part) // 2
         _send_part(gateway, part[:middle])
         _send_part(gateway, part[middle:])
+
+
+def _head(number: int, invocation: Invocation) -> dict[str, Any]:
+    """Give the head of an INVOKE frame."""
+    return {
+        "number": number,
+        "function_arn": invocation.function_arn,
+        "request_id": invocation.request_id,
+        "is_event": invocation.is_event,
+        "client_context": invocation.client_context,
+        "wants_log_tail": invocation.wants_log_tail,
+        "trace_id": invocation.trace_id,
+    }
+
+
+def _send(gateway: FrameProtocol, head: dict[str, Any]) -> None:
+    gateway.send(Kind.TAKEN, head)
 
 
 def _encode(change: Change) -> dict[str, Any]:

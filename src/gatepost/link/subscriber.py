@@ -16,10 +16,11 @@ from typing import Any, Final
 import orjson
 
 from gatepost.kernel.errors import InternalFailure, ServiceError
-from gatepost.kernel.ports import FunctionInvoker, Invocation
+from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationResult, StreamBroken
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.frames import FrameProtocol, Kind
 from gatepost.link.publisher import error_head
+from gatepost.link.streaming import OutgoingStream
 from gatepost.security.sealing import NotSealed, Seal
 
 log = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ class GatewayLink:
         self._is_closing = False
         self._is_serving = False
         self._tasks = Tasks("link")
+        self._streams: dict[int, OutgoingStream] = {}  # by the number of their invocation
         self.invoker: FunctionInvoker | None = None  # set by the composition root
         self.synchronised = asyncio.Event()  # the first snapshot of this connection is in effect
 
@@ -211,6 +213,8 @@ class GatewayLink:
     def _lost(self, services: FrameProtocol) -> None:
         del services
         self._services = None
+        for stream in self._streams.values():
+            stream.leave()
         self.synchronised.clear()
         self._replica.abandon_snapshot()
         self._ended.set()
@@ -227,7 +231,10 @@ class GatewayLink:
                     services.send(Kind.SERVING, {})
                 self._on_connected()
             case Kind.INVOKE:
-                self._tasks.spawn(self._invoke(services, head, body), name="invoke")
+                work = self._stream if head.pop("is_streamed", False) else self._invoke
+                self._tasks.spawn(work(services, head, body), name="invoke")
+            case Kind.TAKEN:
+                self._taken(head)
             case Kind.USAGE_ACK:
                 self._usage_acknowledged(head["number"])
             case _:
@@ -252,14 +259,52 @@ class GatewayLink:
         except ServiceError as error:
             services.send(Kind.RESULT, error_head(number, error))
             return
-        services.send(
-            Kind.RESULT,
-            {
-                "number": number,
-                "status": result.status,
-                "function_error": result.function_error,
-                "executed_version": result.executed_version,
-                "log_tail_bytes": len(result.log_tail),
-            },
-            result.log_tail + result.payload,
+        services.send(Kind.RESULT, _result_head(number, result), result.log_tail + result.payload)
+
+    async def _stream(self, services: FrameProtocol, head: dict[str, Any], body: bytes) -> None:
+        """Run a function and send its answer as it is written; a RESULT without payload ends it."""
+        number = head.pop("number")
+        try:
+            if self.invoker is None:
+                raise InternalFailure("This gateway runs no functions")
+            stream = await self.invoker.stream(Invocation(payload=body, **head))
+        except ServiceError as error:
+            services.send(Kind.RESULT, error_head(number, error))
+            return
+        described = {"executed_version": stream.executed_version, "content_type": stream.content_type}
+        outgoing = self._streams[number] = OutgoingStream(stream)
+        failure: StreamBroken | None = None
+        try:
+            services.send(Kind.PIECE, {"number": number, **described})
+            await outgoing.send_all(lambda piece: services.send(Kind.PIECE, {"number": number}, piece))
+        except StreamBroken as broken:
+            failure = broken
+        finally:
+            del self._streams[number]
+        result = InvocationResult(
+            200,
+            failure.payload if failure is not None else b"",
+            failure.error_code if failure is not None else "",
+            stream.executed_version,
+            stream.log_tail,
         )
+        services.send(Kind.RESULT, _result_head(number, result), result.log_tail + result.payload)
+
+    def _taken(self, head: Mapping[str, Any]) -> None:
+        stream = self._streams.get(head["number"])
+        if stream is None:
+            return
+        if head.get("is_gone"):
+            stream.leave()
+        else:
+            stream.taken(head["bytes"])
+
+
+def _result_head(number: int, result: InvocationResult) -> dict[str, Any]:
+    return {
+        "number": number,
+        "status": result.status,
+        "function_error": result.function_error,
+        "executed_version": result.executed_version,
+        "log_tail_bytes": len(result.log_tail),
+    }

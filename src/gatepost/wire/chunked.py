@@ -7,6 +7,7 @@ pipelined requests must know. So the rules of RFC 9112 section 7.1 are spelt out
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 LINE_BYTES_MAX: Final = 256  # a size with its extensions
@@ -37,7 +38,9 @@ class TooLong(Exception):
 class ChunkedBody:
     """Takes a chunked body apart as it arrives. `pieces` are its bytes so far, `trailers` what came after."""
 
-    def __init__(self, *, bytes_max: int) -> None:
+    def __init__(self, *, bytes_max: int, sink: Callable[[bytes], None] | None = None) -> None:
+        """Take a body of at most `bytes_max`; with a `sink` its pieces go there as they come and are not kept."""
+        self.sink = sink
         self.pieces: list[bytes] = []
         self.size = 0
         self.trailers: list[tuple[bytes, bytes]] = []  # names in lower case
@@ -68,7 +71,10 @@ class ChunkedBody:
         while at < end and self._state != _DONE:
             if self._state == _DATA:
                 piece = data[at : at + self._missing]
-                self.pieces.append(piece)
+                if self.sink is not None:
+                    self.sink(piece)
+                else:
+                    self.pieces.append(piece)
                 at += len(piece)
                 self._missing -= len(piece)
                 if self._missing == 0:

@@ -345,7 +345,7 @@ class ServerConnection(asyncio.Protocol):
             self._pieces = [data[at:]] if at < size else []
             self._missing = length - (size - at)
         else:
-            self._chunks = ChunkedBody(bytes_max=bytes_max)
+            self._chunks = ChunkedBody(bytes_max=bytes_max, sink=self._server.body_sink(request, self._transport))
             end = self._feed_chunks(data, at)
             if self._chunks.is_complete:
                 request.body = self._chunks.take()
@@ -361,6 +361,8 @@ class ServerConnection(asyncio.Protocol):
 
     def _hold_body(self, size: int) -> None:
         """Count bytes of a body that is not yet whole. Raises: Refused."""
+        if self._chunks is not None and self._chunks.sink is not None:
+            return  # they are not held
         self._received += size
         self._server.held_bytes += size
         if self._server.held_bytes > self._limits.held_bytes_max:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 TICK_MS_MAX = 500  # the Date header is at most this late
 TICK_MS_MIN = 5
+BodySink = Callable[[Request, asyncio.Transport], Callable[[bytes], None] | None]
 FAILED_BODY = b'{"message": "Internal server error"}'
 
 
@@ -41,9 +42,10 @@ class Server:
     """Serves HTTP/1.1 on any number of sockets.
 
     `refuse` makes the response for what never reaches the handler. `body_bytes_max` may give another bound
-    for a request whose head was read; it is called before the body is. With `needs_tasks` a handler that has to
-    wait goes on in a task; without, it is driven by what it waits for (`kernel.tasks.Driven`), which is faster
-    but leaves it without a current task.
+    for a request whose head was read; it is called before the body is. `body_sink` may give what takes the
+    pieces of a chunked body as they come; the request then has none, and the sink may pause the transport.
+    With `needs_tasks` a handler that has to wait goes on in a task; without, it is driven by what it waits for
+    (`kernel.tasks.Driven`), which is faster but leaves it without a current task.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Server:
         refuse: Callable[[WireRefusal], Response],
         clock: Clock,
         body_bytes_max: Callable[[Request], int] | None = None,
+        body_sink: BodySink | None = None,
         needs_tasks: bool = True,
     ) -> None:
         self.handler = handler
@@ -67,6 +70,7 @@ class Server:
         self.held_bytes = 0  # of bodies that are still arriving
         self._refuse: Refuse = refuse
         self._body_bytes_max = body_bytes_max
+        self._body_sink = body_sink
         self._listeners: list[asyncio.Server] = []  # uvloop forgets a server to which nobody holds a reference
         self._connections: set[ServerConnection] = set()
         self._is_empty: asyncio.Future[None] | None = None
@@ -150,6 +154,10 @@ class Server:
             return self.limits.body_bytes_max
         bytes_max = begin(self._body_bytes_max, request)
         return bytes_max if isinstance(bytes_max, int) else 0
+
+    def body_sink(self, request: Request, transport: asyncio.Transport) -> Callable[[bytes], None] | None:
+        """Give what takes this request's chunked body piece by piece; None: it is kept until it is whole."""
+        return self._body_sink(request, transport) if self._body_sink is not None else None
 
     def refusal(self, refusal: WireRefusal) -> Response:
         """Count and log a refusal and make its response."""

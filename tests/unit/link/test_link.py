@@ -5,7 +5,8 @@ import pytest
 
 from gatepost.kernel.errors import ServiceError, ServiceUnavailable, remote_error
 from gatepost.kernel.operations import Change
-from gatepost.kernel.ports import Invocation, InvocationResult
+from gatepost.kernel.pieces import Pieces
+from gatepost.kernel.ports import Invocation, InvocationResult, StreamBroken
 from gatepost.link.publisher import ServicesLink
 from gatepost.link.subscriber import GatewayLink, LocalReplica
 from gatepost.security.sealing import Seal
@@ -19,6 +20,19 @@ class Echo:
         if b"fail" in invocation.payload:
             raise remote_error("TooManyRequestsException", 429, "Rate Exceeded.", members={"Reason": "R"})
         return InvocationResult(200, invocation.payload[::-1], log_tail=b"tail")
+
+    async def stream(self, invocation):
+        """Give the payload's bytes one by one; `*` is a piece of 100 KiB, `!` breaks the answer off."""
+        if b"fail" in invocation.payload:
+            raise remote_error("TooManyRequestsException", 429, "Rate Exceeded.", members={"Reason": "R"})
+        self.pieces = Pieces()
+        for letter in invocation.payload.decode():
+            if letter == "!":
+                self.pieces.end(StreamBroken("Unhandled", b'{"errorType":"E"}'))
+            self.pieces.put(b"*" * 100 * 1024 if letter == "*" else letter.encode(), lambda: None)
+        self.pieces.end()
+        self.pieces.executed_version, self.pieces.content_type, self.pieces.log_tail = "3", "text/plain", b"tail"
+        return self.pieces
 
 
 class Platform:

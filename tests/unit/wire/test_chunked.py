@@ -67,3 +67,10 @@ def test_the_extensions_of_a_body_are_bounded_together():
     body.feed(chunk * 32)
     with pytest.raises(BadChunk):
         body.feed(chunk)
+
+
+def test_a_sink_gets_the_pieces_and_nothing_is_kept():
+    got: list[bytes] = []
+    body = ChunkedBody(bytes_max=100, sink=got.append)
+    body.feed(BODY)
+    assert (got, body.take(), body.trailers, body.size) == ([b"abc", b"0123456789"], b"", [(b"x-a", b"1")], 13)

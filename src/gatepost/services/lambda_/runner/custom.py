@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-import orjson
-
 from gatepost.kernel.ports import Invocation, InvocationResult
 from gatepost.services.lambda_.runner import memory
 from gatepost.services.lambda_.runner.extended import ExtendedWorker, InvalidState
-from gatepost.services.lambda_.runner.process import UNHANDLED, Running
+from gatepost.services.lambda_.runner.process import Running
+from gatepost.services.lambda_.runner.streams import BINARY, UNHANDLED, too_large
 from gatepost.services.lambda_.runner.worker.bootstrap import RESPONSE_BYTES_MAX
 
 KIB: Final = 1024
@@ -59,12 +58,15 @@ class CustomWorker(ExtendedWorker):
         self._answered(body, self._peak_kib(), "")
         return True
 
+    def begin_answer(self, request_id: str, content_type: str) -> None:
+        """Hear that the runtime's answer comes in pieces. Raises: UnknownInvocation."""
+        self._check_invocation(request_id)
+        self.begin_stream(content_type or BINARY)
+
     def answer_too_large(self) -> None:
         """End the invocation whose answer is too large."""
-        words = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes)."
-        body = {"errorMessage": words, "errorType": "Function.ResponseSizeTooLarge"}
         if self.current is not None and self._is_with_runtime:
-            self._answered(orjson.dumps(body), self._peak_kib(), UNHANDLED)
+            self._answered(too_large(RESPONSE_BYTES_MAX), self._peak_kib(), UNHANDLED)
 
     def fail(self, request_id: str, body: bytes) -> None:
         """Take the runtime's report of an error. Raises: UnknownInvocation."""

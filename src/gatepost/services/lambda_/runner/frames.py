@@ -11,10 +11,12 @@ from gatepost.services.lambda_.runner.worker.channel import (
     INIT_ERROR,
     LOG_EVENT,
     LOG_LINES,
+    PIECE,
     READY,
     REPLY,
     REQUEST,
     RESULT,
+    STREAM,
 )
 
 __all__ = [
@@ -25,9 +27,11 @@ __all__ = [
     "LEAVES",
     "LOG_EVENT",
     "LOG_LINES",
+    "PIECE",
     "READY",
     "REPLY",
     "RESULT",
+    "STREAM",
 ]
 
 LEAVES: Final = 1  # flag of an answer after which the worker ends by itself

@@ -21,6 +21,7 @@ from gatepost.services.lambda_.model import Function, ResourceNotFoundException,
 from gatepost.services.lambda_.runner.faults import exited, timed_out
 from gatepost.services.lambda_.runner.process import Running, Worker
 from gatepost.services.lambda_.runner.settings import RunnerSettings
+from gatepost.services.lambda_.runner.streams import FunctionStream
 
 NS_PER_MS = 1_000_000
 ERROR_KIND_LENGTH_MAX = 256  # it stands in REPORT, and a function chooses it
@@ -87,19 +88,28 @@ class FunctionPool:
     def invoke(self, invocation: Invocation) -> asyncio.Future[InvocationResult]:
         """Run `invocation` on the next free worker. Raises: TooManyRequestsException."""
         answer: asyncio.Future[InvocationResult] = self._loop.create_future()
-        running = Running(invocation, answer)
+        self._run(Running(invocation, answer))
+        return answer
+
+    def stream(self, invocation: Invocation) -> FunctionStream:
+        """Run `invocation`, its answer as it is written. Raises: TooManyRequestsException."""
+        answer: asyncio.Future[InvocationResult] = self._loop.create_future()
+        stream = FunctionStream(answer, self.function.version)
+        self._run(Running(invocation, answer, stream))
+        return stream
+
+    def _run(self, running: Running) -> None:
         self._supply.awake()
         if self._idle:
             worker = self._idle.pop()
             self.busy.add(worker)
             worker.run(running)
-            return answer
+            return
         if len(self._waiting) >= self._settings.waiting_max:
             raise too_many_requests()
         running.deadline_ns = self._clock.monotonic_ns() + self._settings.waiting_ms_max * NS_PER_MS
         self._waiting.append(running)
         self.grow()
-        return answer
 
     @property
     def is_quiet(self) -> bool:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from gatepost.kernel.clock import Clock, iso_8601
@@ -21,10 +22,10 @@ from gatepost.services.lambda_.runner.faults import PlatformFault, exited, timed
 from gatepost.services.lambda_.runner.platform_lines import Ending, lines_of
 from gatepost.services.lambda_.runner.programs import ADDRESSES_MB, is_program
 from gatepost.services.lambda_.runner.settings import RunnerSettings
+from gatepost.services.lambda_.runner.streams import UNHANDLED, Collected, Sink
 from gatepost.services.lambda_.runner.transcript import Transcript
 from gatepost.services.lambda_.runner.zygote import SpawnRequest, Zygote
 
-UNHANDLED: Final = "Unhandled"
 MB: Final = 1024 * 1024
 LAST_WORDS_S: Final = 0.2  # how long output may lag behind the news of a worker's end
 NATIVE_READ_BYTES: Final = 65536
@@ -59,13 +60,16 @@ class Owner(Protocol):
 
 
 class Running:
-    """One invocation in a worker."""
+    """One invocation in a worker. `sink` takes an answer that is streamed; without one it is collected."""
 
-    __slots__ = ("answer", "deadline_ns", "invocation", "started_ns")
+    __slots__ = ("answer", "deadline_ns", "invocation", "sink", "started_ns")
 
-    def __init__(self, invocation: Invocation, answer: asyncio.Future[InvocationResult]) -> None:
+    def __init__(
+        self, invocation: Invocation, answer: asyncio.Future[InvocationResult], sink: Sink | None = None
+    ) -> None:
         self.invocation = invocation
         self.answer = answer
+        self.sink = sink
         self.started_ns = 0
         self.deadline_ns = 0
 
@@ -232,6 +236,11 @@ class Worker(asyncio.Protocol):
         elif kind == frames.ERROR and self.current is not None:
             self.is_stale = self.is_stale or flag == frames.LEAVES
             self._answered(body, number, UNHANDLED)
+        elif kind == frames.PIECE and self.current is not None:
+            if not self.streamed(body, self._read_on) and self._transport is not None:
+                self._transport.pause_reading()
+        elif kind == frames.STREAM and self.current is not None:
+            self.begin_stream(body.decode("utf-8", "replace"))
         elif kind == frames.READY and not self.is_ready:
             self._runtime_ready(number / 1e6)
         elif kind == frames.INIT_ERROR and not self.is_ready:
@@ -240,6 +249,26 @@ class Worker(asyncio.Protocol):
             self._owner.failed(self, body)
         else:
             self.kill()  # only a handler that writes to our socket says such things
+
+    def begin_stream(self, content_type: str) -> None:
+        """Hear that the answer comes in pieces."""
+        running = self.current
+        assert running is not None
+        if running.sink is None:
+            running.sink = Collected()
+        running.sink.begin(content_type)
+
+    def streamed(self, piece: bytes, resume: Callable[[], None]) -> bool:
+        """Hand on a part of the answer, and say whether there is room for more; else `resume` is called then."""
+        running = self.current
+        assert running is not None
+        if running.sink is None:
+            running.sink = Collected()
+        return running.sink.put(piece, resume)
+
+    def _read_on(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
 
     def _runtime_ready(self, init_ms: float) -> None:
         self.is_ready = True
@@ -256,6 +285,8 @@ class Worker(asyncio.Protocol):
         running = self.current
         assert running is not None
         self.current = None
+        if isinstance(running.sink, Collected) and not function_error:
+            body, function_error = running.sink.whole()
         duration_ms = (self._clock.monotonic_ns() - running.started_ns) / 1e6
         if duration_ms > 2 or self._is_program:
             self._native_output()  # what child processes wrote belongs before END; starting one takes longer than this

@@ -35,6 +35,7 @@ from gatepost.services.lambda_.runner.pool import NS_PER_MS, FunctionPool
 from gatepost.services.lambda_.runner.process import Worker
 from gatepost.services.lambda_.runner.shares import Shares
 from gatepost.services.lambda_.runner.starter import RunnerParts, WorkerStarter
+from gatepost.services.lambda_.runner.streams import FunctionStream
 
 OWN_RUNTIME: Final = f"python3.{sys.version_info.minor}"
 HOUSEKEEPING_MS: Final = 5_000
@@ -160,6 +161,15 @@ class FunctionRunner:
         Raises: ResourceNotFoundException, RequestTooLargeException, TooManyRequestsException and, in the future,
         what starting a worker raises.
         """
+        pool, invocation = self._admit(invocation)
+        return pool.invoke(invocation)
+
+    async def stream(self, invocation: Invocation) -> FunctionStream:
+        """Run a function and give its answer as it is written. See `kernel.ports.FunctionInvoker`."""
+        pool, invocation = self._admit(invocation)
+        return await pool.stream(invocation).started()
+
+    def _admit(self, invocation: Invocation) -> tuple[FunctionPool, Invocation]:
         pool = self._pools.get(invocation.function_arn)
         if pool is None:
             pool = self._find(invocation.function_arn)
@@ -173,7 +183,7 @@ class FunctionRunner:
             raise UnsupportedOperation("An asynchronous invocation is recorded by the Lambda service before it runs")
         if invocation.client_context:
             invocation = dataclasses.replace(invocation, client_context=_decode(invocation.client_context))
-        return pool.invoke(invocation)
+        return pool, invocation
 
     def _find(self, arn: str) -> FunctionPool:
         """Give the pool of a version that is named by an alias, or as $LATEST."""

@@ -10,6 +10,9 @@ Extensions API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
 import json
 import logging
 import os
@@ -26,6 +29,8 @@ from gatepost.services.lambda_.runner.callers import CallerLookup, holds
 from gatepost.services.lambda_.runner.custom import CustomWorker, UnknownInvocation
 from gatepost.services.lambda_.runner.extended import ExtendedWorker, InvalidState
 from gatepost.services.lambda_.runner.extensions import EVENTS, Extension
+from gatepost.services.lambda_.runner.streams import STREAM_BYTES_MAX
+from gatepost.wire.headers import CHUNKED
 from gatepost.wire.limits import ListenerLimits, WireRefusal
 from gatepost.wire.messages import Headers, Request, Response
 from gatepost.wire.server import Server
@@ -39,9 +44,12 @@ LIMITS: Final = ListenerLimits(
     body_ms=900_000,  # a streamed answer takes as long as the function may
     idle_ms=1_000_000,  # a runtime keeps its connection while the handler runs, for at most 900 s
 )
+STREAMED_BYTES_MAX: Final = STREAM_BYTES_MAX + 64 * 1024 * 1024  # what goes beyond the stream's own bound is dropped
 RUNTIME: Final = "/2018-06-01/runtime/"
 EXTENSION: Final = "/2020-01-01/extension/"
 ERROR_TYPE: Final = b"lambda-runtime-function-error-type"
+ERROR_BODY: Final = b"lambda-runtime-function-error-body"  # a trailer: the error's JSON in base64
+RESPONSE_MODE: Final = b"lambda-runtime-function-response-mode"
 EXTENSION_ID: Final = b"lambda-extension-identifier"
 SOCKETS_REMEMBERED_MAX: Final = 4_096
 Answer = Response | Coroutine[Any, Any, Response]
@@ -71,7 +79,14 @@ class RuntimeApi:
     """Serves all custom workers of a runner. `start` gives the address that they find it at."""
 
     def __init__(self, clock: Clock) -> None:
-        self._server = Server(self._handle, limits=LIMITS, refuse=self._refuse, clock=clock)
+        self._server = Server(
+            self._handle,
+            limits=LIMITS,
+            refuse=self._refuse,
+            clock=clock,
+            body_bytes_max=self._body_bytes_max,
+            body_sink=self._body_sink,
+        )
         self._callers: CallerLookup | None = None
         self._address = (HOST, 0)
         self._by_uid: dict[int, ExtendedWorker] = {}
@@ -188,6 +203,43 @@ class RuntimeApi:
             return error(413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size")
         return error(refusal.status, "InvalidRequest", refusal.reason)
 
+    # --- streamed answers --------------------------------------------------------------------------------------
+
+    def _streams(self, request: Request) -> bool:
+        mode = request.header(RESPONSE_MODE)
+        return mode is not None and mode.lower() == b"streaming" and self._runtime_route(request) == self._response
+
+    def _body_bytes_max(self, request: Request) -> int:
+        """Give room to a streamed answer: its pieces are not kept, and the stream has a bound of its own."""
+        is_streamed = request.block is not None and request.block.body_bytes == CHUNKED and self._streams(request)
+        return STREAMED_BYTES_MAX if is_streamed else LIMITS.body_bytes_max
+
+    def _body_sink(self, request: Request, transport: asyncio.Transport) -> Callable[[bytes], None] | None:
+        """Give what hands an answer on while it arrives; None for other requests.
+
+        What comes from no worker, or answers another invocation, goes nowhere: it is refused when it has come.
+        """
+        if not self._streams(request):
+            return None
+        worker = self._worker_of(request)
+        if not isinstance(worker, CustomWorker):
+            return _ignore
+        try:
+            worker.begin_answer(_invocation_of(request), (request.header(b"content-type") or b"").decode("latin-1"))
+        except UnknownInvocation:
+            return _ignore
+        running = worker.current
+
+        def take(piece: bytes) -> None:
+            if worker.current is running and not worker.streamed(piece, resume):
+                transport.pause_reading()
+
+        def resume() -> None:
+            if not transport.is_closing():
+                transport.resume_reading()
+
+        return take
+
     # --- Runtime API -------------------------------------------------------------------------------------------
 
     async def _next(self, worker: CustomWorker, request: Request) -> Response:
@@ -208,7 +260,7 @@ class RuntimeApi:
     def _response(self, worker: CustomWorker, request: Request) -> Response:
         failure = dict(request.trailers).get(ERROR_TYPE) if request.trailers else None
         if failure is not None:  # a streamed answer that broke off
-            worker.fail(_invocation_of(request), _reported(b"", failure))
+            worker.fail(_invocation_of(request), _reported(_error_body(request.trailers), failure))
         elif not worker.answer(_invocation_of(request), request.body):
             return error(413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size")
         return answer(202, {"status": "OK"})
@@ -267,6 +319,18 @@ class RuntimeApi:
 
 def _invocation_of(request: Request) -> str:
     return request.path[len(RUNTIME) :].split("/")[1]
+
+
+def _error_body(trailers: Headers) -> bytes:
+    """Give the error that a trailer tells; nothing when it is not what it should be."""
+    try:
+        return base64.b64decode(dict(trailers).get(ERROR_BODY, b""), validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _ignore(piece: bytes) -> None:
+    """Drop what nobody waits for."""
 
 
 def _extension_of(worker: ExtendedWorker, request: Request) -> Extension | Response:

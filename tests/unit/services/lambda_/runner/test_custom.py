@@ -186,6 +186,53 @@ def test_a_streamed_answer_is_whole_and_one_that_breaks_off_is_an_error(runner: 
     assert runner.error(function, 1) == {"errorType": "Runtime.Broke", "errorMessage": ""}
 
 
+STREAMS = """
+    import base64, socket
+    host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        path = f"/2018-06-01/runtime/invocation/{event.get('id', api.id)}/response"
+        head = f"POST {path} HTTP/1.1\\r\\nHost: {host}\\r\\n"
+        head += "Lambda-Runtime-Function-Response-Mode: streaming\\r\\nTransfer-Encoding: chunked\\r\\n"
+        head += "Content-Type: text/event-stream\\r\\n"
+        head += "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\\r\\n\\r\\n"
+        connection.sendall(head.encode())
+        for count in event["chunks"]:
+            connection.sendall(b"%x\\r\\n%b\\r\\n" % (count, b"x" * count))
+            time.sleep(event.get("pause", 0))
+        trailer = ""
+        if "error" in event:
+            body = base64.b64encode(json.dumps(event["error"]).encode()).decode()
+            trailer = "Lambda-Runtime-Function-Error-Type: Runtime.Broke\\r\\n"
+            trailer += f"Lambda-Runtime-Function-Error-Body: {body}\\r\\n"
+        connection.sendall(f"0\\r\\n{trailer}\\r\\n".encode())
+        print("told", connection.recv(999).split()[1].decode())
+    if "id" in event:
+        return "refused"
+"""
+
+
+def test_a_custom_runtime_streams_piece_by_piece(runner: LiveRunner) -> None:
+    function = a_custom_function(runner, a_runtime(STREAMS), memory_mb=256, timeout_s=20)
+    seen: list[float] = []
+    pieces, content_type, broken = runner.stream(
+        function, {"chunks": [3, 4], "pause": 0.06}, take=lambda piece: seen.append(time.monotonic()) or piece
+    )
+    assert (b"".join(pieces), content_type, broken) == (b"x" * 7, "text/event-stream", None)
+    assert seen[1] - seen[0] > 0.04
+    error = {"errorType": "Own", "errorMessage": "m"}
+    assert runner.stream(function, {"chunks": [2], "error": error}) == ([b"xx"], "text/event-stream", error)
+    pieces, _, broken = runner.stream(function, {"chunks": [1 << 20] * 20}, take=len)
+    assert (sum(pieces), broken) == (20 << 20, None)
+    assert "told 202\n" in runner.log(function)
+
+
+def test_a_streamed_answer_to_another_invocation_goes_nowhere(runner: LiveRunner) -> None:
+    function = a_custom_function(runner, a_runtime(STREAMS))
+    pieces, _, broken = runner.stream(function, {"chunks": [9], "id": "other"})
+    assert (pieces, broken) == ([b'"refused"'], None)
+    assert "told 400\n" in runner.log(function)
+
+
 def test_what_cannot_be_now_is_refused(runner: LiveRunner) -> None:
     function = a_custom_function(
         runner,

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from gatepost.kernel.ports import HTTP_INTEGRATION_RESPONSE
 from gatepost.services.lambda_.model import Function
 from tests.support.functions import LiveRunner, a_live_runner
 from tests.support.nodes import RUNTIME, needs_node
@@ -264,6 +265,58 @@ def test_a_streaming_handler_is_answered_whole(runner: LiveRunner) -> None:
     assert runner.invoke(function, None, request_id="9").payload == b"ab9"
     assert runner.invoke(function, "http", request_id="9").payload == b'{"statusCode":201}' + bytes(8) + b"ab9"
     assert runner.error(function, "open")["errorMessage"] == "Response stream is not finished."
+
+
+def test_a_stream_comes_as_it_is_written_and_says_what_it_is(runner: LiveRunner) -> None:
+    function = a_node_function(
+        runner,
+        """
+        exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+          if (event === 'early') throw new TypeError('early');
+          if (event === 'http') stream = awslambda.HttpResponseStream.from(stream, { statusCode: 201 });
+          else stream.setContentType('text/plain');
+          if (event === 'unsent') throw new TypeError('before the first write');
+          stream.write('a');
+          await new Promise((go) => setTimeout(go, 60));
+          if (event === 'late') throw new TypeError('late');
+          stream.end('b');
+        });
+        """,
+    )
+    seen: list[float] = []
+    pieces = runner.stream(function, None, take=lambda piece: seen.append(time.monotonic()) or piece)
+    assert pieces == ([b"a", b"b"], "text/plain", None)
+    assert seen[1] - seen[0] > 0.04
+    prelude = b'{"statusCode":201}' + bytes(8)
+    assert runner.stream(function, "http") == ([prelude, b"a", b"b"], HTTP_INTEGRATION_RESPONSE, None)
+    pieces, _, broken = runner.stream(function, "late")
+    assert (pieces, broken["errorType"], broken["errorMessage"]) == ([b"a"], "TypeError", "late")
+    for event in ("early", "unsent"):
+        pieces, _, broken = runner.stream(function, event)
+        assert (pieces, broken["errorType"]) == ([], "TypeError")
+
+
+def test_a_function_waits_for_a_slow_reader_and_a_stream_ends_at_200_mb(runner: LiveRunner) -> None:
+    function = a_node_function(
+        runner,
+        """
+        const { pipeline } = require('node:stream/promises');
+        const { Readable } = require('node:stream');
+        exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+          const piece = Buffer.alloc(1 << 20);
+          function* pieces() { for (let i = 0; i < event; i++) yield piece; }
+          await pipeline(Readable.from(pieces()), stream);
+        });
+        """,
+        memory_mb=256,
+        timeout_s=60,
+    )
+    pieces, _, broken = runner.stream(function, 24, take=len)
+    assert (sum(pieces), broken) == (24 << 20, None)
+    pieces, _, broken = runner.stream(function, 203, take=len)
+    assert broken["errorType"] == "Function.ResponseSizeTooLarge"
+    assert 199 << 20 <= sum(pieces) <= 200 << 20
+    assert runner.error(function, 7)["errorType"] == "Function.ResponseSizeTooLarge"  # a caller that wants it whole
 
 
 def test_large_events_and_answers_pass_and_too_large_ones_are_refused(runner: LiveRunner) -> None:

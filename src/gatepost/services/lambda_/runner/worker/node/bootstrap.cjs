@@ -5,6 +5,7 @@
 
 const dns = require('node:dns');
 const { syncBuiltinESMExports } = require('node:module');
+const { finished } = require('node:stream/promises');
 const { Channel, ERROR, INIT_ERROR, LEAVES, READY, RESULT } = require('./channel.cjs');
 const { Fault, faultResult } = require('./faults.cjs');
 const { loadHandler } = require('./handler.cjs');
@@ -132,13 +133,14 @@ class Runtime {
   }
 
   async stream(event, context, settle) {
-    const response = new ResponseStream(RESPONSE_BYTES_MAX);
+    const response = new ResponseStream(this.channel);
     try {
       const result = this.handler(event, response, context);
       if (typeof result?.then !== 'function') throw new Fault('InvalidStreamingOperation', 'Streaming does not support non-async handlers.');
       this.beforeExit = () => settle.now(new Fault('InvalidStreamingOperation', 'Response stream is not finished.'));
       if ((await result) !== undefined) console.warn('Streaming handlers ignore return values.');
       if (!response.writableEnded) throw new Fault('InvalidStreamingOperation', 'Response stream is not finished.');
+      if (!response.writableFinished) await finished(response, { readable: false });
     } catch (error) {
       settle.now(error ?? new Error(String(error)));
       return;
@@ -149,7 +151,7 @@ class Runtime {
   succeed(value) {
     let body;
     try {
-      if (value instanceof ResponseStream) body = value.bytes > RESPONSE_BYTES_MAX ? Buffer.alloc(value.bytes) : Buffer.concat(value.parts);
+      if (value instanceof ResponseStream) body = Buffer.alloc(0); // its pieces have been sent
       else body = Buffer.from(JSON.stringify(value === undefined ? null : value) ?? 'null', 'utf8');
     } catch {
       this.fail(new Error('Unable to stringify response body'));

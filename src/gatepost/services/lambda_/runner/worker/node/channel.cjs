@@ -11,6 +11,8 @@ const INIT_ERROR = 2;
 const RESULT = 3;
 const ERROR = 4;
 const LOG_EVENT = 6;
+const STREAM = 8;
+const PIECE = 9;
 
 const LEAVES = 1; // flag of an answer after which the worker ends by itself
 const REQUEST_BYTES = 22;
@@ -114,4 +116,4 @@ function pause() {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
 }
 
-module.exports = { Channel, ERROR, INIT_ERROR, LEAVES, READY, RESULT };
+module.exports = { Channel, ERROR, INIT_ERROR, LEAVES, PIECE, READY, RESULT, STREAM };
