@@ -33,6 +33,8 @@ class Settings:
     parameters: tuple[tuple[str, str], ...] = ()  # --parameter K=V for the templates of `up`
     templates: tuple[Path, ...] = field(default=())
 
+    tables_url: str = ""  # --tables: where table traffic goes; empty: tables are ours
+    tables_throttled: bool = True  # provisioned tables refuse what exceeds their units
     def problems(self) -> list[str]:
         """Say what is wrong with these settings, one sentence each, with what would be right."""
         found = []
@@ -48,3 +50,9 @@ class Settings:
         if not 0 <= self.drain_ms <= 60_000:
             found.append(f"drain_ms is {self.drain_ms}: use 0 to 60000")
         return found
+
+
+def ledger_settings(*, tables_url: str, tables_throttled: bool) -> frozenset[str]:
+    """Give the settings under which the ledger says something else of tables (`templates.ledger.Entry.under`)."""
+    names = {"tables-elsewhere": bool(tables_url), "tables-unthrottled": not tables_throttled}
+    return frozenset(name for name, is_so in names.items() if is_so)

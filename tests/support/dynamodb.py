@@ -75,7 +75,9 @@ class DynamoDb:
         raise AssertionError(f"{name} answered {answer}")
 
 
-def on_dynamodb(scenario: Callable[[DynamoDb], Awaitable[Any]], *, path: Path | None = None) -> Any:
+def on_dynamodb(
+    scenario: Callable[[DynamoDb], Awaitable[Any]], *, path: Path | None = None, is_throttling: bool = True
+) -> Any:
     """Run `scenario` on a fresh DynamoDB, or on the one that lies in the file `path`."""
 
     async def run() -> Any:
@@ -84,7 +86,7 @@ def on_dynamodb(scenario: Callable[[DynamoDb], Awaitable[Any]], *, path: Path | 
             await database.open()
             clock = FixedClock()
             store = ItemStore(database, clock)
-            provider = DynamoDbProvider(store, clock)
+            provider = DynamoDbProvider(store, clock, is_throttling=is_throttling)
             await provider.start()
             try:
                 return await scenario(DynamoDb(provider, clock, streams=store.streams))

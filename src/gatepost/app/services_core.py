@@ -9,13 +9,14 @@ from typing import Any, Final
 from gatepost.app import code_downloads
 from gatepost.app.code_downloads import CodeDownloads
 from gatepost.app.deliveries import ForwardedDeliveries
+from gatepost.app.table_service import TableService
 from gatepost.app.usage_records import UsageRecords
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.awsapi.forwarding import Forwarder, parse_forwarded
 from gatepost.awsapi.own_routes import OwnRoute
 from gatepost.awsapi.server import AwsEndpoint
-from gatepost.config import Settings
+from gatepost.config import Settings, ledger_settings
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.ids import request_id
 from gatepost.kernel.operations import Call, Change, Principal, Provider, Publishes
@@ -28,9 +29,6 @@ from gatepost.services.cloudformation.provider import CloudFormation
 from gatepost.services.cloudwatch.provider import CloudWatchProvider
 from gatepost.services.cloudwatch.store import MIGRATIONS as METRIC_MIGRATIONS
 from gatepost.services.cloudwatch.store import MetricStore
-from gatepost.services.dynamodb.provider import DynamoDbProvider
-from gatepost.services.dynamodbstreams.provider import DynamoDbStreamsProvider
-from gatepost.services.dynamodbstreams.reader import StreamReader
 from gatepost.services.events.provider import EventsProvider
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
@@ -61,7 +59,7 @@ ITEMS_MMAP_MIB: Final = 1024  # address space, not memory: reads without copies 
 class ServicesCore:
     """Every service of one platform on its stores. `start` opens and loads, `close` closes.
 
-    Raises: SettingsError when a --service cannot be.
+    Raises: SettingsError when a --service or --tables cannot be.
     """
 
     def __init__(
@@ -90,9 +88,7 @@ class ServicesCore:
         self._authorizer = authorizer = Authorizer(directory)
         sessions = Sessions(directory, SessionTokens(seal), clock)
         self._iam = IamProvider(store, directory, link, seal, clock)
-        item_store = ItemStore(self._databases[1], clock)
-        self._streams = StreamReader(item_store.streams)
-        self._dynamodb = DynamoDbProvider(item_store, clock)
+        self._tables = TableService(settings, ItemStore(self._databases[1], clock), clock=clock, seal=seal)
         self._lambda = self._make_lambda(store, sessions, link, clock=clock)
         self._events = EventsProvider(store, self._lambda, clock)
         self.logs = self._make_logs(clock)
@@ -101,8 +97,7 @@ class ServicesCore:
         providers: list[Provider] = [
             self._iam,
             StsProvider(directory, sessions),
-            self._dynamodb,
-            DynamoDbStreamsProvider(item_store.streams),
+            *self._tables.providers,
             self._lambda,
             self._events,
             self.logs,
@@ -150,7 +145,7 @@ class ServicesCore:
                 clock=clock,
                 new_id=request_id,
                 deliveries=self._deliveries,
-                streams=self._streams,
+                streams=self._tables.streams,
                 location=self._downloads.location,
                 url_suffix=f"localhost:{self._gateway_port}",
             )
@@ -169,6 +164,7 @@ class ServicesCore:
             acceptance=Acceptance(
                 is_lenient=settings.is_lenient,
                 forwarded=frozenset(name.lower() for name, _ in settings.service_endpoints),
+                settings=ledger_settings(tables_url=settings.tables_url, tables_throttled=settings.tables_throttled),
             ),
             handlers=resource_handlers(),
             custom=CustomResource(self._responses),
@@ -203,7 +199,7 @@ class ServicesCore:
         for database in self._databases:
             await database.open()
         await self._iam.load()
-        await self._dynamodb.start()
+        await self._tables.start()
         await self._lambda.start()
         await self._events.start()
         await self.logs.start()
@@ -222,7 +218,7 @@ class ServicesCore:
         await self._lambda.close()
         await self.logs.close()
         await self.cloudwatch.close()
-        await self._dynamodb.close()
+        await self._tables.close()
         for database in reversed(self._databases):
             await database.close()
 

@@ -7,13 +7,22 @@ touches -> `authorization.check` for each -> the method. There is no second way 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from gatepost.awsapi.errors import SerializationException, UnknownOperationException
-from gatepost.awsapi.protocols.documents import JSON, NATIVE, PLAIN, Reader, ReaderCompiler, Writer, WriterCompiler
+from gatepost.awsapi.protocols.documents import (
+    JSON,
+    NATIVE,
+    PLAIN,
+    WIRE,
+    Reader,
+    ReaderCompiler,
+    Writer,
+    WriterCompiler,
+)
 from gatepost.awsapi.shapes import OperationModel, ServiceModel, ServiceModels, signing_name
 from gatepost.awsapi.validation import Checker, CheckerCompiler, raise_problems
 from gatepost.kernel.clock import Clock
@@ -27,7 +36,7 @@ from gatepost.kernel.errors import (
     VersionConflict,
 )
 from gatepost.kernel.ids import request_id as new_request_id
-from gatepost.kernel.operations import Call, Principal, Provider, operations_of
+from gatepost.kernel.operations import Call, OperationMark, Prepares, Principal, Provider, operations_of
 from gatepost.kernel.ports import Authorization
 
 Result = dict[str, Any]
@@ -54,15 +63,21 @@ class BoundOperation:
     `wire_json` concerns parameters and results. Members of errors are native values (blobs as bytes) in any case.
     """
 
-    __slots__ = ("_service", "access", "is_async", "method", "model", "name", "wire_json")
+    __slots__ = ("_service", "access", "known", "method", "model", "name", "prepare", "wire_json")
 
-    def __init__(self, service: Service, model: OperationModel, method: Callable[..., Any], *, wire_json: bool) -> None:
+    def __init__(
+        self, service: Service, model: OperationModel, method: Callable[..., Any], mark: OperationMark
+    ) -> None:
         self._service = service
         self.model = model
         self.name = model.name
         self.method = method
-        self.wire_json = wire_json
+        self.wire_json = mark.wire_json
         self.access = service.provider.access
+        self.prepare = service.provider.prepare if isinstance(service.provider, Prepares) else None
+        self.known: Reader | None = None  # takes members that the model does not have out of a `wire_json` input
+        if mark.known_only and model.input is not None:
+            self.known = ReaderCompiler(WIRE).reader(model.input)
 
     def checker(self, kind: str) -> Checker:
         """Give the checker of the input: kind wire, parsed or native."""
@@ -164,7 +179,7 @@ class Dispatcher:
         if found is None or name not in found.methods:
             raise unsupported(service, name)
         mark, method = found.methods[name]
-        bound = found.bound[name] = BoundOperation(found, operation, method, wire_json=mark.wire_json)
+        bound = found.bound[name] = BoundOperation(found, operation, method, mark)
         return bound
 
     def start(self, bound: BoundOperation, call: Call, params: Result) -> Any:
@@ -172,9 +187,18 @@ class Dispatcher:
 
         `params` are checked already. Raises: ServiceError.
         """
+        if bound.prepare is not None and (waiting := bound.prepare(call, params)) is not None:
+            return self._start_prepared(waiting, bound, call, params)
         for access in bound.access(call, params):
             self._authorization.check(call, access)
         return bound.method(call, params)
+
+    async def _start_prepared(self, waiting: Awaitable[None], bound: BoundOperation, call: Call, params: Result) -> Any:
+        await waiting
+        for access in bound.access(call, params):
+            self._authorization.check(call, access)
+        result = bound.method(call, params)
+        return await result if inspect.isawaitable(result) else result
 
     async def invoke(
         self,
@@ -205,6 +229,8 @@ class Dispatcher:
 
     async def run(self, bound: BoundOperation, call: Call, params: Result) -> Result:
         """Check native `params`, run the operation, give its native result. Raises: ServiceError."""
+        if bound.model.has_event_stream:
+            raise UnsupportedOperation(f"{call.service}:{call.operation} streams its answer: call it by an AWS SDK")
         try:
             check(bound.checker("native"), params)
             result = self.start(bound, call, bound.to_wire(params) if bound.wire_json else params)

@@ -264,6 +264,8 @@ class AwsEndpoint:
             peer.is_tls,
         )
 
+            if bound.known is not None:
+                params = bound.known(params)
     def _render(self, routed: Routed, result: Any, request_id: str) -> Response:
         served = routed.served
         if served.wire is not None:

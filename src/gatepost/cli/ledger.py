@@ -23,10 +23,14 @@ from gatepost.cli.options import (
     parameter_option,
     service_option,
     stack_option,
+    tables_option,
+    throttling_option,
 )
+from gatepost.config import ledger_settings
 from gatepost.kernel.clock import SystemClock
 
 if TYPE_CHECKING:
+    from gatepost.templates.acceptance import Acceptance
     from gatepost.templates.code_packages import Uploads
     from gatepost.templates.compile import Compiled
     from gatepost.templates.ledger import Finding
@@ -64,6 +68,8 @@ class Row:
 @stack_option
 @parameter_option
 @service_option
+@tables_option
+@throttling_option
 @lenient_option
 @json_option
 def ledger_command(
@@ -72,6 +78,8 @@ def ledger_command(
     stack_name: str | None,
     parameters: tuple[str, ...],
     service_endpoints: tuple[str, ...],
+    tables_url: str,
+    tables_unthrottled: bool,
     is_lenient: bool,
     as_json: bool,
 ) -> None:
@@ -79,14 +87,20 @@ def ledger_command(
 
     Exits with 1 if anything is refused.
     """
-    forwarded = frozenset(name.lower() for name, _ in pairs(service_endpoints, "--service", form="NAME=URL"))
+    from gatepost.templates.acceptance import Acceptance
+
+    acceptance = Acceptance(
+        is_lenient=True,
+        forwarded=frozenset(name.lower() for name, _ in pairs(service_endpoints, "--service", form="NAME=URL")),
+        settings=ledger_settings(tables_url=tables_url, tables_throttled=not tables_unthrottled),
+    )
     given = dict(pairs(parameters, "--parameter"))
     cache = data_dir.absolute() / "cache"
     found: list[tuple[str, list[Row]]] = []
     with tempfile.TemporaryDirectory(prefix="gatepost-ledger-") as scratch:
         uploads = _Uploaded(Path(scratch))
         for judged in _judged(template, stack_name, cache, uploads):
-            compiled = asyncio.run(_compile(judged, cache, uploads.files, {**judged.parameters, **given}, forwarded))
+            compiled = asyncio.run(_compile(judged, cache, uploads.files, {**judged.parameters, **given}, acceptance))
             rows = sorted(rows_of(compiled), key=lambda row: (row.line, row.logical_id, row.property))
             found.append((judged.file, rows))
     if as_json:
@@ -148,10 +162,9 @@ async def _compile(
     cache: Path,
     files: Mapping[str, Path],
     parameters: Mapping[str, str],
-    forwarded: frozenset[str],
+    acceptance: Acceptance,
 ) -> Compiled:
     """Compile with everything accepted, so that all findings are seen and not only the first."""
-    from gatepost.templates.acceptance import Acceptance
     from gatepost.templates.checking import acceptance_beside, check_template
     from gatepost.templates.registry import template_compiler
 
@@ -165,7 +178,7 @@ async def _compile(
         region=REGION,
         stack_name=judged.stack_name,
         files=files,
-        acceptance=acceptance_beside(judged.beside, Acceptance(is_lenient=True, forwarded=forwarded), today=today),
+        acceptance=acceptance_beside(judged.beside, acceptance, today=today),
     )
 
 

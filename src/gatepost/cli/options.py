@@ -82,12 +82,23 @@ def pairs(texts: tuple[str, ...], flag: str, *, form: str = "KEY=VALUE") -> tupl
         if not equals or not key:
             raise click.BadParameter(f"{text!r} is not {form}", param_hint=flag)
         found.append((key, value))
+tables_option = click.option(
+    "--tables",
+    "tables_url",
+    default="",
+    metavar="URL",
+    help="Keep tables in that DynamoDB-compatible cluster, with the key in GATEPOST_TABLES_ACCESS_KEY_ID and …SECRET….",
+)
+throttling_option = click.option(
+    "--no-table-throttling", "tables_unthrottled", is_flag=True, help="Let provisioned tables exceed their units."
+)
+TABLES: Final = (tables_option, throttling_option)
     return tuple(found)
 
 
 def platform_options(command: Command) -> Command:
     """Add the options that make a platform's settings."""
-    return with_options(command, data_option, host_option, *PORTS, *IDENTITY, *DURABILITY, *TEMPLATES)
+    return with_options(command, data_option, host_option, *PORTS, *IDENTITY, *DURABILITY, *TABLES, *TEMPLATES)
 
 
 def fresh_platform_options(command: Command) -> Command:
@@ -120,3 +131,5 @@ def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> 
         parameters=pairs(chosen["parameters"], "--parameter"),
         templates=templates,
     )
+        tables_url=chosen.get("tables_url", ""),
+        tables_throttled=not chosen.get("tables_unthrottled", False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,7 +13,7 @@ from rich.table import Table
 from gatepost.cli.endpoint import Addresses, Endpoint, deployed_stages, stage_url
 from gatepost.cli.naming import stack_name_of
 from gatepost.cli.requests_to_try import curl_lines
-from gatepost.config import Settings
+from gatepost.config import LOOPBACK_HOSTS, Settings
 from gatepost.kernel.clock import iso_8601
 
 
@@ -73,11 +74,20 @@ def notes_of(settings: Settings) -> list[str]:
         notes.append("--ephemeral: nothing is kept after the stop")
     elif settings.durability == "process":
         notes.append("--durability process: acknowledged writes survive kill -9, not a power cut")
+    if settings.tables_url:
+        notes.append(f"--tables: tables are in {settings.tables_url}" + _clear_text(settings.tables_url))
+    elif not settings.tables_throttled:
+        notes.append("--no-table-throttling: provisioned tables and indexes take more than their units")
     if settings.any_credentials:
         notes.append("--any-credentials: unknown access keys act as the administrator")
     if settings.is_lenient:
         notes.append("--lenient: what cannot be enforced is a warning")
     return notes
+
+
+def _clear_text(url: str) -> str:
+    is_clear = url.startswith("http://") and urlsplit(url).hostname not in LOOPBACK_HOSTS
+    return ", and what goes there is not encrypted" if is_clear else ""
 
 
 def print_endpoints(report: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ the authorizer whether the principal may, and only then calls the method.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -103,6 +103,7 @@ class OperationMark:
 
     name: str
     wire_json: bool = False
+    known_only: bool = False  # with `wire_json`: members that the model does not have are taken out of `params`
 
 
 def operation(name: str, *, wire_json: bool = False) -> Callable[[Method], Method]:
@@ -122,6 +123,8 @@ def operation(name: str, *, wire_json: bool = False) -> Callable[[Method], Metho
 
 def operations_of(provider: object) -> dict[str, tuple[OperationMark, Callable[..., Any]]]:
     """Collect a provider's operations by AWS's name. Raises: ValueError when one is there twice."""
+    if isinstance(provider, GivesOperations):
+        return provider.operations()
     found: dict[str, tuple[OperationMark, Callable[..., Any]]] = {}
     for attribute in dir(type(provider)):
         mark = getattr(getattr(type(provider), attribute), MARK, None)
@@ -130,6 +133,24 @@ def operations_of(provider: object) -> dict[str, tuple[OperationMark, Callable[.
                 raise ValueError(f"{type(provider).__name__} has operation {mark.name} twice")
             found[mark.name] = (mark, getattr(provider, attribute))
     return found
+
+
+@runtime_checkable
+class GivesOperations(Protocol):
+    """A provider that answers many operations by one method, and so names them itself."""
+
+    def operations(self) -> dict[str, tuple[OperationMark, Callable[..., Any]]]:
+        """Give each operation's mark and method by AWS's name."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A provider that must learn something before it can say what a call touches."""
+
+    def prepare(self, call: Call, params: Mapping[str, Any]) -> Awaitable[None] | None:
+        """Give what to wait for before `access` is asked; None: nothing. Raises: ServiceError."""
+        ...
 
 
 class Provider(Protocol):

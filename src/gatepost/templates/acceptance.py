@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -50,6 +50,7 @@ class Acceptance:
     is_lenient: bool = False
     forwarded: frozenset[str] = frozenset()  # services named by --service NAME=URL, lower case
     gaps: tuple[AcceptedGap, ...] = ()
+    settings: frozenset[str] = frozenset()  # of the platform, where the ledger says something else (`Entry.under`)
 
     def gap(self, *, logical_id: str, type_name: str, property_path: str) -> AcceptedGap | None:
         """Give the entry that accepts this, or None."""
@@ -60,7 +61,7 @@ class Acceptance:
 
     def with_gaps(self, gaps: Iterable[AcceptedGap], *, is_lenient: bool = False) -> Acceptance:
         """Give this with a template's own entries."""
-        return Acceptance(self.is_lenient or is_lenient, self.forwarded, (*self.gaps, *gaps))
+        return replace(self, is_lenient=self.is_lenient or is_lenient, gaps=(*self.gaps, *gaps))
 
 
 def parse_accept_file(text: str, *, file: str, today: date) -> tuple[AcceptedGap, ...]:

@@ -35,6 +35,11 @@ class Entry:
     refused_values: Mapping[str, str] = field(default_factory=dict)  # each with what would work
     own_services: tuple[str, ...] = ()  # of an ARN: any other service needs its endpoint named with --service
     exact_values: tuple[str, ...] = ()  # those of an approximated property that work as on AWS
+    under: Mapping[str, Entry] = field(default_factory=dict)  # what is true instead under a setting of the platform
+
+    def with_settings(self, settings: frozenset[str]) -> Entry:
+        """Give the entry that is true under the platform's settings."""
+        return next((entry for setting, entry in self.under.items() if setting in settings), self)
 
     def objection(self, value: Any) -> str:
         """Say what would work instead of this value; empty: it works."""
@@ -210,7 +215,7 @@ class Ledger:
         if entry.entry.status != "enforced":
             yield finding(entry.entry.status, entry.entry.sentence)
         if not is_custom(type_name) and entry.entry.status != "inert":
-            walk = _Walk(entry, self._specification, finding, forwarded=acceptance.forwarded)
+            walk = _Walk(entry, self._specification, finding, acceptance)
             yield from walk.members(resource.properties, (), ())
             for key, gaps in entry.inside.items():
                 for steps, sentence in gaps(resource.properties.get(key)):
@@ -242,11 +247,10 @@ class Ledger:
 class _Walk:
     """Walks one resource's properties beside AWS's specification and the ledger's entries."""
 
-    def __init__(
-        self, entry: TypeEntry, specification: Specification, finding: Any, *, forwarded: frozenset[str]
-    ) -> None:
+    def __init__(self, entry: TypeEntry, specification: Specification, finding: Any, acceptance: Acceptance) -> None:
         self._entry = entry
-        self._forwarded = forwarded
+        self._forwarded = acceptance.forwarded
+        self._settings = acceptance.settings
         self._described = specification.find(entry.type)
         self._finding = finding
 
@@ -265,6 +269,7 @@ class _Walk:
         if entry is None:
             yield self._finding("refused", f"{what} of {self._entry.type} is not supported yet: remove it", steps)
             return
+        entry = entry.with_settings(self._settings)
         is_own = "/".join(names) in self._entry.properties
         if entry.status in ("refused", "inert"):
             yield self._finding(entry.status, f"{what}: {entry.sentence}", steps)

@@ -254,3 +254,31 @@ Resources:
     told = "\n".join(refusals(template))
     assert "template.yaml:9: Resources/T/Properties/KeySchema/0/KeyTyp: " in told
     assert "did you mean KeyType?" in told
+
+
+TABLE = """Resources:
+  T:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      ProvisionedThroughput: {ReadCapacityUnits: 1, WriteCapacityUnits: 1}
+      SSESpecification: {SSEEnabled: %s}
+"""
+
+
+def test_the_ledger_says_that_provisioned_tables_are_not_throttled_when_that_is_turned_off():
+    assert "throttled by one bucket" in "".join(compiled(TABLE % "false").warnings())
+    unthrottled = Acceptance(settings=frozenset({"tables-unthrottled"}))
+    result = compiled(TABLE % "false", acceptance=unthrottled)
+    (finding,) = result.findings
+    assert finding.status == "inert"
+    assert "--no-table-throttling" in str(finding)
+
+
+def test_the_ledger_leaves_to_a_cluster_what_a_cluster_does():
+    assert "use false" in refusals(TABLE % "true")[0]
+    elsewhere = Acceptance(settings=frozenset({"tables-elsewhere"}))
+    assert compiled(TABLE % "true", acceptance=elsewhere).findings == ()
+    policy = TABLE % "true" + "      ResourcePolicy: {PolicyDocument: {}}\n"
+    assert "at the cluster" in refusals(policy, acceptance=elsewhere)[0]

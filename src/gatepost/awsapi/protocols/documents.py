@@ -98,6 +98,7 @@ PLAIN = Form(
     uses_wire_names=False,
     keeps_unknown=True,
 )
+WIRE = Form(_same, _same, _same, lambda at, _: at)  # JSON's own values, without what the model does not have
 NATIVE = Form(_same, _blob_to_bytes, _same, lambda at_ms, _: at_ms, uses_wire_names=False, keeps_unknown=True)
 CBOR = Form(
     _blob_from_cbor,

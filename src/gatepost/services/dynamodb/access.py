@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from gatepost.kernel.errors import ServiceError
+from gatepost.kernel.errors import ServiceError, ValidationException
 from gatepost.kernel.operations import Access, Call, tag_context
 from gatepost.languages.item_expressions import Expressions, Used
 from gatepost.languages.item_expressions_tree import ExpressionError
@@ -18,7 +18,7 @@ from gatepost.languages.item_values import ItemValueError, measure
 from gatepost.services.dynamodb.legacy import LEGACY_NAMES, modern
 from gatepost.services.dynamodb.model import Table
 from gatepost.services.dynamodb.statements import read_statement, selection_of, write_of
-from gatepost.services.dynamodb.tables import Tables, table_name
+from gatepost.services.dynamodb.tables import table_name
 
 Params = Mapping[str, Any]
 Value = str | tuple[str, ...]
@@ -70,12 +70,26 @@ _CONDITIONS: Final = {PUT: ("ConditionExpression",), KEY: ("ConditionExpression"
 _FILTERS: Final = ("FilterExpression",)
 
 Subject = tuple[str, Params]  # which members count, and the part of the request that has them
+NO_KEY: Final = "The provided key element does not match the schema"
+
+
+class KnownTables(Protocol):
+    """Tables as authorization sees them: ours, or what is known of a cluster's."""
+
+    @property
+    def policies(self) -> Mapping[str, str]:
+        """Give the resource-based policies that there are, by the table's ARN."""
+        ...
+
+    def find(self, call: Call, name: str) -> Table:
+        """Give a table by name or ARN. Raises: UnknownTable, ValidationException."""
+        ...
 
 
 class ItemAccess:
     """Says what the operations on items and tables touch."""
 
-    def __init__(self, tables: Tables, expressions: Expressions) -> None:
+    def __init__(self, tables: KnownTables, expressions: Expressions) -> None:
         self._tables = tables
         self._expressions = expressions
 
@@ -162,6 +176,19 @@ class ItemAccess:
         context = self._context(call, statement.table, subjects, params)
         return (Access(STATEMENT_ACTIONS[statement.kind], arn, context),)
 
+    def check_statements(self, call: Call, params: Params) -> None:
+        """Refuse statements that cannot be read, where someone else would carry them out. Raises: ServiceError."""
+        member = STATEMENTS[call.operation]
+        for request in params[member] if member else [params]:
+            statement = read_statement(request)
+            table = self._tables.find(call, statement.table)
+            if statement.index and statement.index not in table.readable:
+                raise ValidationException(f"The table does not have the specified index: {statement.index}")
+            if statement.kind == "SELECT":
+                selection_of(statement, table)
+            else:
+                write_of(statement, table)
+
     def _of_batch(self, call: Call, params: Params) -> Sequence[Access]:
         action = f"dynamodb:{call.operation}"
         return [
@@ -173,6 +200,25 @@ class ItemAccess:
 
     def _context(self, call: Call, table: str, subjects: Sequence[Subject], params: Params) -> RequestContext:
         return RequestContext(self._tables, self._expressions, call, table, subjects, params)
+
+
+def tables_of(call: Call, params: Params) -> Iterator[str]:
+    """Give the tables that an operation on items names, by name or ARN."""
+    operation = call.operation
+    if operation in STATEMENTS:
+        member = STATEMENTS[operation]
+        for request in params[member] if member else [params]:
+            try:
+                yield read_statement(request).table
+            except ServiceError:
+                continue
+    elif "TransactItems" in params:
+        for item in params["TransactItems"]:
+            yield from (request["TableName"] for name, request in item.items() if name in TRANSACTION_ACTIONS)
+    elif "RequestItems" in params:
+        yield from params["RequestItems"]
+    else:
+        yield params["TableName"]
 
 
 def _table_of(arn: str) -> str:
@@ -231,7 +277,7 @@ class RequestContext(Mapping[str, Value]):
 
     def __init__(
         self,
-        tables: Tables,
+        tables: KnownTables,
         expressions: Expressions,
         call: Call,
         table: str,
@@ -263,6 +309,32 @@ class RequestContext(Mapping[str, Value]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    @property
+    def table(self) -> str:
+        """Give the name or ARN of the table that this is about."""
+        return self._table
+
+    def check(self) -> None:
+        """Refuse a request whose condition keys cannot be told, where someone else would carry it out.
+
+        Raises: ValidationException, UnknownTable.
+        """
+        table = self._tables.find(self._call, self._table)
+        for kind, request in self._subjects:
+            if not LEGACY_NAMES.isdisjoint(request):
+                modern(request)  # which has raised before, or it would not be here in this form
+                raise ValidationException("Legacy parameters cannot be read here: use expressions")
+            index = request.get("IndexName", "")
+            if index and index not in table.readable:
+                raise ValidationException(f"The table does not have the specified index: {index}")
+            try:
+                self._read(kind, request, [])
+                missing = kind != SCAN and self._leading_key(table, kind, request) is None
+            except (ExpressionError, ItemValueError) as error:
+                raise ValidationException(str(error)) from error
+            if missing:
+                raise ValidationException(NO_KEY)
 
     def _found(self) -> Table | None:
         try:
@@ -315,24 +387,28 @@ class RequestContext(Mapping[str, Value]):
         return tuple(sorted(names)) or None
 
     def _used(self, kind: str, request: Params) -> list[Used]:
-        names = request.get("ExpressionAttributeNames", {})
-        expressions = self._expressions
         found: list[Used] = []
         try:
-            values = _measured(request)
-            for parameter in _CONDITIONS.get(kind, _FILTERS):
-                if parameter in request:
-                    compiled = expressions.condition(parameter, request[parameter], names, values)
-                    found.append(compiled.used)
-            if kind == KEY and (text := request.get("UpdateExpression")) is not None:
-                found.append(expressions.update(text, names, values).used)
-            if kind != PUT and (text := request.get("ProjectionExpression")) is not None:
-                found.append(expressions.projection(text, names).used)
-            if kind == QUERY and (text := request.get("KeyConditionExpression")) is not None:
-                found.append(expressions.key_condition(text, names, values).used)
+            self._read(kind, request, found)
         except (ExpressionError, ItemValueError):
             return found  # the operation itself will refuse it
         return found
+
+    def _read(self, kind: str, request: Params, found: list[Used]) -> None:
+        """Collect what the request's expressions use. Raises: ExpressionError, ItemValueError."""
+        names = request.get("ExpressionAttributeNames", {})
+        expressions = self._expressions
+        values = _measured(request)
+        for parameter in _CONDITIONS.get(kind, _FILTERS):
+            if parameter in request:
+                compiled = expressions.condition(parameter, request[parameter], names, values)
+                found.append(compiled.used)
+        if kind == KEY and (text := request.get("UpdateExpression")) is not None:
+            found.append(expressions.update(text, names, values).used)
+        if kind != PUT and (text := request.get("ProjectionExpression")) is not None:
+            found.append(expressions.projection(text, names).used)
+        if kind == QUERY and (text := request.get("KeyConditionExpression")) is not None:
+            found.append(expressions.key_condition(text, names, values).used)
 
     def select(self) -> Value | None:
         """Give dynamodb:Select, as given or as the request implies it."""

@@ -35,10 +35,10 @@ class DynamoDbProvider:
 
     service = "dynamodb"
 
-    def __init__(self, items: ItemStore, clock: Clock) -> None:
+    def __init__(self, items: ItemStore, clock: Clock, *, is_throttling: bool = True) -> None:
         expressions = Expressions()
         self._tasks = Tasks("dynamodb")
-        self._meter = meter = ThroughputMeter(clock)
+        self._meter = meter = ThroughputMeter(clock, is_throttling=is_throttling)
         self._tables = tables = Tables(items)
         self._backfill = Backfill(tables, items, self._tasks)
         self._time_to_live = TimeToLive(tables, items, clock, self._tasks)

@@ -60,13 +60,15 @@ class _Bucket:
 class ThroughputMeter:
     """Refuses what a provisioned table cannot take, and charges what was taken. At most two buckets a place."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, is_throttling: bool = True) -> None:
+        """With `is_throttling` false everything is let in."""
         self._clock = clock
+        self._is_throttling = is_throttling
         self._buckets: dict[BucketKey, _Bucket] = {}
 
     def admit_read(self, table: Table, index: str = "") -> None:
         """Let a read in. Raises: ProvisionedThroughputExceededException."""
-        if table.definition.is_provisioned and self._bucket(table, index, is_write=False).tokens <= 0:
+        if self._is_throttled(table) and self._bucket(table, index, is_write=False).tokens <= 0:
             raise refusal(table, index, is_write=False)
 
     def admit_write(self, table: Table) -> None:
@@ -74,7 +76,7 @@ class ThroughputMeter:
 
         Raises: ProvisionedThroughputExceededException.
         """
-        if not table.definition.is_provisioned:
+        if not self._is_throttled(table):
             return
         if self._bucket(table, "", is_write=True).tokens <= 0:
             raise refusal(table, "", is_write=True)
@@ -85,7 +87,7 @@ class ThroughputMeter:
     def charge(self, consumed: Consumed, *, is_write: bool) -> None:
         """Take what a request has consumed; local indexes draw on their table."""
         table = consumed.table
-        if not table.definition.is_provisioned:
+        if not self._is_throttled(table):
             return
         own = consumed.table_units + sum(consumed.local_indexes.values())
         self._bucket(table, "", is_write=is_write).tokens -= own
@@ -96,6 +98,9 @@ class ThroughputMeter:
         """Drop the buckets of tables that are gone."""
         gone = set(table_ids)
         self._buckets = {key: bucket for key, bucket in self._buckets.items() if key[0] not in gone}
+
+    def _is_throttled(self, table: Table) -> bool:
+        return self._is_throttling and table.definition.is_provisioned
 
     def _bucket(self, table: Table, index: str, *, is_write: bool) -> _Bucket:
         throughput = _throughput(table, index)

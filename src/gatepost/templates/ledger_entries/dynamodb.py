@@ -6,13 +6,20 @@ and the operations say the same.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from gatepost.services.dynamodb.schema import REFUSED_CREATE
 from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, one_of, refused
 
-_PROVISIONED: Final = approximated(
-    "throttled by one bucket per table and index with AWS's burst of 300 s; partitions have no limits of their own"
+ELSEWHERE: Final = "tables-elsewhere"  # --tables URL: a cluster of the operator's does what it does
+UNTHROTTLED: Final = "tables-unthrottled"  # --no-table-throttling
+_CLUSTERS: Final = {ELSEWHERE: ENFORCED}
+_PROVISIONED: Final = replace(
+    approximated(
+        "throttled by one bucket per table and index with AWS's burst of 300 s; partitions have no limits of their own"
+    ),
+    under={**_CLUSTERS, UNTHROTTLED: inert("nothing is throttled: --no-table-throttling")},
 )
 _INSIGHTS: Final = refused("there is no Contributor Insights: remove it")
 
@@ -20,7 +27,9 @@ _INSIGHTS: Final = refused("there is no Contributor Insights: remove it")
 def supported(parameter: str) -> Entry:
     """Give the entry of a property by what CreateTable does with its parameter."""
     noun = REFUSED_CREATE.get(parameter)
-    return refused(f"Gatepost does not have {noun} yet: remove it") if noun else ENFORCED
+    if not noun:
+        return ENFORCED
+    return replace(refused(f"Gatepost does not have {noun} yet: remove it"), under=_CLUSTERS)
 
 
 def entries() -> tuple[TypeEntry, ...]:
@@ -42,11 +51,17 @@ def entries() -> tuple[TypeEntry, ...]:
         "OnDemandThroughput": supported("OnDemandThroughput"),
         "PointInTimeRecoverySpecification": ENFORCED,
         "ProvisionedThroughput": _PROVISIONED,
-        "ResourcePolicy": ENFORCED,
+        "ResourcePolicy": replace(
+            ENFORCED, under={ELSEWHERE: refused("policies of a cluster's tables are made at the cluster: remove it")}
+        ),
         "SSESpecification": ENFORCED,
         "SSESpecification/KMSMasterKeyId": refused("tables are not encrypted with KMS keys: remove it"),
-        "SSESpecification/SSEEnabled": one_of("false", otherwise="tables are not encrypted with KMS keys: use false"),
-        "SSESpecification/SSEType": refused("tables are not encrypted with KMS keys: remove it"),
+        "SSESpecification/SSEEnabled": replace(
+            one_of("false", otherwise="tables are not encrypted with KMS keys: use false"), under=_CLUSTERS
+        ),
+        "SSESpecification/SSEType": replace(
+            refused("tables are not encrypted with KMS keys: remove it"), under=_CLUSTERS
+        ),
         "StreamSpecification": ENFORCED,
         "StreamSpecification/ResourcePolicy": refused("streams have no resource policies: remove it"),
         "StreamSpecification/Tags": refused("streams have no tags: remove them"),

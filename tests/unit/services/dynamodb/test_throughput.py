@@ -97,3 +97,13 @@ def test_an_on_demand_table_is_never_throttled() -> None:
         await many(db, "PutItem", 400, TableName="things", Item=dict(KEY))
 
     on_dynamodb(scenario)
+
+
+def test_with_throttling_off_a_provisioned_table_takes_more_than_its_units() -> None:
+    async def scenario(db):
+        index = {**an_index("by_color", "color:S"), **units(1, 1)}
+        await db("CreateTable", **a_table(BillingMode="PROVISIONED", **units(1, 1), GlobalSecondaryIndexes=[index]))
+        await many(db, "PutItem", 400, TableName="things", Item={**KEY, "color": {"S": "red"}})
+        await many(db, "GetItem", 700, TableName="things", Key=dict(KEY))
+
+    on_dynamodb(scenario, is_throttling=False)
