@@ -10,6 +10,7 @@ Global condition keys: https://docs.aws.amazon.com/IAM/latest/UserGuide/referenc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
 from gatepost.awsapi.errors import UnrecognizedClientException
@@ -199,6 +200,25 @@ class Authorizer:
                 self._decisions.clear()
             self._decisions[key] = decision
         return decision
+
+    def judge(self, call: Call, access: Access, identity: tuple[Policy, ...]) -> Decision:
+        """Decide for someone who is no principal of ours and brings `identity` along (a Lambda authorizer's policy).
+
+        A deny in it or in the resource's policy is final, an allow in either is enough. Of principals, the resource's
+        policy can only mean everyone.
+        """
+        keys = RequestKeys(call, access)
+        account_id = account_of(access.resource) or call.account_id
+        bearer = Subject("user", account_id, "")
+        own = decide(Question(bearer, access.action, access.resource, account_id, keys), Policies(identity))
+        if access.resource_policy is None or (own.is_explicit and not own.is_allowed):
+            return own
+        question = Question(subject_of(call.principal), access.action, access.resource, account_id, keys)
+        given = decide(question, Policies(resource=self._compiled(access.resource_policy, is_trust=False)))
+        is_constant = own.is_constant and given.is_constant
+        is_denied = given.is_explicit and not given.is_allowed
+        decides = is_denied or (given.is_allowed and not own.is_allowed)
+        return replace(given if decides else own, is_constant=is_constant)
 
     def _evaluate(self, call: Call, access: Access) -> Decision:
         own = self._source.policies_of(call.principal)

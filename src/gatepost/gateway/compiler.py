@@ -12,23 +12,37 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from gatepost.gateway.backends.aws_service import compile_aws_service
 from gatepost.gateway.backends.http_custom import compile_http_custom
 from gatepost.gateway.backends.http_proxy import compile_http_proxy
 from gatepost.gateway.backends.lambda_custom import compile_lambda_custom
 from gatepost.gateway.backends.lambda_event import PassedToLambda
-from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy, function_arn
+from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy, function_arn, is_function_uri
 from gatepost.gateway.backends.mock import compile_mock
 from gatepost.gateway.backends.refusal import AlwaysRefuses
 from gatepost.gateway.finishers import RequestIdHeaders
 from gatepost.gateway.function_calls import FunctionCalls
-from gatepost.gateway.guards import endpoint, function_grant, invoke_permission, resource_policy, signature
+from gatepost.gateway.function_events import compile_function_events
+from gatepost.gateway.guards import (
+    authorizer_policy,
+    endpoint,
+    function_grant,
+    invoke_permission,
+    resource_policy,
+    signature,
+)
+from gatepost.gateway.guards.authorizers import Authorizers
 from gatepost.gateway.guards.function_grant import FunctionGrants
+from gatepost.gateway.guards.lambda_authorizer import AuthorizerParts
 from gatepost.gateway.guards.validation import Validators
 from gatepost.gateway.lifecycle import (
+    AUTHORIZER_POLICY,
     BODY,
     ENDPOINT,
+    EXPLICIT_DENY,
     FUNCTION_GRANT,
     INVOKE_PERMISSION,
+    LAMBDA_AUTHORIZER,
     PARAMETERS,
     RESOURCE_POLICY,
     REST_GUARDS,
@@ -48,10 +62,11 @@ from gatepost.gateway.responses import (
 )
 from gatepost.gateway.route import NO_ROUTE, Route, StageFacts, parameter_names
 from gatepost.gateway.router import PathMatcher
+from gatepost.gateway.service_calls import compile_service_calls, compile_sessions, parse_service_uri
 from gatepost.gateway.template_scope import TemplateScope
 from gatepost.gateway.upstream_calls import HttpProxyParts
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.ports import FunctionInvoker, RoleSessions
+from gatepost.kernel.ports import FunctionInvoker, FunctionTriggers, RoleSessions, ServiceRequests
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Deployment, Integration, Method, Resource, StageSettings
 from gatepost.telemetry.metrics import Dimensions, Metrics
@@ -83,6 +98,8 @@ class Parts:
     http: HttpProxyParts | None = None  # None: HTTP_PROXY cannot work
     grants: FunctionGrants | None = None  # None: AWS_PROXY without credentials cannot work
     role_sessions: RoleSessions | None = None  # None: AWS_PROXY with credentials cannot work
+    services: ServiceRequests | None = None  # None: AWS with other services than Lambda cannot work
+    triggers: FunctionTriggers | None = None  # None: asynchronous invocation cannot work
     passed_to_lambda: PassedHeaders[PassedToLambda] = field(default_factory=PassedHeaders)
 
 
@@ -148,6 +165,7 @@ class _StageCompiler:
         self._problems: list[str] = []
         self._responses = self._compile_responses()
         self._validators = Validators(deployment)
+        self._authorizers = Authorizers(deployment, self._stage, _authorizer_parts(parts), parts.passed_to_lambda)
         self._stage_problem = self._find_stage_problem()
         self._usage = parts.usage(f"{deployment.api_id}/{settings.stage_name}")
 
@@ -204,6 +222,9 @@ class _StageCompiler:
         authorization = access.authorization if access is not None else None
         made: Mapping[str, Callable[[], Guard | None]] = {
             ENDPOINT: lambda: endpoint.for_deployment(deployment),
+            EXPLICIT_DENY: lambda: resource_policy.denies_for_deployment(deployment, stage, authorization),
+            LAMBDA_AUTHORIZER: lambda: self._authorizers.lambda_guard(method, route),
+            AUTHORIZER_POLICY: lambda: authorizer_policy.for_deployment(deployment, stage, authorization),
             SIGNATURE: lambda: signature.for_stage(stage, access),
             INVOKE_PERMISSION: lambda: invoke_permission.for_deployment(deployment, stage, access),
             RESOURCE_POLICY: lambda: resource_policy.for_deployment(deployment, stage, authorization),
@@ -222,6 +243,8 @@ class _StageCompiler:
         integration, stage, parts = method.integration, self._stage, self._parts
         if integration is None or integration.type not in ("AWS_PROXY", "AWS"):
             return None
+        if integration.type == "AWS" and not is_function_uri(integration.uri):
+            return None  # the service itself asks what the integration's role may do
         function = function_arn(integration.uri, stage)
         if not integration.credentials_arn:
             return function_grant.for_function(parts.grants, function, stage, route)
@@ -244,11 +267,12 @@ class _StageCompiler:
                 self._stage,
                 route,
                 has_caller=method.authorization_type == "AWS_IAM",
+                has_authorizer=method.authorization_type in ("CUSTOM", "COGNITO_USER_POOLS"),
                 calls=self._function_calls(integration),
                 passed=parts.passed_to_lambda,
             )
         if integration.type == "AWS":
-            return compile_lambda_custom(integration, self._scope, self._function_calls(integration))
+            return self._aws(integration, method, route)
         if integration.type == "HTTP":
             return compile_http_custom(integration, self._scope, route, parts.http, tasks=parts.tasks)
         if integration.type == "HTTP_PROXY":
@@ -261,6 +285,22 @@ class _StageCompiler:
                 drops_authorization=method.authorization_type == "AWS_IAM",
             )
         raise MappingError(f"integration type {integration.type} does not exist")
+
+    def _aws(self, integration: Integration, method: Method, route: Route) -> Backend:
+        parts, stage = self._parts, self._stage
+        has_caller = method.authorization_type == "AWS_IAM"
+        if is_function_uri(integration.uri):
+            return compile_lambda_custom(
+                integration,
+                self._scope,
+                route,
+                self._function_calls(integration),
+                compile_function_events(integration, stage, route, parts, has_caller=has_caller),
+            )
+        target = parse_service_uri(integration.uri, stage)
+        sessions = compile_sessions(integration, stage, parts.role_sessions, parts.signatures, has_caller=has_caller)
+        calls = compile_service_calls(integration, sessions, parts.services, clock=parts.clock, tasks=parts.tasks)
+        return compile_aws_service(integration, self._scope, route, target, calls)
 
     def _function_calls(self, integration: Integration) -> FunctionCalls:
         parts = self._parts
@@ -298,6 +338,18 @@ class _StageCompiler:
             responses=self._responses,
             failures=parts.failures,
         )
+
+
+def _authorizer_parts(parts: Parts) -> AuthorizerParts:
+    return AuthorizerParts(
+        invoker=parts.invoker,
+        new_id=parts.new_id,
+        clock=parts.clock,
+        tasks=parts.tasks,
+        grants=parts.grants,
+        role_sessions=parts.role_sessions,
+        signatures=parts.signatures,
+    )
 
 
 def _with_any(methods: Mapping[str, Plan]) -> Plans:

@@ -19,6 +19,9 @@ from gatepost.gateway.exchange import Facts
 from gatepost.gateway.plan import Backend, Guard
 
 ENDPOINT: Final = "endpoint"
+EXPLICIT_DENY: Final = "explicit_deny"
+LAMBDA_AUTHORIZER: Final = "lambda_authorizer"
+AUTHORIZER_POLICY: Final = "authorizer_policy"
 SIGNATURE: Final = "signature"
 INVOKE_PERMISSION: Final = "invoke_permission"
 RESOURCE_POLICY: Final = "resource_policy"
@@ -31,6 +34,8 @@ REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
     "NONE": (ENDPOINT, RESOURCE_POLICY, PARAMETERS, BODY, FUNCTION_GRANT),
     # With IAM the caller's policies and the resource policy are evaluated together, once the caller is known.
     "AWS_IAM": (ENDPOINT, SIGNATURE, INVOKE_PERMISSION, PARAMETERS, BODY, FUNCTION_GRANT),
+    # What the policy denies never reaches the authorizer; then its policy and the resource policy decide together.
+    "CUSTOM": (ENDPOINT, EXPLICIT_DENY, LAMBDA_AUTHORIZER, AUTHORIZER_POLICY, PARAMETERS, BODY, FUNCTION_GRANT),
 }
 
 

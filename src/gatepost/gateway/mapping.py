@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from gatepost.gateway.authorizer_result import AUTHORIZER
 from gatepost.gateway.clf import request_time
 from gatepost.gateway.exchange import CALLER, Exchange
 from gatepost.gateway.query import decode_parameter, parse_query
@@ -25,6 +26,7 @@ Source = Callable[[Exchange], str | None]
 
 _JSON_PATH: Final = re.compile(r"(?:\.?[A-Za-z_][\w-]*|\[\d{1,6}\])+")
 _JSON_STEP: Final = re.compile(r"([A-Za-z_][\w-]*)|\[(\d+)\]")
+_AUTHORIZER: Final = "authorizer."
 _STAGE_VARIABLE: Final = re.compile(r"\$\{stageVariables\.(\w+)\}")
 
 
@@ -194,11 +196,30 @@ def context_sources(stage: StageFacts) -> dict[str, Source]:
     return _CONTEXT | {name: always(text) for name, text in _constants(stage).items()}
 
 
+def _compile_authorizer(name: str) -> Values:
+    """Compile `context.authorizer.NAME`: empty where there was no authorizer, or it did not say."""
+
+    def value(exchange: Exchange) -> Sequence[str]:
+        found = exchange.read(AUTHORIZER).variable(name) if exchange.has(AUTHORIZER) else None
+        return (found,) if found is not None else ()
+
+    return value
+
+
+def authorizer_context(exchange: Exchange) -> dict[str, Any]:
+    """Give `$context.authorizer` as templates see it."""
+    if not exchange.has(AUTHORIZER):
+        return {}
+    return exchange.read(AUTHORIZER).to_event()
+
+
 def _compile_context(name: str, stage: StageFacts) -> Values:
     constants = _constants(stage)
     if name in constants:
         constant = (constants[name],)
         return lambda _exchange: constant
+    if name.startswith(_AUTHORIZER):
+        return _compile_authorizer(name[len(_AUTHORIZER) :])
     if name not in _CONTEXT:
         raise MappingError(f"context.{name} is not a context variable that this gateway has")
     read = _CONTEXT[name]

@@ -29,13 +29,18 @@ CONTENT_TYPE: Final = (b"Content-Type", JSON)
 
 @dataclass(frozen=True, slots=True)
 class RefusalKind:
-    """One way to say no. `response_type` is AWS's name, under which an API may declare its own response."""
+    """One way to say no. `response_type` is AWS's name, under which an API may declare its own response.
+
+    `message` None is JSON's null, as authorizers that fail answer. `member` is the message's name in AWS's own body:
+    what policies refuse is told under "Message" (unverified: seen, not documented).
+    """
 
     name: str
     response_type: str
     status: int
-    message: str
+    message: str | None
     error_type: str
+    member: str = "message"
 
     @property
     def fallback_type(self) -> str:
@@ -43,15 +48,25 @@ class RefusalKind:
         return "DEFAULT_4XX" if self.status < 500 else "DEFAULT_5XX"
 
 
-def _kind(response_type: str, status: int, message: str, error_type: str, *, name: str = "") -> RefusalKind:
-    return RefusalKind(name or response_type, response_type, status, message, error_type)
+def _kind(
+    response_type: str, status: int, message: str | None, error_type: str, *, name: str = "", member: str = "message"
+) -> RefusalKind:
+    return RefusalKind(name or response_type, response_type, status, message, error_type, member)
 
 
 _INTERNAL: Final = "InternalServerErrorException"
 ACCESS_DENIED: Final = _kind(
-    "ACCESS_DENIED", 403, "User is not authorized to access this resource", "AccessDeniedException"
+    "ACCESS_DENIED",
+    403,
+    "User is not authorized to access this resource",
+    "AccessDeniedException",
+    member="Message",
 )
 API_CONFIGURATION_ERROR: Final = _kind("API_CONFIGURATION_ERROR", 500, "Internal server error", _INTERNAL)
+AUTHORIZER_CONFIGURATION_ERROR: Final = _kind(
+    "AUTHORIZER_CONFIGURATION_ERROR", 500, None, "AuthorizerConfigurationException"
+)
+AUTHORIZER_FAILURE: Final = _kind("AUTHORIZER_FAILURE", 500, None, "AuthorizerFailureException")  # unverified: type
 BAD_REQUEST_BODY: Final = _kind("BAD_REQUEST_BODY", 400, "Invalid request body", "BadRequestException")
 BAD_REQUEST_PARAMETERS: Final = _kind(
     "BAD_REQUEST_PARAMETERS", 400, "Missing required request parameters", "BadRequestException"
@@ -86,6 +101,7 @@ MISSING_AUTHENTICATION_TOKEN: Final = _kind(
     "MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token", "MissingAuthenticationTokenException"
 )
 REQUEST_TOO_LARGE: Final = _kind("REQUEST_TOO_LARGE", 413, "Request Too Long", "RequestTooLargeException")
+UNAUTHORIZED: Final = _kind("UNAUTHORIZED", 401, "Unauthorized", "UnauthorizedException")
 THROTTLED: Final = _kind("THROTTLED", 429, "Too Many Requests", "TooManyRequestsException")
 UNSUPPORTED_MEDIA_TYPE: Final = _kind("UNSUPPORTED_MEDIA_TYPE", 415, "Unsupported Media Type", "BadRequestException")
 
@@ -155,20 +171,20 @@ class Refusal(Exception):
     @property
     def verdict(self) -> Verdict:
         """Give what a decision record keeps."""
-        return Verdict(self.kind, self.detail, self.message, self.validation_error)
+        return Verdict(self.kind, self.detail, self.message or "", self.validation_error)
 
 
-def default_body(status: int, message: str) -> bytes:
-    """Give the body of AWS's default template; its server errors have a space after the colon."""
-    text = orjson.dumps(message)
-    return b'{"message": ' + text + b"}" if status >= 500 else b'{"message":' + text + b"}"
+def default_body(status: int, message: str | None, member: str = "message") -> bytes:
+    """Give the body of AWS's default template; a server error's text has a space before it."""
+    space = b" " if status >= 500 and message is not None else b""
+    return b'{"%b":%b%b}' % (member.encode(), space, orjson.dumps(message))
 
 
 def default_response(kind: RefusalKind, message: str | None = None) -> Response:
     """Build AWS's own answer for `kind`."""
     said = kind.message if message is None else message
     headers: Headers = [CONTENT_TYPE, (b"x-amzn-ErrorType", kind.error_type.encode())]
-    return Response(kind.status, headers, default_body(kind.status, said))
+    return Response(kind.status, headers, default_body(kind.status, said, kind.member))
 
 
 _VARIABLE: Final = re.compile(r"\$(context\.[A-Za-z0-9_.]+|stageVariables\.\w+|method\.request\.\w+\.[A-Za-z0-9_.-]+)")
@@ -184,7 +200,7 @@ class _ErrorSource:
 
     def render(self, refusal: Refusal) -> str:
         if self.name == "message":
-            return refusal.message
+            return refusal.message or ""
         if self.name == "messageString":
             return orjson.dumps(refusal.message).decode()
         if self.name == "responseType":

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gatepost.gateway.exchange import CALLER, Exchange
 from gatepost.gateway.headers import SIGNATURE, forwarded
-from gatepost.gateway.mapping import MappingError, context_sources
+from gatepost.gateway.mapping import MappingError, authorizer_context, context_sources
 from gatepost.gateway.query import decode_parameter, parse_query
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, Refusal
 from gatepost.gateway.route import StageFacts
@@ -42,7 +42,7 @@ class TemplateScope:
         self.stage = stage
         self._paths = JsonPaths()
         self._variables = dict(stage.variables)
-        self._table = _nested(context_sources(stage))
+        self._table = _nested(context_sources(stage)) | {"authorizer": authorizer_context}
 
     def compile(self, text: str, where: str) -> MappingTemplate:
         """Compile a template. Raises: MappingError when it cannot work."""

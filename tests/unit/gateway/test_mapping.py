@@ -105,7 +105,7 @@ def test_multi_value_expressions_give_all_values():
         "method.request.header.",
         "method.request.body.$..x",
         "method.request.body.items[*]",
-        "context.authorizer.claims.sub",
+        "context.nothing.claims.sub",
         "context.nothing",
         "integration.response.header.x",
         "'open",

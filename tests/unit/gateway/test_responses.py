@@ -52,6 +52,9 @@ def test_defaults_are_awss(kind, status, body, error_type):
 DOCUMENTED = {
     "BAD_REQUEST_BODY": 400,
     "ACCESS_DENIED": 403,
+    "AUTHORIZER_CONFIGURATION_ERROR": 500,
+    "AUTHORIZER_FAILURE": 500,
+    "UNAUTHORIZED": 401,
     "API_CONFIGURATION_ERROR": 500,
     "BAD_REQUEST_PARAMETERS": 400,
     "EXPIRED_TOKEN": 403,
@@ -125,7 +128,7 @@ def test_control_characters_never_get_into_a_header():
 
 
 def test_a_message_is_quoted_in_the_body():
-    assert render(ACCESS_DENIED, message='a "b"').body == b'{"message":"a \\"b\\""}'
+    assert render(ACCESS_DENIED, message='a "b"').body == b'{"Message":"a \\"b\\""}'
 
 
 def test_too_large_requests_cannot_be_customized():
@@ -140,7 +143,7 @@ def test_too_large_requests_cannot_be_customized():
         GatewayResponse("THROTTLED", response_parameters={"gatewayresponse.querystring.a": "'b'"}),
         GatewayResponse("THROTTLED", response_parameters={"gatewayresponse.header.a": "nonsense"}),
         GatewayResponse("THROTTLED", response_templates={"application/json": "$context.error.nothing"}),
-        GatewayResponse("THROTTLED", response_templates={"application/json": "$context.authorizer.x"}),
+        GatewayResponse("THROTTLED", response_templates={"application/json": "$context.nothing.x"}),
     ],
 )
 def test_a_declaration_that_cannot_work_is_refused_when_it_is_compiled(declared):

@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from gatepost.gateway.authorizer_result import AUTHORIZER
 from gatepost.gateway.clf import request_time
-from gatepost.gateway.exchange import CALLER, Exchange
+from gatepost.gateway.exchange import CALLER, Exchange, Fact, Facts
 from gatepost.gateway.headers import (
     DROPPED_TO_LAMBDA,
     FORWARDED_NAMES,
@@ -58,18 +59,31 @@ class PassedToLambda(NamedTuple):
 class EventFormat:
     """Renders events for one method."""
 
-    __slots__ = ("_binary", "_has_caller", "_names", "_passed", "_route", "_stage", "_variables")
+    __slots__ = ("_binary", "_has_authorizer", "_has_caller", "_names", "_passed", "_route", "_stage", "_variables")
 
     def __init__(
-        self, stage: StageFacts, route: Route, *, has_caller: bool, passed: PassedHeaders[PassedToLambda]
+        self,
+        stage: StageFacts,
+        route: Route,
+        *,
+        has_caller: bool,
+        passed: PassedHeaders[PassedToLambda],
+        has_authorizer: bool = False,
     ) -> None:
         self._stage = stage
         self._route = route
         self._names: Sequence[str] = route.parameter_names
         self._binary = stage.binary_media_types
         self._has_caller = has_caller
+        self._has_authorizer = has_authorizer
         self._passed = passed
         self._variables = orjson.Fragment(orjson.dumps(dict(stage.variables) or None))
+
+    @property
+    def needs(self) -> Facts:
+        """Give the facts that guards must have written."""
+        facts: list[tuple[bool, Fact[Any]]] = [(self._has_caller, CALLER), (self._has_authorizer, AUTHORIZER)]
+        return frozenset(fact for is_read, fact in facts if is_read)
 
     def render(self, exchange: Exchange) -> bytes:
         """Give the event as JSON."""
@@ -103,6 +117,31 @@ class EventFormat:
             }
         )
 
+    def for_authorizer(self, exchange: Exchange) -> dict[str, Any]:
+        """Give what a REQUEST authorizer sees of a request: everything but the body; what is not there is empty.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html
+        """
+        request = exchange.request
+        passed = self._passed.of(request, False, self._prepare)
+        root = trace_root(exchange).encode("ascii")
+        query_lists: dict[str, list[str]] = {}
+        for name, value in parse_query(request.query):
+            query_lists.setdefault(name, []).append(value)
+        values = zip(self._names, exchange.values, strict=True)
+        return {
+            "resource": self._route.resource_path,
+            "path": exchange.path,
+            "httpMethod": exchange.method,
+            "headers": orjson.Fragment(b'%b,"X-Amzn-Trace-Id":"%b"}' % (passed.single, root)),
+            "multiValueHeaders": orjson.Fragment(b'%b,"X-Amzn-Trace-Id":["%b"]}' % (passed.lists, root)),
+            "queryStringParameters": {name: found[-1] for name, found in query_lists.items()},
+            "multiValueQueryStringParameters": query_lists,
+            "pathParameters": {name: decode_parameter(value) for name, value in values},
+            "stageVariables": dict(self._stage.variables),
+            "requestContext": self._context(exchange, passed.user_agent),
+        }
+
     def _prepare(self, request: Request) -> PassedToLambda:
         """Render the headers that pass, with the X-Forwarded ones: everything but the trace id."""
         single: dict[str, str] = {}
@@ -129,8 +168,10 @@ class EventFormat:
 
     def _context(self, exchange: Exchange, user_agent: str | None) -> dict[str, Any]:
         stage, domain = self._stage, exchange.domain
-        return {
-            "resourceId": self._route.resource_id,
+        context: dict[str, Any] = {"resourceId": self._route.resource_id}
+        if self._has_authorizer:
+            context["authorizer"] = exchange.read(AUTHORIZER).to_event()
+        context |= {
             "resourcePath": self._route.resource_path,
             "httpMethod": exchange.method,
             "extendedRequestId": exchange.extended_id,
@@ -147,6 +188,7 @@ class EventFormat:
             "deploymentId": stage.deployment_id,
             "apiId": stage.api_id,
         }
+        return context
 
     def _identity(self, exchange: Exchange, user_agent: str | None) -> dict[str, Any]:
         identity = _NO_IDENTITY.copy()

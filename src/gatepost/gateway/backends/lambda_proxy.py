@@ -23,7 +23,7 @@ from typing import Any, Final
 import orjson
 
 from gatepost.gateway.backends.lambda_event import EventFormat, PassedToLambda
-from gatepost.gateway.exchange import CALLER, NO_FACTS, Exchange, Facts
+from gatepost.gateway.exchange import Exchange, Facts
 from gatepost.gateway.function_calls import FunctionCalls
 from gatepost.gateway.headers import is_field_value, is_token, matches_any, media_type, response_name
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
@@ -48,6 +48,14 @@ RESPONSE_KEYS: Final = frozenset({"statusCode", "headers", "multiValueHeaders", 
 _URI: Final = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(.+)/invocations")
 
 
+_INVOCATION: Final = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/2015-03-31/functions/.+/invocations")
+
+
+def is_function_uri(uri: str) -> bool:
+    """Say whether an integration's URI means to invoke a function; its ARN may still be wrong."""
+    return _INVOCATION.fullmatch(uri) is not None
+
+
 def function_arn(uri: str, stage: StageFacts) -> str:
     """Find the function in an integration URI, stage variables put in. Raises: MappingError."""
     found = _URI.fullmatch(resolve_stage_variables(uri, stage))
@@ -70,12 +78,11 @@ class LambdaProxy:
         event: EventFormat,
         *,
         binary_media_types: Sequence[str],
-        has_caller: bool,
     ) -> None:
         self._calls = calls
         self._event = event
         self._binary = tuple(binary_media_types)
-        self.needs: Facts = frozenset({CALLER}) if has_caller else NO_FACTS
+        self.needs: Facts = event.needs
 
     def answer(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
         """Invoke the function. Raises: Refusal."""
@@ -199,13 +206,13 @@ def compile_lambda_proxy(
     has_caller: bool,
     calls: FunctionCalls,
     passed: PassedHeaders[PassedToLambda],
+    has_authorizer: bool = False,
 ) -> LambdaProxy:
     """Compile an AWS_PROXY integration. Raises: MappingError when it cannot work."""
     if integration.http_method not in ("", "POST"):
         raise MappingError(f"integration httpMethod is {integration.http_method}: Lambda takes POST only")
     return LambdaProxy(
         calls,
-        EventFormat(stage, route, has_caller=has_caller, passed=passed),
+        EventFormat(stage, route, has_caller=has_caller, passed=passed, has_authorizer=has_authorizer),
         binary_media_types=stage.binary_media_types,
-        has_caller=has_caller,
     )

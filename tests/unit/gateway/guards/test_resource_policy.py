@@ -70,7 +70,7 @@ def test_a_refusal_is_told_in_the_words_of_iam():
     response = a_gateway(deny()).get()
     assert header(response, "x-amzn-ErrorType") == ["AccessDeniedException"]
     hidden = f"arn:aws:execute-api:us-east-1:********9012:{API}/prod/GET/orders"
-    assert json_of(response)["message"] == (
+    assert json_of(response)["Message"] == (
         f"User: anonymous is not authorized to perform: execute-api:Invoke on resource: {hidden} "
         "with an explicit deny in a resource-based policy"
     )

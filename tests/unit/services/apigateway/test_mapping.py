@@ -66,7 +66,7 @@ def test_an_integration_takes_its_parameters_from(source: str) -> None:
         ("request.path.id", "Invalid mapping expression specified: request.path.id"),
         ("'it's'", "Invalid mapping expression specified: 'it's'"),
         ("integration.response.body", "Invalid mapping expression specified: integration.response.body"),
-        ("context.authorizer.claims", "Gatepost does not support context.authorizer.claims yet"),
+        ("context.nothing.claims", "Gatepost does not support context.nothing.claims yet"),
         ("method.request.body.items[*].id", "Gatepost does not support the JSONPath"),
         ("method.request.body.$..x", "Gatepost does not support the JSONPath"),
     ],
@@ -124,7 +124,7 @@ def test_a_gateway_response_has_headers_and_simple_variables() -> None:
         ({"gatewayresponse.header.A": "*"}, ""),
         ({"gatewayresponse.header.A": "context.error.nothing"}, ""),
         ({}, "$context.error.nothing"),
-        ({}, "${context.authorizer.principalId}"),
+        ({}, "${context.nothing.principalId}"),
     ],
 )
 def test_a_gateway_response_with_anything_else_is_refused(parameters: dict, template: str) -> None:

@@ -1,0 +1,75 @@
+"""Where an authorizer finds who calls: the expressions of its identity source, compiled.
+
+Sources: "identitySource" of https://docs.aws.amazon.com/apigateway/latest/api/API_CreateAuthorizer.html: one header for
+TOKEN and COGNITO_USER_POOLS; for REQUEST "method.request.header, method.request.querystring, stageVariables and
+context", of which each must be there and not empty, else 401 "without calling the authorizer Lambda function".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.mapping import MappingError, Source, compile_source
+from gatepost.gateway.responses import UNAUTHORIZED, Refusal
+from gatepost.gateway.route import StageFacts
+
+HEADER: Final = "method.request.header."
+DEFAULT_TOKEN_SOURCE: Final = f"{HEADER}Authorization"
+SOURCES_MAX: Final = 16
+_REQUEST_SOURCES: Final = (HEADER, "method.request.querystring.", "stageVariables.", "context.")
+
+Identity = tuple[str, ...]
+
+
+def compile_identity(text: str, stage: StageFacts) -> Callable[[Exchange], Identity]:
+    """Compile the identity source of a REQUEST authorizer; none gives an empty identity. Raises: MappingError."""
+    expressions = [each.strip() for each in text.split(",") if each.strip()]
+    if len(expressions) > SOURCES_MAX:
+        raise MappingError(f"identitySource has {len(expressions)} expressions: use at most {SOURCES_MAX}")
+    for each in expressions:
+        if not each.startswith(_REQUEST_SOURCES):
+            raise MappingError(
+                f"identitySource {each}: use method.request.header.NAME, method.request.querystring.NAME, "
+                "stageVariables.NAME or context.NAME"
+            )
+    sources = tuple((each, compile_source(each, stage)) for each in expressions)
+
+    def identity(exchange: Exchange) -> Identity:
+        found = []
+        for expression, source in sources:
+            value = source(exchange)
+            if not value:
+                raise Refusal(UNAUTHORIZED, detail=f"identity source {expression} is missing or empty")
+            found.append(value)
+        return tuple(found)
+
+    return identity
+
+
+def compile_token_source(text: str, stage: StageFacts) -> Source:
+    """Compile the one header that holds the token (TOKEN, COGNITO_USER_POOLS). Raises: MappingError."""
+    expression = text.strip() or DEFAULT_TOKEN_SOURCE
+    if not expression.startswith(HEADER) or "," in expression:
+        raise MappingError(f"identitySource {expression}: use one header, method.request.header.NAME")
+    return compile_source(expression, stage)
+
+
+def compile_validation(expression: str) -> Callable[[str], bool] | None:
+    """Compile an identityValidationExpression, which the whole token must match; None when there is none.
+
+    By RE2, in linear time: the token is the client's. Raises: MappingError when RE2 does not take it (look-around and
+    back-references, which only a backtracking engine has).
+    """
+    if not expression:
+        return None
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        pattern: Any = re2.compile(expression, options)
+    except re2.error as error:
+        raise MappingError(f"identityValidationExpression {expression}: RE2 does not take it: {error}") from error
+    return lambda token: pattern.fullmatch(token) is not None
