@@ -29,6 +29,7 @@ CLOUDFORMATION_RESOURCES_MAX: Final = 500
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-service-limits-table.html
 API_GATEWAY_RESOURCES_PER_API_MAX: Final = 300
 API_GATEWAY_STAGES_PER_API_MAX: Final = 10
+API_GATEWAY_AUTHORIZERS_PER_API_MAX: Final = 10
 API_GATEWAY_REGIONAL_APIS_MAX: Final = 600
 API_GATEWAY_EDGE_APIS_MAX: Final = 120
 API_GATEWAY_IMPORT_BYTES_MAX: Final = 6 * 1024 * 1024

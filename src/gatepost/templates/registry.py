@@ -15,6 +15,7 @@ from gatepost.templates.ledger_entries import lambda_ as lambda_entries
 from gatepost.templates.ledger_entries import logs as logs_entries
 from gatepost.templates.resources import (
     apigateway,
+    apigateway_guards,
     apigateway_stages,
     cloudformation,
     dynamodb,
@@ -33,6 +34,7 @@ def resource_handlers() -> dict[str, ResourceHandler]:
     """Give the handlers of all types that the engine creates."""
     return {
         **apigateway.handlers(),
+        **apigateway_guards.handlers(),
         **apigateway_stages.handlers(),
         **cloudformation.handlers(),
         **dynamodb.handlers(),

@@ -217,11 +217,11 @@ Resources:
       Body:
         openapi: 3.0.1
         info: {title: a, version: "1"}
-        components: {securitySchemes: {key: {type: apiKey, name: x-api-key, in: header}}}
+        components: {securitySchemes: {oauth: {type: oauth2}}}
         paths:
           /x:
             get:
-              security: [{key: []}]
+              security: [{oauth: []}]
               x-amazon-apigateway-integration: {type: mock}
 """
 
@@ -229,14 +229,15 @@ Resources:
 def test_a_guard_in_an_openapi_body_that_would_not_stand_is_refused_with_its_line():
     assert refusals(BODY) == [
         "template.yaml:12: Resources/Api/Properties/Body/paths//x/get/security: "
-        "Gatepost does not support apiKeyRequired true yet: use false"
+        "API Gateway does not enforce the security scheme oauth of type oauth2: leave it out, or use "
+        "x-amazon-apigateway-authorizer or x-amazon-apigateway-authtype awsSigv4"
     ]
 
 
 def test_lenient_leaves_such_a_guard_out_with_a_warning():
     result = compiled(BODY, acceptance=Acceptance(is_lenient=True))
     assert "security" not in result.resources["Api"].properties["Body"]["paths"]["/x"]["get"]
-    assert any("apiKeyRequired true" in warning for warning in result.warnings())
+    assert any("scheme oauth of type oauth2" in warning for warning in result.warnings())
 
 
 def test_a_misspelt_word_in_a_key_schema_is_refused_with_its_line():

@@ -27,10 +27,24 @@ _MODELS: Final = f"{_API}/models"
 _MODEL: Final = f"{_MODELS}/{{modelName}}"
 _GATEWAY_RESPONSES: Final = f"{_API}/gatewayresponses"
 _GATEWAY_RESPONSE: Final = f"{_GATEWAY_RESPONSES}/{{responseType}}"
+_VALIDATORS: Final = f"{_API}/requestvalidators"
+_VALIDATOR: Final = f"{_VALIDATORS}/{{requestValidatorId}}"
+_AUTHORIZERS: Final = f"{_API}/authorizers"
+_AUTHORIZER: Final = f"{_AUTHORIZERS}/{{authorizerId}}"
 _TAGS: Final = "/tags/{resourceArn}"
 
 # The service model's HTTP method and URI of each operation; a test compares them.
 PATHS: Final[Mapping[str, tuple[str, str]]] = {
+    "CreateAuthorizer": ("POST", _AUTHORIZERS),
+    "DeleteAuthorizer": ("DELETE", _AUTHORIZER),
+    "GetAuthorizer": ("GET", _AUTHORIZER),
+    "GetAuthorizers": ("GET", _AUTHORIZERS),
+    "UpdateAuthorizer": ("PATCH", _AUTHORIZER),
+    "CreateRequestValidator": ("POST", _VALIDATORS),
+    "DeleteRequestValidator": ("DELETE", _VALIDATOR),
+    "GetRequestValidator": ("GET", _VALIDATOR),
+    "GetRequestValidators": ("GET", _VALIDATORS),
+    "UpdateRequestValidator": ("PATCH", _VALIDATOR),
     "CreateDeployment": ("POST", _DEPLOYMENTS),
     "CreateModel": ("POST", _MODELS),
     "CreateResource": ("POST", f"{_API}/resources/{{parentId}}"),
@@ -109,11 +123,11 @@ def update_policy(call: Call, api_id: str) -> Access:
 
 
 def _role_arns(params: Mapping[str, Any]) -> list[str]:
-    found = [params["credentials"]] if params.get("credentials") else []
+    found = [params[name] for name in ("credentials", "authorizerCredentials") if params.get(name)]
     found.extend(
         patch["value"]
         for patch in params.get("patchOperations", ())
-        if patch.get("path") in ("/credentials", "/cloudwatchRoleArn") and patch.get("value")
+        if patch.get("path") in ("/credentials", "/authorizerCredentials", "/cloudwatchRoleArn") and patch.get("value")
     )
     return found
 

@@ -102,6 +102,7 @@ class Imports:
             for method in methods
             if method.integration is not None and method.integration.credentials_arn
         }
+        roles |= {each.credentials_arn for each in imported.authorizers if each.credentials_arn}
         for role_arn in sorted(roles):
             self._authorization.check(call, pass_role(role_arn, PRINCIPAL))
 

@@ -12,6 +12,7 @@ from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.limits import API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX, API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN
 from gatepost.kernel.operations import Call
 from gatepost.services.apigateway.deployment import Integration, IntegrationResponse, Method
+from gatepost.services.apigateway.functions import STAGE_VARIABLE, check_linear, is_function_path
 from gatepost.services.apigateway.mapping import (
     check_function_parameters,
     check_integration_request,
@@ -31,9 +32,6 @@ PASSTHROUGH_BEHAVIORS: Final = ("WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER")
 CONTENT_HANDLINGS: Final = ("CONVERT_TO_BINARY", "CONVERT_TO_TEXT")
 
 _STATUS_CODE: Final = re.compile(r"[1-5]\d\d")
-_STAGE_VARIABLE: Final = re.compile(r"\$\{stageVariables\.[A-Za-z0-9_]+\}")
-_FUNCTION_PATH: Final = re.compile(r"path/2015-03-31/functions/(.+)/invocations")
-_FUNCTION_ARN: Final = re.compile(r"function:[a-zA-Z0-9_-]{1,64}(?::(?:\$LATEST|[a-zA-Z0-9_-]{1,128}))?")
 _INVALID_ARN: Final = "Invalid ARN specified in the request"
 _INVALID_URL: Final = "Invalid HTTP endpoint specified for URI"
 
@@ -219,24 +217,11 @@ def check_integration_response_of(method: Method, integration: Integration, resp
     except re.error:
         raise BadRequestException("Invalid selection pattern specified") from None
     if integration.type not in PROXIES:
-        _check_linear(response.selection_pattern)
+        check_linear("selection pattern", response.selection_pattern)
     for content_type, template in response.response_templates.items():
         check_template_size("responseTemplates", content_type, template)
         if integration.type not in PROXIES:  # a proxy passes the answer on as it is: AWS does not look at these
             check_template("responseTemplates", content_type, template)
-
-
-def _check_linear(pattern: str) -> None:
-    """Refuse a pattern that the gateway cannot match in linear time. Raises: BadRequestException."""
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        re2.compile(pattern, options)
-    except re2.error:
-        message = "Invalid selection pattern specified: look-around and back references do not work here"
-        raise BadRequestException(message) from None
 
 
 def integration_of(method: Method) -> Integration:
@@ -250,7 +235,7 @@ def check_uri(integration: Integration) -> None:
     """Check that an integration's URI leads somewhere that its type can call. Raises: BadRequestException."""
     uri = integration.uri
     if integration.type in ("HTTP", "HTTP_PROXY"):
-        _check_url(_STAGE_VARIABLE.sub("variable", uri))
+        _check_url(STAGE_VARIABLE.sub("variable", uri))
         return
     parsed = parse_arn(uri)
     if parsed is None or parsed.service != "apigateway" or not parsed.region:
@@ -263,11 +248,7 @@ def check_uri(integration: Integration) -> None:
         raise BadRequestException(
             "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
         )
-    found = _FUNCTION_PATH.fullmatch(parsed.resource)
-    if found is None:
-        raise BadRequestException(_INVALID_ARN)
-    function = parse_arn(_STAGE_VARIABLE.sub("variable", found[1]))
-    if function is None or function.service != "lambda" or not _FUNCTION_ARN.fullmatch(function.resource):
+    if not is_function_path(parsed.resource):
         raise BadRequestException(_INVALID_ARN)
 
 

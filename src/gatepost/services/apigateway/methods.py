@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from gatepost.kernel.operations import Call
+from gatepost.services.apigateway.authorizers import check_authorization
 from gatepost.services.apigateway.deployment import Method, MethodResponse
 from gatepost.services.apigateway.mapping import (
     check_integration_request,
@@ -16,6 +17,7 @@ from gatepost.services.apigateway.mapping import (
 from gatepost.services.apigateway.model import BadRequestException, ConflictException, Definition, NotFoundException
 from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, rule, set_entry
 from gatepost.services.apigateway.records import ApiRecords
+from gatepost.services.apigateway.request_validators import NOT_FOUND as NO_VALIDATOR
 from gatepost.services.apigateway.shapes import method_response_to_aws, method_to_aws
 from gatepost.services.apigateway.support import check_supported
 from gatepost.services.apigateway.tree import find_method, method_of, resource_of, with_method, without_method
@@ -139,10 +141,9 @@ def check_method(definition: Definition, method: Method) -> None:
             f"Invalid authorization type specified. Valid options are {','.join(AUTHORIZATION_TYPES)}"
         )
     check_supported("authorizationType", method.authorization_type)
-    check_supported("authorizerId", method.authorizer_id)
-    check_supported("authorizationScopes", method.authorization_scopes)
-    check_supported("apiKeyRequired", method.api_key_required)
-    check_supported("requestValidatorId", method.request_validator_id)
+    check_authorization(definition, method)
+    if method.request_validator_id and method.request_validator_id not in definition.request_validators:
+        raise BadRequestException(NO_VALIDATOR)
     check_method_parameters(method.request_parameters)
     _check_models(definition, method.request_models)
     if method.integration is not None:
@@ -190,7 +191,14 @@ def _request_model(method: Method, patch: Patch) -> Method:
 
 
 def _scope(method: Method, patch: Patch) -> Method:
-    return replace(method, authorization_scopes=(*method.authorization_scopes, patch.value))
+    others = tuple(each for each in method.authorization_scopes if each != patch.value)
+    if patch.op == "replace":
+        others = ()
+    elif patch.op == "remove":
+        if len(others) == len(method.authorization_scopes):
+            raise BadRequestException(f"Invalid patch value  '{patch.value}' specified for path '{patch.path}'")
+        return replace(method, authorization_scopes=others)
+    return replace(method, authorization_scopes=(*others, patch.value))
 
 
 def _response_parameter(response: MethodResponse, patch: Patch) -> MethodResponse:
@@ -206,7 +214,7 @@ _METHOD_PATCHES: Final[PatchTable[Method]] = PatchTable(
     (
         rule("/authorizationType", "replace", lambda held, patch: replace(held, authorization_type=patch.value)),
         rule("/authorizerId", "replace", lambda held, patch: replace(held, authorizer_id=patch.value)),
-        rule("/authorizationScopes", "add", _scope),
+        rule("/authorizationScopes", "add replace remove", _scope),
         rule("/apiKeyRequired", "replace", lambda held, patch: replace(held, api_key_required=boolean(patch))),
         rule("/operationName", "replace", lambda held, patch: replace(held, operation_name=patch.value)),
         rule("/requestValidatorId", "replace", lambda held, patch: replace(held, request_validator_id=patch.value)),

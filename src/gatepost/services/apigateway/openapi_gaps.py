@@ -14,9 +14,9 @@ from gatepost.services.apigateway import openapi_methods
 from gatepost.services.apigateway.deployment import Integration
 from gatepost.services.apigateway.integrations import check_uri
 from gatepost.services.apigateway.model import BadRequestException
-from gatepost.services.apigateway.openapi_document import check_extensions, is_openapi_3, resolve
+from gatepost.services.apigateway.openapi_document import check_extensions, resolve
 from gatepost.services.apigateway.openapi_import import EXTENSIONS
-from gatepost.services.apigateway.openapi_security import check_scheme, read_security, schemes_of
+from gatepost.services.apigateway.openapi_security import ROOT_SECURITY_IGNORED, has_ignored_security, read_security
 from gatepost.services.apigateway.support import UnsupportedSetting, check_supported
 
 Steps = tuple[str, ...]
@@ -28,11 +28,8 @@ def openapi_gaps(document: Any) -> Iterator[Gap]:
     if not isinstance(document, dict):
         return
     yield from _extensions((), document, EXTENSIONS, "the document")
-    schemes = ("components", "securitySchemes") if is_openapi_3(document) else ("securityDefinitions",)
-    for name, scheme in _object(partial(schemes_of, document)).items():
-        yield from _tried((*schemes, name), partial(check_scheme, document, name, scheme))
-    if "security" in document:
-        yield from _tried(("security",), partial(read_security, document, {}))
+    if has_ignored_security(document):
+        yield ("security",), ROOT_SECURITY_IGNORED
     paths = document.get("paths")
     for path, given in paths.items() if isinstance(paths, dict) else ():
         item = _object(partial(resolve, document, given))

@@ -12,7 +12,16 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gatepost.kernel.ids import stable_id
-from gatepost.services.apigateway.deployment import ApiModel, GatewayResponse, Integration, Method, Resource
+from gatepost.services.apigateway.authorizers import with_authorizer
+from gatepost.services.apigateway.deployment import (
+    ApiModel,
+    Authorizer,
+    GatewayResponse,
+    Integration,
+    Method,
+    RequestValidator,
+    Resource,
+)
 from gatepost.services.apigateway.gateway_responses import check_response, gateway_response_from_aws
 from gatepost.services.apigateway.integrations import check_integration, check_integration_response_of
 from gatepost.services.apigateway.methods import check_method, check_method_response
@@ -29,25 +38,31 @@ from gatepost.services.apigateway.openapi_document import (
 )
 from gatepost.services.apigateway.openapi_methods import MethodReader
 from gatepost.services.apigateway.openapi_schemas import Schemas, schema_text
-from gatepost.services.apigateway.openapi_security import check_schemes
+from gatepost.services.apigateway.openapi_security import ROOT_SECURITY_IGNORED, has_ignored_security, read_authorizers
+from gatepost.services.apigateway.openapi_validators import VALIDATOR, VALIDATORS, read_validators
+from gatepost.services.apigateway.request_validators import check_validator, with_validator
 from gatepost.services.apigateway.support import check_supported
 from gatepost.services.apigateway.tree import add_resource, join_path, with_method
 
 BASE_PATH_MODES: Final = ("ignore", "prepend", "split")
 
 _PREFIX: Final = "x-amazon-apigateway-"
-EXTENSIONS: Final = tuple(
-    f"{_PREFIX}{name}"
-    for name in (
-        "api-key-source",
-        "binary-media-types",
-        "documentation",
-        "endpoint-configuration",
-        "gateway-responses",
-        "integrations",
-        "minimum-compression-size",
-        "policy",
-    )
+EXTENSIONS: Final = (
+    VALIDATOR,
+    VALIDATORS,
+    *(
+        f"{_PREFIX}{name}"
+        for name in (
+            "api-key-source",
+            "binary-media-types",
+            "documentation",
+            "endpoint-configuration",
+            "gateway-responses",
+            "integrations",
+            "minimum-compression-size",
+            "policy",
+        )
+    ),
 )
 
 
@@ -66,6 +81,8 @@ class ImportedApi:
     is_execute_api_endpoint_disabled: bool | None = None
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     gateway_responses: tuple[GatewayResponse, ...] = ()
+    request_validators: tuple[RequestValidator, ...] = ()  # without ids, as are authorizers: methods name them by name
+    authorizers: tuple[Authorizer, ...] = ()
     paths: Mapping[str, tuple[Method, ...]] = field(default_factory=dict)
 
 
@@ -75,7 +92,8 @@ def read_api(document: Mapping[str, Any], base_path_mode: str, findings: Finding
     Raises: BadRequestException for what makes the document as a whole unreadable.
     """
     check_extensions(document, EXTENSIONS, "the document")
-    check_schemes(document)
+    if has_ignored_security(document):
+        findings.add_warning(ROOT_SECURITY_IGNORED)
     info = as_object(document.get("info"), "info")
     endpoint = _endpoint_configuration(document)
     schemas = Schemas(document)
@@ -104,6 +122,8 @@ def read_api(document: Mapping[str, Any], base_path_mode: str, findings: Finding
         is_execute_api_endpoint_disabled=None if is_disabled is None else str(is_disabled).lower() == "true",
         models=schemas.models,
         gateway_responses=_gateway_responses(document, findings),
+        request_validators=read_validators(document),
+        authorizers=read_authorizers(document, findings),
         paths=paths,
     )
 
@@ -118,6 +138,10 @@ def put_into(
     builder = _Builder(api_id, before, findings, overwrites=overwrites)
     for name, schema in imported.models.items():
         builder.add_model(name, schema)
+    for validator in imported.request_validators:
+        builder.add_validator(validator)
+    for authorizer in imported.authorizers:
+        builder.add_authorizer(authorizer)
     for path, methods in imported.paths.items():
         resource = builder.add_path(path)
         for method in methods:
@@ -133,6 +157,8 @@ class _Builder:
 
     def __init__(self, api_id: str, before: Definition, findings: Findings, *, overwrites: bool) -> None:
         self._known_ids = {each.path: each.id for each in before.resources.values()}
+        self._validator_ids = {each.name: each.id for each in before.request_validators.values()}
+        self._authorizer_ids = {each.name: each.id for each in before.authorizers.values()}
         self.definition = before
         if overwrites:
             root = Resource(self._known_ids["/"], "/")
@@ -156,6 +182,25 @@ class _Builder:
             self._findings.add_error(f"Unable to create model for '{name}': {error.message}")
             return
         self.definition = replace(self.definition, models={**self.definition.models, name: model})
+
+    def add_validator(self, validator: RequestValidator) -> None:
+        """Add a validator; one of its name that was there before gives it its id."""
+        new_id = stable_id(self._api_id, "validator", validator.name, length=6)
+        validator = replace(validator, id=self._validator_ids.setdefault(validator.name, new_id))
+        try:
+            check_validator(validator)
+            self.definition = with_validator(self.definition, validator)
+        except BadRequestException as error:
+            self._findings.add_error(f"Unable to create request validator '{validator.name}': {error.message}")
+
+    def add_authorizer(self, authorizer: Authorizer) -> None:
+        """Add an authorizer; one of its name that was there before gives it its id."""
+        new_id = stable_id(self._api_id, "authorizer", authorizer.name, length=6)
+        authorizer = replace(authorizer, id=self._authorizer_ids.setdefault(authorizer.name, new_id))
+        try:
+            self.definition = with_authorizer(self.definition, authorizer)
+        except BadRequestException as error:
+            self._findings.add_error(f"Unable to create authorizer '{authorizer.name}': {error.message}")
 
     def add_path(self, path: str) -> str | None:
         """Give the id of the resource at `path`, made with all that leads to it, or None when it cannot be."""
@@ -188,7 +233,12 @@ class _Builder:
         integration = method.integration
         if integration is not None and not integration.cache_namespace:
             integration = replace(integration, cache_namespace=resource_id)
-        method = replace(method, integration=integration)
+        method = replace(
+            method,
+            integration=integration,
+            request_validator_id=self._validator_ids.get(method.request_validator_id, ""),
+            authorizer_id=self._authorizer_ids.get(method.authorizer_id, ""),
+        )
         try:
             check_method(self.definition, replace(method, integration=None))
             for response in method.responses:

@@ -20,13 +20,14 @@ from gatepost.services.apigateway.openapi_document import (
 from gatepost.services.apigateway.openapi_integration import read_integration
 from gatepost.services.apigateway.openapi_schemas import Schemas
 from gatepost.services.apigateway.openapi_security import read_security
+from gatepost.services.apigateway.openapi_validators import VALIDATOR, validator_name
 
 ANY_METHOD: Final = "x-amazon-apigateway-any-method"
 INTEGRATION: Final = "x-amazon-apigateway-integration"
 
 _VERBS: Final = ("get", "put", "post", "delete", "options", "head", "patch")
 _BESIDE_VERBS: Final = ("parameters", "summary", "description", "servers", "$ref")
-EXTENSIONS: Final = (INTEGRATION, "x-amazon-apigateway-auth", "x-amazon-apigateway-documentation")
+EXTENSIONS: Final = (INTEGRATION, VALIDATOR, "x-amazon-apigateway-auth", "x-amazon-apigateway-documentation")
 _PLACES: Final = {"query": "querystring", "header": "header", "path": "path"}
 _STATUS_CODE: Final = re.compile(r"[1-5]\d\d")
 
@@ -65,7 +66,10 @@ class MethodReader:
         return Method(
             http_method=verb,
             authorization_type=security.authorization_type,
+            authorizer_id=security.authorizer,  # its name, until it has an id
+            authorization_scopes=security.scopes,
             api_key_required=security.api_key_required,
+            request_validator_id=validator_name(self._document, operation),  # likewise
             operation_name=as_text(operation.get("operationId"), "operationId"),
             request_parameters=self._request_parameters(parameters),
             request_models=self._request_models(operation, parameters),

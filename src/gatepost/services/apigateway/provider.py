@@ -12,6 +12,7 @@ from gatepost.kernel.operations import Access, Call, Change, operation
 from gatepost.kernel.ports import Authorization, Publisher
 from gatepost.services.apigateway.access import access_of
 from gatepost.services.apigateway.account import Account
+from gatepost.services.apigateway.authorizers import Authorizers
 from gatepost.services.apigateway.deployments import Deployments
 from gatepost.services.apigateway.exports import Exports
 from gatepost.services.apigateway.gateway_responses import GatewayResponses
@@ -20,6 +21,7 @@ from gatepost.services.apigateway.integrations import Integrations
 from gatepost.services.apigateway.methods import Methods
 from gatepost.services.apigateway.models import Models
 from gatepost.services.apigateway.records import ApiRecords
+from gatepost.services.apigateway.request_validators import RequestValidators
 from gatepost.services.apigateway.resources import Resources
 from gatepost.services.apigateway.rest_apis import RestApis
 from gatepost.services.apigateway.stages import Stages, all_stage_changes
@@ -46,6 +48,8 @@ class ApiGateway:
         self._methods = Methods(held)
         self._integrations = Integrations(held)
         self._models = Models(held)
+        self._request_validators = RequestValidators(held)
+        self._authorizers = Authorizers(held)
         self._deployments = Deployments(held, publisher)
         self._stages = Stages(held, publisher)
         self._tags = Tags(held, publisher)
@@ -253,6 +257,56 @@ class ApiGateway:
     async def delete_model(self, call: Call, params: Mapping[str, Any]) -> None:
         """Take a model away."""
         await self._models.delete(call, params)
+
+    @operation("CreateRequestValidator")
+    async def create_request_validator(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a validator to an API."""
+        return await self._request_validators.create(call, params)
+
+    @operation("GetRequestValidator")
+    async def get_request_validator(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a validator."""
+        return await self._request_validators.get(call, params)
+
+    @operation("GetRequestValidators")
+    async def get_request_validators(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a page of an API's validators."""
+        return await self._request_validators.list(call, params)
+
+    @operation("UpdateRequestValidator")
+    async def update_request_validator(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Patch a validator."""
+        return await self._request_validators.update(call, params)
+
+    @operation("DeleteRequestValidator")
+    async def delete_request_validator(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Take a validator away."""
+        await self._request_validators.delete(call, params)
+
+    @operation("CreateAuthorizer")
+    async def create_authorizer(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Add an authorizer to an API."""
+        return await self._authorizers.create(call, params)
+
+    @operation("GetAuthorizer")
+    async def get_authorizer(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give an authorizer."""
+        return await self._authorizers.get(call, params)
+
+    @operation("GetAuthorizers")
+    async def get_authorizers(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a page of an API's authorizers."""
+        return await self._authorizers.list(call, params)
+
+    @operation("UpdateAuthorizer")
+    async def update_authorizer(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Patch an authorizer."""
+        return await self._authorizers.update(call, params)
+
+    @operation("DeleteAuthorizer")
+    async def delete_authorizer(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Take an authorizer away."""
+        await self._authorizers.delete(call, params)
 
     @operation("CreateDeployment")
     async def create_deployment(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:

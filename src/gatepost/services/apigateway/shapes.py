@@ -30,6 +30,12 @@ def method_to_aws(method: Method) -> dict[str, Any]:
         "authorizationType": method.authorization_type,
         "apiKeyRequired": method.api_key_required,
     }
+    if method.authorizer_id:
+        shape["authorizerId"] = method.authorizer_id
+    if method.authorization_scopes:
+        shape["authorizationScopes"] = list(method.authorization_scopes)
+    if method.request_validator_id:
+        shape["requestValidatorId"] = method.request_validator_id
     if method.operation_name:
         shape["operationName"] = method.operation_name
     if method.request_parameters:

@@ -27,6 +27,7 @@ def entries() -> list[TypeEntry]:
         TypeEntry(
             "AWS::ApiGateway::Account", ENFORCED, {"CloudWatchRoleArn": inert("the gateway writes its own logs")}
         ),
+        _authorizer(),
         _deployment(),
         TypeEntry(
             "AWS::ApiGateway::GatewayResponse",
@@ -52,6 +53,16 @@ def entries() -> list[TypeEntry]:
             },
         ),
         TypeEntry(
+            "AWS::ApiGateway::RequestValidator",
+            ENFORCED,
+            {
+                "Name": ENFORCED,
+                "RestApiId": ENFORCED,
+                "ValidateRequestBody": ENFORCED,
+                "ValidateRequestParameters": ENFORCED,
+            },
+        ),
+        TypeEntry(
             "AWS::ApiGateway::Resource",
             ENFORCED,
             {"ParentId": ENFORCED, "PathPart": ENFORCED, "RestApiId": ENFORCED},
@@ -59,6 +70,22 @@ def entries() -> list[TypeEntry]:
         _rest_api(),
         _stage(),
     ]
+
+
+def _authorizer() -> TypeEntry:
+    names = (
+        "AuthorizerCredentials",
+        "AuthorizerResultTtlInSeconds",
+        "AuthorizerUri",
+        "IdentitySource",
+        "IdentityValidationExpression",
+        "Name",
+        "ProviderARNs",
+        "RestApiId",
+        "Type",
+    )
+    entries = dict.fromkeys(names, ENFORCED) | {"AuthType": inert("a word of your own, for imports and exports")}
+    return TypeEntry("AWS::ApiGateway::Authorizer", ENFORCED, entries)
 
 
 def _rest_api() -> TypeEntry:

@@ -71,14 +71,13 @@ def test_what_cannot_be_enforced_does_not_pass_even_when_it_is_in_the_store(tmp_
     check_deployable(definition)
     (root,) = definition.resources.values()
     for changed in (
-        replace(root.methods[0], authorization_type="CUSTOM"),
-        replace(root.methods[0], api_key_required=True),
+        replace(root.methods[0], authorization_type="JWT"),
         replace(
             root.methods[0],
             integration=replace(root.methods[0].integration, type="MOCK", content_handling="CONVERT_TO_TEXT"),
         ),
     ):
-        with pytest.raises(BadRequestException, match="Gatepost does not support"):
+        with pytest.raises(BadRequestException, match="Gatepost does not support|Invalid authorization type"):
             check_deployable(replace(definition, resources={root.id: replace(root, methods=(changed,))}))
 
 

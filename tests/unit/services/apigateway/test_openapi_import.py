@@ -213,14 +213,12 @@ def test_a_gateway_response_that_cannot_be_is_an_error() -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        {"x-amazon-apigateway-request-validators": {"all": {"validateRequestBody": True}}},
-        {"x-amazon-apigateway-request-validator": "all"},
+        {"x-amazon-apigateway-request-validators": {"all": {"validatesBody": True}}},
         {"x-amazon-apigateway-cors": {}},
         {"x-amazon-apigateway-endpoint-configuration": {"vpcEndpointIds": ["vpce-1"]}},
         {"paths": []},
         {"info": "shop"},
         {"definitions": {"A": 1}},
-        {"securityDefinitions": {"a": {"type": "apiKey", "x-amazon-apigateway-authorizer": {"type": "token"}}}},
         {"paths": {"/a": []}},
         {"paths": {"/a": {"$ref": "other.yaml"}}},
     ],
@@ -228,6 +226,42 @@ def test_a_gateway_response_that_cannot_be_is_an_error() -> None:
 def test_a_document_that_asks_for_what_is_missing_is_refused_as_a_whole(more: dict) -> None:
     with pytest.raises(BadRequestException):
         built({**a_document(), **more})
+
+
+def test_guards_of_a_document_become_those_of_its_methods() -> None:
+    guarded = {
+        **MOCK,
+        "get": {
+            **MOCK["get"],
+            "security": [{"users": ["email"]}, {"key": []}],
+            "x-amazon-apigateway-request-validator": "all",
+        },
+    }
+    pool = "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_Abc123"
+    users = {
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "x-amazon-apigateway-authtype": "cognito_user_pools",
+        "x-amazon-apigateway-authorizer": {"type": "cognito_user_pools", "providerARNs": [pool]},
+    }
+    document = a_document(
+        {"/a": guarded},
+        securityDefinitions={"users": users, "key": {"type": "apiKey", "name": "x-api-key", "in": "header"}},
+        **{"x-amazon-apigateway-request-validators": {"all": {"validateRequestBody": True}}},
+    )
+    definition, findings = built(document)
+    assert findings.errors == []
+    (authorizer,) = definition.authorizers.values()
+    (validator,) = definition.request_validators.values()
+    (method,) = next(each for each in definition.resources.values() if each.path == "/a").methods
+    assert (authorizer.name, authorizer.provider_arns) == ("users", (pool,))
+    assert (validator.name, validator.validates_body, validator.validates_parameters) == ("all", True, False)
+    assert (method.authorization_type, method.authorizer_id) == ("COGNITO_USER_POOLS", authorizer.id)
+    assert (method.authorization_scopes, method.api_key_required) == (("email",), True)
+    assert method.request_validator_id == validator.id
+    again, _ = built(document, before=definition)
+    assert (again.authorizers, again.request_validators) == (definition.authorizers, definition.request_validators)
 
 
 def test_an_api_has_at_most_300_resources() -> None:

@@ -102,4 +102,4 @@ def test_what_is_wrong_with_one_method_leaves_the_others() -> None:
     assert [each.split(": ", 1)[0] for each in findings.errors] == [
         f"Unable to put method '{verb}' on resource at path '/orders'" for verb in ("GET", "PUT", "POST")
     ]
-    assert "x-amazon-apigateway-request-validator" in findings.errors[1]
+    assert "Unable to find request validator all" in findings.errors[1]
