@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import shutil
 import subprocess
 import time
+import urllib.request
 import zipfile
 
 import pytest
@@ -169,3 +171,80 @@ def test_the_javascript_sdk_in_a_function_works_unmodified(platform, role, sdk) 
         assert invoke(platform, "with-sdk", {"price": price, "tags": ["a"]})[1] == {
             "id": "tea", "price": price, "tags": ["a"],
         }  # fmt: skip
+
+
+STREAMING = """
+exports.handler = awslambda.streamifyResponse(async (event, stream, context) => {
+  stream = awslambda.HttpResponseStream.from(stream, { statusCode: 201, headers: { 'x-own': 'yes' } });
+  const name = event.rawPath ?? event.name;
+  console.log('streams', name);
+  stream.write(`hello ${name}`);
+  await new Promise((go) => setTimeout(go, 150));
+  if (name === '/fails') throw new RangeError('as asked');
+  if (name === '/large') for (let i = 0; i < 16; i++) stream.write(Buffer.alloc(1 << 20));
+  stream.end('bye');
+});
+"""
+
+
+def chunks_of(answer, seen=None):
+    """Give the payload and how the stream ended; note in `seen` when each event came."""
+    payload, complete = b"", None
+    for event in answer["EventStream"]:
+        if seen is not None:
+            seen.append(time.monotonic())
+        payload += event.get("PayloadChunk", {}).get("Payload", b"")
+        complete = event.get("InvokeComplete", complete)
+    return payload, complete
+
+
+@pytest.fixture(scope="module")
+def streaming(platform, role):
+    a_function(platform, role, "streams", RUNTIME, a_zip("app.js", STREAMING))
+    return platform.client("lambda")
+
+
+@needs_node
+def test_a_streamed_invocation_comes_in_chunks_and_says_how_it_ended(streaming) -> None:
+    seen: list[float] = []
+    answer = streaming.invoke_with_response_stream(FunctionName="streams", Payload=b'{"name":"x"}', LogType="Tail")
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+    payload, complete = chunks_of(answer, seen)
+    assert payload == b'{"statusCode":201,"headers":{"x-own":"yes"}}' + bytes(8) + b"hello xbye"
+    assert list(complete) == ["LogResult"]
+    assert seen[-1] - seen[0] > 0.1
+    payload, complete = chunks_of(
+        streaming.invoke_with_response_stream(FunctionName="streams", Payload=b'{"name":"/fails"}')
+    )
+    assert payload.endswith(b"hello /fails")
+    assert (complete["ErrorCode"], json.loads(complete["ErrorDetails"])["errorType"]) == ("Unhandled", "RangeError")
+    dry = streaming.invoke_with_response_stream(FunctionName="streams", InvocationType="DryRun")
+    assert dry["StatusCode"] == 204
+
+
+@needs_node
+def test_a_function_url_streams_and_a_failure_breaks_it_off(platform, streaming) -> None:
+    url = streaming.create_function_url_config(FunctionName="streams", AuthType="NONE", InvokeMode="RESPONSE_STREAM")[
+        "FunctionUrl"
+    ]
+    for statement, more in (("a", {"FunctionUrlAuthType": "NONE"}), ("b", {"InvokedViaFunctionUrl": True})):
+        action = "lambda:InvokeFunctionUrl" if "FunctionUrlAuthType" in more else "lambda:InvokeFunction"
+        streaming.add_permission(FunctionName="streams", StatementId=statement, Principal="*", Action=action, **more)
+    address = f"{platform.public}/_aws/lambda-url/{url.split('//')[1].split('.')[0]}"
+    with urllib.request.urlopen(f"{address}/x", timeout=10) as answer:
+        assert (answer.status, answer.headers["x-own"], answer.headers["Transfer-Encoding"]) == (201, "yes", "chunked")
+        assert answer.read(8) == b"hello /x"
+        began = time.monotonic()
+        assert answer.read() == b"bye"
+        assert time.monotonic() - began > 0.1
+    with urllib.request.urlopen(f"{address}/large", timeout=10) as answer:
+        assert len(answer.read()) == len("hello /large") + (16 << 20) + len("bye")
+    with urllib.request.urlopen(f"{address}/fails", timeout=10) as answer, pytest.raises(http.client.IncompleteRead):
+        answer.read()
+
+
+def test_the_old_form_of_an_event_is_still_taken(platform, role) -> None:
+    a_function(platform, role, "async", "python3.11", a_zip("app.py", "def handler(event, c): print('got', event)"))
+    answer = platform.client("lambda").invoke_async(FunctionName="async", InvokeArgs=b'{"a":1}')
+    assert answer["Status"] == 202
+    until_logged(platform, "/aws/lambda/async", "got")

@@ -27,6 +27,7 @@ class Member:
     is_flattened: bool = False
     timestamp_format: str = ""
     is_idempotency_token: bool = False
+    is_event_payload: bool = False  # of an event in a stream: the message's payload is this member alone
 
     @property
     def wire_name(self) -> str:
@@ -88,6 +89,12 @@ class OperationModel:
     result_wrapper: str
     is_unsigned: bool  # AWS answers without a signature (sts AssumeRoleWithWebIdentity)
     takes_unsigned_payload: bool
+
+    @property
+    def has_event_stream(self) -> bool:
+        """Say whether the answer is a stream of events."""
+        output = self.output
+        return output is not None and bool(output.payload) and output.members[output.payload].shape.is_event_stream
 
 
 class ServiceModel:
@@ -192,6 +199,7 @@ class ServiceModel:
             is_flattened=bool(raw.get("flattened")),
             timestamp_format=raw.get("timestampFormat", ""),
             is_idempotency_token=bool(raw.get("idempotencyToken")),
+            is_event_payload=bool(raw.get("eventpayload")),
         )
 
 

@@ -134,12 +134,18 @@ def response_of(payload: bytes) -> Response:
         raise MalformedResponse(f"not JSON: {error}") from error
     if not isinstance(returned, dict) or "statusCode" not in returned:
         return Response(200, [JSON], payload)
+    status, headers = head_of(returned)
+    return Response(status, headers, _body(returned))
+
+
+def head_of(returned: dict[str, Any]) -> tuple[int, Headers]:
+    """Give status and headers of what a function returned, or of its metadata. Raises: MalformedResponse."""
     status = returned["statusCode"]
     if isinstance(status, str) and status.isascii() and status.isdigit():
         status = int(status)
     if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
         raise MalformedResponse(f"statusCode is {status!r}")
-    return Response(status, _response_headers(returned), _body(returned))
+    return status, _response_headers(returned)
 
 
 def _response_headers(returned: dict[str, Any]) -> Headers:

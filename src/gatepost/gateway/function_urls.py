@@ -19,14 +19,16 @@ from typing import Any, Final
 import orjson
 
 from gatepost.gateway.deadline import DeadlinePassed, within
-from gatepost.gateway.function_url_event import JSON, MalformedResponse, render_event, response_of
+from gatepost.gateway.function_stream import MalformedPrelude, opened, started
+from gatepost.gateway.function_url_event import JSON, MalformedResponse, head_of, render_event, response_of
 from gatepost.gateway.guards.resource_policy import ANONYMOUS
 from gatepost.gateway.guards.signature import SignatureParts
+from gatepost.gateway.headers import is_field_value
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import AccessDeniedException, ServiceError
 from gatepost.kernel.limits import LAMBDA_PAYLOAD_BYTES_MAX, LAMBDA_TIMEOUT_S_MAX
 from gatepost.kernel.operations import Access, Call, Principal
-from gatepost.kernel.ports import FunctionInvoker, Invocation, Replica
+from gatepost.kernel.ports import FunctionInvoker, Invocation, Replica, StreamBroken
 from gatepost.kernel.tasks import Tasks
 from gatepost.security.sigv4 import SignatureError, joined_headers
 from gatepost.services.lambda_.model import ALIAS, FUNCTION, FUNCTION_URL, FunctionUrl
@@ -164,13 +166,10 @@ class FunctionUrlDoor:
         )
         if len(payload) > LAMBDA_PAYLOAD_BYTES_MAX:
             return _refusal(413, "Request Entity Too Large")
-        return await self._invoked(url, Invocation(url.arn, payload, request_id, trace_id=root))
-
-    async def _invoked(self, url: FunctionUrl, invocation: Invocation) -> Response:
+        invocation = Invocation(url.arn, payload, request_id, trace_id=root)
+        answer = self._streamed if url.invoke_mode == "RESPONSE_STREAM" else self._buffered
         try:
-            result = await within(
-                self._parts.invoker.invoke(invocation), timeout_ms=TIMEOUT_MS, tasks=self._parts.tasks, name="invoke"
-            )
+            return await answer(invocation)
         except DeadlinePassed:
             return _refusal(504, "Gateway Timeout")
         except ServiceError as error:
@@ -178,14 +177,38 @@ class FunctionUrlDoor:
                 body = {"Reason": error.members.get("Reason"), "Type": "User", "message": error.message}
                 return Response(429, [JSON, (b"x-amzn-ErrorType", error.code.encode())], orjson.dumps(body))
             log.warning("function URL failed", extra={"function": url.arn, "code": error.code, "error": error.message})
-            return _refusal(502, "Internal Server Error")
+        except StreamBroken:
+            pass  # the function's own failure: its log tells
+        except (MalformedResponse, MalformedPrelude) as error:
+            log.warning("function URL failed", extra={"function": url.arn, "error": str(error)})
+        return _refusal(502, "Internal Server Error")
+
+    async def _buffered(self, invocation: Invocation) -> Response:
+        """Answer with what the function returned. Raises: as `within` and `response_of` do."""
+        work = self._parts.invoker.invoke(invocation)
+        result = await within(work, timeout_ms=TIMEOUT_MS, tasks=self._parts.tasks, name="invoke")
         if result.function_error:
             return _refusal(502, "Internal Server Error")
+        return response_of(result.payload)
+
+    async def _streamed(self, invocation: Invocation) -> Response:
+        """Answer with what the function writes, as it does; once the head is out, a failure breaks the answer off.
+
+        unverified: an answer without metadata is the body as it is, whatever a function that streams nothing returns.
+        """
+        parts = self._parts
+        stream = await started(parts.invoker, invocation, timeout_ms=TIMEOUT_MS, tasks=parts.tasks)
+        answer = await opened(stream)
+        if answer.metadata is None:
+            given = answer.content_type.encode("latin-1", "replace")
+            content_type = given if is_field_value(given) else b"application/octet-stream"
+            return Response(200, [(b"content-type", content_type)], stream=answer.body)
         try:
-            return response_of(result.payload)
-        except MalformedResponse as error:
-            log.warning("function URL failed", extra={"function": url.arn, "error": str(error)})
-            return _refusal(502, "Internal Server Error")
+            status, headers = head_of({"statusCode": 200, **answer.metadata})
+        except MalformedResponse:
+            await stream.aclose()
+            raise
+        return Response(status, headers, stream=answer.body)
 
     # --- who may -----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gatepost.gateway.function_urls import FunctionUrlDoor, FunctionUrlParts, _fits
 from gatepost.kernel.clock import FixedClock
+from gatepost.kernel.ports import StreamBroken
 from gatepost.kernel.tasks import Tasks
 from gatepost.security.sigv4 import sign
 from gatepost.services.lambda_.model import FunctionUrl, ResourceNotFoundException, TooManyRequestsException
@@ -245,3 +246,49 @@ def test_a_star_stands_for_anything_but_a_slash(pattern: str, value: str, expect
 def test_stars_are_what_a_regular_expression_says_without_its_cost(pattern: str, value: str) -> None:
     expected = "*" in pattern and re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), value) is not None
     assert _fits(pattern, value) == expected
+
+
+PRELUDE = b'{"statusCode":201,"headers":{"x-a":"1"},"cookies":["c=1"]}' + bytes(8)
+
+
+def sent(response: Response) -> bytes:
+    async def read() -> bytes:
+        assert response.stream is not None
+        return b"".join([piece async for piece in response.stream])
+
+    return asyncio.run(read())
+
+
+def test_a_streamed_answer_has_its_metadata_as_head_and_the_rest_as_body() -> None:
+    door = Door(*PUBLIC, returns=[PRELUDE, b"a", b"b"], invoke_mode="RESPONSE_STREAM", cors=CORS)
+    response = door(origin="https://shop.example")
+    assert (response.status, header(response, "x-a"), header(response, "set-cookie")) == (201, "1", "c=1")
+    assert header(response, "access-control-allow-origin") == "https://shop.example"
+    assert sent(response) == b"ab"
+
+
+def test_a_streamed_answer_without_metadata_is_the_body() -> None:
+    door = Door(*PUBLIC, returns=[b"a", b"b"], invoke_mode="RESPONSE_STREAM")
+    door.functions.content_type = "text/event-stream"
+    response = door()
+    assert (response.status, header(response, "content-type"), sent(response)) == (200, "text/event-stream", b"ab")
+    door.functions.content_type = "text/plain\r\nx: y"
+    assert header(door(), "content-type") == "application/octet-stream"
+
+
+@pytest.mark.parametrize("pieces", [[None], [b"{}"], [b'{"statusCode":99}' + bytes(8), b"a"], [PRELUDE[:9], None]])
+def test_a_stream_that_fails_before_its_body_is_502(pieces) -> None:
+    assert Door(*PUBLIC, returns=pieces, invoke_mode="RESPONSE_STREAM")().status == 502
+
+
+def test_a_stream_that_fails_later_is_broken_off() -> None:
+    response = Door(*PUBLIC, returns=[PRELUDE, b"a", None], invoke_mode="RESPONSE_STREAM")()
+    with pytest.raises(StreamBroken):
+        sent(response)
+
+
+def test_throttling_is_429_for_streams_too() -> None:
+    refused = TooManyRequestsException(
+        "Rate Exceeded.", members={"Reason": "ReservedFunctionConcurrentInvocationLimit"}
+    )
+    assert Door(*PUBLIC, returns=refused, invoke_mode="RESPONSE_STREAM")().status == 429

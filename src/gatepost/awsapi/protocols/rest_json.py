@@ -15,9 +15,11 @@ import orjson
 
 from gatepost.awsapi import timestamps
 from gatepost.awsapi.errors import SerializationException
+from gatepost.awsapi.protocols import event_stream
 from gatepost.awsapi.protocols.base import Incoming
 from gatepost.awsapi.protocols.documents import JSON, Reader, ReaderCompiler, UnmodelledMember, Writer, WriterCompiler
 from gatepost.awsapi.protocols.errors import REST, message_name, rendered
+from gatepost.awsapi.protocols.event_stream import EventStreamWriter
 from gatepost.awsapi.protocols.json import parse_object
 from gatepost.awsapi.shapes import Member, OperationModel, ServiceModel, Shape
 from gatepost.kernel.errors import ServiceError
@@ -209,7 +211,13 @@ class _OutputPlan:
         self.headers = {m.name: m for m in members if m.location in {"header", "headers"}}
         self.status = next((m.name for m in members if m.location == "statusCode"), None)
         self.payload = shape.members[shape.payload] if shape.payload else None
-        self.write_payload: Writer = writers.writer(self.payload.shape) if self.payload is not None else _nothing
+        self.write_payload: Writer = _nothing
+        self.events: EventStreamWriter | None = None
+        if self.payload is not None and self.payload.shape.is_event_stream:
+            self.events = EventStreamWriter(self.payload.shape, writers)
+            self.headers = {name: m for name, m in self.headers.items() if m.wire_name.lower() != "content-type"}
+        elif self.payload is not None:
+            self.write_payload = writers.writer(self.payload.shape)
         self.body: dict[str, tuple[str, Writer]] = {
             m.name: (m.wire_name, writers.writer(m.shape, m.timestamp_format))
             for m in members
@@ -233,6 +241,9 @@ class _OutputPlan:
                 body[wire_name] = write(value)
             else:
                 raise UnmodelledMember(f"{self.shape.name} has no member {name}")
+        if self.events is not None and payload is not None:
+            headers.append((b"Content-Type", event_stream.CONTENT_TYPE))
+            return Response(status, headers, stream=self.events.render(payload))
         if self.payload is not None and self.payload.shape.type in {"blob", "string"}:
             content = payload.encode() if isinstance(payload, str) else bytes(payload or b"")
             if not any(name.lower() == b"content-type" for name, _ in headers):

@@ -17,7 +17,9 @@ from gatepost.services.lambda_.names import function_arn, parse_name
 _UNBOUND: Final = frozenset(
     {"ListFunctions", "GetAccountSettings", "ListEventSourceMappings", "ListLayers", "ListLayerVersions"}
 )
-_ACTIONS: Final[Mapping[str, str]] = {"Invoke": "lambda:InvokeFunction"}
+_ACTIONS: Final[Mapping[str, str]] = dict.fromkeys(
+    ("Invoke", "InvokeAsync", "InvokeWithResponseStream"), "lambda:InvokeFunction"
+)
 _CONFIGURING: Final = frozenset({"CreateFunction", "UpdateFunctionConfiguration"})
 SERVICE: Final = "lambda.amazonaws.com"
 

@@ -59,7 +59,7 @@ class FunctionUrls:
             created_at_ms=now_ms,
             modified_at_ms=now_ms,
             cors=_cors(params),
-            invoke_mode=_invoke_mode(params),
+            invoke_mode=params.get("InvokeMode") or "BUFFERED",
         )
         await self._catalogue.commit(self._urls.adding(url))
         answer = self._to_aws(url)
@@ -73,7 +73,7 @@ class FunctionUrls:
             url,
             auth_type=params.get("AuthType", url.auth_type),
             cors=_cors(params) if "Cors" in params else url.cors,
-            invoke_mode=_invoke_mode(params) if "InvokeMode" in params else url.invoke_mode,
+            invoke_mode=params.get("InvokeMode") or url.invoke_mode,
             modified_at_ms=self._clock.now_ms(),
         )
         await self._catalogue.commit(self._urls.replacing(url, changed))
@@ -125,10 +125,3 @@ def _cors(params: Params) -> dict[str, Any]:
     if cors.get("AllowCredentials") and "*" in cors.get("AllowOrigins", ()):
         raise bad("Cors: AllowCredentials cannot be used with AllowOrigins *: name the origins")
     return cors
-
-
-def _invoke_mode(params: Params) -> str:
-    mode = str(params.get("InvokeMode") or "BUFFERED")
-    if mode != "BUFFERED":
-        raise bad(f"InvokeMode {mode} is not supported by Gatepost: responses are buffered; use BUFFERED")
-    return mode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -11,8 +11,8 @@ import orjson
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.limits import LAMBDA_PAYLOAD_BYTES_MAX
 from gatepost.kernel.operations import Call
-from gatepost.kernel.ports import FunctionInvoker, Invocation
-from gatepost.services.lambda_.catalogue import Catalogue, not_found
+from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationStream, StreamBroken
+from gatepost.services.lambda_.catalogue import Catalogue, Target, not_found
 from gatepost.services.lambda_.configuration import bad
 from gatepost.services.lambda_.events import FunctionEvent, FunctionEvents
 from gatepost.services.lambda_.model import (
@@ -29,7 +29,7 @@ EVENT_PAYLOAD_BYTES_MAX: Final = 1024 * 1024  # https://docs.aws.amazon.com/lamb
 
 
 class Invocations:
-    """The Invoke operation."""
+    """Invoke, and its streamed and its old form."""
 
     def __init__(self, catalogue: Catalogue, *, invoker: FunctionInvoker, events: FunctionEvents, clock: Clock) -> None:
         self._catalogue = catalogue
@@ -56,10 +56,7 @@ class Invocations:
         Raises: ResourceNotFoundException, RequestTooLargeException, InvalidRequestContentException,
         TooManyRequestsException.
         """
-        target = self._catalogue.target(call, params["FunctionName"], params.get("Qualifier"))
-        for name in ("DurableExecutionName", "TenantId"):
-            if params.get(name):
-                raise bad(f"{name} is not supported by Gatepost: leave it out")
+        target = self._target(call, params)
         kind = params.get("InvocationType", "RequestResponse")
         payload: bytes = params.get("Payload") or b"{}"
         check_payload(payload, EVENT_PAYLOAD_BYTES_MAX if kind == "Event" else LAMBDA_PAYLOAD_BYTES_MAX)
@@ -67,10 +64,7 @@ class Invocations:
         if kind == "DryRun":
             return {"StatusCode": 204}
         if kind == "Event":
-            text = base64.b64encode(payload).decode()
-            await self._events.accept(
-                FunctionEvent(call.request_id, target.arn, text, self._clock.now_ms(), client_context)
-            )
+            await self._record(call, target, payload, client_context)
             return {"StatusCode": 202}
         wants_tail = params.get("LogType") == "Tail"
         result = await self._invoker.invoke(
@@ -82,6 +76,74 @@ class Invocations:
         if wants_tail:
             answer["LogResult"] = base64.b64encode(result.log_tail).decode()
         return answer
+
+    async def invoke_async(self, call: Call, params: Params) -> Answer:
+        """Record an event, in the form that Lambda had first and still has.
+
+        Raises: ResourceNotFoundException, InvalidRequestContentException.
+        """
+        target = self._target(call, params)
+        payload: bytes = params["InvokeArgs"]
+        check_payload(payload, EVENT_PAYLOAD_BYTES_MAX)
+        await self._record(call, target, payload, "")
+        return {"Status": 202}
+
+    async def stream(self, call: Call, params: Params) -> Answer:
+        """Run a function and give its answer as events, while it is written; or only check (DryRun).
+
+        Raises: ResourceNotFoundException, RequestTooLargeException, InvalidRequestContentException,
+        TooManyRequestsException.
+        """
+        target = self._target(call, params)
+        payload: bytes = params.get("Payload") or b"{}"
+        check_payload(payload, LAMBDA_PAYLOAD_BYTES_MAX)
+        if params.get("InvocationType") == "DryRun":
+            return {"StatusCode": 204}
+        wants_tail = params.get("LogType") == "Tail"
+        stream = await self._invoker.stream(
+            Invocation(
+                target.arn,
+                payload,
+                call.request_id,
+                client_context=params.get("ClientContext", ""),
+                wants_log_tail=wants_tail,
+            )
+        )
+        return {
+            "StatusCode": 200,
+            "ExecutedVersion": stream.executed_version,
+            "EventStream": _events_of(stream, wants_tail=wants_tail),
+        }
+
+    def _target(self, call: Call, params: Params) -> Target:
+        for name in ("DurableExecutionName", "TenantId"):
+            if params.get(name):
+                raise bad(f"{name} is not supported by Gatepost: leave it out")
+        return self._catalogue.target(call, params["FunctionName"], params.get("Qualifier"))
+
+    async def _record(self, call: Call, target: Target, payload: bytes, client_context: str) -> None:
+        text = base64.b64encode(payload).decode()
+        await self._events.accept(
+            FunctionEvent(call.request_id, target.arn, text, self._clock.now_ms(), client_context)
+        )
+
+
+async def _events_of(stream: InvocationStream, *, wants_tail: bool) -> AsyncIterator[Answer]:
+    """Give a streamed answer as Lambda's events: chunks, and how it ended.
+
+    unverified: that ErrorDetails is the error's JSON.
+    """
+    complete: dict[str, str] = {}
+    try:
+        async for piece in stream:
+            yield {"PayloadChunk": {"Payload": piece}}
+    except StreamBroken as broken:
+        complete = {"ErrorCode": broken.error_code, "ErrorDetails": broken.payload.decode("utf-8", "replace")}
+    finally:
+        await stream.aclose()
+    if wants_tail:
+        complete["LogResult"] = base64.b64encode(stream.log_tail).decode()
+    yield {"InvokeComplete": complete}
 
 
 def check_payload(payload: bytes, bytes_max: int) -> None:

@@ -218,6 +218,16 @@ class LambdaProvider:
         """Run a function and wait, record an event for later (Event), or only check (DryRun)."""
         return await self._invocations.invoke(call, params)
 
+    @operation("InvokeAsync")
+    async def invoke_async(self, call: Call, params: Params) -> Answer:
+        """Record an event for later, in Lambda's first form."""
+        return await self._invocations.invoke_async(call, params)
+
+    @operation("InvokeWithResponseStream")
+    async def invoke_with_response_stream(self, call: Call, params: Params) -> Answer:
+        """Run a function and give its answer as it is written."""
+        return await self._invocations.stream(call, params)
+
     # --- versions and aliases ----------------------------------------------------------------------------------
 
     @operation("PublishVersion")

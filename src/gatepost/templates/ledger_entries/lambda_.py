@@ -186,7 +186,7 @@ def _url() -> TypeEntry:
     properties = {
         "AuthType": ENFORCED,
         "Cors": ENFORCED,
-        "InvokeMode": one_of("BUFFERED", otherwise="responses are buffered: use BUFFERED"),
+        "InvokeMode": ENFORCED,
         "Qualifier": ENFORCED,
         "TargetFunctionArn": ENFORCED,
     }

@@ -60,7 +60,7 @@ def test_an_address_is_changed_and_taken_away(tmp_path) -> None:
     ("params", "words"),
     [
         ({"FunctionName": f"{ARN}:1"}, "failed to satisfy constraint"),
-        ({"InvokeMode": "RESPONSE_STREAM"}, "use BUFFERED"),
+        ({"InvokeMode": "STREAM"}, "BUFFERED"),
         ({"Cors": {"AllowOrigins": ["*"], "AllowCredentials": True}}, "name the origins"),
     ],
 )

@@ -316,3 +316,21 @@ def test_questions_about_what_is_not_there_have_truthful_answers(tmp_path) -> No
     assert concurrency == {}
     assert management["UpdateRuntimeOn"] == "Auto"
     assert settings["AccountUsage"]["FunctionCount"] == 1
+
+
+def test_a_stream_is_for_sdks_and_not_for_calls_from_within(tmp_path) -> None:
+    async def streamed(aws: LambdaControl):
+        await aws.a_function()
+        return await aws("InvokeWithResponseStream", FunctionName="orders")
+
+    refused(tmp_path / "a", streamed, "NotImplemented", "streams its answer")
+
+
+def test_the_old_asynchronous_form_records_an_event(tmp_path) -> None:
+    async def scenario(aws: LambdaControl):
+        await aws.a_function()
+        with pytest.raises(ServiceError) as wrong:
+            await aws("InvokeAsync", FunctionName="orders", InvokeArgs=b"{")
+        return await aws("InvokeAsync", FunctionName="orders", InvokeArgs=b"{}"), wrong.value.code
+
+    assert with_lambda(tmp_path, scenario) == ({"Status": 202}, "InvalidRequestContentException")
