@@ -257,7 +257,13 @@ def _databases(settings: Settings, data: DataDirectory) -> tuple[Database, ...]:
     durability = settings.durability
     return (
         Database(data.store / "records.db", durability=durability, migrations=records.MIGRATIONS),
-        Database(data.store / "items.db", durability=durability, migrations=items.MIGRATIONS, mmap_mib=ITEMS_MMAP_MIB),
+        Database(
+            data.store / "items.db",
+            durability=durability,
+            migrations=items.MIGRATIONS,
+            mmap_mib=ITEMS_MMAP_MIB,
+            repair=f"`gatepost tables salvage --data {settings.data_dir}` makes it anew of what can be read",
+        ),
         Database(data.store / "telemetry.db", durability="process", migrations=LOG_MIGRATIONS),
         Database(data.store / "metrics.db", durability="process", migrations=METRIC_MIGRATIONS),
     )

@@ -241,6 +241,20 @@ def put_command(context: click.Context, table: str, item: str, data_dir: Path | 
     click.echo(item_json(parsed) if as_json or context.obj[1] else f"written to {table}")
 
 
+@tables_command.command("salvage")
+@_shared
+@click.pass_context
+def salvage_command(context: click.Context, data_dir: Path | None, as_json: bool) -> None:
+    """Make a damaged store of tables anew, of what can be read; list the rest. Stop the platform first.
+
+    Exits with 1 when something is missing.
+    """
+    from gatepost.cli.table_salvage import salvage_store
+
+    if not salvage_store(data_dir or context.obj[0], as_json=as_json or context.obj[1]):
+        raise click.exceptions.Exit(1)
+
+
 # -- files --------------------------------------------------------------------------------------------
 
 

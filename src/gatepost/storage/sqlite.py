@@ -75,14 +75,22 @@ class Database:
     """One SQLite file with its writer thread. Open it once, inside the event loop that will use it."""
 
     def __init__(
-        self, path: Path, *, durability: Literal["full", "process"], migrations: Sequence[Migration], mmap_mib: int = 0
+        self,
+        path: Path,
+        *,
+        durability: Literal["full", "process"],
+        migrations: Sequence[Migration],
+        mmap_mib: int = 0,
+        repair: str = "restore it from a backup",
     ) -> None:
+        """Take the file's path. `repair` says what to do when it is damaged."""
         if [step.version for step in migrations] != list(range(1, len(migrations) + 1)):
             raise ValueError("migrations are numbered from 1 without gaps")
         self.path = path
         self._durability = durability
         self._migrations = tuple(migrations)
         self._mmap_mib = mmap_mib
+        self._repair = repair
         self._of_this_turn: list[_Waiting] = []
         self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._queued = 0
@@ -141,7 +149,7 @@ class Database:
             ) from error
         except (apsw.NotADBError, apsw.CorruptError) as error:
             raise SettingsError(
-                f"{self.path} is damaged or is not a Gatepost store ({error}): restore it from a backup"
+                f"{self.path} is damaged or is not a Gatepost store ({error}): {self._repair}"
             ) from error
         except (apsw.FullError, apsw.IOError) as error:
             raise SettingsError(f"{self.path} cannot be opened ({error}): is the disk full?") from error
