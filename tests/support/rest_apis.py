@@ -10,6 +10,7 @@ from typing import Any
 
 from gatepost.kernel.errors import AccessDeniedException
 from gatepost.kernel.operations import Access, Call, Change, Principal, operations_of
+from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.provider import ApiGateway
 from tests.support.stores import some_records
 
@@ -18,6 +19,11 @@ FUNCTION_URI = (
     "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
     "arn:aws:lambda:us-east-1:000000000000:function:orders/invocations"
 )
+
+
+def a_seal() -> Seal:
+    """Give the seal of every platform in these tests."""
+    return Seal(bytes(range(32)))
 
 
 class KeptChanges:
@@ -105,4 +111,4 @@ def with_control(tmp_path: Path, scenario: Callable[[Control], Awaitable[Any]], 
 async def a_control(tmp_path: Path, *, denied: tuple[str, ...] = ()):
     async with some_records(tmp_path) as records:
         changes, authorization = KeptChanges(), GrantsAllBut(*denied)
-        yield Control(ApiGateway(records, changes, authorization), changes, authorization)
+        yield Control(ApiGateway(records, changes, authorization, a_seal()), changes, authorization)

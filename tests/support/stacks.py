@@ -137,7 +137,7 @@ class StackWorld:
                 self.dynamodb,
                 self.lambda_,
                 self.eventbridge,
-                ApiGateway(self.records, self.heard, authorizer),
+                ApiGateway(self.records, self.heard, authorizer, seal),
                 self.cloudformation,
                 LogsProvider(LogStore(self.logs_db), self.clock, account_id=ACCOUNT, region=REGION),
             ),

@@ -102,7 +102,7 @@ class ServicesCore:
             self._events,
             self.logs,
             self.cloudwatch,
-            ApiGateway(store, link, authorizer),
+            ApiGateway(store, link, authorizer, seal),
         ]
         operations = LateOperations()
         self._stacks = self._make_stacks(store, operations, sessions, clock=clock)

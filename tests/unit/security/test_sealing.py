@@ -87,3 +87,15 @@ def test_a_truncated_key_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="restore it"):
         load_key(path)
     assert path.stat().st_size == 5
+
+
+def test_a_digest_is_the_same_for_one_key_and_purpose_and_another_for_others() -> None:
+    digest = Seal(bytes(32)).digester("api-key")
+    assert digest(b"secret") == Seal(bytes(32)).digester("api-key")(b"secret")
+    others = {
+        digest(b"secret2"),
+        Seal(bytes(32)).digester("other")(b"secret"),
+        Seal(bytes(31) + b"x").digester("api-key")(b"secret"),
+    }
+    assert len(others | {digest(b"secret")}) == 4
+    assert len(digest(b"")) == 32

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from gatepost.kernel.operations import Access, Call, pass_role, tag_context
+from gatepost.services.apigateway.usage_operations import USAGE_PATHS
 
 PRINCIPAL: Final = "apigateway.amazonaws.com"  # to whom roles are handed
 _API: Final = "/restapis/{restApiId}"
@@ -99,6 +100,7 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "UpdateResource": ("PATCH", _RESOURCE),
     "UpdateRestApi": ("PATCH", _API),
     "UpdateStage": ("PATCH", _STAGE),
+    **USAGE_PATHS,
 }
 
 

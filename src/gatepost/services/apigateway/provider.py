@@ -10,6 +10,7 @@ from typing import Any
 
 from gatepost.kernel.operations import Access, Call, Change, operation
 from gatepost.kernel.ports import Authorization, Publisher
+from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.access import access_of
 from gatepost.services.apigateway.account import Account
 from gatepost.services.apigateway.authorizers import Authorizers
@@ -26,10 +27,11 @@ from gatepost.services.apigateway.resources import Resources
 from gatepost.services.apigateway.rest_apis import RestApis
 from gatepost.services.apigateway.stages import Stages, all_stage_changes
 from gatepost.services.apigateway.tags import Tags
+from gatepost.services.apigateway.usage_operations import UsageOperations, UsageParts, all_usage_changes
 from gatepost.storage.base import Records
 
 
-class ApiGateway:
+class ApiGateway(UsageOperations):
     """Amazon API Gateway's control plane for REST APIs.
 
     Deployed stages are published under `deployment.REST_API_STAGE` after their commit.
@@ -37,7 +39,7 @@ class ApiGateway:
 
     service = "apigateway"
 
-    def __init__(self, records: Records, publisher: Publisher, authorization: Authorization) -> None:
+    def __init__(self, records: Records, publisher: Publisher, authorization: Authorization, seal: Seal) -> None:
         self._store = records
         held = ApiRecords(records)
         self._rest_apis = RestApis(held, publisher)
@@ -52,7 +54,8 @@ class ApiGateway:
         self._authorizers = Authorizers(held)
         self._deployments = Deployments(held, publisher)
         self._stages = Stages(held, publisher)
-        self._tags = Tags(held, publisher)
+        self.usage_parts = UsageParts(held, publisher, seal)
+        self._tags = Tags(held, publisher, self.usage_parts)
         self._account = Account(held)
 
     def access(self, call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
@@ -60,8 +63,8 @@ class ApiGateway:
         return access_of(call, params)
 
     async def published(self) -> Sequence[Change]:
-        """Give every deployed stage with its frozen API, from the store."""
-        return await all_stage_changes(self._store)
+        """Give every deployed stage with its frozen API, every usage plan and API key, from the store."""
+        return [*await all_usage_changes(self._store), *await all_stage_changes(self._store)]
 
     @operation("CreateRestApi")
     async def create_rest_api(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:

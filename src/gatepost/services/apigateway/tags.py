@@ -1,11 +1,11 @@
-"""Tags of REST APIs and stages."""
+"""Tags of REST APIs, stages, API keys and usage plans."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.operations import Call
@@ -14,16 +14,22 @@ from gatepost.services.apigateway.model import BadRequestException, NotFoundExce
 from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.stages import stage_change
 from gatepost.services.apigateway.tag_limits import check_tags
+from gatepost.services.apigateway.usage_model import ApiKey, UsagePlan
+from gatepost.services.apigateway.usage_operations import UsageParts
+
+Tagged = TypeVar("Tagged", ApiKey, UsagePlan)
 
 _TAGGED: Final = re.compile(r"/restapis/([^/]+)(?:/stages/([^/]+))?")
+_USAGE: Final = re.compile(r"/(apikeys|usageplans)/([^/]+)")
 
 
 class Tags:
     """The operations on tags."""
 
-    def __init__(self, records: ApiRecords, publisher: Publisher) -> None:
+    def __init__(self, records: ApiRecords, publisher: Publisher, usage: UsageParts) -> None:
         self._records = records
         self._publisher = publisher
+        self._usage = usage
 
     async def tag(self, call: Call, params: Mapping[str, Any]) -> None:
         """Add or replace tags. Raises: NotFoundException, BadRequestException."""
@@ -39,6 +45,10 @@ class Tags:
 
     async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give all tags: there are at most 50. Raises: NotFoundException, BadRequestException."""
+        if (named := _of_usage(call, params["resourceArn"])) is not None:
+            kind, usage_id = named
+            held = await (self._usage.keys if kind == "apikeys" else self._usage.plans).held(call, usage_id)
+            return {"tags": dict(held.value.tags)}
         api_id, stage_name = _tagged(call, params["resourceArn"])
         if stage_name:
             stage = (await self._records.stage(call, api_id, stage_name)).value
@@ -48,6 +58,9 @@ class Tags:
     async def _change(
         self, call: Call, resource_arn: str, change: Callable[[Mapping[str, str]], dict[str, str]]
     ) -> None:
+        if (named := _of_usage(call, resource_arn)) is not None:
+            await self._change_usage(call, named, change)
+            return
         api_id, stage_name = _tagged(call, resource_arn)
 
         async def attempt() -> None:
@@ -67,6 +80,30 @@ class Tags:
             await self._records.store.put(api.key, value, expected_version=api.version)
 
         await self._records.changing(call, api_id, attempt)
+
+    async def _change_usage(
+        self, call: Call, named: tuple[str, str], change: Callable[[Mapping[str, str]], dict[str, str]]
+    ) -> None:
+        kind, usage_id = named
+
+        def changed(held: Tagged) -> Tagged:
+            tags = change(held.tags)
+            check_tags(tags)
+            return replace(held, tags=tags)
+
+        if kind == "apikeys":
+            await self._usage.keys.change(call, usage_id, changed)
+        else:
+            await self._usage.plans.change(call, usage_id, changed)
+
+
+def _of_usage(call: Call, resource_arn: str) -> tuple[str, str] | None:
+    """Give the kind and id of an API key or usage plan that an ARN names, or None."""
+    parsed = parse_arn(resource_arn)
+    if parsed is None or parsed.service != "apigateway" or parsed.region != call.region:
+        return None
+    found = _USAGE.fullmatch(parsed.resource)
+    return (found[1], found[2]) if found else None
 
 
 def _tagged(call: Call, resource_arn: str) -> tuple[str, str]:

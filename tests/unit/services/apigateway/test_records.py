@@ -17,7 +17,7 @@ from gatepost.services.apigateway.model import (
 )
 from gatepost.services.apigateway.provider import ApiGateway
 from gatepost.services.apigateway.records import ATTEMPTS_MAX, ApiRecords
-from tests.support.rest_apis import Control, GrantsAllBut, KeptChanges, a_call, with_control
+from tests.support.rest_apis import Control, GrantsAllBut, KeptChanges, a_call, a_seal, with_control
 from tests.support.stores import some_records
 
 CALL = a_call("GetRestApi")
@@ -118,7 +118,7 @@ def test_what_is_not_there_is_not_found_in_awss_words(tmp_path) -> None:
 def beside(control: Control) -> Control:
     """Another process on the same store: it shares the records and none of the locks."""
     changes, authorization = KeptChanges(), GrantsAllBut()
-    return Control(ApiGateway(control.provider._store, changes, authorization), changes, authorization)
+    return Control(ApiGateway(control.provider._store, changes, authorization, a_seal()), changes, authorization)
 
 
 @pytest.mark.parametrize("pauses", range(8))
