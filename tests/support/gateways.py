@@ -19,6 +19,7 @@ from gatepost.gateway.route import NO_ROUTE, Route, StageFacts, parameter_names
 from gatepost.gateway.server import Gateway
 from gatepost.gateway.upstream_calls import HttpProxyParts
 from gatepost.gateway.upstreams import AddressPolicy
+from gatepost.gateway.user_pools import UserPools
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.ports import (
@@ -235,6 +236,7 @@ class TestGateway:
         self.functions = functions or Functions()
         self.upstreams = upstreams or Upstreams()
         self.grants = Grants()
+        self.pools = UserPools(self.clock)
         self.metrics = Metrics()
         self.lines: list[bytes] = []
         self.request_log = RequestLog(self.lines.append)
@@ -254,6 +256,7 @@ class TestGateway:
             signatures=signatures,
             grants=self.grants,
             role_sessions=role_sessions,
+            pools=self.pools,
             http=HttpProxyParts(
                 client=self.upstreams,
                 clock=self.clock,

@@ -21,6 +21,7 @@ from gatepost.gateway.server import Gateway, refuse
 from gatepost.gateway.upstream_calls import HttpProxyParts
 from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.kernel.clock import Clock, SystemClock
+from gatepost.gateway.user_pools import UserPools
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.subscriber import GatewayLink, LocalReplica
@@ -85,6 +86,7 @@ class GatewayRole:
         policy = AddressPolicy()
         self._client = Client(clock=clock, allow_address=policy)
         parts = self._make_parts(ids, policy)
+        self._pools = UserPools(clock)
         self._plans = ActivePlans(parts)
         self._function_urls = self._make_function_urls(ids)
         self._server = Server(
@@ -141,6 +143,7 @@ class GatewayRole:
             role_sessions=self._sessions,
         )
 
+            pools=self._pools,
     async def start(self) -> None:
         """Take up what was known last, connect to services, serve. Raises: SettingsError."""
         os.close(self._orders.sockets[2])  # the AWS endpoint's, which is not ours
@@ -153,6 +156,7 @@ class GatewayRole:
         self._replica.watch(METRIC_STORE, self._minutes.follow)
         self._plans.follow(self._replica)
         self._link.start()
+        self._pools.watch(self._replica)
         if not has_snapshot:
             await self._link.synchronised.wait()
         self._usage.start()

@@ -38,6 +38,7 @@ from gatepost.gateway.guards.validation import Validators
 from gatepost.gateway.lifecycle import (
     AUTHORIZER_POLICY,
     BODY,
+    COGNITO_AUTHORIZER,
     ENDPOINT,
     EXPLICIT_DENY,
     FUNCTION_GRANT,
@@ -65,6 +66,7 @@ from gatepost.gateway.router import PathMatcher
 from gatepost.gateway.service_calls import compile_service_calls, compile_sessions, parse_service_uri
 from gatepost.gateway.template_scope import TemplateScope
 from gatepost.gateway.upstream_calls import HttpProxyParts
+from gatepost.gateway.user_pools import UserPools
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.ports import FunctionInvoker, FunctionTriggers, RoleSessions, ServiceRequests
 from gatepost.kernel.tasks import Tasks
@@ -100,6 +102,7 @@ class Parts:
     role_sessions: RoleSessions | None = None  # None: AWS_PROXY with credentials cannot work
     services: ServiceRequests | None = None  # None: AWS with other services than Lambda cannot work
     triggers: FunctionTriggers | None = None  # None: asynchronous invocation cannot work
+    pools: UserPools | None = None  # None: methods with COGNITO_USER_POOLS cannot work
     passed_to_lambda: PassedHeaders[PassedToLambda] = field(default_factory=PassedHeaders)
 
 
@@ -165,7 +168,9 @@ class _StageCompiler:
         self._problems: list[str] = []
         self._responses = self._compile_responses()
         self._validators = Validators(deployment)
-        self._authorizers = Authorizers(deployment, self._stage, _authorizer_parts(parts), parts.passed_to_lambda)
+        self._authorizers = Authorizers(
+            deployment, self._stage, _authorizer_parts(parts), parts.passed_to_lambda, parts.pools
+        )
         self._stage_problem = self._find_stage_problem()
         self._usage = parts.usage(f"{deployment.api_id}/{settings.stage_name}")
 
@@ -224,6 +229,7 @@ class _StageCompiler:
             ENDPOINT: lambda: endpoint.for_deployment(deployment),
             EXPLICIT_DENY: lambda: resource_policy.denies_for_deployment(deployment, stage, authorization),
             LAMBDA_AUTHORIZER: lambda: self._authorizers.lambda_guard(method, route),
+            COGNITO_AUTHORIZER: lambda: self._authorizers.cognito_guard(method),
             AUTHORIZER_POLICY: lambda: authorizer_policy.for_deployment(deployment, stage, authorization),
             SIGNATURE: lambda: signature.for_stage(stage, access),
             INVOKE_PERMISSION: lambda: invoke_permission.for_deployment(deployment, stage, access),

@@ -22,6 +22,7 @@ ENDPOINT: Final = "endpoint"
 EXPLICIT_DENY: Final = "explicit_deny"
 LAMBDA_AUTHORIZER: Final = "lambda_authorizer"
 AUTHORIZER_POLICY: Final = "authorizer_policy"
+COGNITO_AUTHORIZER: Final = "cognito_authorizer"
 SIGNATURE: Final = "signature"
 INVOKE_PERMISSION: Final = "invoke_permission"
 RESOURCE_POLICY: Final = "resource_policy"
@@ -36,6 +37,8 @@ REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
     "AWS_IAM": (ENDPOINT, SIGNATURE, INVOKE_PERMISSION, PARAMETERS, BODY, FUNCTION_GRANT),
     # What the policy denies never reaches the authorizer; then its policy and the resource policy decide together.
     "CUSTOM": (ENDPOINT, EXPLICIT_DENY, LAMBDA_AUTHORIZER, AUTHORIZER_POLICY, PARAMETERS, BODY, FUNCTION_GRANT),
+    # Once the token is verified, "the resource policy is evaluated independently, and an explicit allow is required".
+    "COGNITO_USER_POOLS": (ENDPOINT, COGNITO_AUTHORIZER, RESOURCE_POLICY, PARAMETERS, BODY, FUNCTION_GRANT),
 }
 
 

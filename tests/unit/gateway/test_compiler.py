@@ -23,7 +23,7 @@ TABLE = "arn:aws:apigateway:us-east-1:dynamodb:action/Query"
         (Method("GET", integration=Integration("AWS", uri=TABLE)), "functions/ARN/invocations"),
         (Method("GET", integration=Integration("ODD")), "type ODD does not exist"),
         (Method("GET", "CUSTOM", integration=MOCK), "the method names no authorizer"),
-        (Method("GET", "COGNITO_USER_POOLS", integration=MOCK), "COGNITO_USER_POOLS is not supported"),
+        (Method("GET", "COGNITO_USER_POOLS", integration=MOCK), "the method names no authorizer"),
         (Method("GET", api_key_required=True, integration=MOCK), "apiKeyRequired is not supported"),
         (Method("GET", request_validator_id="v", integration=MOCK), "request validator v does not exist"),
         (Method("GET", integration=Integration("MOCK", response_transfer_mode="STREAM")), "STREAM is not supported"),
