@@ -10,6 +10,7 @@ from typing import Final, Literal
 Durability = Literal["full", "process"]
 
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_DOMAIN: Final = re.compile(r"(?=.{3,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,64}")  # as signatures spell it
 
 
@@ -22,6 +23,8 @@ class Settings:
     port: int = 8080  # the gateway's public listener; 0 picks a free port
     private_port: int = 8081  # the gateway's listener for private APIs
     aws_port: int = 4566  # the AWS endpoint
+    tls_port: int | None = None  # the public listener over TLS; None: 8443, or a free port where that is taken
+    tls_names: tuple[str, ...] = ()  # domains, beside localhost, that the local certificate authority may speak for
     region: str = "us-east-1"  # of everything that templates create
     account_id: str = "000000000000"  # 12 digits, a string from flag to ARN
     durability: Durability = "full"  # "process" survives kill -9 but not power loss
@@ -30,19 +33,30 @@ class Settings:
     any_credentials: bool = False  # unknown access keys are the administrator; loopback only
     drain_ms: int = 3_000  # how long running requests may finish at a stop; 0 to 60000
     service_endpoints: tuple[tuple[str, str], ...] = ()  # --service NAME=URL
+    tables_url: str = ""  # --tables: where table traffic goes; empty: tables are ours
+    tables_throttled: bool = True  # provisioned tables refuse what exceeds their units
     parameters: tuple[tuple[str, str], ...] = ()  # --parameter K=V for the templates of `up`
     templates: tuple[Path, ...] = field(default=())
 
-    tables_url: str = ""  # --tables: where table traffic goes; empty: tables are ours
-    tables_throttled: bool = True  # provisioned tables refuse what exceeds their units
     def problems(self) -> list[str]:
         """Say what is wrong with these settings, one sentence each, with what would be right."""
         found = []
-        for name, port in (("port", self.port), ("private-port", self.private_port), ("aws-port", self.aws_port)):
+        ports = (
+            ("port", self.port),
+            ("private-port", self.private_port),
+            ("aws-port", self.aws_port),
+            ("tls-port", self.tls_port or 0),
+        )
+        for name, port in ports:
             if not 0 <= port <= 65_535:
                 found.append(f"--{name} is {port}: use 0 to 65535 (0 picks a free port)")
         if not (len(self.account_id) == 12 and self.account_id.isascii() and self.account_id.isdigit()):
             found.append(f"--account-id is {self.account_id!r}: use 12 digits")
+        found.extend(
+            f"--tls-name is {name!r}: use a domain of two labels or more, such as shop.test"
+            for name in self.tls_names
+            if not _DOMAIN.fullmatch(name)
+        )
         if not _REGION.fullmatch(self.region):
             found.append(f"--region is {self.region!r}: use a name such as us-east-1")
         if self.any_credentials and self.host not in LOOPBACK_HOSTS:

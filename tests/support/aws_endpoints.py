@@ -48,6 +48,44 @@ def answer_of(handler: Callable[[Request], Any], request: Request) -> Response:
     return asyncio.run(finish())
 
 
+class Loop:
+    """A loop in a thread of its own, for providers whose stores belong to one loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Any) -> Any:
+        """Run a coroutine to its end."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    def wrapped(self, handler: Callable[[Request], Any]) -> Any:
+        """Give a handler that answers on this loop."""
+
+        async def answer(request: Request) -> Response:
+            found = handler(request)
+            return found if isinstance(found, Response) else await found
+
+        return lambda request: self.run(answer(request))
+
+    def close(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@contextmanager
+def a_loop() -> Iterator[Loop]:
+    """A loop that lasts as long as the block."""
+    loop = Loop()
+    try:
+        yield loop
+    finally:
+        loop.close()
+
+
 class _Raw:
     def __init__(self, content: bytes) -> None:
         self._content = content

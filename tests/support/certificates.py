@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from gatepost.wire.tls import TlsTerms
 
 
 def a_certificate(directory: Path, name: str = "localhost") -> tuple[Path, Path]:
@@ -46,3 +49,8 @@ def server_context(directory: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificate, key)
     return server, ssl.create_default_context(cafile=str(certificate))
+
+
+def terms(context: ssl.SSLContext) -> Callable[[str], TlsTerms]:
+    """Give the same terms for every server name."""
+    return lambda name: TlsTerms(context)

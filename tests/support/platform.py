@@ -105,6 +105,7 @@ def start_platform(
     """Start a platform on free ports and wait until it is ready."""
     output = data.with_name(data.name + ".out")
     flags = ["--data", str(data), "--port", str(ports[0]), "--private-port", str(ports[1]), "--aws-port", str(ports[2])]
+    flags += ["--tls-port", "0"]
     with output.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "gatepost.cli", command, *flags, *arguments],

@@ -44,8 +44,8 @@ class Orders:
 
     role: str
     settings: Settings
-    sockets: tuple[int, int, int]  # public, private, AWS endpoint
-    ports: tuple[int, int, int]
+    sockets: tuple[int, int, int, int]  # public, private, AWS endpoint, public over TLS
+    ports: tuple[int, int, int, int]
     link_path: str
     report: int
     supervisor: int
@@ -66,6 +66,7 @@ class Orders:
 
 def _settings(found: dict[str, Any]) -> Settings:
     found["data_dir"] = Path(found["data_dir"])
+    found["tls_names"] = tuple(found["tls_names"])
     found["templates"] = tuple(Path(path) for path in found["templates"])
     for name in ("service_endpoints", "parameters"):
         found[name] = tuple((key, value) for key, value in found[name])

@@ -18,10 +18,11 @@ from gatepost.gateway.plan import ObserverFailures
 from gatepost.gateway.plans import ActivePlans
 from gatepost.gateway.request_ids import RequestIds
 from gatepost.gateway.server import Gateway, refuse
+from gatepost.gateway.tls_names import TlsNames
 from gatepost.gateway.upstream_calls import HttpProxyParts
 from gatepost.gateway.upstreams import AddressPolicy
-from gatepost.kernel.clock import Clock, SystemClock
 from gatepost.gateway.user_pools import UserPools
+from gatepost.kernel.clock import Clock, SystemClock
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.subscriber import GatewayLink, LocalReplica
@@ -85,8 +86,9 @@ class GatewayRole:
         ids = RequestIds()
         policy = AddressPolicy()
         self._client = Client(clock=clock, allow_address=policy)
-        parts = self._make_parts(ids, policy)
         self._pools = UserPools(clock)
+        parts = self._make_parts(ids, policy)
+        self._tls_names = TlsNames(seal)
         self._plans = ActivePlans(parts)
         self._function_urls = self._make_function_urls(ids)
         self._server = Server(
@@ -141,9 +143,11 @@ class GatewayRole:
             usage=self._usage.counter,
             grants=self._grants,
             role_sessions=self._sessions,
+            pools=self._pools,
+            services=self._link.calls,
+            triggers=self._link.calls,
         )
 
-            pools=self._pools,
     async def start(self) -> None:
         """Take up what was known last, connect to services, serve. Raises: SettingsError."""
         os.close(self._orders.sockets[2])  # the AWS endpoint's, which is not ours
@@ -152,16 +156,18 @@ class GatewayRole:
         self._replica.watch(PRINCIPAL, self._directory.apply_change)
         self._runner.watch(self._replica)
         self._grants.watch(self._replica)
+        self._pools.watch(self._replica)
         self._function_urls.watch(self._replica)
         self._replica.watch(METRIC_STORE, self._minutes.follow)
         self._plans.follow(self._replica)
+        self._tls_names.follow(self._replica)
         self._link.start()
-        self._pools.watch(self._replica)
         if not has_snapshot:
             await self._link.synchronised.wait()
         self._usage.start()
         await self._server.serve(inherited_socket(self._orders.sockets[0]))
         await self._private_server.serve(inherited_socket(self._orders.sockets[1]))
+        await self._server.serve(inherited_socket(self._orders.sockets[3]), tls=self._tls_names.find)
         self._link.serving()
         self._tasks.spawn(self._send_telemetry(), name="telemetry")
         self._runner.warm()

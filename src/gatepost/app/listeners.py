@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from gatepost.config import Settings
 from gatepost.kernel.errors import SettingsError
 
 BACKLOG: Final = 4096
+TLS_PORT: Final = 8443
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +23,25 @@ class Listeners:
     public: socket.socket
     private: socket.socket
     aws: socket.socket
+    tls: socket.socket
 
-    def all(self) -> tuple[socket.socket, socket.socket, socket.socket]:
-        """Give the three in a fixed order: public, private, AWS endpoint."""
-        return self.public, self.private, self.aws
+    def all(self) -> tuple[socket.socket, socket.socket, socket.socket, socket.socket]:
+        """Give all in a fixed order: public, private, AWS endpoint, public over TLS."""
+        return self.public, self.private, self.aws, self.tls
 
     def close(self) -> None:
-        """Close the three."""
+        """Close all."""
         for listener in self.all():
             listener.close()
 
 
 def open_listeners(settings: Settings) -> Listeners:
-    """Bind the three ports. Raises: SettingsError naming the port that is taken and the flag that moves it."""
+    """Bind the four ports. Raises: SettingsError naming the port that is taken and the flag that moves it."""
     opened: list[socket.socket] = []
     doors = (("--port", settings.port), ("--private-port", settings.private_port), ("--aws-port", settings.aws_port))
     try:
         opened.extend(_listen(settings.host, port, flag) for flag, port in doors)
+        opened.append(_listen_tls(settings))
     except SettingsError:
         for listener in opened:
             listener.close()
@@ -50,9 +54,9 @@ def local_host(settings: Settings) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared with
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, *, scheme: str = "http") -> str:
     """Give the URL of a listener; an IPv6 address stands in brackets."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _listen(host: str, port: int, flag: str) -> socket.socket:
@@ -70,6 +74,16 @@ def _listen(host: str, port: int, flag: str) -> socket.socket:
         raise SettingsError(_explain(error, host, port, flag)) from error
     listener.setblocking(False)
     return listener
+
+
+def _listen_tls(settings: Settings) -> socket.socket:
+    """Bind the port for TLS. Nobody who has not chosen one is kept from starting because 8443 is taken."""
+    if settings.tls_port is not None:
+        return _listen(settings.host, settings.tls_port, "--tls-port")
+    if settings.port != 0:
+        with suppress(SettingsError):
+            return _listen(settings.host, TLS_PORT, "--tls-port")
+    return _listen(settings.host, 0, "--tls-port")
 
 
 def _explain(error: OSError, host: str, port: int, flag: str) -> str:

@@ -9,11 +9,13 @@ from typing import Any, Final
 from gatepost.app import code_downloads
 from gatepost.app.code_downloads import CodeDownloads
 from gatepost.app.deliveries import ForwardedDeliveries
+from gatepost.app.local_authority import load_authority
 from gatepost.app.table_service import TableService
 from gatepost.app.usage_records import UsageRecords
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.awsapi.forwarding import Forwarder, parse_forwarded
+from gatepost.awsapi.integration_requests import IntegrationRequests
 from gatepost.awsapi.own_routes import OwnRoute
 from gatepost.awsapi.server import AwsEndpoint
 from gatepost.config import Settings, ledger_settings
@@ -24,6 +26,7 @@ from gatepost.kernel.ports import Credentials
 from gatepost.link.publisher import ServicesLink
 from gatepost.security.sealing import Seal
 from gatepost.security.session_tokens import SessionTokens
+from gatepost.services.acm.provider import AcmProvider
 from gatepost.services.apigateway.provider import ApiGateway
 from gatepost.services.cloudformation.provider import CloudFormation
 from gatepost.services.cloudwatch.provider import CloudWatchProvider
@@ -93,6 +96,7 @@ class ServicesCore:
         self._events = EventsProvider(store, self._lambda, clock)
         self.logs = self._make_logs(clock)
         self.cloudwatch = self._make_cloudwatch(clock)
+        self.acm = self._make_acm(store, link, seal, clock=clock)
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
@@ -102,6 +106,7 @@ class ServicesCore:
             self._events,
             self.logs,
             self.cloudwatch,
+            self.acm,
             ApiGateway(store, link, authorizer, seal),
         ]
         operations = LateOperations()
@@ -115,6 +120,14 @@ class ServicesCore:
             region=settings.region,
         )
         operations.dispatcher = self.dispatcher
+
+    def _make_acm(self, store: SqliteRecords, link: ServicesLink, seal: Seal, *, clock: Clock) -> AcmProvider:
+        settings = self._settings
+        authority = load_authority(self._data.tls, settings.tls_names, clock.now_ms())
+        names = ["localhost", "*.localhost", "*.execute-api.localhost", f"*.execute-api.{settings.region}.localhost"]
+        names.append(f"*.lambda-url.{settings.region}.localhost")
+        names.extend(each for name in settings.tls_names for each in (name, f"*.{name}"))
+        return AcmProvider(store, link, seal, clock, lambda: authority, default_names=names)
 
     def _make_cloudwatch(self, clock: Clock) -> CloudWatchProvider:
         settings = self._settings
@@ -188,6 +201,12 @@ class ServicesCore:
             forwarder=Forwarder(forwarded, client=client) if forwarded else None,
         )
 
+    def join(self, link: ServicesLink, endpoint: AwsEndpoint) -> None:
+        """Let gateways ask what integrations need: `endpoint` for operations, Lambda for asynchronous invocations."""
+        dispatcher = self.dispatcher
+        link.requests = IntegrationRequests(endpoint, self._directory, dispatcher.clock, dispatcher.models.index)
+        link.triggers = self._lambda
+
     @property
     def root(self) -> Principal:
         """The account's root."""
@@ -199,6 +218,7 @@ class ServicesCore:
         for database in self._databases:
             await database.open()
         await self._iam.load()
+        await self.acm.start()
         await self._tables.start()
         await self._lambda.start()
         await self._events.start()

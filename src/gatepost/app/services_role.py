@@ -27,6 +27,7 @@ from gatepost.wire.messages import Request, Response
 from gatepost.wire.server import Server
 
 EMPTIED_BY_RESET: Final = ("store", "assets")
+RENEW_EVERY_S: Final = 6 * 3600.0
 
 
 class ServicesRole:
@@ -58,7 +59,7 @@ class ServicesRole:
 
     async def start(self) -> None:
         """Open the stores, load what must be in memory, serve. Raises: SettingsError, StoreUnavailable."""
-        for listener in self._orders.sockets[:2]:
+        for listener in (*self._orders.sockets[:2], self._orders.sockets[3]):
             os.close(listener)  # the gateway's, which are not ours
         await self._core.start()
         self._link.load(await self._core.published())
@@ -66,6 +67,7 @@ class ServicesRole:
         self._server.handler = self._endpoint
         await self._server.serve(inherited_socket(self._orders.sockets[2]))
         self._tasks.spawn(self._core.resume(), name="resume stacks")
+        self._tasks.spawn(self._renew_certificates(), name="renew certificates")
 
     async def stop(self) -> dict[str, int]:
         """Let running operations finish, close everything, and give how many requests were cut off."""
@@ -75,6 +77,12 @@ class ServicesRole:
         await self._client.close()
         await self._core.close()
         return {"cut_off": cut_off}
+
+    async def _renew_certificates(self) -> None:
+        """Look for certificates to renew, for ever."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            await self._core.acm.renew_due()
 
     def _new_core(self) -> ServicesCore:
         return ServicesCore(
@@ -97,7 +105,9 @@ class ServicesRole:
             reset=reset,
             is_loopback=self._settings.host in LOOPBACK_HOSTS,
         )
-        return self._core.endpoint(routes, self._forwarder, self._client)
+        endpoint = self._core.endpoint(routes, self._forwarder, self._client)
+        self._core.join(self._link, endpoint)
+        return endpoint
 
     def _answer(self, request: Request) -> Any:
         return self._endpoint(request)

@@ -126,7 +126,7 @@ class RoleProcess:
 
 
 class Supervisor:
-    """A running platform: two roles, three sockets, one data directory."""
+    """A running platform: two roles, four sockets, one data directory."""
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, hung_after_s: float = HUNG_AFTER_S) -> None:
         self._settings = settings
@@ -214,8 +214,8 @@ class Supervisor:
             return Orders(
                 role=role,
                 settings=self._settings,
-                sockets=(sockets[0], sockets[1], sockets[2]),
-                ports=(ports[0], ports[1], ports[2]),
+                sockets=(sockets[0], sockets[1], sockets[2], sockets[3]),
+                ports=(ports[0], ports[1], ports[2], ports[3]),
                 link_path=link_path,
                 report=report,
                 supervisor=os.getpid(),
@@ -234,11 +234,12 @@ class Supervisor:
     def _tell_endpoints(self) -> None:
         assert self._listeners is not None
         host = self._settings.host
-        public, private, aws = (listener.getsockname()[1] for listener in self._listeners.all())
+        public, private, aws, tls = (listener.getsockname()[1] for listener in self._listeners.all())
         told = {
             "aws": url_of(host, aws),
             "public": url_of(host, public),
             "private": url_of(host, private),
+            "tls": url_of(host, tls, scheme="https"),
             "region": self._settings.region,
             "account_id": self._settings.account_id,
             "is_ephemeral": self._settings.is_ephemeral,

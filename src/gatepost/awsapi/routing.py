@@ -118,9 +118,15 @@ class Router:
         form = headers.get(b"content-type", b"").startswith(FORM_TYPE)
         if form or "Action=" in request.query:
             return self._by_action(request, scope_service, is_form=form)
-        for service in self._signing_names.get(scope_service, ()):
+        unroutable: Unroutable | None = None
+        for service in self._signing_names.get(scope_service, ()):  # apigateway has two models, for paths of their own
             if "rest-json" in self._models.index[service].get("protocols", ()):
-                return self._by_path(service, request)
+                try:
+                    return self._by_path(service, request)
+                except Unroutable as error:
+                    unroutable = unroutable or error
+        if unroutable is not None:
+            raise unroutable
         if not scope_service:
             raise Unroutable(MissingAuthenticationTokenException("Missing Authentication Token"), None)
         raise Unroutable(_no_service(scope_service), None)

@@ -34,6 +34,7 @@ class Addresses:
     aws: str
     public: str
     private: str
+    tls: str
     region: str
     account_id: str
     supervisor: int

@@ -42,7 +42,14 @@ def exec_command(templates: tuple[Path, ...], stack_name: str | None, command: t
         raise click.UsageError("--stack-name names the stack of one template")
     with tempfile.TemporaryDirectory(prefix="gatepost-") as folder:
         cache = chosen.pop("cached_in").absolute() / "cache"
-        chosen |= {"data_dir": Path(folder), "port": 0, "private_port": 0, "aws_port": 0, "is_ephemeral": True}
+        chosen |= {
+            "data_dir": Path(folder),
+            "port": 0,
+            "private_port": 0,
+            "aws_port": 0,
+            "tls_port": 0,
+            "is_ephemeral": True,
+        }
         settings = settings_of(chosen, templates=tuple(path.absolute() for path in templates))
 
         async def work(endpoint: Endpoint) -> int:

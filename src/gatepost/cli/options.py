@@ -49,10 +49,21 @@ cache_option = click.option(
     help="The data directory whose cache is used; the platform itself gets a fresh one.",
 )
 host_option = click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind.")
+tls_name_option = click.option(
+    "--tls-name",
+    "tls_names",
+    multiple=True,
+    metavar="DOMAIN",
+    help="A domain that the local certificate authority may certify, with all names below it; may be repeated.",
+)
 PORTS: Final = (
     click.option("--port", type=int, default=8080, show_default=True, help="The gateway's port; 0 picks one."),
     click.option("--private-port", type=int, default=8081, show_default=True, help="For private APIs; 0 picks one."),
     click.option("--aws-port", type=int, default=4566, show_default=True, help="The AWS endpoint; 0 picks one."),
+    click.option(
+        "--tls-port", type=int, default=None, show_default="8443 if free", help="The gateway over TLS; 0 picks one."
+    ),
+    tls_name_option,
 )
 IDENTITY: Final = (
     click.option("--region", default="us-east-1", show_default=True, help="The region of what is created."),
@@ -71,17 +82,6 @@ DURABILITY: Final = (
         help="process: acknowledged writes survive kill -9 but not a power cut.",
     ),
 )
-TEMPLATES: Final = (lenient_option, service_option, parameter_option)
-
-
-def pairs(texts: tuple[str, ...], flag: str, *, form: str = "KEY=VALUE") -> tuple[tuple[str, str], ...]:
-    """Split texts of this `form`. Raises: click.BadParameter."""
-    found = []
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise click.BadParameter(f"{text!r} is not {form}", param_hint=flag)
-        found.append((key, value))
 tables_option = click.option(
     "--tables",
     "tables_url",
@@ -93,6 +93,17 @@ throttling_option = click.option(
     "--no-table-throttling", "tables_unthrottled", is_flag=True, help="Let provisioned tables exceed their units."
 )
 TABLES: Final = (tables_option, throttling_option)
+TEMPLATES: Final = (lenient_option, service_option, parameter_option)
+
+
+def pairs(texts: tuple[str, ...], flag: str, *, form: str = "KEY=VALUE") -> tuple[tuple[str, str], ...]:
+    """Split texts of this `form`. Raises: click.BadParameter."""
+    found = []
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"{text!r} is not {form}", param_hint=flag)
+        found.append((key, value))
     return tuple(found)
 
 
@@ -103,7 +114,7 @@ def platform_options(command: Command) -> Command:
 
 def fresh_platform_options(command: Command) -> Command:
     """Add the options of a platform for one command: it has its own directory and ports, and keeps nothing."""
-    return with_options(command, cache_option, host_option, *IDENTITY, *TEMPLATES)
+    return with_options(command, cache_option, host_option, tls_name_option, *IDENTITY, *TEMPLATES)
 
 
 def with_options(command: Command, *options: Callable[[Command], Command]) -> Command:
@@ -121,6 +132,8 @@ def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> 
         port=chosen["port"],
         private_port=chosen["private_port"],
         aws_port=chosen["aws_port"],
+        tls_port=chosen["tls_port"],
+        tls_names=tuple(name.lower() for name in chosen["tls_names"]),
         region=chosen["region"],
         account_id=chosen["account_id"],
         durability="process" if chosen["is_ephemeral"] else chosen["durability"],
@@ -128,8 +141,8 @@ def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> 
         is_lenient=chosen["is_lenient"],
         any_credentials=chosen["any_credentials"],
         service_endpoints=pairs(chosen["service_endpoints"], "--service", form="NAME=URL"),
+        tables_url=chosen.get("tables_url", ""),
+        tables_throttled=not chosen.get("tables_unthrottled", False),
         parameters=pairs(chosen["parameters"], "--parameter"),
         templates=templates,
     )
-        tables_url=chosen.get("tables_url", ""),
-        tables_throttled=not chosen.get("tables_unthrottled", False),

@@ -260,6 +260,43 @@ class FunctionTriggers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceRequest:
+    """A request of an API's integration to an AWS service, made with a session that the gateway holds.
+
+    `service` is its name in the integration's URI. With an `action` services writes the request in that service's
+    protocol; else `method`, `path` (percent-encoded), `query` and `headers` are what the service gets.
+    """
+
+    service: str
+    region: str
+    method: str
+    path: str
+    query: str
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    access_key_id: str
+    session_token: str = field(repr=False)
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAnswer:
+    """What a service answered, its refusals included."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+
+
+class ServiceRequests(Protocol):
+    """Has AWS services answer requests of integrations: in services on its endpoint, in the gateway over the link."""
+
+    async def send(self, request: ServiceRequest) -> ServiceAnswer:
+        """Answer `request` as whom its session proves. Raises: ServiceError (ServiceUnavailable: services is away)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class StreamChange:
     """One record of a table's stream. `sequence` orders all of the stream's; `key` is the item's partition key."""
 
@@ -288,4 +325,24 @@ class ChangeStreams(Protocol):
 
     def read(self, stream_arn: str, position: int, *, now_ms: int, count_max: int, bytes_max: int) -> StreamPage | None:
         """Give records from a position on; None: there is no such stream. Raises: StoreUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateInfo:
+    """A certificate as its users see it. `names` are DNS names; `status` is ACM's, ISSUED when it is of use."""
+
+    arn: str
+    names: tuple[str, ...]
+    key_algorithm: str
+    type: str
+    status: str
+    updated_at_ms: int
+
+
+class Certificates(Protocol):
+    """What certificates there are."""
+
+    def certificate(self, arn: str) -> CertificateInfo | None:
+        """Give a certificate, or None when there is none of that ARN."""
         ...

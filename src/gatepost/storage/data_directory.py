@@ -19,8 +19,8 @@ from gatepost.kernel.errors import SettingsError
 
 LAYOUT_VERSION: Final = 1
 PRIVATE_FOLDERS: Final = ("store", "assets", "gateway", "cache", "run", "logs")
-LASTING: Final = ("store", "assets", "functions", "gateway", "run", "administrator.json", "seal.key")
-OPEN_FOLDERS: Final = ("functions",)  # function workers run as another user and read their code here
+LASTING: Final = ("store", "assets", "functions", "gateway", "run", "tls", "administrator.json", "seal.key")
+OPEN_FOLDERS: Final = ("functions", "tls")  # function workers run as another user and read code and roots here
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class DataDirectory:
     def gateway(self) -> Path:
         """What the gateway role keeps for itself: snapshot, usage journal, access log."""
         return self.path / "gateway"
+
+    @property
+    def tls(self) -> Path:
+        """The local certificate authority."""
+        return self.path / "tls"
 
     @property
     def cache(self) -> Path:

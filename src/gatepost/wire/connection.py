@@ -86,7 +86,8 @@ class ServerConnection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
         name = self._transport.get_extra_info("peername")
         ip, port = (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("127.0.0.1", 0)
-        self._peer = Peer(ip, port, is_tls=self._transport.get_extra_info("ssl_object") is not None)
+        session = self._transport.get_extra_info("tls_session")
+        self._peer = Peer(ip, port, is_tls=session is not None, tls=session)
         if not self._server.admit(self):
             self._refuse("connections", "too many connections")
         else:

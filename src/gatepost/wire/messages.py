@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from gatepost.wire.tls import TlsSession
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -49,14 +52,15 @@ class HeaderBlock:
 
 
 class Peer:
-    """The other end of a connection."""
+    """The other end of a connection. `tls` says what its handshake settled, None when it has none."""
 
-    __slots__ = ("ip", "is_tls", "port")
+    __slots__ = ("ip", "is_tls", "port", "tls")
 
-    def __init__(self, ip: str, port: int, *, is_tls: bool) -> None:
+    def __init__(self, ip: str, port: int, *, is_tls: bool, tls: TlsSession | None = None) -> None:
         self.ip = ip
         self.port = port
         self.is_tls = is_tls
+        self.tls = tls
 
 
 class Request:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.tasks import Tasks, begin
@@ -15,6 +15,7 @@ from gatepost.wire.connection import ServerConnection
 from gatepost.wire.limits import ListenerLimits, Reason, Refuse, WireRefusal
 from gatepost.wire.messages import Handler, Request, Response
 from gatepost.wire.rendering import Renderer
+from gatepost.wire.tls import FindTerms, TlsConnection
 from gatepost.wire.wheel import Wheel
 
 log = logging.getLogger(__name__)
@@ -35,11 +36,29 @@ class ServerCounters:
     failures: int = 0  # handlers that raised or answered with nonsense
     disconnected: int = 0  # clients that went away before their answer
     slow_readers: int = 0
+    handshakes_failed: int = 0
     refusals: dict[Reason, int] = field(default_factory=dict)
 
 
+class Connection(Protocol):
+    """What a server knows of a connection, whatever it speaks."""
+
+    @property
+    def is_working(self) -> bool:
+        """Say whether a request is being received or answered."""
+        ...
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is being received or answered."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+
 class Server:
-    """Serves HTTP/1.1 on any number of sockets.
+    """Serves HTTP on any number of sockets, plain or over TLS.
 
     `refuse` makes the response for what never reaches the handler. `body_bytes_max` may give another bound
     for a request whose head was read; it is called before the body is. `body_sink` may give what takes the
@@ -72,7 +91,7 @@ class Server:
         self._body_bytes_max = body_bytes_max
         self._body_sink = body_sink
         self._listeners: list[asyncio.Server] = []  # uvloop forgets a server to which nobody holds a reference
-        self._connections: set[ServerConnection] = set()
+        self._connections: set[Connection] = set()
         self._is_empty: asyncio.Future[None] | None = None
         times = (limits.head_ms, limits.body_ms, limits.idle_ms, limits.write_ms, limits.linger_ms)
         shortest_ms = min(times)
@@ -83,16 +102,17 @@ class Server:
         )
         self.checked_bytes = min(limits.head_bytes_max, limits.target_bytes_max)
 
-    async def serve(self, sock: socket.socket, *, tls: ssl.SSLContext | None = None) -> None:
-        """Accept connections on `sock`, which is bound; may be called for several sockets."""
+    async def serve(self, sock: socket.socket, *, tls: FindTerms | None = None) -> None:
+        """Accept connections on `sock`, which is bound; may be called for several sockets.
+
+        `tls` makes them TLS connections: it gives the terms for the server name that a client asks for.
+        """
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(
-            lambda: ServerConnection(self),
-            sock=sock,
-            ssl=tls,
-            ssl_handshake_timeout=self.limits.head_ms / 1000 if tls is not None else None,
-            backlog=1024,
-        )
+        made: Callable[[], asyncio.Protocol] = lambda: ServerConnection(self)  # noqa: E731 (one of two)
+        if tls is not None:
+            find = tls
+            made = lambda: TlsConnection(self, find)  # noqa: E731
+        listener = await loop.create_server(made, sock=sock, backlog=1024)
         self._listeners.append(listener)
         self.renderer.refresh()
         self.wheel.start(self.renderer.refresh)
@@ -134,14 +154,25 @@ class Server:
 
     # -- for connections
 
-    def admit(self, connection: ServerConnection) -> bool:
+    def new_connection(self, protocol: str) -> asyncio.Protocol:
+        """Make the connection for a protocol that was agreed on by ALPN."""
+        del protocol
+        return ServerConnection(self)
+
+    def step_aside(self, connection: Connection) -> None:
+        """Forget a handshake that is over: the connection itself takes its place in the count."""
+        self._connections.discard(connection)
+        self.counters.connections -= 1
+        self.counters.connections_open -= 1
+
+    def admit(self, connection: Connection) -> bool:
         """Count a new connection; say whether it is within the bound."""
         self._connections.add(connection)
         self.counters.connections += 1
         self.counters.connections_open += 1
         return len(self._connections) <= self.limits.connections_max
 
-    def forget(self, connection: ServerConnection) -> None:
+    def forget(self, connection: Connection) -> None:
         """Count a connection that is gone."""
         self._connections.discard(connection)
         self.counters.connections_open -= 1

@@ -10,11 +10,11 @@ from gatepost.kernel.errors import SettingsError
 FREE = Settings(port=0, private_port=0, aws_port=0)
 
 
-def test_port_0_picks_three_free_ports():
+def test_port_0_picks_four_free_ports():
     listeners = open_listeners(FREE)
     ports = {each.getsockname()[1] for each in listeners.all()}
     listeners.close()
-    assert len(ports) == 3
+    assert len(ports) == 4
 
 
 def test_a_port_in_use_is_named_with_the_flag_that_moves_it():

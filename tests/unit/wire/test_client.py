@@ -19,7 +19,7 @@ from gatepost.wire.outgoing import (
     UpstreamTimedOut,
     UpstreamTooLarge,
 )
-from tests.support.certificates import server_context
+from tests.support.certificates import server_context, terms
 from tests.support.wire import a_client, a_request, a_server, a_socket, echo, serving, upstream
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -354,7 +354,7 @@ def test_a_certificate_that_is_not_trusted_is_no_connection(tmp_path):
 
     async def scenario():
         server = a_server(echo)
-        await server.serve(a_socket(), tls=tls)
+        await server.serve(a_socket(), tls=terms(tls))
         try:
             async with a_client(tls=ssl.create_default_context()) as client:
                 await client.send(a_request(server.addresses[0][1], is_tls=True))

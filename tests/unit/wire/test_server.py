@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from gatepost.wire.messages import Response
-from tests.support.certificates import server_context
+from tests.support.certificates import server_context, terms
 from tests.support.wire import GET, a_client, a_request, a_server, a_socket, answers_in, echo, said, serving
 
 CLOSING = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
@@ -89,7 +89,7 @@ def test_tls(tmp_path):
 
     async def scenario():
         server = a_server(handler)
-        await server.serve(a_socket(), tls=tls)
+        await server.serve(a_socket(), tls=terms(tls))
         async with a_client(tls=trusting) as client:
             first = await client.send(a_request(server.addresses[0][1], "POST", body=b"x" * 300_000, is_tls=True))
             second = await client.send(a_request(server.addresses[0][1], is_tls=True))
@@ -107,7 +107,7 @@ def test_a_refusal_over_tls_ends_the_connection(tmp_path):
 
     async def scenario():
         server = a_server()
-        await server.serve(a_socket(), tls=tls)
+        await server.serve(a_socket(), tls=terms(tls))
         reader, writer = await asyncio.open_connection("127.0.0.1", server.addresses[0][1], ssl=trusting)
         writer.write(b"GET /\r\n\r\n")
         data = await reader.read()

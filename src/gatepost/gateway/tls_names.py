@@ -1,0 +1,103 @@
+"""On what terms TLS connections are made: which certificate and security policy for which server name.
+
+Follows certificates and custom domain names as they are published. A context is made when one of the two changes and
+put in place by one assignment: connections that exist keep the one that they began with, new ones get the new one.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gatepost.kernel.ports import Replica
+from gatepost.security.sealing import NotSealed, Seal
+from gatepost.security.tls_contexts import DEFAULT_POLICY, BadContext, server_context
+from gatepost.services.acm.publication import DEFAULT, KEY_PURPOSE, TLS_CERTIFICATE
+from gatepost.services.apigateway.domain_publication import CUSTOM_DOMAIN, PublishedDomain
+from gatepost.wire.tls import TlsTerms
+
+log = logging.getLogger(__name__)
+
+_UNREADABLE: Final = (KeyError, TypeError, ValueError, NotSealed, BadContext)
+
+
+class TlsNames:
+    """Finds the terms for a server name: of the domain itself, of its wildcard, else the default ones."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+        self._certificates: dict[str, tuple[str, bytes]] = {}  # by ARN: PEM, and the key as it was sealed
+        self._domains: dict[str, PublishedDomain] = {}  # by key of publication
+        self._terms: dict[str, TlsTerms] = {}  # by domain name
+        self._default: TlsTerms | None = None
+
+    def follow(self, replica: Replica) -> None:
+        """Keep up with what is published from now on."""
+        replica.watch(TLS_CERTIFICATE, self.take_certificate)
+        replica.watch(CUSTOM_DOMAIN, self.take_domain)
+
+    def find(self, name: str) -> TlsTerms | None:
+        """Give the terms for a server name in lower case; None before there is any certificate."""
+        found = self._terms.get(name)
+        if found is None and name:
+            found = self._terms.get(f"*.{name.partition('.')[2]}")
+        return found or self._default
+
+    def take_certificate(self, arn: str, value: Mapping[str, Any] | None) -> None:
+        """Put a certificate into effect for every name that uses it; None takes it away."""
+        if value is None:
+            self._certificates.pop(arn, None)
+        else:
+            try:
+                self._certificates[arn] = (value["certificates"], base64.b64decode(value["sealed_key"]))
+            except _UNREADABLE as error:
+                log.error("a certificate cannot be used", extra={"arn": arn, "error": str(error)})
+                return
+        if arn == DEFAULT:
+            self._default = self._make(arn, DEFAULT_POLICY, "", "") or self._default
+            return
+        for domain in list(self._domains.values()):
+            if domain.certificate_arn == arn:
+                self._renew(domain)
+
+    def take_domain(self, key: str, value: Mapping[str, Any] | None) -> None:
+        """Put a domain name's terms into effect; None takes them away."""
+        old = self._domains.pop(key, None)
+        domain = None
+        if value is not None:
+            try:
+                domain = PublishedDomain.from_json(value)
+            except _UNREADABLE as error:
+                log.error("a domain name cannot be read", extra={"key": key, "error": str(error)})
+        if domain is None or domain.is_private:
+            if old is not None:
+                self._terms.pop(old.name, None)
+            return
+        self._domains[key] = domain
+        if old is None or _terms_of(old) != _terms_of(domain) or domain.name not in self._terms:
+            self._renew(domain)
+
+    def _renew(self, domain: PublishedDomain) -> None:
+        terms = self._make(domain.certificate_arn, domain.security_policy, domain.trust_store, domain.name)
+        if terms is None:
+            # Its old terms would be the wrong ones. It gets the default certificate, which is not its own.
+            self._terms.pop(domain.name, None)
+        else:
+            self._terms[domain.name] = terms
+
+    def _make(self, arn: str, policy: str, trust_store: str, name: str) -> TlsTerms | None:
+        certificate = self._certificates.get(arn)
+        if certificate is None:
+            return None
+        try:
+            key = self._seal.open(certificate[1], purpose=KEY_PURPOSE)
+            return TlsTerms(server_context(policy, certificate[0], key, trust_store_pem=trust_store), name)
+        except _UNREADABLE as error:
+            log.error("TLS terms cannot be made", extra={"domain": name, "arn": arn, "error": str(error)})
+            return None
+
+
+def _terms_of(domain: PublishedDomain) -> tuple[str, str, str, str]:
+    return domain.name, domain.certificate_arn, domain.security_policy, domain.trust_store

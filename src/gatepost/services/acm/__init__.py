@@ -1,0 +1,1 @@
+"""AWS Certificate Manager: certificates that are imported, and those that the local authority issues."""
