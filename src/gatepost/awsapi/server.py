@@ -227,6 +227,8 @@ class AwsEndpoint:
             body = unpacked(headers[b"content-encoding"], body)
         if served.wire is not None:
             params = parse_object(body)
+            if bound.known is not None:
+                params = bound.known(params)
         else:
             incoming = Incoming(request.method, request.path, request.query, headers, body, routed.labels)
             params = served.codec.parse(incoming)
@@ -264,8 +266,6 @@ class AwsEndpoint:
             peer.is_tls,
         )
 
-            if bound.known is not None:
-                params = bound.known(params)
     def _render(self, routed: Routed, result: Any, request_id: str) -> Response:
         served = routed.served
         if served.wire is not None:
