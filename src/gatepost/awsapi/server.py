@@ -143,6 +143,32 @@ class AwsEndpoint:
         except Exception as error:  # noqa: BLE001 its home: whatever fails is answered here
             return self._failed(error, protocol, request, request_id)
 
+    def answer_for(self, caller: Caller, request: Request) -> Answer:
+        """Answer an operation whose caller is known without a signature: a request of an API's integration.
+
+        `caller.service` is the service's name in credential scopes; everything but the signature is as for anyone.
+        """
+        request_id = self._new_request_id()
+        protocol: ServiceProtocol | None = None
+        try:
+            headers = headers_of(request)
+            now_ms = self._clock.now_ms()
+            if self._forwarder is not None and caller.service in self._forwarder.names:
+                return self._pass_on(self._forwarder, caller, request, headers, request_id, now_ms)
+            target = headers.get(b"x-amz-target")
+            if target is not None:
+                routed = self._router.by_target(target)
+            else:
+                routed = self._router.route(request, headers, caller.service)
+            protocol = routed.served.protocol
+            if routed.served.signing_name != caller.service:
+                raise UnknownOperationException(f"{caller.service} has no such operation")
+            return self._run(routed, caller, request, headers, request_id, now_ms)
+        except Unroutable as unroutable:
+            return self._failed(unroutable.error, unroutable.protocol, request, request_id)
+        except Exception as error:  # noqa: BLE001 its home: whatever fails is answered here
+            return self._failed(error, protocol, request, request_id)
+
     def trust_origin(self, origin: str) -> None:
         """Answer to the pages of `origin`: the console's, known once the listener has its port."""
         self._hosts.trust_origin(origin)
@@ -218,6 +244,19 @@ class AwsEndpoint:
             caller = Caller(self._anonymous, self._dispatcher.region, served.signing_name)
         else:
             raise MissingAuthenticationTokenException("Request is missing Authentication Token")
+        return self._run(routed, caller, request, headers, request_id, now_ms)
+
+    def _run(
+        self,
+        routed: Routed,
+        caller: Caller,
+        request: Request,
+        headers: Mapping[bytes, bytes],
+        request_id: str,
+        now_ms: int,
+    ) -> Answer:
+        """Parse, check, authorize and run an operation for a caller who is proven."""
+        served = routed.served
         bound, check = served.bound, served.check
         if bound is None or check is None:
             raise dispatch.unsupported(served.service, served.operation)
@@ -300,6 +339,18 @@ class AwsEndpoint:
     ) -> Answer:
         claim = self._authenticator.read(request, headers, now_ms)
         caller = self._authenticator.caller(claim, request, headers, now_ms)
+        return self._pass_on(forwarder, caller._replace(service=name), request, headers, request_id, now_ms)
+
+    def _pass_on(
+        self,
+        forwarder: Forwarder,
+        caller: Caller,
+        request: Request,
+        headers: Mapping[bytes, bytes],
+        request_id: str,
+        now_ms: int,
+    ) -> Answer:
+        name = caller.service
         access = forwarder.access(request, headers, name)
         call = self._call(name, access.action.partition(":")[2], caller, request, headers, request_id, now_ms)
         self._authorization.check(call, access)

@@ -36,6 +36,8 @@ NO_FACTS: Facts = frozenset()
 
 CALLER: Final[Fact[Principal]] = Fact("caller")
 """Who signed the request (AWS_IAM)."""
+CALLER_TOKEN: Final[Fact[str]] = Fact("caller_token")
+"""The session token with which they did; empty for long-term keys. For nobody but services."""
 
 
 class FactNotWritten(Exception):

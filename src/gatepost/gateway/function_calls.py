@@ -43,13 +43,17 @@ class FunctionCalls:
         self._clock = clock
         self._tasks = tasks
 
-    async def invoke(self, exchange: Exchange, payload: bytes) -> InvocationResult:
+    async def invoke(
+        self, exchange: Exchange, payload: bytes, *, client_context: str = "", wants_log_tail: bool = False
+    ) -> InvocationResult:
         """Run the function and note how long it took. Raises: Refusal."""
         invocation = Invocation(
             function_arn=self._function,
             payload=payload,
             request_id=self._new_id(),
             trace_id=trace_root(exchange),
+            client_context=client_context,
+            wants_log_tail=wants_log_tail,
         )
         started = self._clock.monotonic_ns()
         try:

@@ -6,15 +6,14 @@ timeout counts for all of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
-from urllib.parse import quote, unquote
 
 from gatepost.gateway.deadline import DeadlinePassed, within
 from gatepost.gateway.exchange import Exchange
-from gatepost.gateway.headers import is_token
-from gatepost.gateway.mapping import MappingError, Values, compile_values
+from gatepost.gateway.mapped_request import MappedRequest
+from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.gateway.responses import (
     API_CONFIGURATION_ERROR,
@@ -23,7 +22,7 @@ from gatepost.gateway.responses import (
     INTEGRATION_TIMEOUT,
     Refusal,
 )
-from gatepost.gateway.route import Route, StageFacts
+from gatepost.gateway.route import StageFacts
 from gatepost.gateway.upstreams import AddressPolicy, Upstream, parse_upstream
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.limits import API_GATEWAY_BODY_BYTES_MAX
@@ -39,7 +38,6 @@ from gatepost.wire.outgoing import (
     UpstreamTimedOut,
 )
 
-_SEGMENT_SAFE: Final = ":@!$&'()*+,;=-._~"
 PRECISE_BELOW_MS: Final = 6_000
 """Below this timeout the time for a connection (3 s at most) is counted too, at the price of a task."""
 
@@ -73,16 +71,6 @@ class HttpProxyParts:
     passed: PassedHeaders[bytes] = field(default_factory=PassedHeaders)
 
 
-@dataclass(frozen=True, slots=True)
-class MappedRequest:
-    """Compiled request parameters. `raw_path` are path variables that are the route's own, still encoded."""
-
-    raw_path: Mapping[str, int]
-    path: Mapping[str, Values]
-    query: Mapping[str, Values]
-    headers: Mapping[bytes, Values]
-
-
 class UpstreamCalls:
     """Sends the requests of one method to its upstream."""
 
@@ -111,25 +99,11 @@ class UpstreamCalls:
     def target(self, exchange: Exchange, query: str, path_overrides: Mapping[str, str] | None = None) -> str:
         """Give the request target; the URI's own query comes first. Raises: Refusal for a path that climbs."""
         pieces = self._upstream.path
-        target = pieces[0] if len(pieces) == 1 else self._filled(exchange, path_overrides or {})
+        target = pieces[0] if len(pieces) == 1 else self._mapped.fill(pieces, exchange, path_overrides or {})
         static = self._upstream.query
         if static:
             query = f"{static}&{query}" if query else static
         return f"{target}?{query}" if query else target
-
-    def _filled(self, exchange: Exchange, overrides: Mapping[str, str]) -> str:
-        filled = []
-        for position, piece in enumerate(self._upstream.path):
-            if position % 2 == 0:
-                filled.append(piece)
-            elif piece in overrides:
-                filled.append(_checked(quote(overrides[piece], safe=_SEGMENT_SAFE)))
-            elif piece in self._mapped.raw_path:
-                filled.append(_checked(exchange.values[self._mapped.raw_path[piece]]))
-            else:
-                values = self._mapped.path[piece](exchange)
-                filled.append(_checked(quote(values[-1] if values else "", safe=_SEGMENT_SAFE)))
-        return "".join(filled)
 
     async def send(
         self, exchange: Exchange, target: str, headers: Headers, prepared: bytes, body: bytes
@@ -178,49 +152,12 @@ class UpstreamCalls:
         return f"{self._method or 'ANY'} {self._upstream}{path}, {self._timeout_ms} ms"
 
 
-def _checked(value: str) -> str:
-    """Let a path variable pass unless it climbs out of its place: `..` is refused in every spelling.
-
-    Java's servers take `..;x` for `..`: they read what follows a semicolon as the segment's parameters.
-    """
-    if "." in value or "%2" in value:
-        for segment in unquote(value).replace("\\", "/").split("/"):
-            if segment.partition(";")[0] in ("..", "."):
-                raise Refusal(BAD_REQUEST, detail=f"path parameter {value!r} holds a dot segment")
-    return value
-
-
 def _refusal(error: UpstreamError) -> Refusal:
     if isinstance(error, UpstreamTimedOut):
         return Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {error}")
     if isinstance(error, AddressRefused | NameUnknown):
         return Refusal(API_CONFIGURATION_ERROR, detail=f"Invalid endpoint address: {error}")
     return Refusal(INTEGRATION_FAILURE, detail=f"{type(error).__name__}: {error}")
-
-
-def compile_mapped_request(integration: Integration, stage: StageFacts, route: Route) -> MappedRequest:
-    """Compile the request parameters of an integration. Raises: MappingError."""
-    raw_path: dict[str, int] = {}
-    path: dict[str, Values] = {}
-    query: dict[str, Values] = {}
-    headers: dict[bytes, Values] = {}
-    for target, expression in integration.request_parameters.items():
-        place, _, name = target.removeprefix("integration.request.").partition(".")
-        if not target.startswith("integration.request.") or not name:
-            raise MappingError(f"request parameter {target}: use integration.request.path, querystring or header")
-        values = compile_values(expression, stage)
-        source = expression.removeprefix("method.request.path.")
-        if place == "path" and source in route.parameter_names and source != expression:
-            raw_path[name] = route.parameter_names.index(source)
-        elif place == "path":
-            path[name] = values
-        elif place == "querystring":
-            query[name] = values
-        elif place == "header" and is_token(name.encode("latin-1", "replace")):
-            headers[name.encode("latin-1")] = values
-        else:
-            raise MappingError(f"request parameter {target}: use integration.request.path, querystring or header")
-    return MappedRequest(raw_path, path, query, headers)
 
 
 def compile_upstream_calls(
@@ -235,7 +172,7 @@ def compile_upstream_calls(
     if client is None:
         raise MappingError("tlsConfig.insecureSkipVerification: this gateway has no client that skips verification")
     upstream = parse_upstream(integration.uri, stage, parts.policy)
-    _check_variables(upstream.path[1::2], mapped)
+    mapped.check_variables(upstream.path[1::2])
     return UpstreamCalls(
         upstream,
         mapped,
@@ -245,9 +182,3 @@ def compile_upstream_calls(
         method="" if integration.http_method in ("", "ANY") else integration.http_method,
         timeout_ms=integration.timeout_ms,
     )
-
-
-def _check_variables(names: Sequence[str], mapped: MappedRequest) -> None:
-    for name in names:
-        if name not in mapped.raw_path and name not in mapped.path:
-            raise MappingError(f"the URI's {{{name}}} has no mapping: add integration.request.path.{name}")

@@ -34,6 +34,8 @@ class Kind(enum.IntEnum):
     SERVING = 10  # gateway: my listeners take requests
     PIECE = 11  # gateway: the next part of a function's streamed answer; RESULT ends it
     TAKEN = 12  # services: so many bytes of a streamed answer went on; `is_gone`: nobody reads any more
+    CALL = 13  # gateway: answer a request of an integration, or take an event for a function
+    ANSWER = 14  # services: what came of it
 
 
 class FrameProtocol(asyncio.Protocol):

@@ -14,8 +14,16 @@ from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError, ServiceUnavailable, remote_error
 from gatepost.kernel.operations import Change
-from gatepost.kernel.ports import Invocation, InvocationResult, InvocationStream, StreamBroken
+from gatepost.kernel.ports import (
+    FunctionTriggers,
+    Invocation,
+    InvocationResult,
+    InvocationStream,
+    ServiceRequests,
+    StreamBroken,
+)
 from gatepost.kernel.tasks import Tasks
+from gatepost.link.calls import answer_call
 from gatepost.link.frames import FrameProtocol, Kind
 from gatepost.link.streaming import IncomingStream
 
@@ -47,6 +55,8 @@ class ServicesLink:
         self._last_invocation = 0
         self._server: asyncio.AbstractServer | None = None
         self._tasks = Tasks("link")
+        self.requests: ServiceRequests | None = None  # both set by the composition root
+        self.triggers: FunctionTriggers | None = None
 
     def load(self, changes: Sequence[Change]) -> None:
         """Take what providers say stands, before any gateway connects."""
@@ -186,6 +196,8 @@ class ServicesLink:
                 self._take_piece(head, body)
             case Kind.RESULT:
                 self._take_result(head, body)
+            case Kind.CALL:
+                self._tasks.spawn(self._answer(gateway, head, body), name="call")
             case Kind.USAGE:
                 self._tasks.spawn(self._acknowledge_usage(gateway, head), name="usage")
             case Kind.TELEMETRY:
@@ -199,6 +211,12 @@ class ServicesLink:
             _send_part(gateway, standing[start : start + SNAPSHOT_PART])
         gateway.send(Kind.SNAPSHOT_END, {"number": self._number})
         self._acknowledged[gateway] = 0
+
+    async def _answer(self, gateway: FrameProtocol, head: dict[str, Any], body: bytes) -> None:
+        try:
+            gateway.send(Kind.ANSWER, *await answer_call(head, body, self.requests, self.triggers))
+        except ServiceError as error:
+            gateway.send(Kind.ANSWER, error_head(head["number"], error))
 
     async def _acknowledge_usage(self, gateway: FrameProtocol, head: dict[str, Any]) -> None:
         await self._take_usage(head["gateway_id"], head["number"], head["counts"])

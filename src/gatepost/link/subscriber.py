@@ -18,6 +18,7 @@ import orjson
 from gatepost.kernel.errors import InternalFailure, ServiceError
 from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationResult, StreamBroken
 from gatepost.kernel.tasks import Tasks
+from gatepost.link.calls import OutgoingCalls
 from gatepost.link.frames import FrameProtocol, Kind
 from gatepost.link.publisher import error_head
 from gatepost.link.streaming import OutgoingStream
@@ -154,6 +155,7 @@ class GatewayLink:
         self._tasks = Tasks("link")
         self._streams: dict[int, OutgoingStream] = {}  # by the number of their invocation
         self.invoker: FunctionInvoker | None = None  # set by the composition root
+        self.calls = OutgoingCalls(self._send_call)
         self.synchronised = asyncio.Event()  # the first snapshot of this connection is in effect
 
     def start(self) -> None:
@@ -192,6 +194,9 @@ class GatewayLink:
         """Send log lines and metrics and say whether they left."""
         return self._services is not None and self._services.send(Kind.TELEMETRY, batch)
 
+    def _send_call(self, head: dict[str, Any], body: bytes) -> bool:
+        return self._services is not None and self._services.send(Kind.CALL, head, body)
+
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
         while not self._is_closing:
@@ -213,6 +218,7 @@ class GatewayLink:
     def _lost(self, services: FrameProtocol) -> None:
         del services
         self._services = None
+        self.calls.fail_all()
         for stream in self._streams.values():
             stream.leave()
         self.synchronised.clear()
@@ -235,6 +241,8 @@ class GatewayLink:
                 self._tasks.spawn(work(services, head, body), name="invoke")
             case Kind.TAKEN:
                 self._taken(head)
+            case Kind.ANSWER:
+                self.calls.take(head, body)
             case Kind.USAGE_ACK:
                 self._usage_acknowledged(head["number"])
             case _:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.services.apigateway.deployment import (
+    CanarySettings,
     GatewayResponse,
     Integration,
     IntegrationResponse,
@@ -20,7 +21,7 @@ TABLE = "arn:aws:apigateway:us-east-1:dynamodb:action/Query"
     ("method", "reason"),
     [
         (Method("GET"), "no integration"),
-        (Method("GET", integration=Integration("AWS", uri=TABLE)), "functions/ARN/invocations"),
+        (Method("GET", integration=Integration("AWS", uri=TABLE)), "built without role sessions"),
         (Method("GET", integration=Integration("ODD")), "type ODD does not exist"),
         (Method("GET", "CUSTOM", integration=MOCK), "the method names no authorizer"),
         (Method("GET", "COGNITO_USER_POOLS", integration=MOCK), "the method names no authorizer"),
@@ -46,6 +47,13 @@ def test_compression_is_refused_for_all_routes_of_a_stage():
     compiled = gateway.deploy({"/orders": (Method("GET", integration=MOCK),)}, minimum_compression_bytes=0)
     assert compiled.problems == ("GET /orders: minimumCompressionSize is not supported",)
     assert gateway.get().status == 500
+
+
+def test_a_stage_whose_canary_nobody_serves_is_not_served():
+    gateway = TestGateway()
+    stage = StageSettings("prod", "dep123", canary=CanarySettings("dep124", 10.0))
+    compiled = gateway.deploy({"/orders": (Method("GET", integration=MOCK),)}, stage=stage)
+    assert compiled.problems == ("GET /orders: canarySettings is not supported",)
 
 
 @pytest.mark.parametrize(

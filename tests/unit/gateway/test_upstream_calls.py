@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from gatepost.gateway.mapped_request import compile_mapped_request
 from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.responses import Refusal
-from gatepost.gateway.upstream_calls import HttpProxyParts, compile_mapped_request, compile_upstream_calls
+from gatepost.gateway.upstream_calls import HttpProxyParts, compile_upstream_calls
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Integration

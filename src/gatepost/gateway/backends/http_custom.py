@@ -11,24 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from typing import Any, ClassVar, Final
-from urllib.parse import quote
 
 from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
 from gatepost.gateway.headers import clean_field_value, is_token
 from gatepost.gateway.integration_responses import Answered, IntegrationResponses, compile_integration_responses
+from gatepost.gateway.mapped_request import MappedRequest, compile_mapped_request
 from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.request_templates import RequestTemplates, compile_request_templates
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, Refusal
 from gatepost.gateway.route import Route
 from gatepost.gateway.template_scope import TemplateScope, overridden
 from gatepost.gateway.trace import trace_root
-from gatepost.gateway.upstream_calls import (
-    HttpProxyParts,
-    MappedRequest,
-    UpstreamCalls,
-    compile_mapped_request,
-    compile_upstream_calls,
-)
+from gatepost.gateway.upstream_calls import HttpProxyParts, UpstreamCalls, compile_upstream_calls
 from gatepost.kernel.tasks import Tasks
 from gatepost.languages.vtl_api_gateway import Overrides
 from gatepost.services.apigateway.deployment import Integration
@@ -64,21 +58,15 @@ class HttpCustom:
 
     async def _answer(self, exchange: Exchange) -> Response:
         body, overrides = self._requests.map(exchange)
-        target = self._calls.target(exchange, self._query(exchange, overrides), overridden(overrides.request, "path"))
+        target = self._calls.target(
+            exchange,
+            self._mapped.query_text(exchange, overridden(overrides.request, "querystring")),
+            overridden(overrides.request, "path"),
+        )
         headers = self._headers(exchange, overrides)
         incoming = await self._calls.send(exchange, target, headers, self._prepared, body)
         answered = Answered(incoming.body, incoming.block.split(), incoming.header(b"content-type") or b"")
         return self._responses.answer(exchange, str(incoming.status), answered, overrides)
-
-    def _query(self, exchange: Exchange, overrides: Overrides) -> str:
-        own = overridden(overrides.request, "querystring")
-        pairs = [
-            (name, value)
-            for name, values in self._mapped.query.items()
-            if name not in own
-            for value in values(exchange)
-        ]
-        return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in [*pairs, *own.items()])
 
     def _headers(self, exchange: Exchange, overrides: Overrides) -> Headers:
         given = exchange.request.header(b"content-type")

@@ -22,6 +22,7 @@ from gatepost.gateway.headers import (
     forwarded,
     response_name,
 )
+from gatepost.gateway.mapped_request import MappedRequest, compile_mapped_request
 from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.plan import Backend
 from gatepost.gateway.responses import (
@@ -33,9 +34,7 @@ from gatepost.gateway.route import Route, StageFacts
 from gatepost.gateway.trace import TRACE_HEADER, trace_root
 from gatepost.gateway.upstream_calls import (
     HttpProxyParts,
-    MappedRequest,
     UpstreamCalls,
-    compile_mapped_request,
     compile_upstream_calls,
 )
 from gatepost.kernel.tasks import Tasks

@@ -29,6 +29,7 @@ from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.gateway.query import decode_parameter, parse_query
 from gatepost.gateway.route import Route, StageFacts
 from gatepost.gateway.trace import TRACE_HEADER, trace_root
+from gatepost.gateway.usage_keys import API_KEY
 from gatepost.wire.messages import Request
 
 _NO_IDENTITY: Final[dict[str, Any]] = {
@@ -194,6 +195,9 @@ class EventFormat:
         identity = _NO_IDENTITY.copy()
         identity["sourceIp"] = exchange.request.client_ip
         identity["userAgent"] = user_agent
+        if exchange.has(API_KEY):
+            caller_key = exchange.read(API_KEY)
+            identity["apiKey"], identity["apiKeyId"] = caller_key.value, caller_key.member.key_id
         if self._has_caller:
             caller = exchange.read(CALLER)
             identity["accountId"] = caller.account_id

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, Protocol
 
-from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
+from gatepost.gateway.exchange import CALLER, NO_FACTS, Exchange, Facts
 from gatepost.gateway.guards.signature import SignatureParts
 from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, Refusal
+from gatepost.gateway.role_session import SERVICE, RoleSession
 from gatepost.gateway.route import Route, StageFacts
 from gatepost.kernel.errors import AccessDeniedException
-from gatepost.kernel.operations import Access, Call
-from gatepost.kernel.ports import Credentials, RoleSessions
+from gatepost.kernel.operations import Access, Call, Principal
+from gatepost.kernel.ports import RoleSessions
 
-SERVICE: Final = "apigateway.amazonaws.com"
 ACTION: Final = "lambda:InvokeFunction"
-SESSION_NAME: Final = "BackplaneAssumeRoleSession"  # the name that API Gateway uses
-RENEW_BEFORE_MS: Final = 5 * 60 * 1000
-SESSION_S: Final = 3600
+CALLERS_OWN: Final = "arn:aws:iam::*:user/*"
+"""AWS: "To require that the caller's identity be passed through from the request"."""
 
 
 class FunctionGrants(Protocol):
@@ -75,49 +74,74 @@ class RoleGrantGuard:
     def __init__(
         self, sessions: RoleSessions, access: SignatureParts, *, role_arn: str, function_arn: str, stage: StageFacts
     ) -> None:
-        self._sessions = sessions
+        self._session = RoleSession(sessions, role_arn)
         self._access = access
-        self._role_arn = role_arn
         self._function_arn = function_arn
         self._stage = stage
-        self._session: Credentials | None = None
 
     def check(self, exchange: Exchange) -> None:
         """Ask for permission as the role. Raises: Refusal."""
         try:
-            session = self._current(exchange.time_ms)
+            session = self._session.credentials(exchange.time_ms)
             identity = self._access.identities.find(session.access_key_id, session.session_token, exchange.time_ms)
             if identity is None:
-                raise AccessDeniedException(f"the session of {self._role_arn} is not valid any more")
-            call = Call(
-                service="lambda",
-                operation="Invoke",
-                account_id=self._stage.account_id,
-                region=self._stage.region,
-                principal=identity.principal,
-                request_id=exchange.request_id,
-                now_ms=exchange.time_ms,
-                source_ip=SERVICE,
-                called_via=(SERVICE,),
-            )
-            self._access.authorization.check(call, Access(ACTION, self._function_arn))
+                raise AccessDeniedException(f"the session of {self._session.role_arn} is not valid any more")
+            _ask(self._access, identity.principal, self._function_arn, self._stage, exchange)
         except AccessDeniedException as error:
-            self._session = None
-            raise Refusal(
-                API_CONFIGURATION_ERROR,
-                detail=f"Execution failed due to configuration error: Invalid permissions: {error.message}",
-            ) from error
-
-    def _current(self, now_ms: int) -> Credentials:
-        session = self._session
-        if session is None or now_ms >= session.expires_at_ms - RENEW_BEFORE_MS:
-            session = self._session = self._sessions.assume(
-                self._role_arn, service=SERVICE, session_name=SESSION_NAME, duration_s=SESSION_S
-            )
-        return session
+            self._session.forget()
+            raise _no_permission(error) from error
 
     def __repr__(self) -> str:
-        return f"RoleGrantGuard({self._role_arn} for {self._function_arn})"
+        return f"RoleGrantGuard({self._session.role_arn} for {self._function_arn})"
+
+
+class CallerGrantGuard:
+    """Refuse to invoke a function that whoever signed the request may not invoke (credentials: the caller's own).
+
+    The client gets 500 (unverified: AWS documents no status for it).
+    """
+
+    needs: ClassVar[Facts] = frozenset({CALLER})
+    writes: ClassVar[Facts] = NO_FACTS
+
+    def __init__(self, access: SignatureParts, *, function_arn: str, stage: StageFacts) -> None:
+        self._access = access
+        self._function_arn = function_arn
+        self._stage = stage
+
+    def check(self, exchange: Exchange) -> None:
+        """Ask for permission as the caller. Raises: Refusal."""
+        try:
+            _ask(self._access, exchange.read(CALLER), self._function_arn, self._stage, exchange)
+        except AccessDeniedException as error:
+            raise _no_permission(error) from error
+
+    def __repr__(self) -> str:
+        return f"CallerGrantGuard({self._function_arn})"
+
+
+def _ask(
+    access: SignatureParts, principal: Principal, function_arn: str, stage: StageFacts, exchange: Exchange
+) -> None:
+    call = Call(
+        service="lambda",
+        operation="Invoke",
+        account_id=stage.account_id,
+        region=stage.region,
+        principal=principal,
+        request_id=exchange.request_id,
+        now_ms=exchange.time_ms,
+        source_ip=SERVICE,
+        called_via=(SERVICE,),
+    )
+    access.authorization.check(call, Access(ACTION, function_arn))
+
+
+def _no_permission(error: AccessDeniedException) -> Refusal:
+    return Refusal(
+        API_CONFIGURATION_ERROR,
+        detail=f"Execution failed due to configuration error: Invalid permissions: {error.message}",
+    )
 
 
 def for_function(
@@ -136,10 +160,10 @@ def for_role(
     role_arn: str,
     function_arn: str,
     stage: StageFacts,
-) -> RoleGrantGuard:
+) -> RoleGrantGuard | CallerGrantGuard:
     """Make the guard for an integration with credentials. Raises: MappingError when it cannot work."""
     if sessions is None or access is None:
         raise MappingError("integration credentials: this gateway was built without role sessions")
-    if role_arn.startswith("arn:aws:iam::*:"):
-        raise MappingError("integration credentials: the caller's own are not supported; use a role's ARN")
+    if role_arn == CALLERS_OWN:
+        return CallerGrantGuard(access, function_arn=function_arn, stage=stage)
     return RoleGrantGuard(sessions, access, role_arn=role_arn, function_arn=function_arn, stage=stage)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from gatepost.gateway.exchange import CALLER, NO_FACTS, Exchange, Facts
+from gatepost.gateway.exchange import CALLER, CALLER_TOKEN, NO_FACTS, Exchange, Facts
+from gatepost.gateway.guards.policy_decisions import PolicyDecisions
 from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.responses import (
     EXPIRED_TOKEN,
@@ -18,7 +19,7 @@ from gatepost.gateway.responses import (
 )
 from gatepost.gateway.route import StageFacts
 from gatepost.kernel.errors import ServiceError
-from gatepost.kernel.ports import Authorization, Identities
+from gatepost.kernel.ports import Identities
 from gatepost.security.sigv4 import SignatureError, SignatureVerifier, joined_headers
 
 SERVICE: Final = "execute-api"
@@ -37,7 +38,7 @@ class SignatureParts:
     """What guards of AWS_IAM methods use: who owns a key, and who may do what."""
 
     identities: Identities
-    authorization: Authorization
+    authorization: PolicyDecisions
     verifier: SignatureVerifier = field(default_factory=SignatureVerifier)
 
 
@@ -52,7 +53,7 @@ class SignatureGuard:
     """
 
     needs: ClassVar[Facts] = NO_FACTS
-    writes: ClassVar[Facts] = frozenset({CALLER})
+    writes: ClassVar[Facts] = frozenset({CALLER, CALLER_TOKEN})
 
     def __init__(self, parts: SignatureParts, region: str) -> None:
         self._identities = parts.identities
@@ -86,6 +87,7 @@ class SignatureGuard:
         except ServiceError as error:  # the session token has expired
             raise Refusal(EXPIRED_TOKEN, message=error.message or None, detail=error.code) from error
         exchange.write(CALLER, identity.principal)
+        exchange.write(CALLER_TOKEN, claim.session_token)
 
     def _check_scope(self, service: str, region: str) -> None:
         if service != SERVICE:

@@ -12,7 +12,12 @@ from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.limits import API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX, API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN
 from gatepost.kernel.operations import Call
 from gatepost.services.apigateway.deployment import Integration, IntegrationResponse, Method
-from gatepost.services.apigateway.functions import STAGE_VARIABLE, check_linear, is_function_path
+from gatepost.services.apigateway.functions import (
+    STAGE_VARIABLE,
+    check_linear,
+    is_function_path,
+    is_function_uri,
+)
 from gatepost.services.apigateway.mapping import (
     check_function_parameters,
     check_integration_request,
@@ -32,6 +37,8 @@ PASSTHROUGH_BEHAVIORS: Final = ("WHEN_NO_MATCH", "WHEN_NO_TEMPLATES", "NEVER")
 CONTENT_HANDLINGS: Final = ("CONVERT_TO_BINARY", "CONVERT_TO_TEXT")
 
 _STATUS_CODE: Final = re.compile(r"[1-5]\d\d")
+_ACTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")
+_CALLERS_OWN: Final = "arn:aws:iam::*:user/*"  # whoever signs the request
 _INVALID_ARN: Final = "Invalid ARN specified in the request"
 _INVALID_URL: Final = "Invalid HTTP endpoint specified for URI"
 
@@ -198,8 +205,12 @@ def check_integration(method: Method, integration: Integration) -> None:
     if integration.credentials_arn:
         check_credentials(integration.credentials_arn)
     check_integration_request(integration.request_parameters, method.request_parameters)  # 4. the mappings
-    if integration.type == "AWS":
+    if integration.type == "AWS" and is_function_uri(integration.uri):
         check_function_parameters(integration.request_parameters)
+    elif integration.type == "AWS" and not integration.credentials_arn:  # AWS answers every request with 500
+        check_supported("uri of AWS without credentials", integration.uri)
+    if integration.credentials_arn == _CALLERS_OWN and method.authorization_type != "AWS_IAM":
+        check_supported("credentials of the caller without AWS_IAM", integration.credentials_arn)
     for content_type, template in integration.request_templates.items():
         check_template_size("requestTemplates", content_type, template)
         if integration.type not in PROXIES:
@@ -244,11 +255,20 @@ def check_uri(integration: Integration) -> None:
         raise BadRequestException("AWS ARN for integration must contain path or action")
     if parsed.account_id.rpartition(".")[2] != "lambda":
         if integration.type == "AWS":
-            check_supported("uri of AWS", uri)
+            _check_service(parsed.account_id, parsed.resource)
+            return
         raise BadRequestException(
             "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
         )
     if not is_function_path(parsed.resource):
+        raise BadRequestException(_INVALID_ARN)
+
+
+def _check_service(service: str, resource: str) -> None:
+    """Check that a service's URI names an operation, or a path without a subdomain. Raises: BadRequestException."""
+    check_supported("subdomain in the uri of AWS", service.rpartition(".")[0])
+    form, _, rest = resource.partition("/")
+    if form == "action" and not _ACTION.fullmatch(STAGE_VARIABLE.sub("variable", rest)):
         raise BadRequestException(_INVALID_ARN)
 
 
@@ -257,8 +277,7 @@ def check_credentials(credentials_arn: str) -> None:
     parsed = parse_arn(credentials_arn)
     if parsed is None or parsed.service != "iam":
         raise BadRequestException(_INVALID_ARN)
-    check_supported("credentials", credentials_arn)
-    if not parsed.resource.startswith("role/"):
+    if not parsed.resource.startswith("role/") and credentials_arn != _CALLERS_OWN:
         raise BadRequestException(_INVALID_ARN)
 
 

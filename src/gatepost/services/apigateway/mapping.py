@@ -71,23 +71,9 @@ def check_integration_response(mappings: Mapping[str, str], declared: Mapping[st
             raise _refused(f"Invalid mapping expression specified: {source}")
 
 
-# What Lambda's Invoke reads of a request beside its body; other headers and parameters mean nothing to it.
-_INVOKE_HEADERS: Final = {
-    "x-amz-invocation-type": ("X-Amz-Invocation-Type", "'RequestResponse'"),
-    "x-amz-client-context": ("X-Amz-Client-Context", ""),
-    "x-amz-log-type": ("X-Amz-Log-Type", "'None'"),
-}
-
-
 def check_function_parameters(mappings: Mapping[str, str]) -> None:
-    """Refuse request parameters that would change how a function is invoked. Raises: BadRequestException."""
-    for target, source in mappings.items():
-        place, _, name = target.removeprefix("integration.request.").partition(".")
-        setting, plain = _INVOKE_HEADERS.get(name.lower(), ("", source)) if place == "header" else ("", source)
-        if source != plain:
-            check_supported(setting, source)
-        if (place, name) == ("querystring", "Qualifier"):
-            check_supported("Qualifier", source)
+    """Refuse request parameters that would name another function than the URI does. Raises: BadRequestException."""
+    check_supported("Qualifier", mappings.get("integration.request.querystring.Qualifier", ""))
 
 
 def check_gateway_response(mappings: Mapping[str, str], templates: Mapping[str, str]) -> None:

@@ -1,11 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
-from gatepost.kernel.errors import ServiceError
+from gatepost.kernel.errors import ServiceError, ServiceUnavailable, remote_error
 from gatepost.services.apigateway.deployment import Integration, IntegrationResponse, Method
-from tests.support.gateways import FUNCTION, FUNCTION_URI, Functions, TestGateway, a_request, header, json_of
+from tests.support.gateways import (
+    ACCOUNT,
+    API,
+    FUNCTION,
+    FUNCTION_URI,
+    Functions,
+    TestGateway,
+    a_request,
+    header,
+    json_of,
+)
 
 PASSED = (IntegrationResponse("200"),)
 
@@ -139,17 +151,83 @@ def test_an_answer_in_base64_becomes_binary():
     assert response.body == b"\x89PNG"
 
 
-def test_a_template_cannot_make_the_invocation_asynchronous():
-    template = '#set($context.requestOverride.header.X-Amz-Invocation-Type = "Event"){}'
-    gateway, response = sent(a_custom(request_templates={"application/json": template}))
+MAPPED = {"integration.request.header.X-Amz-Invocation-Type": "'Event'"}
+FROM_CLIENT = {"integration.request.header.X-Amz-Invocation-Type": "method.request.header.Mode"}
+OVERRIDDEN = {"application/json": '#set($context.requestOverride.header.x-amz-invocation-type = "Event"){"id": 1}'}
+
+
+class Triggers:
+    """Takes events; or says `refuses`."""
+
+    def __init__(self, refuses=None):
+        self.events = []
+        self.refuses = refuses
+
+    async def trigger(self, function_arn, payload, *, service, source_arn, request_id):
+        if self.refuses is not None:
+            raise self.refuses
+        self.events.append((function_arn, payload, service, source_arn))
+
+
+def with_triggers(triggers, integration, *headers):
+    gateway = TestGateway(Functions({}))
+    gateway.plans._parts = gateway.parts = replace(gateway.parts, triggers=triggers)
+    gateway.deploy({"/orders": (Method("GET", integration=integration),)})
+    return gateway, gateway.answer(a_request(headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("changes", "payload"),
+    [
+        ({"request_parameters": MAPPED}, b"{}"),
+        ({"request_parameters": FROM_CLIENT}, b"{}"),
+        ({"request_templates": OVERRIDDEN}, b'{"id": 1}'),
+    ],
+)
+def test_an_event_is_recorded_and_the_answer_is_that_of_a_function_without_an_error(changes, payload):
+    triggers = Triggers()
+    gateway, response = with_triggers(triggers, a_custom(**changes), ("Mode", "Event"))
+    source = f"arn:aws:execute-api:us-east-1:{ACCOUNT}:{API}/prod/GET/orders"
+    assert triggers.events == [(FUNCTION, payload, "apigateway.amazonaws.com", source)]
+    assert (response.status, response.body, gateway.functions.invocations) == (200, b"", [])
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ServiceUnavailable("The services role is not connected"), 500),
+        (remote_error("AccessDeniedException", 403, "no"), 500),
+    ],
+)
+def test_an_event_that_is_not_taken_is_500(error, status):
+    _, response = with_triggers(Triggers(error), a_custom(request_parameters=MAPPED))
+    assert response.status == status
+
+
+def test_other_types_of_invocation_and_events_without_services_are_configuration_errors():
+    gateway, response = with_triggers(Triggers(), a_custom(request_parameters=FROM_CLIENT), ("Mode", "DryRun"))
     assert (response.status, gateway.functions.invocations) == (500, [])
+    gateway, response = with_triggers(None, a_custom(request_parameters=MAPPED))
+    assert (response.status, gateway.functions.invocations) == (500, [])
+    gateway, response = with_triggers(Triggers(), a_custom(request_parameters=FROM_CLIENT))
+    assert (response.status, len(gateway.functions.invocations)) == (200, 1)
+
+
+def test_client_context_and_log_tail_go_with_the_invocation():
+    parameters = {
+        "integration.request.header.X-Amz-Client-Context": "'eyJhIjoxfQ=='",
+        "integration.request.header.X-Amz-Log-Type": "'Tail'",
+    }
+    gateway, _ = with_triggers(None, a_custom(request_parameters=parameters))
+    (invocation,) = gateway.functions.invocations
+    assert (invocation.client_context, invocation.wants_log_tail) == ("eyJhIjoxfQ==", True)
 
 
 @pytest.mark.parametrize(
     "integration",
     [
         a_custom(request_templates={"a/b": "#end"}),
-        a_custom(request_parameters={"integration.request.header.X-Amz-Invocation-Type": "'Event'"}),
+        a_custom(request_parameters={"integration.request.querystring.Qualifier": "'1'"}),
         a_custom((IntegrationResponse("200", "(?=a)"),)),
         Integration("AWS", http_method="GET", uri=FUNCTION_URI),
         Integration("AWS", http_method="POST", uri="arn:aws:apigateway:us-east-1:dynamodb:action/Query"),

@@ -5,8 +5,13 @@ import json
 import pytest
 
 from gatepost.awsapi.authorization import Authorizer
+from gatepost.gateway.exchange import CALLER
+from gatepost.gateway.guards.function_grant import CallerGrantGuard
 from gatepost.gateway.guards.signature import SignatureParts
+from gatepost.gateway.responses import API_CONFIGURATION_ERROR, Refusal
 from gatepost.kernel.clock import FixedClock
+from gatepost.kernel.errors import AccessDeniedException
+from gatepost.kernel.operations import Principal
 from gatepost.security.sealing import Seal
 from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.apigateway.deployment import Integration, IntegrationResponse, Method, StageSettings
@@ -14,7 +19,18 @@ from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.model import ROLE, HeldPolicies, Role, to_json
 from gatepost.services.lambda_.grants import FunctionGrants
 from gatepost.services.sts.sessions import Sessions
-from tests.support.gateways import ACCOUNT, API, FUNCTION, FUNCTION_URI, LAMBDA, TestGateway, a_request
+from tests.support.gateways import (
+    ACCOUNT,
+    API,
+    FUNCTION,
+    FUNCTION_URI,
+    LAMBDA,
+    TestGateway,
+    a_request,
+    a_stage,
+    an_exchange,
+)
+from tests.support.toys import KnownIdentities
 
 SOURCE = f"arn:aws:execute-api:us-east-1:{ACCOUNT}:{API}"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/invoker"
@@ -144,8 +160,41 @@ def test_a_role_that_is_deleted_ends_it_at_once_and_its_session_is_renewed_in_ti
     assert gateway.get().status == 500
 
 
-def test_stage_variables_may_name_the_role_and_the_callers_own_credentials_are_refused():
+def test_stage_variables_may_name_the_role():
     gateway, _ = a_role_gateway(credentials=ROLE_ARN.replace("invoker", "${stageVariables.role}"))
     assert gateway.get().status == 200
+
+
+def test_the_callers_own_credentials_need_a_caller():
     _, compiled = a_role_gateway(credentials="arn:aws:iam::*:user/*")
-    assert "the caller's own are not supported" in compiled.problems[0]
+    assert "needs caller" in compiled.problems[0]
+
+
+class MayInvoke:
+    """An authorization that allows some functions, and keeps what it was asked."""
+
+    def __init__(self, *functions):
+        self.functions = functions
+        self.asked = []
+
+    def check(self, call, access):
+        self.asked.append((call.principal, access.action, access.resource))
+        if access.resource not in self.functions:
+            raise AccessDeniedException("no")
+
+
+def test_with_the_callers_own_credentials_the_caller_is_asked():
+    ana = Principal("user", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/ana", "AIDA", "AKIA", "ana")
+    exchange = an_exchange()
+    exchange.write(CALLER, ana)
+    for functions, kind in (((FUNCTION,), None), ((), API_CONFIGURATION_ERROR)):
+        authorization = MayInvoke(*functions)
+        parts = SignatureParts(KnownIdentities(), authorization)
+        guard = CallerGrantGuard(parts, function_arn=FUNCTION, stage=a_stage())
+        if kind is None:
+            guard.check(exchange)
+        else:
+            with pytest.raises(Refusal) as refused:
+                guard.check(exchange)
+            assert refused.value.kind is kind
+        assert authorization.asked == [(ana, "lambda:InvokeFunction", FUNCTION)]

@@ -40,7 +40,7 @@ def test_a_scheme_that_guards_nothing_is_named_with_its_place():
     assert [steps for steps, _ in openapi_gaps(document)] == [("paths", "/x", "get", "security")]
 
 
-QUERY_URI = "arn:aws:apigateway:us-east-1:dynamodb:action/Query"
+QUERY_URI = "arn:aws:apigateway:us-east-1:1234.s3:path/bucket"
 
 
 def test_extensions_and_integrations_that_do_nothing_are_named():

@@ -142,7 +142,8 @@ def test_the_root_of_a_document_is_its_base_path() -> None:
         ),
         (
             {"/": {"get": {"x-amazon-apigateway-integration": QUERY}}},
-            "Unable to put integration on 'GET' for resource at path '/': Gatepost does not support uri of AWS yet",
+            "Unable to put integration on 'GET' for resource at path '/': Gatepost does not support uri of AWS "
+            "without credentials yet",
         ),
         (
             {
