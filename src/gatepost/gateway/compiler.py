@@ -196,6 +196,8 @@ class _StageCompiler:
         """Say what of the stage as a whole cannot be enforced; then none of its routes may answer."""
         if self._deployment.minimum_compression_bytes is not None:
             return "minimumCompressionSize is not supported"
+        if self._settings.canary is not None:
+            return "canarySettings is not supported"
         for key, method_settings in self._settings.method_settings.items():
             for name in _NOT_ENFORCED:
                 if method_settings.get(name, _NOT_ENFORCED[name]) != _NOT_ENFORCED[name]:

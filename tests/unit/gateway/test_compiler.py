@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gatepost.services.apigateway.deployment import (
     CanarySettings,
+    CanarySettings,
     GatewayResponse,
     Integration,
     IntegrationResponse,
@@ -47,6 +48,13 @@ def test_compression_is_refused_for_all_routes_of_a_stage():
     compiled = gateway.deploy({"/orders": (Method("GET", integration=MOCK),)}, minimum_compression_bytes=0)
     assert compiled.problems == ("GET /orders: minimumCompressionSize is not supported",)
     assert gateway.get().status == 500
+
+
+def test_a_stage_whose_canary_nobody_serves_is_not_served():
+    gateway = TestGateway()
+    stage = StageSettings("prod", "dep123", canary=CanarySettings("dep124", 10.0))
+    compiled = gateway.deploy({"/orders": (Method("GET", integration=MOCK),)}, stage=stage)
+    assert compiled.problems == ("GET /orders: canarySettings is not supported",)
 
 
 def test_a_stage_whose_canary_nobody_serves_is_not_served():

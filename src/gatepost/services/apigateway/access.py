@@ -11,6 +11,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from gatepost.kernel.operations import Access, Call, pass_role, tag_context
+from gatepost.services.apigateway.document_operations import DOCUMENT_PATHS
+from gatepost.services.apigateway.domain_operations import DOMAIN_PATHS
 from gatepost.services.apigateway.usage_operations import USAGE_PATHS
 
 PRINCIPAL: Final = "apigateway.amazonaws.com"  # to whom roles are handed
@@ -100,6 +102,8 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "UpdateResource": ("PATCH", _RESOURCE),
     "UpdateRestApi": ("PATCH", _API),
     "UpdateStage": ("PATCH", _STAGE),
+    **DOCUMENT_PATHS,
+    **DOMAIN_PATHS,
     **USAGE_PATHS,
 }
 

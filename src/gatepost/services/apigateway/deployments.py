@@ -9,6 +9,7 @@ from typing import Any, Final
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.operations import Call
 from gatepost.kernel.ports import Publisher
+from gatepost.services.apigateway.canaries import canary_from_aws
 from gatepost.services.apigateway.deployment import Deployment, StageSettings, deployment_to_json
 from gatepost.services.apigateway.integrations import check_integration, check_integration_response_of
 from gatepost.services.apigateway.methods import check_method
@@ -25,7 +26,13 @@ from gatepost.services.apigateway.model import (
 from gatepost.services.apigateway.paging import limit_of, position_after, position_of
 from gatepost.services.apigateway.patches import PatchTable, rule
 from gatepost.services.apigateway.records import ApiRecords, touch
-from gatepost.services.apigateway.stages import check_stage, new_stage, stage_change
+from gatepost.services.apigateway.stages import (
+    cache_cluster_from_aws,
+    check_stage,
+    deployment_ids,
+    new_stage,
+    stage_change,
+)
 from gatepost.services.apigateway.support import check_supported
 from gatepost.storage.base import Write
 
@@ -43,8 +50,12 @@ class Deployments:
         Raises: NotFoundException, BadRequestException, LimitExceededException, ConflictException.
         """
         api_id = params["restApiId"]
-        for setting in ("cacheClusterEnabled", "cacheClusterSize", "canarySettings", "tracingEnabled"):
-            check_supported(setting, params.get(setting))
+        check_supported("tracingEnabled", params.get("tracingEnabled"))
+        if params.get("canarySettings") and not params.get("stageName"):
+            raise BadRequestException(
+                "Invalid deployment content specified.Non null and non empty stageName must be provided for canary "
+                "settings."
+            )
 
         async def attempt() -> dict[str, Any]:
             api = await self._records.api(call, api_id)
@@ -57,13 +68,17 @@ class Deployments:
                 Write(call.key(DEPLOYMENT, f"{api_id}/{content.id}"), head.to_json(), 0),
                 Write(call.key(DEPLOYMENT_CONTENT, f"{api_id}/{content.id}"), deployment_to_json(content), 0),
             ]
-            stage = None
+            change = None
             if stage_name := params.get("stageName"):
                 stage, write = await self._staged(call, params, content, stage_name)
                 writes.append(write)
+                others = [each for each in deployment_ids(stage.settings) if each != content.id]
+                known = {each: await self._records.content(call, api_id, each) for each in others}
+                known[content.id] = content
+                change = stage_change(stage, *(known[each] for each in deployment_ids(stage.settings)))
             await self._records.store.commit(writes)
-            if stage is not None:
-                await self._publisher.publish(stage_change(stage, content))
+            if change is not None:
+                await self._publisher.publish(change)
             return head.to_aws()
 
         return await self._records.changing(call, api_id, attempt)
@@ -118,6 +133,10 @@ class Deployments:
             stages = await self._records.stages(call, api_id)
             if any(each.value.settings.deployment_id == deployment_id for each in stages):
                 raise BadRequestException("Active stages pointing to this deployment must be moved or deleted")
+            if any(deployment_id in deployment_ids(each.value.settings) for each in stages):
+                raise BadRequestException(
+                    "Active stages with canary settings pointing to this deployment must be moved or deleted"
+                )
             content = call.key(DEPLOYMENT_CONTENT, held.key.id)
             await self._records.store.commit((Write(held.key, None, held.version), Write(content, None)))
 
@@ -130,21 +149,31 @@ class Deployments:
         try:
             held = await self._records.stage(call, content.api_id, stage_name)
         except NotFoundException:
+            if params.get("canarySettings"):
+                raise BadRequestException(
+                    f"Canary settings need a stage that is there already: {stage_name} is not"
+                ) from None
             settings = StageSettings(
                 stage_name=stage_name,
                 deployment_id=content.id,
                 variables=params.get("variables", {}),
                 description=params.get("stageDescription", ""),
+                **cache_cluster_from_aws(params),
             )
             check_stage(settings)
             stage = Stage(content.api_id, settings, created_at_ms=call.now_ms, updated_at_ms=call.now_ms)
             return stage, await new_stage(self._records, call, stage)
         settings = replace(
             held.value.settings,
-            deployment_id=content.id,
             variables={**held.value.settings.variables, **params.get("variables", {})},
             description=params.get("stageDescription", held.value.settings.description),
         )
+        if "cacheClusterEnabled" in params:
+            settings = replace(settings, **cache_cluster_from_aws(params))
+        if given := params.get("canarySettings"):  # the stage itself stays where it is
+            settings = replace(settings, canary=canary_from_aws(given, content.id))
+        else:
+            settings = replace(settings, deployment_id=content.id)
         check_stage(settings)
         stage = replace(held.value, settings=settings, updated_at_ms=call.now_ms)
         return stage, touch(held, stage.to_json())

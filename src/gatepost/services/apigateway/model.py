@@ -15,6 +15,7 @@ from gatepost.kernel.errors import ServiceError
 from gatepost.services.apigateway.deployment import (
     ApiModel,
     Authorizer,
+    CanarySettings,
     GatewayResponse,
     RequestValidator,
     Resource,
@@ -38,6 +39,8 @@ DEPLOYMENT: Final = "apigateway.deployment"
 DEPLOYMENT_CONTENT: Final = "apigateway.deployment_content"
 STAGE: Final = "apigateway.stage"
 ACCOUNT: Final = "apigateway.account"
+NO_CERTIFICATE: Final = "Invalid Client Certificate identifier specified"
+CLIENT_CERTIFICATE: Final = "apigateway_client_certificate"  # a topic as well
 API_ID_OWNER: Final = "apigateway.api_id_owner"
 
 EMPTY_SCHEMA: Final = (
@@ -236,8 +239,8 @@ class Stage:
         shape: dict[str, Any] = {
             "deploymentId": settings.deployment_id,
             "stageName": settings.stage_name,
-            "cacheClusterEnabled": False,
-            "cacheClusterStatus": "NOT_AVAILABLE",
+            "cacheClusterEnabled": settings.is_cache_cluster_enabled,
+            "cacheClusterStatus": "AVAILABLE" if settings.is_cache_cluster_enabled else "NOT_AVAILABLE",
             "methodSettings": {key: dict(each) for key, each in settings.method_settings.items()},
             "tracingEnabled": settings.is_tracing_enabled,
             "createdDate": self.created_at_ms,
@@ -250,7 +253,24 @@ class Stage:
         _with(access_log, "destinationArn", settings.access_log_destination_arn)
         _with(access_log, "format", settings.access_log_format)
         _with(shape, "accessLogSettings", access_log)
+        _with(shape, "cacheClusterSize", settings.cache_cluster_size)
+        _with(shape, "clientCertificateId", settings.client_certificate_id)
+        _with(shape, "documentationVersion", settings.documentation_version)
+        if settings.canary is not None:
+            shape["canarySettings"] = canary_to_aws(settings.canary)
         return shape
+
+
+def canary_to_aws(canary: CanarySettings) -> dict[str, Any]:
+    """Give the shape CanarySettings."""
+    shape: dict[str, Any] = {
+        "deploymentId": canary.deployment_id,
+        "percentTraffic": canary.percent_traffic,
+        "useStageCache": canary.uses_stage_cache,
+    }
+    if canary.stage_variable_overrides:
+        shape["stageVariableOverrides"] = dict(canary.stage_variable_overrides)
+    return shape
 
 
 def default_models(id_of: Callable[[str], str]) -> dict[str, ApiModel]:

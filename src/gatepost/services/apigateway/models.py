@@ -58,7 +58,7 @@ class Models:
         if params.get("flatten"):
             raise BadRequestException("flatten is not supported by Gatepost: a schema is given as it is; leave it out")
         definition = (await self._records.definition(call, params["restApiId"])).value
-        return _model_of(definition, params["modelName"]).to_aws()
+        return model_of(definition, params["modelName"]).to_aws()
 
     async def list(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a page of an API's models, by name. Raises: NotFoundException, BadRequestException."""
@@ -71,7 +71,7 @@ class Models:
         """Patch a model. Raises: NotFoundException, BadRequestException."""
 
         def change(definition: Definition) -> tuple[Definition, dict[str, Any]]:
-            changed = _PATCHES.apply(_model_of(definition, params["modelName"]), params)
+            changed = _PATCHES.apply(model_of(definition, params["modelName"]), params)
             check_model(changed)
             return _with_model(definition, changed), changed.to_aws()
 
@@ -82,7 +82,7 @@ class Models:
         name = params["modelName"]
 
         def change(definition: Definition) -> tuple[Definition, None]:
-            _model_of(definition, name)
+            model_of(definition, name)
             if (user := _user_of(definition, name)) is not None:
                 raise ConflictException(f"Cannot delete model '{name}', is referenced in method request: {user}")
             kept = {each.name: each for each in definition.models.values() if each.name != name}
@@ -111,7 +111,8 @@ def _with_model(definition: Definition, model: ApiModel) -> Definition:
     return replace(definition, models={**definition.models, model.name: model})
 
 
-def _model_of(definition: Definition, name: str) -> ApiModel:
+def model_of(definition: Definition, name: str) -> ApiModel:
+    """Give a model by name. Raises: NotFoundException."""
     model = definition.models.get(name)
     if model is None:
         raise NotFoundException(f"Invalid model name specified: {name}")

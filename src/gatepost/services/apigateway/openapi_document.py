@@ -41,6 +41,13 @@ def parse_document(body: bytes) -> dict[str, Any]:
 
     Raises: BadRequestException.
     """
+    document = parse_json_or_yaml(body)
+    _check_version(document)
+    return document
+
+
+def parse_json_or_yaml(body: bytes) -> dict[str, Any]:
+    """Read an object, JSON or YAML, of at most 6 MB. Raises: BadRequestException."""
     if len(body) > API_GATEWAY_IMPORT_BYTES_MAX:
         raise _invalid(f"it has {len(body)} bytes, and {API_GATEWAY_IMPORT_BYTES_MAX} are allowed")
     try:
@@ -50,7 +57,6 @@ def parse_document(body: bytes) -> dict[str, Any]:
     document = _parse_json(text) if text.lstrip().startswith("{") else _parse_yaml(text)
     if not isinstance(document, dict):
         raise _invalid("it is not an object")
-    _check_version(document)
     return document
 
 

@@ -25,6 +25,7 @@ class Patch:
     path: str
     value: str = ""
     names: tuple[str, ...] = ()
+    source: str = ""  # AWS: from, of op copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class PatchTable(Generic[Target]):
         op, path = given.get("op", ""), given.get("path", "")
         for rule in self.rules:
             if op in rule.ops and (names := _match(rule.pattern, path)) is not None:
-                return rule.apply(target, Patch(op, path, given.get("value", ""), names))
+                return rule.apply(target, Patch(op, path, given.get("value", ""), names, given.get("from", "")))
         allowed = ", ".join(rule.pattern for rule in self.rules if op in rule.ops)
         raise BadRequestException(f"Invalid patch path  '{path}' specified for op '{op}'. Must be one of: [{allowed}]")
 

@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatepost.kernel.operations import Access, Call, Change, operation
-from gatepost.kernel.ports import Authorization, Publisher
+from gatepost.kernel.ports import Assets, Authorization, Certificates, Publisher
 from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.access import access_of
 from gatepost.services.apigateway.account import Account
 from gatepost.services.apigateway.authorizers import Authorizers
+from gatepost.services.apigateway.client_certificates import all_certificate_changes
 from gatepost.services.apigateway.deployments import Deployments
+from gatepost.services.apigateway.document_operations import DocumentOperations, DocumentParts
+from gatepost.services.apigateway.domain_operations import DomainOperations, DomainParts
 from gatepost.services.apigateway.exports import Exports
 from gatepost.services.apigateway.gateway_responses import GatewayResponses
 from gatepost.services.apigateway.imports import Imports
@@ -31,7 +34,7 @@ from gatepost.services.apigateway.usage_operations import UsageOperations, Usage
 from gatepost.storage.base import Records
 
 
-class ApiGateway(UsageOperations):
+class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
     """Amazon API Gateway's control plane for REST APIs.
 
     Deployed stages are published under `deployment.REST_API_STAGE` after their commit.
@@ -39,7 +42,16 @@ class ApiGateway(UsageOperations):
 
     service = "apigateway"
 
-    def __init__(self, records: Records, publisher: Publisher, authorization: Authorization, seal: Seal) -> None:
+    def __init__(
+        self,
+        records: Records,
+        publisher: Publisher,
+        authorization: Authorization,
+        seal: Seal,
+        *,
+        certificates: Certificates | None = None,
+        assets: Assets | None = None,
+    ) -> None:
         self._store = records
         held = ApiRecords(records)
         self._rest_apis = RestApis(held, publisher)
@@ -55,7 +67,11 @@ class ApiGateway(UsageOperations):
         self._deployments = Deployments(held, publisher)
         self._stages = Stages(held, publisher)
         self.usage_parts = UsageParts(held, publisher, seal)
-        self._tags = Tags(held, publisher, self.usage_parts)
+        self.document_parts = DocumentParts(held, publisher, seal, self._stages)
+        self.domain_parts = DomainParts(held, publisher, certificates, assets)
+        self._tags = Tags(
+            held, publisher, self.usage_parts, self.document_parts.certificates, self.domain_parts.v2
+        )
         self._account = Account(held)
 
     def access(self, call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
@@ -64,7 +80,8 @@ class ApiGateway(UsageOperations):
 
     async def published(self) -> Sequence[Change]:
         """Give every deployed stage with its frozen API, every usage plan and API key, from the store."""
-        return [*await all_usage_changes(self._store), *await all_stage_changes(self._store)]
+        certificates = await all_certificate_changes(self._store)
+        return [*await all_usage_changes(self._store), *certificates, *await all_stage_changes(self._store)]
 
     @operation("CreateRestApi")
     async def create_rest_api(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,6 +106,7 @@ class ApiGateway(UsageOperations):
     @operation("DeleteRestApi")
     async def delete_rest_api(self, call: Call, params: Mapping[str, Any]) -> None:
         """Delete an API with everything that belongs to it."""
+        await self.domain_parts.records.check_unmapped(call, params["restApiId"])
         await self._rest_apis.delete(call, params)
 
     @operation("ImportRestApi")
@@ -359,6 +377,7 @@ class ApiGateway(UsageOperations):
     @operation("DeleteStage")
     async def delete_stage(self, call: Call, params: Mapping[str, Any]) -> None:
         """Delete a stage: its URL stops to answer."""
+        await self.domain_parts.records.check_unmapped(call, params["restApiId"], params["stageName"])
         await self._stages.delete(call, params)
 
     @operation("TagResource")

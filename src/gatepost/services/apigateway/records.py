@@ -12,12 +12,16 @@ from weakref import WeakValueDictionary
 from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.operations import Call, RecordKey
 from gatepost.services.apigateway.deployment import Deployment, deployment_from_json
+from gatepost.services.apigateway.documentation_model import DOCUMENTATION_VERSION, DocumentationVersion
 from gatepost.services.apigateway.model import (
+    CLIENT_CERTIFICATE,
     DEFINITION,
     DEPLOYMENT,
     DEPLOYMENT_CONTENT,
+    NO_CERTIFICATE,
     REST_API,
     STAGE,
+    BadRequestException,
     ConflictException,
     Definition,
     DeploymentHead,
@@ -102,6 +106,16 @@ class ApiRecords:
         """Give a deployment's frozen content. Raises: NotFoundException."""
         record = await self.store.get(call.key(DEPLOYMENT_CONTENT, f"{api_id}/{deployment_id}"))
         return _held(record, deployment_from_json, "Invalid Deployment identifier specified").value
+
+    async def documentation_version(self, call: Call, api_id: str, version: str) -> Held[DocumentationVersion]:
+        """Give a documentation version with its parts. Raises: NotFoundException."""
+        record = await self.store.get(call.key(DOCUMENTATION_VERSION, f"{api_id}/{version}"))
+        return _held(record, DocumentationVersion.from_json, "Invalid Documentation version specified")
+
+    async def check_client_certificate(self, call: Call, certificate_id: str) -> None:
+        """Check that a client certificate exists. Raises: BadRequestException."""
+        if await self.store.get(call.key(CLIENT_CERTIFICATE, certificate_id)) is None:
+            raise BadRequestException(NO_CERTIFICATE)
 
     async def stage(self, call: Call, api_id: str, stage_name: str) -> Held[Stage]:
         """Give a stage. Raises: NotFoundException."""

@@ -14,6 +14,7 @@ from gatepost.kernel.limits import API_GATEWAY_EDGE_APIS_MAX, API_GATEWAY_REGION
 from gatepost.kernel.operations import Call, Change, RecordKey
 from gatepost.kernel.ports import Publisher
 from gatepost.services.apigateway.deployment import REST_API_STAGE, Resource
+from gatepost.services.apigateway.documentation_model import DOCUMENTATION, DOCUMENTATION_VERSION
 from gatepost.services.apigateway.model import (
     API_ID_OWNER,
     DEFINITION,
@@ -118,9 +119,10 @@ class RestApis:
                 Write(api.key, None, api.version),
                 Write(definition.key, None, definition.version),
                 Write(_owner_key(api_id), None),
+                Write(call.key(DOCUMENTATION, api_id), None),
             ]
             gone = []
-            for kind in (STAGE, DEPLOYMENT, DEPLOYMENT_CONTENT):
+            for kind in (STAGE, DEPLOYMENT, DEPLOYMENT_CONTENT, DOCUMENTATION_VERSION):
                 for record in await self._records.all_of(call, kind, f"{api_id}/"):
                     writes.append(Write(record.key, None, record.version))
                     if kind == STAGE:

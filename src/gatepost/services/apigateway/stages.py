@@ -11,8 +11,10 @@ from typing import Any, Final
 from gatepost.kernel.limits import API_GATEWAY_STAGES_PER_API_MAX
 from gatepost.kernel.operations import Call, Change, RecordKey
 from gatepost.kernel.ports import Publisher
+from gatepost.services.apigateway.canaries import CANARY_PATCHES, canary_from_aws
 from gatepost.services.apigateway.deployment import (
     REST_API_STAGE,
+    CanarySettings,
     Deployment,
     StageSettings,
     deployment_from_json,
@@ -27,7 +29,7 @@ from gatepost.services.apigateway.model import (
     LimitExceededException,
     Stage,
 )
-from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, rule, set_entry
+from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, one_of, rule, set_entry
 from gatepost.services.apigateway.records import ApiRecords, touch
 from gatepost.services.apigateway.stage_settings import METHOD_SETTING_PATCHES
 from gatepost.services.apigateway.support import check_supported
@@ -44,7 +46,8 @@ VARIABLES_MAX: Final = 100
 _STAGE_NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _VARIABLE_NAME: Final = re.compile(r"[a-zA-Z0-9_]+")
 _VARIABLE_VALUE: Final = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]*")
-_AS_CREATED: Final = ("cacheClusterEnabled", "cacheClusterSize", "canarySettings", "documentationVersion")
+CACHE_SIZES: Final = ("0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237")
+CACHE_SIZE_DEFAULT: Final = "0.5"
 
 
 class Stages:
@@ -60,8 +63,7 @@ class Stages:
         Raises: NotFoundException, BadRequestException, ConflictException, LimitExceededException.
         """
         api_id = params["restApiId"]
-        for setting in (*_AS_CREATED, "tracingEnabled"):
-            check_supported(setting, params.get(setting))
+        check_supported("tracingEnabled", params.get("tracingEnabled"))
         check_tags(params.get("tags", {}))
         settings = StageSettings(
             stage_name=params["stageName"],
@@ -70,18 +72,20 @@ class Stages:
             is_tracing_enabled=params.get("tracingEnabled", False),
             description=params.get("description", ""),
             tags=params.get("tags", {}),
+            canary=_canary_from_aws(params),
+            documentation_version=params.get("documentationVersion", ""),
+            **cache_cluster_from_aws(params),
         )
         check_stage(settings)
 
         async def attempt() -> dict[str, Any]:
             await self._records.api(call, api_id)
-            deployment = await self._records.deployment(call, api_id, settings.deployment_id)
-            content = await self._records.content(call, api_id, settings.deployment_id)
+            touches = await self._pointed_at(call, api_id, settings)
             stage = Stage(api_id, settings, created_at_ms=call.now_ms, updated_at_ms=call.now_ms)
             write = await new_stage(self._records, call, stage)
-            # The head is written back, so that a deployment that is deleted at this moment is missed.
-            await self._records.store.commit((touch(deployment, deployment.value.to_json()), write))
-            await self._publisher.publish(stage_change(stage, content))
+            change = stage_change(stage, *await contents_of(self._records, call, stage))
+            await self._records.store.commit((*touches, write))
+            await self._publisher.publish(change)
             return stage.to_aws()
 
         return await self._records.changing(call, api_id, attempt)
@@ -107,15 +111,45 @@ class Stages:
             held = await self._records.stage(call, api_id, params["stageName"])
             settings = _PATCHES.apply(held.value.settings, params)
             check_stage(settings)
-            deployment = await self._records.deployment(call, api_id, settings.deployment_id)
-            content = await self._records.content(call, api_id, settings.deployment_id)
+            touches = await self._pointed_at(call, api_id, settings)
             stage = replace(held.value, settings=settings, updated_at_ms=call.now_ms)
-            writes = (touch(deployment, deployment.value.to_json()), touch(held, stage.to_json()))
-            await self._records.store.commit(writes)
-            await self._publisher.publish(stage_change(stage, content))
+            change = stage_change(stage, *await contents_of(self._records, call, stage))
+            await self._records.store.commit((*touches, touch(held, stage.to_json())))
+            await self._publisher.publish(change)
             return stage.to_aws()
 
         return await self._records.changing(call, api_id, attempt)
+
+    async def flush(self, call: Call, params: Mapping[str, Any], counter: str) -> None:
+        """Make void what was cached for a stage, and tell the gateway: `counter` is the setting that counts flushes.
+
+        Raises: NotFoundException.
+        """
+        api_id = params["restApiId"]
+
+        async def attempt() -> None:
+            await self._records.api(call, api_id)
+            held = await self._records.stage(call, api_id, params["stageName"])
+            flushed: Any = {counter: getattr(held.value.settings, counter) + 1}
+            stage = replace(held.value, settings=replace(held.value.settings, **flushed))
+            change = stage_change(stage, *await contents_of(self._records, call, stage))
+            await self._records.store.commit((touch(held, stage.to_json()),))
+            await self._publisher.publish(change)
+
+        await self._records.changing(call, api_id, attempt)
+
+    async def _pointed_at(self, call: Call, api_id: str, settings: StageSettings) -> tuple[Write, ...]:
+        """Check what a stage names, and give writes that keep it: what is deleted at this moment is missed.
+
+        Raises: NotFoundException, BadRequestException.
+        """
+        if settings.client_certificate_id:
+            await self._records.check_client_certificate(call, settings.client_certificate_id)
+        if settings.documentation_version:
+            await self._records.documentation_version(call, api_id, settings.documentation_version)
+        ids = dict.fromkeys(deployment_ids(settings))
+        heads = [await self._records.deployment(call, api_id, deployment_id) for deployment_id in ids]
+        return tuple(touch(head, head.value.to_json()) for head in heads)
 
     async def delete(self, call: Call, params: Mapping[str, Any]) -> None:
         """Delete a stage and take it from the gateway. Raises: NotFoundException."""
@@ -149,9 +183,18 @@ def check_stage(settings: StageSettings) -> None:
         raise BadRequestException("Stage name only allows a-zA-Z0-9_-")
     if len(settings.stage_name) > STAGE_NAME_CHARACTERS_MAX:
         raise BadRequestException(f"Stage name must have at most {STAGE_NAME_CHARACTERS_MAX} characters")
-    if len(settings.variables) > VARIABLES_MAX:
+    if settings.is_cache_cluster_enabled and settings.cache_cluster_size not in CACHE_SIZES:
+        raise BadRequestException(f"Invalid cache cluster size specified. Must be one of: [{', '.join(CACHE_SIZES)}]")
+    check_variables(settings.variables)
+    if settings.canary is not None:
+        check_variables(settings.canary.stage_variable_overrides)
+
+
+def check_variables(variables: Mapping[str, str]) -> None:
+    """Check stage variables, or what a canary puts over them. Raises: BadRequestException."""
+    if len(variables) > VARIABLES_MAX:
         raise BadRequestException(f"At most {VARIABLES_MAX} stage variables are allowed")
-    for name, value in settings.variables.items():
+    for name, value in variables.items():
         if not _VARIABLE_NAME.fullmatch(name) or len(name) > VARIABLE_NAME_CHARACTERS_MAX:
             raise BadRequestException(f"Invalid stage variable name: {name}. Please use alphanumerics and underscores.")
         if not _VARIABLE_VALUE.fullmatch(value) or len(value) > VARIABLE_VALUE_CHARACTERS_MAX:
@@ -195,6 +238,23 @@ def deployment_ids(settings: StageSettings) -> tuple[str, ...]:
     return (settings.deployment_id,) if canary is None else (settings.deployment_id, canary.deployment_id)
 
 
+async def contents_of(records: ApiRecords, call: Call, stage: Stage) -> list[Deployment]:
+    """Give the frozen content of each deployment that a stage points at. Raises: NotFoundException."""
+    return [await records.content(call, stage.api_id, each) for each in deployment_ids(stage.settings)]
+
+
+def cache_cluster_from_aws(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the cache cluster that CreateStage and CreateDeployment ask for."""
+    is_enabled = params.get("cacheClusterEnabled", False)
+    size = params.get("cacheClusterSize", CACHE_SIZE_DEFAULT if is_enabled else "")
+    return {"is_cache_cluster_enabled": is_enabled, "cache_cluster_size": size}
+
+
+def _canary_from_aws(params: Mapping[str, Any]) -> CanarySettings | None:
+    given = params.get("canarySettings")
+    return canary_from_aws(given, given.get("deploymentId") or params["deploymentId"]) if given else None
+
+
 def _variable(settings: StageSettings, patch: Patch) -> StageSettings:
     return replace(settings, variables=set_entry(settings.variables, patch, patch.value))
 
@@ -205,13 +265,13 @@ def _tracing(settings: StageSettings, patch: Patch) -> StageSettings:
 
 
 def _cache_cluster(settings: StageSettings, patch: Patch) -> StageSettings:
-    check_supported("cacheClusterEnabled", boolean(patch))
-    return settings
+    size = settings.cache_cluster_size or CACHE_SIZE_DEFAULT
+    return replace(settings, is_cache_cluster_enabled=boolean(patch), cache_cluster_size=size)
 
 
-def _refused(settings: StageSettings, patch: Patch) -> StageSettings:
-    check_supported(patch.path.split("/")[1], patch.value or patch.path)
-    return settings
+def _certificate(settings: StageSettings, patch: Patch) -> StageSettings:
+    check_supported("clientCertificateId", patch.value)
+    return replace(settings, client_certificate_id=patch.value)
 
 
 def _access_log(settings: StageSettings, patch: Patch) -> StageSettings:
@@ -233,12 +293,18 @@ _PATCHES: Final[PatchTable[StageSettings]] = PatchTable(
         rule("/accessLogSettings/format", "add replace", _access_log),
         rule("/accessLogSettings", "remove", _access_log),
         rule("/cacheClusterEnabled", "replace", _cache_cluster),
-        rule("/cacheClusterSize", "replace", _refused),
-        rule("/clientCertificateId", "replace", _refused),
-        rule("/documentationVersion", "replace", _refused),
-        rule("/canarySettings", "remove", _refused),
-        rule("/canarySettings/*", "add replace remove", _refused),
-        rule("/canarySettings/*/*", "add replace remove", _refused),
+        rule(
+            "/cacheClusterSize",
+            "replace",
+            lambda held, patch: replace(held, cache_cluster_size=one_of(patch, CACHE_SIZES)),
+        ),
+        rule("/clientCertificateId", "replace", _certificate),
+        rule(
+            "/documentationVersion",
+            "replace",
+            lambda held, patch: replace(held, documentation_version=patch.value),
+        ),
+        *CANARY_PATCHES,
         *METHOD_SETTING_PATCHES,
     )
 )

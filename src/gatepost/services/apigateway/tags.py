@@ -1,4 +1,4 @@
-"""Tags of REST APIs, stages, API keys and usage plans."""
+"""Tags of REST APIs, stages, client certificates, custom domain names, API keys and usage plans."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any, Final, TypeVar
 from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.operations import Call
 from gatepost.kernel.ports import Publisher
+from gatepost.services.apigateway.client_certificates import ClientCertificates
+from gatepost.services.apigateway.custom_domains import ApiMappings
 from gatepost.services.apigateway.model import BadRequestException, NotFoundException
 from gatepost.services.apigateway.records import ApiRecords
-from gatepost.services.apigateway.stages import stage_change
+from gatepost.services.apigateway.stages import contents_of, stage_change
 from gatepost.services.apigateway.tag_limits import check_tags
 from gatepost.services.apigateway.usage_model import ApiKey, UsagePlan
 from gatepost.services.apigateway.usage_operations import UsageParts
@@ -20,13 +22,24 @@ from gatepost.services.apigateway.usage_operations import UsageParts
 Tagged = TypeVar("Tagged", ApiKey, UsagePlan)
 
 _TAGGED: Final = re.compile(r"/restapis/([^/]+)(?:/stages/([^/]+))?")
+_CERTIFICATE: Final = re.compile(r"/clientcertificates/([^/]+)")
+_DOMAIN: Final = re.compile(r"/domainnames/([^/+]+)")
 _USAGE: Final = re.compile(r"/(apikeys|usageplans)/([^/]+)")
 
 
 class Tags:
     """The operations on tags."""
 
-    def __init__(self, records: ApiRecords, publisher: Publisher, usage: UsageParts) -> None:
+    def __init__(
+        self,
+        records: ApiRecords,
+        publisher: Publisher,
+        usage: UsageParts,
+        certificates: ClientCertificates,
+        domains: ApiMappings,
+    ) -> None:
+        self._domains = domains
+        self._certificates = certificates
         self._records = records
         self._publisher = publisher
         self._usage = usage
@@ -45,6 +58,10 @@ class Tags:
 
     async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give all tags: there are at most 50. Raises: NotFoundException, BadRequestException."""
+        if certificate_id := _of_certificate(call, params["resourceArn"]):
+            return {"tags": await self._certificates.tags(call, certificate_id)}
+        if domain_name := _of_domain(call, params["resourceArn"]):
+            return {"tags": (await self._domains.get(call, domain_name)).get("tags", {})}
         if (named := _of_usage(call, params["resourceArn"])) is not None:
             kind, usage_id = named
             held = await (self._usage.keys if kind == "apikeys" else self._usage.plans).held(call, usage_id)
@@ -58,6 +75,13 @@ class Tags:
     async def _change(
         self, call: Call, resource_arn: str, change: Callable[[Mapping[str, str]], dict[str, str]]
     ) -> None:
+        if certificate_id := _of_certificate(call, resource_arn):
+            tags = change(await self._certificates.tags(call, certificate_id))
+            await self._certificates.tag(call, certificate_id, tags)
+            return
+        if domain_name := _of_domain(call, resource_arn):
+            await self._domains.tag(call, domain_name, change)
+            return
         if (named := _of_usage(call, resource_arn)) is not None:
             await self._change_usage(call, named, change)
             return
@@ -69,9 +93,9 @@ class Tags:
                 tags = change(stage.value.settings.tags)
                 check_tags(tags)
                 changed = replace(stage.value, settings=replace(stage.value.settings, tags=tags))
-                content = await self._records.content(call, api_id, changed.settings.deployment_id)
+                contents = await contents_of(self._records, call, changed)
                 await self._records.store.put(stage.key, changed.to_json(), expected_version=stage.version)
-                await self._publisher.publish(stage_change(changed, content))
+                await self._publisher.publish(stage_change(changed, *contents))
                 return
             api = await self._records.api(call, api_id)
             tags = change(api.value.tags)
@@ -95,6 +119,15 @@ class Tags:
             await self._usage.keys.change(call, usage_id, changed)
         else:
             await self._usage.plans.change(call, usage_id, changed)
+
+
+def _of_certificate(call: Call, resource_arn: str) -> str:
+    """Give the id of the client certificate that an ARN names, or ""."""
+    parsed = parse_arn(resource_arn)
+    if parsed is None or parsed.service != "apigateway" or parsed.region != call.region:
+        return ""
+    found = _CERTIFICATE.fullmatch(parsed.resource)
+    return found[1] if found else ""
 
 
 def _of_usage(call: Call, resource_arn: str) -> tuple[str, str] | None:

@@ -77,7 +77,7 @@ def test_what_cannot_be_enforced_does_not_pass_even_when_it_is_in_the_store(tmp_
             integration=replace(root.methods[0].integration, type="MOCK", content_handling="CONVERT_TO_TEXT"),
         ),
     ):
-        with pytest.raises(BadRequestException, match="Gatepost does not support|Invalid authorization type"):
+        with pytest.raises(BadRequestException, match=r"Gatepost does not support|Invalid authorization type"):
             check_deployable(replace(definition, resources={root.id: replace(root, methods=(changed,))}))
 
 
@@ -139,9 +139,9 @@ def test_deploying_to_a_stage_that_is_there_moves_it_and_keeps_the_rest(tmp_path
     [
         ({"stageName": "a b"}, "Stage name only allows"),
         ({"stageName": "prod", "variables": {"a b": "1"}}, "Invalid stage variable name"),
-        ({"cacheClusterEnabled": True}, "cacheClusterEnabled true yet"),
-        ({"cacheClusterSize": "0.5"}, "cacheClusterSize yet"),
-        ({"canarySettings": {"percentTraffic": 1.0}}, "canarySettings yet"),
+        ({"stageName": "prod", "cacheClusterEnabled": True, "cacheClusterSize": "1"}, "Invalid cache cluster size"),
+        ({"canarySettings": {"percentTraffic": 1.0}}, "stageName must be provided for canary settings"),
+        ({"stageName": "prod", "canarySettings": {"percentTraffic": 1.0}}, "need a stage that is there already"),
         ({"tracingEnabled": True}, "tracingEnabled true yet"),
     ],
 )
