@@ -259,6 +259,19 @@ class FunctionTriggers(Protocol):
         ...
 
 
+class FunctionCalls(Protocol):
+    """Invokes functions and waits, for services that act for their owner's resources (triggers, rotations)."""
+
+    async def call(
+        self, function_arn: str, payload: bytes, *, service: str, source_arn: str, request_id: str
+    ) -> InvocationResult:
+        """Run a function to its end when its resource policy lets `service` in for `source_arn`.
+
+        Raises: ServiceError (AccessDenied, ResourceNotFound, TooManyRequests, ServiceUnavailable).
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceRequest:
     """A request of an API's integration to an AWS service, made with a session that the gateway holds.

@@ -11,7 +11,7 @@ import orjson
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.limits import LAMBDA_PAYLOAD_BYTES_MAX
 from gatepost.kernel.operations import Call
-from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationStream, StreamBroken
+from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationResult, InvocationStream, StreamBroken
 from gatepost.services.lambda_.catalogue import Catalogue, Target, not_found
 from gatepost.services.lambda_.configuration import bad
 from gatepost.services.lambda_.events import FunctionEvent, FunctionEvents
@@ -41,14 +41,25 @@ class Invocations:
         self, function_arn: str, payload: bytes, *, service: str, source_arn: str, request_id: str
     ) -> None:
         """Record an event for a function that lets `service` in for `source_arn`. See `ports.FunctionTriggers`."""
+        target = self._allowed(function_arn, service=service, source_arn=source_arn)
+        text = base64.b64encode(payload).decode()
+        await self._events.accept(FunctionEvent(request_id, target.arn, text, self._clock.now_ms()))
+
+    async def call(
+        self, function_arn: str, payload: bytes, *, service: str, source_arn: str, request_id: str
+    ) -> InvocationResult:
+        """Run a function that lets `service` in for `source_arn`. See `ports.FunctionCalls`."""
+        target = self._allowed(function_arn, service=service, source_arn=source_arn)
+        return await self._invoker.invoke(Invocation(target.arn, payload, request_id))
+
+    def _allowed(self, function_arn: str, *, service: str, source_arn: str) -> Target:
         parts = function_arn.split(":")
         target = self._catalogue.find_target(":".join(parts[:7]), parts[7] if len(parts) == 8 else "")
         if target is None:
             raise not_found(function_arn)
         if not allows(target.policy, service=service, function_arn=target.arn, source_arn=source_arn):
             raise LambdaAccessDenied(f"The policy of {target.arn} does not allow {service} for {source_arn}")
-        text = base64.b64encode(payload).decode()
-        await self._events.accept(FunctionEvent(request_id, target.arn, text, self._clock.now_ms()))
+        return target
 
     async def invoke(self, call: Call, params: Params) -> Answer:
         """Run a function and wait, record an event for later (InvocationType Event), or only check (DryRun).

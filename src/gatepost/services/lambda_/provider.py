@@ -21,6 +21,7 @@ from gatepost.kernel.ports import (
     ChangeStreams,
     Deliveries,
     FunctionInvoker,
+    InvocationResult,
     Publisher,
     RoleSessions,
 )
@@ -138,6 +139,14 @@ class LambdaProvider:
     ) -> None:
         """Invoke a function asynchronously for another service. See `kernel.ports.FunctionTriggers`."""
         await self._invocations.trigger(
+            function_arn, payload, service=service, source_arn=source_arn, request_id=request_id
+        )
+
+    async def call(
+        self, function_arn: str, payload: bytes, *, service: str, source_arn: str, request_id: str
+    ) -> InvocationResult:
+        """Invoke a function for another service and wait. See `kernel.ports.FunctionCalls`."""
+        return await self._invocations.call(
             function_arn, payload, service=service, source_arn=source_arn, request_id=request_id
         )
 
