@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final, Literal
 
@@ -11,6 +12,7 @@ Durability = Literal["full", "process"]
 
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _DOMAIN: Final = re.compile(r"(?=.{3,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+_STATE_URL: Final = re.compile(r"valkeys?://(?:[^@/\s]*@)?[^@/\s:]+(?::\d{1,5})?(?:/\d{0,3})?")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,64}")  # as signatures spell it
 
 
@@ -35,6 +37,10 @@ class Settings:
     service_endpoints: tuple[tuple[str, str], ...] = ()  # --service NAME=URL
     tables_url: str = ""  # --tables: where table traffic goes; empty: tables are ours
     tables_throttled: bool = True  # provisioned tables refuse what exceeds their units
+    account_throttle_rate: float = 10_000.0  # requests a second of all APIs together; AWS's default
+    account_throttle_burst: int = 5_000  # requests at once
+    state_url: str = ""  # --state: what gateways share; empty: this process's memory
+    trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For names the client, for limits by address
     parameters: tuple[tuple[str, str], ...] = ()  # --parameter K=V for the templates of `up`
     templates: tuple[Path, ...] = field(default=())
 
@@ -63,6 +69,22 @@ class Settings:
             found.append(f"--any-credentials with --host {self.host}: it is refused on anything but a loopback address")
         if not 0 <= self.drain_ms <= 60_000:
             found.append(f"drain_ms is {self.drain_ms}: use 0 to 60000")
+        found.extend(self._limit_problems())
+        return found
+
+    def _limit_problems(self) -> list[str]:
+        found = []
+        if not 0 < self.account_throttle_rate <= 1e9:
+            found.append(f"--account-throttle-rate is {self.account_throttle_rate}: use a number up to 1000000000")
+        if not 1 <= self.account_throttle_burst <= 2**31 - 1:
+            found.append(f"--account-throttle-burst is {self.account_throttle_burst}: use 1 to {2**31 - 1}")
+        if self.state_url and not _STATE_URL.fullmatch(self.state_url):
+            found.append("--state: use valkey://HOST[:PORT][/DATABASE] (or valkeys:// for TLS)")
+        for network in self.trusted_proxies:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                found.append(f"--trusted-proxy is {network!r}: {error}; use an address or a network, 10.0.0.0/8")
         return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from gatepost.app.child import Orders, inherited_socket, run_role
+from gatepost.app.usage_limits import UsageLimits
 from gatepost.app.listeners import local_host, url_of
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.gateway.compiler import Parts
@@ -72,6 +73,7 @@ class GatewayRole:
             connected=self._connected,
         )
         self._usage = UsageJournal(data.gateway / "usage.journal", clock=clock, send=self._link.send_usage)
+        self._limits = UsageLimits(settings, seal=seal, clock=clock, journal=self._usage)
         self._logs = LogOutbox()
         directory = self._directory = Directory(seal)
         self._grants = FunctionGrants()
@@ -144,6 +146,8 @@ class GatewayRole:
             grants=self._grants,
             role_sessions=self._sessions,
             pools=self._pools,
+            keys=self._limits.keys,
+            limits=self._limits.stages,
             services=self._link.calls,
             triggers=self._link.calls,
         )
@@ -159,6 +163,7 @@ class GatewayRole:
         self._pools.watch(self._replica)
         self._function_urls.watch(self._replica)
         self._replica.watch(METRIC_STORE, self._minutes.follow)
+        self._limits.follow(self._replica)
         self._plans.follow(self._replica)
         self._tls_names.follow(self._replica)
         self._link.start()

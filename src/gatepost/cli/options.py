@@ -93,6 +93,25 @@ throttling_option = click.option(
     "--no-table-throttling", "tables_unthrottled", is_flag=True, help="Let provisioned tables exceed their units."
 )
 TABLES: Final = (tables_option, throttling_option)
+LIMITS: Final = (
+    click.option(
+        "--account-throttle-rate",
+        type=float,
+        default=10_000.0,
+        show_default=True,
+        help="Requests a second of all APIs together.",
+    ),
+    click.option(
+        "--account-throttle-burst", type=int, default=5_000, show_default=True, help="Requests of all APIs at once."
+    ),
+    click.option(
+        "--trusted-proxy",
+        "trusted_proxies",
+        multiple=True,
+        metavar="NETWORK",
+        help="Believe the X-Forwarded-For of these for limits by address; may be repeated.",
+    ),
+)
 TEMPLATES: Final = (lenient_option, service_option, parameter_option)
 
 
@@ -109,7 +128,7 @@ def pairs(texts: tuple[str, ...], flag: str, *, form: str = "KEY=VALUE") -> tupl
 
 def platform_options(command: Command) -> Command:
     """Add the options that make a platform's settings."""
-    return with_options(command, data_option, host_option, *PORTS, *IDENTITY, *DURABILITY, *TABLES, *TEMPLATES)
+    return with_options(command, data_option, host_option, *PORTS, *IDENTITY, *DURABILITY, *LIMITS, *TABLES, *TEMPLATES)
 
 
 def fresh_platform_options(command: Command) -> Command:
@@ -141,6 +160,9 @@ def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> 
         is_lenient=chosen["is_lenient"],
         any_credentials=chosen["any_credentials"],
         service_endpoints=pairs(chosen["service_endpoints"], "--service", form="NAME=URL"),
+        account_throttle_rate=chosen.get("account_throttle_rate", 10_000.0),
+        account_throttle_burst=chosen.get("account_throttle_burst", 5_000),
+        trusted_proxies=tuple(chosen.get("trusted_proxies", ())),
         tables_url=chosen.get("tables_url", ""),
         tables_throttled=not chosen.get("tables_unthrottled", False),
         parameters=pairs(chosen["parameters"], "--parameter"),

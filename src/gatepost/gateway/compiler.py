@@ -20,6 +20,7 @@ from gatepost.gateway.backends.lambda_event import PassedToLambda
 from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy, function_arn, is_function_uri
 from gatepost.gateway.backends.mock import compile_mock
 from gatepost.gateway.backends.refusal import AlwaysRefuses
+from gatepost.gateway.canary import Canary, canary_settings
 from gatepost.gateway.finishers import RequestIdHeaders
 from gatepost.gateway.function_calls import FunctionCalls
 from gatepost.gateway.function_events import compile_function_events
@@ -30,12 +31,15 @@ from gatepost.gateway.guards import (
     invoke_permission,
     resource_policy,
     signature,
+    throttle,
+    usage,
 )
 from gatepost.gateway.guards.authorizers import Authorizers
 from gatepost.gateway.guards.function_grant import FunctionGrants
 from gatepost.gateway.guards.lambda_authorizer import AuthorizerParts
 from gatepost.gateway.guards.validation import Validators
 from gatepost.gateway.lifecycle import (
+    API_KEY,
     AUTHORIZER_POLICY,
     BODY,
     COGNITO_AUTHORIZER,
@@ -48,9 +52,11 @@ from gatepost.gateway.lifecycle import (
     RESOURCE_POLICY,
     REST_GUARDS,
     SIGNATURE,
+    THROTTLE,
     OrderError,
     check_order,
 )
+from gatepost.gateway.limits import StageLimits
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
 from gatepost.gateway.observers import Meters, RequestLog, StageLog
 from gatepost.gateway.passed_headers import PassedHeaders
@@ -66,8 +72,10 @@ from gatepost.gateway.router import PathMatcher
 from gatepost.gateway.service_calls import compile_service_calls, compile_sessions, parse_service_uri
 from gatepost.gateway.template_scope import TemplateScope
 from gatepost.gateway.upstream_calls import HttpProxyParts
+from gatepost.gateway.usage_keys import StageKeys, UsageKeys
 from gatepost.gateway.user_pools import UserPools
 from gatepost.kernel.clock import Clock
+from gatepost.kernel.ids import chance
 from gatepost.kernel.ports import FunctionInvoker, FunctionTriggers, RoleSessions, ServiceRequests
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Deployment, Integration, Method, Resource, StageSettings
@@ -80,7 +88,7 @@ Plans = Mapping[str, Plan]
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-settings-method-request.html
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 # Stage settings that would refuse or change answers, with the value that asks for nothing.
-_NOT_ENFORCED: Final = {"throttlingBurstLimit": -1, "throttlingRateLimit": -1, "cachingEnabled": False}
+_NOT_ENFORCED: Final = {"cachingEnabled": False}
 NO_STAGE: Final = StageFacts("", "", "", "", "", "")
 
 
@@ -103,13 +111,16 @@ class Parts:
     services: ServiceRequests | None = None  # None: AWS with other services than Lambda cannot work
     triggers: FunctionTriggers | None = None  # None: asynchronous invocation cannot work
     pools: UserPools | None = None  # None: methods with COGNITO_USER_POOLS cannot work
+    keys: UsageKeys | None = None  # None: methods that require an API key cannot work
+    limits: StageLimits | None = None  # None: nothing is throttled
+    chance: Callable[[], float] = chance  # decides which requests go to a canary
     passed_to_lambda: PassedHeaders[PassedToLambda] = field(default_factory=PassedHeaders)
 
 
 class CompiledStage:
     """A stage as the gateway serves it. `problems` says, per route, what cannot work and why."""
 
-    __slots__ = ("matcher", "plans", "problems", "region", "stage", "unrouted")
+    __slots__ = ("canary", "matcher", "plans", "problems", "region", "stage", "unrouted")
 
     def __init__(
         self,
@@ -125,6 +136,7 @@ class CompiledStage:
         self.plans = plans
         self.unrouted = unrouted
         self.problems = problems
+        self.canary: Canary | None = None
 
     def find(self, path: str, method: str) -> tuple[Plan, tuple[str, ...]]:
         """Give the plan for a path below the stage, with the raw values of its parameters."""
@@ -139,12 +151,22 @@ class CompiledStage:
         return "\n".join(repr(plan) for plan in (*self.plans, self.unrouted))
 
 
-def compile_stage(deployment: Deployment, settings: StageSettings, parts: Parts) -> CompiledStage:
-    """Compile all routes of a stage. Never raises for anything that a deployment can hold."""
-    return _StageCompiler(deployment, settings, parts).compile()
+def compile_stage(
+    deployment: Deployment, settings: StageSettings, parts: Parts, *, canary: Deployment | None = None
+) -> CompiledStage:
+    """Compile all routes of a stage, and of its canary. Never raises for anything that a deployment can hold."""
+    compiled = _StageCompiler(deployment, settings, parts).compile()
+    declared = settings.canary
+    if declared is not None and canary is not None:
+        other = _StageCompiler(canary, canary_settings(settings), parts, is_canary=True).compile()
+        compiled.canary = Canary(
+            other, percent=declared.percent_traffic, chance=parts.chance, uses_stage_cache=declared.uses_stage_cache
+        )
+        compiled.problems += tuple(f"canary: {problem}" for problem in other.problems)
+    return compiled
 
 
-def stage_facts(deployment: Deployment, settings: StageSettings) -> StageFacts:
+def stage_facts(deployment: Deployment, settings: StageSettings, *, is_canary: bool = False) -> StageFacts:
     """Give the constants of a stage."""
     return StageFacts(
         account_id=deployment.account_id,
@@ -155,15 +177,19 @@ def stage_facts(deployment: Deployment, settings: StageSettings) -> StageFacts:
         deployment_id=deployment.id,
         variables=dict(settings.variables),
         binary_media_types=tuple(each.lower().replace("~1", "/") for each in deployment.binary_media_types),
+        has_canary=settings.canary is not None,
+        is_canary=is_canary,
     )
 
 
 class _StageCompiler:
-    def __init__(self, deployment: Deployment, settings: StageSettings, parts: Parts) -> None:
+    def __init__(
+        self, deployment: Deployment, settings: StageSettings, parts: Parts, *, is_canary: bool = False
+    ) -> None:
         self._deployment = deployment
         self._settings = settings
         self._parts = parts
-        self._stage = stage_facts(deployment, settings)
+        self._stage = stage_facts(deployment, settings, is_canary=is_canary)
         self._scope = TemplateScope(self._stage)
         self._problems: list[str] = []
         self._responses = self._compile_responses()
@@ -221,8 +247,6 @@ class _StageCompiler:
             raise MappingError(self._stage_problem)
         if method.authorization_type not in REST_GUARDS:
             raise MappingError(f"authorizationType {method.authorization_type} is not supported")
-        if method.api_key_required:
-            raise MappingError("apiKeyRequired is not supported")
 
     def _guards(self, method: Method, route: Route) -> list[Guard]:
         deployment, stage, access = self._deployment, self._stage, self._parts.signatures
@@ -236,6 +260,8 @@ class _StageCompiler:
             SIGNATURE: lambda: signature.for_stage(stage, access),
             INVOKE_PERMISSION: lambda: invoke_permission.for_deployment(deployment, stage, access),
             RESOURCE_POLICY: lambda: resource_policy.for_deployment(deployment, stage, authorization),
+            API_KEY: lambda: usage.for_method(method, self._keys_of(method), deployment.api_key_source),
+            THROTTLE: lambda: self._throttle(method, route),
             PARAMETERS: lambda: self._validators.parameters(method),
             BODY: lambda: self._validators.body(method),
             FUNCTION_GRANT: lambda: self._function_grant(method, route),
@@ -246,6 +272,23 @@ class _StageCompiler:
             if guard is not None:
                 guards.append(guard)
         return guards
+
+    def _keys_of(self, method: Method) -> StageKeys | None:
+        keys, stage = self._parts.keys, self._stage
+        if keys is None or not method.api_key_required:
+            return None
+        return keys.stage(stage.account_id, stage.region, stage.api_id, stage.stage_name)
+
+    def _throttle(self, method: Method, route: Route) -> Guard | None:
+        parts = self._parts
+        return throttle.for_route(
+            route,
+            self._stage,
+            self._settings,
+            clock=parts.clock,
+            limits=parts.limits,
+            keys=self._keys_of(method),
+        )
 
     def _function_grant(self, method: Method, route: Route) -> Guard | None:
         integration, stage, parts = method.integration, self._stage, self._parts

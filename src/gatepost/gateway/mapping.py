@@ -19,6 +19,7 @@ from gatepost.gateway.clf import request_time
 from gatepost.gateway.exchange import CALLER, Exchange
 from gatepost.gateway.query import decode_parameter, parse_query
 from gatepost.gateway.route import Route, StageFacts
+from gatepost.gateway.usage_keys import API_KEY
 from gatepost.kernel.operations import Principal
 
 Values = Callable[[Exchange], Sequence[str]]
@@ -172,9 +173,9 @@ _CONTEXT: Final[dict[str, Source]] = {
     "identity.caller": lambda exchange: caller.principal_id if (caller := _caller(exchange)) is not None else None,
     "identity.user": lambda exchange: caller.principal_id if (caller := _caller(exchange)) is not None else None,
     "identity.userArn": lambda exchange: caller.arn if (caller := _caller(exchange)) is not None else None,
-    # Never set in what this gateway does so far; on AWS they are null there too.
-    "identity.apiKey": lambda _exchange: None,
-    "identity.apiKeyId": lambda _exchange: None,
+    # "For methods that don't require an API key, this variable is null."
+    "identity.apiKey": lambda exchange: exchange.read(API_KEY).value if exchange.has(API_KEY) else None,
+    "identity.apiKeyId": lambda exchange: exchange.read(API_KEY).member.key_id if exchange.has(API_KEY) else None,
 }
 
 

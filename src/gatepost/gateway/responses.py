@@ -83,6 +83,7 @@ INCOMPLETE_SIGNATURE: Final = _kind(
 )
 INTEGRATION_FAILURE: Final = _kind("INTEGRATION_FAILURE", 504, "Network error communicating with endpoint", _INTERNAL)
 INTEGRATION_TIMEOUT: Final = _kind("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out", _INTERNAL)
+INVALID_API_KEY: Final = _kind("INVALID_API_KEY", 403, "Forbidden", "ForbiddenException")
 INVALID_SIGNATURE: Final = _kind(
     "INVALID_SIGNATURE",
     403,
@@ -100,6 +101,7 @@ UNRECOGNIZED_CLIENT: Final = _kind(
 MISSING_AUTHENTICATION_TOKEN: Final = _kind(
     "MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token", "MissingAuthenticationTokenException"
 )
+QUOTA_EXCEEDED: Final = _kind("QUOTA_EXCEEDED", 429, "Limit Exceeded", "LimitExceededException")
 REQUEST_TOO_LARGE: Final = _kind("REQUEST_TOO_LARGE", 413, "Request Too Long", "RequestTooLargeException")
 UNAUTHORIZED: Final = _kind("UNAUTHORIZED", 401, "Unauthorized", "UnauthorizedException")
 THROTTLED: Final = _kind("THROTTLED", 429, "Too Many Requests", "TooManyRequestsException")

@@ -73,6 +73,11 @@ class TokenBucket:
         return int((1.0 - self.tokens) / self._per_ns) + 1
 
     @property
+    def left(self) -> int:
+        """Give how many whole tokens there were when it was last asked."""
+        return int(self.tokens)
+
+    @property
     def is_full(self) -> bool:
         """Whether forgetting this bucket would change nothing."""
         return self.tokens >= self.burst

@@ -15,6 +15,11 @@ leaves behind, was never acknowledged to anyone and is cut off; any other line t
 the file is not ours to guess at, and the journal refuses to open. When everything is acknowledged, or the file
 has grown to `JOURNAL_BYTES_MAX`, it is written anew.
 
+Some counts must be known here as well, and must outlive their acknowledgement: what a key has used of a quota. They are
+*kept*: each batch's line holds what it adds to them, they are never sent, and the file that is written anew begins
+with their sums. Of each group of them (what stands before the last slash) those with the `GROUP_KEPT` last names stay:
+a quota's name ends in the first day of its period.
+
 A disk that refuses keeps the counts in memory, where further ones are added to them, and tries again.
 """
 
@@ -24,9 +29,9 @@ import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +48,8 @@ BATCH_AFTER_MS: Final = 500
 JOURNAL_BYTES_MAX: Final = 4 * 1024 * 1024
 HOUR_MS: Final = 3_600_000
 RESEND_AFTER_MS: Final = 10_000
+GROUP_KEPT: Final = 3
+STANDING_PART: Final = 10_000  # sums in one line
 
 
 class Counter:
@@ -65,13 +72,44 @@ class Batch:
     number: int
     hour_ms: int
     counts: dict[str, int]
+    kept: dict[str, int] = field(default_factory=dict)
     is_handed_out: bool = False
     sent_at_ms: int = 0
 
     def line(self) -> bytes:
         """Give the journal's line."""
+        value: dict[str, Any] = {"number": self.number, "hour_ms": self.hour_ms, "counts": self.counts}
+        if self.kept:
+            value["kept"] = self.kept
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+
+    def line_alone(self) -> bytes:
+        """Give the journal's line where the kept counts stand already."""
         value = {"number": self.number, "hour_ms": self.hour_ms, "counts": self.counts}
         return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """What a file that is written anew holds. Turned into lines by the writer, beside the loop."""
+
+    journal_id: str
+    acknowledged: int
+    standing: Mapping[str, int]
+    waiting: Sequence[Batch]
+
+    def head(self) -> bytes:
+        values = {"journal": self.journal_id}, {"acknowledged": self.acknowledged}
+        return b"".join(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE) for value in values)
+
+    def sums(self) -> bytes:
+        names = [name for name, count in self.standing.items() if count]
+        parts = (names[start : start + STANDING_PART] for start in range(0, len(names), STANDING_PART))
+        lines = ({"standing": {name: self.standing[name] for name in part}} for part in parts)
+        return b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
+
+    def batches(self) -> bytes:
+        return b"".join(batch.line_alone() for batch in self.waiting)
 
 
 class UsageJournal:
@@ -87,6 +125,11 @@ class UsageJournal:
         self._clock = clock
         self._send = send
         self._counters: dict[str, Counter] = {}
+        self._counts: dict[str, int] = {}  # of names that come and go
+        self._kept: dict[str, int] = {}  # since the last batch
+        self._standing: dict[str, int] = {}
+        self._replayed: dict[int, dict[str, int]] = {}  # kept counts of batches, until the file has been read
+        self._standing_bytes = 0
         self._waiting: dict[int, Batch] = {}  # in the order of their numbers
         self._unsynced: dict[int, Batch] = {}  # journal lines that are not on the disk yet
         self._next_number = 1
@@ -105,13 +148,41 @@ class UsageJournal:
             found = self._counters[key] = Counter()
         return found
 
+    def count(self, name: str) -> None:
+        """Count one of `name`. For names that come and go, such as a key's day."""
+        counts = self._counts
+        counts[name] = counts.get(name, 0) + 1
+
+    def keep(self, name: str) -> None:
+        """Count one of `name`, which is not sent, and stands here for good."""
+        self.add_kept(name, 1)
+
+    def take_back(self, name: str, count: int) -> None:
+        """Take back what was kept."""
+        self.add_kept(name, -count)
+
+    def add_kept(self, name: str, count: int) -> None:
+        """Add to a count that is kept."""
+        kept, standing = self._kept, self._standing
+        kept[name] = kept.get(name, 0) + count
+        standing[name] = standing.get(name, 0) + count
+
+    def standing(self, name: str) -> int:
+        """Give what a kept count stands at."""
+        return self._standing.get(name, 0)
+
     # -- life
 
     def open(self) -> None:
         """Read what an earlier process left behind. Raises: SettingsError, OSError."""
         content = self._path.read_bytes() if self._path.exists() else b""
         self._replay(content)
-        self._rewrite()
+        for kept in self._replayed.values():
+            for name, count in kept.items():
+                self._standing[name] = self._standing.get(name, 0) + count
+        self._replayed = {}
+        self._standing = _last_of_groups(self._standing)
+        self._rewrite(self._picture())
 
     def start(self) -> None:
         """Begin to make batches."""
@@ -148,7 +219,12 @@ class UsageJournal:
             self._forget(int(value["acknowledged"]))
             self._next_number = max(self._next_number, self._acknowledged + 1)
             return
+        if "standing" in value:
+            self._standing.update({str(name): int(count) for name, count in value["standing"].items()})
+            return
         counts = {str(key): int(count) for key, count in value["counts"].items()}
+        if "kept" in value:  # a later line of a batch replaces an earlier one
+            self._replayed[int(value["number"])] = {str(name): int(count) for name, count in value["kept"].items()}
         batch = Batch(int(value["number"]), int(value["hour_ms"]), counts, is_handed_out=True)
         if batch.number > self._acknowledged:
             self._waiting[batch.number] = batch
@@ -179,19 +255,24 @@ class UsageJournal:
         for batch in batches:
             self._unsynced.pop(batch.number, None)
             self._waiting[batch.number] = batch
-        if self._bytes > JOURNAL_BYTES_MAX:
+        if self._bytes > JOURNAL_BYTES_MAX + 2 * self._standing_bytes:
             self._compact()
 
     def _collect(self) -> None:
         counts = {key: counter.pending for key, counter in self._counters.items() if counter.pending}
-        if not counts:
-            return
         for key in counts:
             self._counters[key].pending = 0
+        counts.update(self._counts)
+        kept, self._kept = self._kept, {}
+        self._counts = {}
+        if not counts and not kept:
+            return
         hour_ms = self._clock.now_ms() // HOUR_MS * HOUR_MS
         batch = self._open_batch(hour_ms)
         for key, count in counts.items():
             batch.counts[key] = batch.counts.get(key, 0) + count
+        for name, count in kept.items():
+            batch.kept[name] = batch.kept.get(name, 0) + count
 
     def _open_batch(self, hour_ms: int) -> Batch:
         """Give the batch that further counts go to: the last one, while it is nobody else's; else a new one."""
@@ -250,7 +331,8 @@ class UsageJournal:
             return
         line = orjson.dumps({"acknowledged": self._acknowledged}, option=orjson.OPT_APPEND_NEWLINE)
         self._writer.submit(self._append_quietly, line)
-        if not self._waiting and not self._unsynced and self._bytes > JOURNAL_BYTES_MAX // 16:
+        grown = self._bytes - 2 * self._standing_bytes
+        if not self._waiting and not self._unsynced and grown > JOURNAL_BYTES_MAX // 16:
             self._compact()
 
     def _append_quietly(self, line: bytes) -> None:
@@ -267,21 +349,28 @@ class UsageJournal:
     # -- writing anew
 
     def _compact(self) -> None:
-        self._writer.submit(self._rewrite_quietly, self._content())
+        self._writer.submit(self._rewrite_quietly, self._picture())
 
-    def _content(self) -> bytes:
-        head = {"journal": self._journal_id}, {"acknowledged": self._acknowledged}
-        lines = [orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE) for value in head]
-        return b"".join(lines + [batch.line() for batch in self._waiting.values()])
+    def _picture(self) -> _Picture:
+        """Give what the file should hold. Batches in it take no more in: their kept counts are in the sums."""
+        standing = dict(self._standing)
+        for kept in (self._kept, *(batch.kept for batch in self._unsynced.values())):  # their lines will add it
+            for name, count in kept.items():
+                standing[name] = standing.get(name, 0) - count
+        for batch in self._waiting.values():
+            batch.is_handed_out = True
+        return _Picture(self._journal_id, self._acknowledged, standing, list(self._waiting.values()))
 
-    def _rewrite_quietly(self, content: bytes) -> None:
+    def _rewrite_quietly(self, picture: _Picture) -> None:
         try:
-            self._rewrite(content)
+            self._rewrite(picture)
         except OSError as error:
             self._failed(error)
 
-    def _rewrite(self, content: bytes | None = None) -> None:
-        whole = self._content() if content is None else content
+    def _rewrite(self, picture: _Picture) -> None:
+        sums = picture.sums()
+        self._standing_bytes = len(sums)
+        whole = picture.head() + sums + picture.batches()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
         try:
@@ -300,6 +389,14 @@ class UsageJournal:
     def waiting(self) -> int:
         """Give the number of batches that are not acknowledged."""
         return len(self._waiting) + len(self._unsynced)
+
+
+def _last_of_groups(standing: dict[str, int]) -> dict[str, int]:
+    """Give the last `GROUP_KEPT` names of each group, by what follows the last slash."""
+    groups: dict[str, list[str]] = {}
+    for name in standing:
+        groups.setdefault(name.rpartition("/")[0], []).append(name)
+    return {name: standing[name] for names in groups.values() for name in sorted(names)[-GROUP_KEPT:]}
 
 
 def _write_all(file: int, content: bytes) -> None:

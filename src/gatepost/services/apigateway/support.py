@@ -52,8 +52,6 @@ UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("loggingLevel", "ERROR"): "use OFF",
     ("loggingLevel", "INFO"): "use OFF",
     ("dataTraceEnabled", "true"): "use false",
-    ("throttlingBurstLimit", ANY): _LATER,
-    ("throttlingRateLimit", ANY): _LATER,
     ("cachingEnabled", "true"): "use false",
 }
 

@@ -1,0 +1,30 @@
+"""The limits of the gateway role: buckets, quotas and API keys, built once from settings, journal and seal."""
+
+from __future__ import annotations
+
+from gatepost.config import Settings
+from gatepost.gateway.limits import LocalBuckets, StageLimits
+from gatepost.gateway.quotas import Quotas
+from gatepost.gateway.usage_keys import UsageKeys
+from gatepost.kernel.clock import Clock
+from gatepost.kernel.ports import Replica
+from gatepost.security.sealing import Seal
+from gatepost.services.apigateway.usage_model import DIGEST_PURPOSE, Throttle
+from gatepost.telemetry.usage import UsageJournal
+
+
+class UsageLimits:
+    """Every limit that requests meet in this gateway."""
+
+    def __init__(self, settings: Settings, *, seal: Seal, clock: Clock, journal: UsageJournal) -> None:
+        buckets = LocalBuckets(clock)
+        account = Throttle(settings.account_throttle_rate, settings.account_throttle_burst)
+        self.stages = StageLimits(buckets, clock, account=account)
+        quotas = Quotas(clock, standing=journal.standing, keep=journal.keep, take_back=journal.take_back)
+        self.keys = UsageKeys(
+            seal.digester(DIGEST_PURPOSE), clock=clock, buckets=buckets, quotas=quotas, count=journal.count
+        )
+
+    def follow(self, replica: Replica) -> None:
+        """Keep up with what is published of keys and plans."""
+        self.keys.follow(replica)
