@@ -60,9 +60,11 @@ def _role(settings: dict[str, Any], patch: Patch) -> dict[str, Any]:
 def _usage_plans(settings: dict[str, Any], patch: Patch) -> dict[str, Any]:
     if patch.value != "UsagePlans":
         raise BadRequestException(f"Invalid patch value  '{patch.value}' specified for path '{patch.path}'")
+    if patch.op == "remove":
+        raise BadRequestException("Usage Plans cannot be disabled once enabled")
     return settings  # it is on for every account
 
 
 _PATCHES: Final[PatchTable[dict[str, Any]]] = PatchTable(
-    (rule("/cloudwatchRoleArn", "replace", _role), rule("/features", "add", _usage_plans))
+    (rule("/cloudwatchRoleArn", "replace", _role), rule("/features", "add remove", _usage_plans))
 )

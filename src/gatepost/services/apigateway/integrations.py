@@ -150,8 +150,7 @@ def integration_from_aws(given: Mapping[str, Any], http_method: str, resource_id
 
     Raises: BadRequestException.
     """
-    for setting in ("integrationTarget", "responseTransferMode"):
-        check_supported(setting, given.get(setting))
+    check_supported("integrationTarget", given.get("integrationTarget"))
     return Integration(
         type=given["type"],
         http_method=http_method,
@@ -167,6 +166,7 @@ def integration_from_aws(given: Mapping[str, Any], http_method: str, resource_id
         cache_namespace=given.get("cacheNamespace", resource_id),
         cache_key_parameters=tuple(given.get("cacheKeyParameters", ())),
         is_tls_verification_skipped=given.get("tlsConfig", {}).get("insecureSkipVerification", False),
+        response_transfer_mode=given.get("responseTransferMode", "BUFFERED"),
     )
 
 
@@ -188,6 +188,7 @@ def check_integration(method: Method, integration: Integration) -> None:
     """
     check_supported("type", integration.type)  # 1. what there is
     check_supported("connectionType", integration.connection_type)
+    check_supported("responseTransferMode", integration.response_transfer_mode)
     check_supported(f"contentHandling of {integration.type}", integration.content_handling)
     _check_timeout(integration.timeout_ms)  # 2. the settings by themselves
     if integration.passthrough_behavior not in PASSTHROUGH_BEHAVIORS:
@@ -311,6 +312,8 @@ def _response_of(integration: Integration, status_code: str) -> IntegrationRespo
 
 def _cache_key(integration: Integration, patch: Patch) -> Integration:
     others = tuple(each for each in integration.cache_key_parameters if each != patch.names[0])
+    if patch.op == "remove" and len(others) == len(integration.cache_key_parameters):
+        raise BadRequestException(f"Invalid patch path  '{patch.path}' specified for op 'remove': it does not exist")
     keys = others if patch.op == "remove" else (*others, patch.names[0])
     return replace(integration, cache_key_parameters=keys)
 
@@ -337,7 +340,7 @@ def _handling(patch: Patch) -> str:
 
 _INTEGRATION_PATCHES: Final[PatchTable[Integration]] = PatchTable(
     (
-        rule("/cacheKeyParameters/*", "add remove", _cache_key),
+        rule("/cacheKeyParameters/*", "add replace remove", _cache_key),
         rule("/cacheNamespace", "replace", lambda held, patch: replace(held, cache_namespace=patch.value)),
         rule("/connectionId", "replace", lambda held, patch: replace(held, connection_id=patch.value)),
         rule("/connectionType", "replace", lambda held, patch: replace(held, connection_type=patch.value)),
@@ -347,6 +350,11 @@ _INTEGRATION_PATCHES: Final[PatchTable[Integration]] = PatchTable(
         rule("/passthroughBehavior", "replace", lambda held, patch: replace(held, passthrough_behavior=patch.value)),
         rule("/requestParameters/*", "add replace remove", _request_parameter),
         rule("/requestTemplates/*", "add replace remove", _request_template),
+        rule(
+            "/responseTransferMode",
+            "replace",
+            lambda held, patch: replace(held, response_transfer_mode=one_of(patch, ("BUFFERED", "STREAM"))),
+        ),
         rule("/timeoutInMillis", "replace", lambda held, patch: replace(held, timeout_ms=integer(patch))),
         rule(
             "/tlsConfig/insecureSkipVerification",

@@ -190,6 +190,12 @@ def _request_model(method: Method, patch: Patch) -> Method:
     return replace(method, request_models=set_entry(method.request_models, patch, patch.value))
 
 
+def _authorization_type(method: Method, patch: Patch) -> Method:
+    """Set the type; scopes that mean nothing to it go (unverified)."""
+    scopes = method.authorization_scopes if patch.value == "COGNITO_USER_POOLS" else ()
+    return replace(method, authorization_type=patch.value, authorization_scopes=scopes)
+
+
 def _scope(method: Method, patch: Patch) -> Method:
     others = tuple(each for each in method.authorization_scopes if each != patch.value)
     if patch.op == "replace":
@@ -212,7 +218,7 @@ def _response_model(response: MethodResponse, patch: Patch) -> MethodResponse:
 
 _METHOD_PATCHES: Final[PatchTable[Method]] = PatchTable(
     (
-        rule("/authorizationType", "replace", lambda held, patch: replace(held, authorization_type=patch.value)),
+        rule("/authorizationType", "replace", _authorization_type),
         rule("/authorizerId", "replace", lambda held, patch: replace(held, authorizer_id=patch.value)),
         rule("/authorizationScopes", "add replace remove", _scope),
         rule("/apiKeyRequired", "replace", lambda held, patch: replace(held, api_key_required=boolean(patch))),

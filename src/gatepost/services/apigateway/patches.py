@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from gatepost.services.apigateway.model import BadRequestException
 
+OPS: Final = ("add", "remove", "replace", "copy")
 PATCHES_MAX: Final = 1_000  # unverified: a bound of ours
 
 Target = TypeVar("Target")
@@ -57,6 +58,8 @@ class PatchTable(Generic[Target]):
 
     def _apply_one(self, target: Target, given: Mapping[str, str]) -> Target:
         op, path = given.get("op", ""), given.get("path", "")
+        if op not in OPS:
+            raise BadRequestException(f"Invalid patch operation specified. Must be one of: [{', '.join(OPS)}]")
         for rule in self.rules:
             if op in rule.ops and (names := _match(rule.pattern, path)) is not None:
                 return rule.apply(target, Patch(op, path, given.get("value", ""), names, given.get("from", "")))

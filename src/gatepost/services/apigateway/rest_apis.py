@@ -255,6 +255,22 @@ def _endpoint_type(api: RestApi, patch: Patch) -> RestApi:
     return replace(api, endpoint_type=one_of(patch, ("REGIONAL", "EDGE", "PRIVATE")))
 
 
+def _vpc_endpoint(api: RestApi, patch: Patch) -> RestApi:
+    check_supported("endpointConfiguration.vpcEndpointIds", patch.value or patch.path)
+    return api
+
+
+def _access_mode(api: RestApi, patch: Patch) -> RestApi:
+    check_supported("endpointAccessMode", one_of(patch, ("BASIC", "STRICT")))
+    return api
+
+
+def _security_policy(api: RestApi, patch: Patch) -> RestApi:
+    if patch.value != "TLS_1_0":
+        check_supported("securityPolicy", patch.value or patch.path)
+    return api
+
+
 def _compression(api: RestApi, patch: Patch) -> RestApi:
     return replace(api, minimum_compression_bytes=integer(patch) if patch.value else None)
 
@@ -276,6 +292,9 @@ _PATCHES: Final[PatchTable[RestApi]] = PatchTable(
             "replace",
             lambda held, patch: replace(held, ip_address_type=one_of(patch, ("ipv4", "dualstack"))),
         ),
+        rule("/endpointConfiguration/vpcEndpointIds", "add remove", _vpc_endpoint),
+        rule("/endpointAccessMode", "replace", _access_mode),
+        rule("/securityPolicy", "replace", _security_policy),
         rule("/policy", "replace", lambda held, patch: replace(held, policy=patch.value)),
         rule(
             "/disableExecuteApiEndpoint",

@@ -79,6 +79,8 @@ def integration_to_aws(integration: Integration) -> dict[str, Any]:
         ("contentHandling", integration.content_handling),
     )
     shape.update((name, value) for name, value in optional if value)
+    if integration.response_transfer_mode != "BUFFERED":
+        shape["responseTransferMode"] = integration.response_transfer_mode
     if integration.is_tls_verification_skipped:
         shape["tlsConfig"] = {"insecureSkipVerification": True}
     if integration.responses:

@@ -6,6 +6,7 @@ The paths are those of https://docs.aws.amazon.com/apigateway/latest/api/patch-o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -14,6 +15,7 @@ from gatepost.services.apigateway.deployment import StageSettings
 from gatepost.services.apigateway.model import BadRequestException
 from gatepost.services.apigateway.patches import Patch, Rule, boolean, integer, one_of, rule
 from gatepost.services.apigateway.support import check_supported
+from gatepost.services.apigateway.usage_model import COUNT_MAX, RATE_MAX
 
 DEFAULTS: Final[dict[str, Any]] = {
     "metricsEnabled": False,
@@ -26,15 +28,27 @@ DEFAULTS: Final[dict[str, Any]] = {
     "requireAuthorizationForCacheControl": True,
     "unauthorizedCacheControlHeaderStrategy": "SUCCEED_WITH_RESPONSE_HEADER",
 }
+VERBS: Final = ("*", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "ANY")
 CACHE_TTL_S_MAX: Final = 3_600
 
 
-def _number(patch: Patch) -> float:
+def _rate(patch: Patch) -> float:
+    """Read a rate: requests a second, or -1 for none of its own."""
     try:
-        return float(patch.value)
+        rate = float(patch.value)
     except ValueError:
-        message = f"Invalid patch value  '{patch.value}' specified for path '{patch.path}'"
-        raise BadRequestException(message) from None
+        rate = math.nan
+    if not 0 <= rate <= RATE_MAX and rate != -1:
+        raise BadRequestException(f"Invalid patch value  '{patch.value}' specified for path '{patch.path}'")
+    return rate
+
+
+def _burst(patch: Patch) -> int:
+    """Read a burst: requests at once, or -1 for none of its own."""
+    burst = integer(patch)
+    if not -1 <= burst <= COUNT_MAX:
+        raise BadRequestException(f"Invalid patch value  '{patch.value}' specified for path '{patch.path}'")
+    return burst
 
 
 def _ttl(patch: Patch) -> int:
@@ -66,6 +80,11 @@ def _remove(settings: StageSettings, patch: Patch) -> StageSettings:
 def _key(patch: Patch) -> str:
     """Give AWS's key of a method: `*/*`, `~1orders~1{id}/GET`."""
     path, verb = patch.names
+    if verb not in VERBS:
+        raise BadRequestException(
+            f"Invalid patch path  '{patch.path}' specified for op '{patch.op}'. Must be one of: "
+            "[/{resourcePath}/{httpMethod}/…]"
+        )
     return f"{path.replace('~', '~0').replace('/', '~1')}/{verb}"
 
 
@@ -82,8 +101,8 @@ METHOD_SETTING_PATCHES: Final[tuple[Rule[StageSettings], ...]] = (
     rule("/*/*/metrics/enabled", "replace", _setter("metricsEnabled", boolean)),
     rule("/*/*/logging/loglevel", "replace", _setter("loggingLevel", _level)),
     rule("/*/*/logging/dataTrace", "replace", _setter("dataTraceEnabled", boolean)),
-    rule("/*/*/throttling/burstLimit", "replace", _setter("throttlingBurstLimit", integer)),
-    rule("/*/*/throttling/rateLimit", "replace", _setter("throttlingRateLimit", _number)),
+    rule("/*/*/throttling/burstLimit", "replace", _setter("throttlingBurstLimit", _burst)),
+    rule("/*/*/throttling/rateLimit", "replace", _setter("throttlingRateLimit", _rate)),
     rule("/*/*/caching/enabled", "replace", _setter("cachingEnabled", boolean)),
     rule("/*/*/caching/ttlInSeconds", "replace", _setter("cacheTtlInSeconds", _ttl)),
     rule("/*/*/caching/dataEncrypted", "replace", _setter("cacheDataEncrypted", boolean)),

@@ -76,7 +76,6 @@ def test_a_reference_is_followed() -> None:
             {"type": "mock", "responses": {"a": {"statusCode": 200}, "b": {"statusCode": 200}}},
             "More than one integration response has the status code 200",
         ),
-        ({"type": "mock", "responseTransferMode": "stream"}, "responseTransferMode STREAM yet"),
         ({"type": "mock", "integrationTarget": "arn:x"}, "integrationTarget yet"),
     ],
 )

@@ -57,7 +57,7 @@ def test_a_path_that_cannot_be_patched_so_is_refused_with_those_that_can(op: str
 
 
 def test_a_patch_without_op_and_path_is_refused() -> None:
-    with pytest.raises(BadRequestException, match="Invalid patch path"):
+    with pytest.raises(BadRequestException, match="Invalid patch operation specified"):
         apply({})
 
 
