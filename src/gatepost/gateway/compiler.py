@@ -157,6 +157,8 @@ def compile_stage(
     """Compile all routes of a stage, and of its canary. Never raises for anything that a deployment can hold."""
     compiled = _StageCompiler(deployment, settings, parts).compile()
     declared = settings.canary
+    if declared is not None and canary is None:
+        compiled.problems += ("canary: its deployment is missing",)
     if declared is not None and canary is not None:
         other = _StageCompiler(canary, canary_settings(settings), parts, is_canary=True).compile()
         compiled.canary = Canary(
@@ -222,8 +224,6 @@ class _StageCompiler:
         """Say what of the stage as a whole cannot be enforced; then none of its routes may answer."""
         if self._deployment.minimum_compression_bytes is not None:
             return "minimumCompressionSize is not supported"
-        if self._settings.canary is not None:
-            return "canarySettings is not supported"
         for key, method_settings in self._settings.method_settings.items():
             for name in _NOT_ENFORCED:
                 if method_settings.get(name, _NOT_ENFORCED[name]) != _NOT_ENFORCED[name]:

@@ -7,11 +7,15 @@ own instead of a `None` to forget.
 
 from __future__ import annotations
 
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from gatepost.gateway.route import NO_ROUTE
 from gatepost.kernel.operations import Principal
-from gatepost.wire.messages import Request
+from gatepost.wire.messages import Headers, Request
+
+if TYPE_CHECKING:
+    from gatepost.gateway.custom_domains import DomainMatch
 
 T = TypeVar("T")
 
@@ -48,6 +52,38 @@ class FactWrittenTwice(Exception):
     """Two guards claim the same fact: the plan is wrong."""
 
 
+class IntegrationCall:
+    """What an integration was sent and what it answered, kept for logs where a stage has them."""
+
+    __slots__ = (
+        "endpoint",
+        "error",
+        "request_body",
+        "request_headers",
+        "request_id",
+        "response_body",
+        "response_headers",
+        "status",
+    )
+
+    def __init__(self, endpoint: str, headers: Headers, body: bytes) -> None:
+        self.endpoint = endpoint  # a URL, as AWS's logs have it
+        self.request_headers = headers
+        self.request_body = body
+        self.status = 0  # 0: no answer
+        self.response_headers: Sequence[tuple[bytes, bytes]] = ()
+        self.response_body = b""
+        self.request_id = ""  # the service's own
+        self.error = ""
+
+    def answered(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, request_id: str = "") -> None:
+        """Take note of an answer."""
+        self.status = status
+        self.response_headers = headers
+        self.response_body = body
+        self.request_id = request_id
+
+
 class Exchange:
     """A request with its place in an API. Created once per request, never shared between requests.
 
@@ -59,12 +95,16 @@ class Exchange:
 
     __slots__ = (
         "_facts",
+        "call",
         "decisions",
         "domain",
         "extended_id",
         "full_path",
         "integration_ns",
+        "is_traced",
+        "keeps_call",
         "latency_ns",
+        "mapping",
         "method",
         "path",
         "request",
@@ -74,6 +114,7 @@ class Exchange:
         "time_ms",
         "trace_root",
         "values",
+        "verdict",
     )
 
     def __init__(self, request: Request, request_id: str, extended_id: str, time_ms: int, started_ns: int) -> None:
@@ -87,10 +128,15 @@ class Exchange:
         self.latency_ns = 0
         self.path = request.path
         self.domain = ""
+        self.mapping: DomainMatch | None = None  # when the request came by a custom domain name
         self.route = NO_ROUTE
         self.full_path = request.path
         self.values: tuple[str, ...] = ()
         self.trace_root = ""
+        self.is_traced = False  # X-Ray tracing is on for the stage
+        self.keeps_call = False  # someone will ask what the integration was sent and answered
+        self.call: IntegrationCall | None = None
+        self.verdict: Any = None  # a `responses.Verdict` once the request is refused
         self.decisions: list[tuple[object, object]] | None = None
         self._facts: dict[Fact[Any], object] | None = None
 

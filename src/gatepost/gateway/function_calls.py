@@ -12,13 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gatepost.gateway.deadline import DeadlinePassed, within
-from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.exchange import Exchange, IntegrationCall
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, INTEGRATION_TIMEOUT, Refusal
 from gatepost.gateway.trace import trace_root
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationResult
 from gatepost.kernel.tasks import Tasks
+
+
+def endpoint_of(function_arn: str) -> str:
+    """Give the address at which AWS would invoke a function, for logs."""
+    region = function_arn.split(":")[3]
+    return f"https://lambda.{region}.amazonaws.com/2015-03-31/functions/{function_arn}/invocations"
 
 
 class FunctionCalls:
@@ -55,11 +61,19 @@ class FunctionCalls:
             client_context=client_context,
             wants_log_tail=wants_log_tail,
         )
+        call = None
+        if exchange.keeps_call:
+            headers = [(b"X-Amzn-Trace-Id", invocation.trace_id.encode("latin-1"))]
+            call = exchange.call = IntegrationCall(endpoint_of(self._function), headers, payload)
         started = self._clock.monotonic_ns()
         try:
-            return await within(
+            result = await within(
                 self._invoker.invoke(invocation), timeout_ms=self._timeout_ms, tasks=self._tasks, name="invoke"
             )
+            if call is not None:
+                call.answered(result.status, (), result.payload, invocation.request_id)
+                call.error = result.function_error
+            return result
         except DeadlinePassed as passed:
             raise Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {passed}") from passed
         except ServiceError as refused:

@@ -102,6 +102,7 @@ class Plan:
         "backend",
         "finishers",
         "guards",
+        "keeps_calls",
         "observers",
         "route",
     )
@@ -116,8 +117,11 @@ class Plan:
         observers: Sequence[Observer],
         responses: GatewayResponses,
         failures: ObserverFailures,
+        keeps_calls: bool = False,
     ) -> None:
+        """Take the parts. `keeps_calls`: an observer asks what integrations were sent and answered."""
         self.route = route
+        self.keeps_calls = keeps_calls
         self.guards = tuple(guards)
         self.backend = backend
         self.finishers = tuple(finishers)
@@ -181,7 +185,8 @@ class Plan:
             )
             error = Refusal(INTERNAL_ERROR, detail=f"{type(error).__name__}: {error}")
         log.info("refused", extra={"id": exchange.request_id, "kind": error.kind.name, "detail": error.detail})
-        exchange.decide(getattr(at, "__self__", at), error.verdict)
+        exchange.verdict = error.verdict
+        exchange.decide(getattr(at, "__self__", at), exchange.verdict)
         try:
             return self._responses.render(exchange, error)
         except Exception:

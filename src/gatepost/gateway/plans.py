@@ -41,7 +41,8 @@ class ActivePlans:
             return
         try:
             deployment, settings = deployment_from_json(value["deployment"]), stage_from_json(value["stage"])
-            compiled = compile_stage(deployment, settings, self._parts)
+            canary = deployment_from_json(value["canary"]) if value.get("canary") is not None else None
+            compiled = compile_stage(deployment, settings, self._parts, canary=canary)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             self.failures[key] = f"{type(error).__name__}: {error}"
             log.error("a stage was not put into effect", extra={"stage": key, "error": self.failures[key]})

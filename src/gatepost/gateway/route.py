@@ -22,6 +22,9 @@ class StageFacts:
     deployment_id: str
     variables: Mapping[str, str] = field(default_factory=dict)
     binary_media_types: tuple[str, ...] = ()
+    has_canary: bool = False
+    is_canary: bool = False  # these are the canary's
+    is_traced: bool = False  # AWS: tracingEnabled
 
 
 @dataclass(frozen=True, slots=True)

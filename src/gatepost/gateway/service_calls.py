@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from gatepost.gateway.deadline import DeadlinePassed, within
-from gatepost.gateway.exchange import CALLER, CALLER_TOKEN, NO_FACTS, Exchange, Facts
+from gatepost.gateway.exchange import CALLER, CALLER_TOKEN, NO_FACTS, Exchange, Facts, IntegrationCall
 from gatepost.gateway.guards.function_grant import CALLERS_OWN
 from gatepost.gateway.guards.signature import SignatureParts
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
@@ -148,11 +148,19 @@ class ServiceCalls:
             access_key_id=session.access_key_id,
             session_token=session.session_token,
         )
+        call = None
+        if exchange.keeps_call:
+            where = f"https://{target.service}.{target.region}.amazonaws.com{path or '/'}{'?' if query else ''}{query}"
+            call = exchange.call = IntegrationCall(where, headers, body)
         started = self._clock.monotonic_ns()
         try:
-            return await within(
+            answer = await within(
                 self._requests.send(request), timeout_ms=self._timeout_ms, tasks=self._tasks, name="call service"
             )
+            if call is not None:
+                given = (value for name, value in answer.headers if name.lower() == b"x-amzn-requestid")
+                call.answered(answer.status, answer.headers, answer.body, next(given, b"").decode("latin-1"))
+            return answer
         except DeadlinePassed as passed:
             raise Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {passed}") from passed
         except ServiceError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from gatepost.gateway.deadline import DeadlinePassed, within
-from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.exchange import Exchange, IntegrationCall
 from gatepost.gateway.mapped_request import MappedRequest
 from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.passed_headers import PassedHeaders
@@ -127,17 +127,25 @@ class UpstreamCalls:
             body_bytes_max=API_GATEWAY_BODY_BYTES_MAX,
             prepared=prepared,
         )
+        call = None
+        if exchange.keeps_call:
+            call = exchange.call = IntegrationCall(f"{upstream}{target}", _sent(prepared, headers), body)
         started = self._clock.monotonic_ns()
         try:
             if self._timeout_ms >= PRECISE_BELOW_MS:
-                return await self.client.send(outgoing)
-            return await within(
-                self.client.send(outgoing),
-                timeout_ms=self._timeout_ms,
-                tasks=self._tasks,
-                name="send",
-                failures=UpstreamError,
-            )
+                incoming = await self.client.send(outgoing)
+            else:
+                incoming = await within(
+                    self.client.send(outgoing),
+                    timeout_ms=self._timeout_ms,
+                    tasks=self._tasks,
+                    name="send",
+                    failures=UpstreamError,
+                )
+            if call is not None:
+                given = incoming.header(b"x-amzn-requestid") or b""
+                call.answered(incoming.status, incoming.block.split(), incoming.body, given.decode("latin-1"))
+            return incoming
         except DeadlinePassed as passed:
             raise Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {passed}") from passed
         except UpstreamError as failure:
@@ -150,6 +158,12 @@ class UpstreamCalls:
     def __repr__(self) -> str:
         path = "".join(piece if at % 2 == 0 else f"{{{piece}}}" for at, piece in enumerate(self._upstream.path))
         return f"{self._method or 'ANY'} {self._upstream}{path}, {self._timeout_ms} ms"
+
+
+def _sent(prepared: bytes, own: Headers) -> Headers:
+    """Take apart the headers that were rendered beforehand, for logs."""
+    lines = [line.partition(b": ") for line in prepared.split(b"\r\n") if line]
+    return [*((name, value) for name, _, value in lines), *own]
 
 
 def _refusal(error: UpstreamError) -> Refusal:
