@@ -62,6 +62,10 @@ class Endpoint:
         self._host = split.netloc
         self._connection = http.client.HTTPConnection(split.hostname or "", split.port or 80, timeout=TIMEOUT_S)
 
+    def another(self) -> Endpoint:
+        """Give a connection of its own to the same platform, for another thread."""
+        return Endpoint(self.addresses, access_key_id=self._access_key_id, secret_access_key=self._secret_access_key)
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,13 +27,21 @@ EXIT_INTERRUPTED: Final = 130
 @click.argument("templates", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @platform_options
 @stack_option
+@click.option(
+    "--watch", "is_watching", is_flag=True, help="Put what is saved into effect: code, requirements, templates."
+)
 @json_option
-def up_command(templates: tuple[Path, ...], stack_name: str | None, as_json: bool, **chosen: Any) -> None:
+def up_command(
+    templates: tuple[Path, ...], stack_name: str | None, is_watching: bool, as_json: bool, **chosen: Any
+) -> None:
     """Start the platform, deploy TEMPLATES, and stay in the foreground until Ctrl-C."""
     if stack_name is not None and len(templates) != 1:
         raise click.UsageError("--stack-name names the stack of one template")
     settings = settings_of(chosen, templates=tuple(path.absolute() for path in templates))
-    raise click.exceptions.Exit(run_in_foreground(settings, stack_name=stack_name, as_json=as_json))
+    if is_watching and not templates:
+        raise click.UsageError("--watch puts saved files of TEMPLATES into effect: name a template")
+    code = run_in_foreground(settings, stack_name=stack_name, as_json=as_json, is_watching=is_watching)
+    raise click.exceptions.Exit(code)
 
 
 @click.command("serve")
@@ -42,8 +52,9 @@ def serve_command(as_json: bool, **chosen: Any) -> None:
     raise click.exceptions.Exit(run_in_foreground(settings_of(chosen), stack_name=None, as_json=as_json))
 
 
-def run_in_foreground(settings: Settings, *, stack_name: str | None, as_json: bool) -> int:
+def run_in_foreground(settings: Settings, *, stack_name: str | None, as_json: bool, is_watching: bool = False) -> int:
     """Be a platform until a signal comes; give the exit code."""
+    at_stop = ExitStack()
 
     async def deploy_and_tell(endpoint: Endpoint) -> int:
         loop = asyncio.get_running_loop()
@@ -55,15 +66,36 @@ def run_in_foreground(settings: Settings, *, stack_name: str | None, as_json: bo
             deployed = await loop.run_in_executor(None, deploying)
         if deployed:
             await loop.run_in_executor(None, _print_endpoints, endpoint, settings, stack_name, as_json)
+        if deployed and is_watching:
+            at_stop.callback(_watch(endpoint, settings, stack_name, as_json=as_json))
         return 0 if deployed else EXIT_FAILED
 
-    return asyncio.run(live(settings, deploy_and_tell, as_json=as_json))
+    return asyncio.run(live(settings, deploy_and_tell, as_json=as_json, at_stop=at_stop))
+
+
+def _watch(endpoint: Endpoint, settings: Settings, stack_name: str | None, *, as_json: bool) -> Callable[[], None]:
+    """Watch in a thread of its own; gives what ends that."""
+    from gatepost.cli.watch import Watcher, line_of
+
+    def tell(told: Mapping[str, Any]) -> None:
+        click.echo(json.dumps(told) if as_json else line_of(told))
+
+    watcher = Watcher(endpoint, settings, stack_name, tell=tell)
+    threading.Thread(target=watcher.run, name="watch", daemon=True).start()
+    return watcher.stopping.set
 
 
 async def live(
-    settings: Settings, work: Callable[[Endpoint], Awaitable[int]], *, as_json: bool, stays: bool = True
+    settings: Settings,
+    work: Callable[[Endpoint], Awaitable[int]],
+    *,
+    as_json: bool,
+    stays: bool = True,
+    at_stop: ExitStack | None = None,
 ) -> int:
     """Start a platform, do `work` with its endpoint, and stay until a signal comes if `stays`.
+
+    `at_stop` is closed before the platform stops.
 
     Gives `work`'s exit code when that is not 0, else 0, or 1 when a role failed.
     """
@@ -90,6 +122,8 @@ async def live(
         if stays and code == 0:
             await _until(None, stopping, supervisor)
     finally:
+        if at_stop is not None:
+            at_stop.close()
         cut_off = await supervisor.stop()
         if stays and not as_json:
             click.echo(f"\nStopped. {_cut_off_text(cut_off)}" if cut_off else "\nStopped.")

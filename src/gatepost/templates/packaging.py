@@ -49,18 +49,35 @@ NAMED: Final = (
     Named("AWS::ApiGateway::RestApi", ("BodyS3Location",), "file", "s3-location"),
     Named("AWS::CloudFormation::Stack", ("TemplateURL",), "template", "url"),
 )
+SAM_FUNCTION: Final = "AWS::Serverless::Function"
+FUNCTIONS: Final = (SAM_FUNCTION, "AWS::Lambda::Function")
 REMOTE: Final = ("s3://", "http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
+class PackagedFunction:
+    """A function of the template itself whose code is a local folder or zip.
+
+    `is_plain`: new code takes effect by UpdateFunctionCode alone, no version of it is published.
+    """
+
+    logical_id: str
+    code: Path
+    runtime: str
+    sha256: str
+    is_plain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Packaged:
-    """A template ready to be sent. `files` are all that it was made of, for `--watch`."""
+    """A template ready to be sent. `files`, `folders` and `functions` are all that it was made of, for `--watch`."""
 
     file: str
     text: str
     accept_sha256: str = ""
     files: tuple[Path, ...] = ()
-    folders: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()  # of code, once for each place that names one
+    functions: tuple[PackagedFunction, ...] = ()
     uploaded: Mapping[str, Path] = field(default_factory=dict)  # single files by SHA-256
 
 
@@ -84,20 +101,33 @@ class Packager:
         self._files: list[Path] = []
         self._folders: list[Path] = []
         self._uploaded: dict[str, Path] = {}
+        self._functions: list[PackagedFunction] = []
 
     def package(self, template: Path) -> Packaged:
         """Upload what a template names and give its text with the uploads' names.
 
         Raises: TemplateRefused with file and line; SettingsError when the file cannot be read.
         """
-        self._files, self._folders, self._uploaded = [], [], {}
+        self._files, self._folders, self._uploaded, self._functions = [], [], {}, []
         text = self._packaged(template, 0)
         accept = template.parent / ACCEPT_FILE
         sha256 = ""
         if accept.is_file():
             self._files.append(accept)
             sha256 = self._code.upload_file(accept)
-        return Packaged(str(template), text, sha256, tuple(self._files), tuple(self._folders), dict(self._uploaded))
+        return Packaged(
+            str(template),
+            text,
+            sha256,
+            tuple(self._files),
+            tuple(self._folders),
+            tuple(self._functions),
+            dict(self._uploaded),
+        )
+
+    def upload_code(self, function: PackagedFunction) -> str:
+        """Upload a function's code as it is now and give its SHA-256. Raises: SettingsError."""
+        return self._code.upload_code(function.code, runtime=function.runtime, installs_requirements=True)
 
     def _packaged(self, template: Path, depth: int) -> str:
         if depth > NESTING_MAX:
@@ -120,32 +150,47 @@ class Packager:
     def _resources(self, job: _Job, raw: Mapping[str, Any]) -> None:
         function_globals = _section(_section(raw, "Globals"), "Function")
         runtime = str(function_globals.get("Runtime", DEFAULT_RUNTIME))
+        shared: tuple[Path, str] | None = None
         if isinstance(function_globals.get("CodeUri"), str):
             path: TreePath = ("Globals", "Function", "CodeUri")
-            self._replace(job, path, function_globals["CodeUri"], "code", "s3-uri", runtime)
+            shared = self._replace(job, path, function_globals["CodeUri"], "code", "s3-uri", runtime)
         for logical_id, resource in _section(raw, "Resources").items():
             if not isinstance(resource, dict):
                 continue
             properties = _section(resource, "Properties")
+            if shared is not None and "CodeUri" not in properties and resource.get("Type") == SAM_FUNCTION:
+                self._note_function(job, logical_id, raw, shared, runtime)
             for named in NAMED:
                 location = properties.get(named.path[0])
                 if resource.get("Type") == named.type and isinstance(location, str):
                     own = properties.get("Runtime", runtime)
-                    self._replace(
-                        job,
-                        ("Resources", logical_id, "Properties", *named.path),
-                        location,
-                        named.kind,
-                        named.form,
-                        own if isinstance(own, str) else runtime,
-                    )
+                    own = own if isinstance(own, str) else runtime
+                    where = ("Resources", logical_id, "Properties", *named.path)
+                    placed = self._replace(job, where, location, named.kind, named.form, own)
+                    if placed is not None and named.type in FUNCTIONS:
+                        self._note_function(job, logical_id, raw, placed, own)
 
-    def _replace(self, job: _Job, path: TreePath, location: str, kind: Kind, form: str, runtime: str) -> None:
+    def _note_function(
+        self, job: _Job, logical_id: str, raw: Mapping[str, Any], placed: tuple[Path, str], runtime: str
+    ) -> None:
+        """Remember a function of the template itself; those of nested ones have other names than we know."""
+        if job.depth == 0:
+            properties = _section(_section(_section(raw, "Resources"), logical_id), "Properties")
+            globals_ = _section(_section(raw, "Globals"), "Function")
+            is_plain = not ("AutoPublishAlias" in properties or "AutoPublishAlias" in globals_)
+            code, sha256 = placed
+            is_plain = is_plain and ".aws-sam" not in job.path.parts
+            self._functions.append(PackagedFunction(logical_id, code, runtime, sha256, is_plain))
+
+    def _replace(
+        self, job: _Job, path: TreePath, location: str, kind: Kind, form: str, runtime: str
+    ) -> tuple[Path, str] | None:
+        """Upload what is named at `path`; gives where it lies and its SHA-256, or None where it was not uploaded."""
         if location.startswith(REMOTE):
-            return
+            return None
         node = job.source.node(path)
         if node is None or any(node is patched for patched, _ in job.patches):
-            return
+            return None
         local = (job.path.parent / location).resolve()
         try:
             sha256 = self._upload(job, local, kind, runtime)
@@ -154,8 +199,9 @@ class Packager:
         except SettingsError as fault:
             mark = job.source.locate(path)
             job.problems.append(Problem(str(fault), job.source.file, mark.line, mark.column, path_text(path)))
-            return
+            return None
         job.patches.append((node, json.dumps(_form(form, sha256, Path(location).name))))
+        return local, sha256
 
     def _upload(self, job: _Job, local: Path, kind: Kind, runtime: str) -> str:
         if kind == "template":
