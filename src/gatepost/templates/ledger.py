@@ -297,6 +297,10 @@ class _Walk:
         if isinstance(value, list):
             for index, item in enumerate(value):
                 yield from self._below(item, names, (*steps, index))
+        elif isinstance(value, dict) and self._described.is_map(names):
+            for key, item in value.items():  # the keys are the author's own
+                if isinstance(item, dict):
+                    yield from self.members(item, names, (*steps, key))
         elif isinstance(value, dict):
             yield from self.members(value, names, steps)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from gatepost.templates.compile import TemplateCompiler
 from gatepost.templates.ledger import Ledger, TypeEntry
 from gatepost.templates.ledger_entries import apigateway as apigateway_entries
+from gatepost.templates.ledger_entries import apigateway_usage as apigateway_usage_entries
 from gatepost.templates.ledger_entries import cloudformation as cloudformation_entries
 from gatepost.templates.ledger_entries import dynamodb as dynamodb_entries
 from gatepost.templates.ledger_entries import events as events_entries
@@ -17,6 +18,7 @@ from gatepost.templates.resources import (
     apigateway,
     apigateway_guards,
     apigateway_stages,
+    apigateway_usage,
     cloudformation,
     dynamodb,
     events,
@@ -36,6 +38,7 @@ def resource_handlers() -> dict[str, ResourceHandler]:
         **apigateway.handlers(),
         **apigateway_guards.handlers(),
         **apigateway_stages.handlers(),
+        **apigateway_usage.handlers(),
         **cloudformation.handlers(),
         **dynamodb.handlers(),
         **events.handlers(),
@@ -49,6 +52,7 @@ def all_entries() -> list[TypeEntry]:
     """Give the ledger's entries of all types."""
     return [
         *apigateway_entries.entries(),
+        *apigateway_usage_entries.entries(),
         *cloudformation_entries.entries(),
         *dynamodb_entries.entries(),
         *events_entries.entries(),

@@ -50,6 +50,14 @@ class ResourceType:
             shape = self.resolve(shape.get("list", shape.get("map")))
         return shape["object"] if isinstance(shape, dict) and "object" in shape else None
 
+    def is_map(self, path: tuple[str, ...]) -> bool:
+        """Say whether the keys at a property path are the author's own (methods of a stage), not properties."""
+        members = self.members(path[:-1]) if len(path) > 1 else self.properties
+        shape = self.resolve(members.get(path[-1])) if members is not None else None
+        while isinstance(shape, dict) and "list" in shape:
+            shape = self.resolve(shape["list"])
+        return isinstance(shape, dict) and "map" in shape
+
     def has_tags(self) -> bool:
         """Say whether the type takes a list of Key and Value under Tags."""
         members = self.members(("Tags",))

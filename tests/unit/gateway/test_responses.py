@@ -51,6 +51,8 @@ def test_defaults_are_awss(kind, status, body, error_type):
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 DOCUMENTED = {
     "BAD_REQUEST_BODY": 400,
+    "INVALID_API_KEY": 403,
+    "QUOTA_EXCEEDED": 429,
     "ACCESS_DENIED": 403,
     "AUTHORIZER_CONFIGURATION_ERROR": 500,
     "AUTHORIZER_FAILURE": 500,
