@@ -82,6 +82,20 @@ class RunningPlatform:
             "GATEPOST_DATA": str(self.data),
         }
 
+    def upload(self, content: bytes) -> str:
+        """Keep a file as an asset and give its SHA-256."""
+        from gatepost.cli.endpoint import Endpoint, read_addresses
+        from gatepost.cli.stack_deployment import Deployer
+        from gatepost.storage.data_directory import DataDirectory
+
+        addresses = read_addresses(DataDirectory(self.data.absolute()))
+        assert addresses is not None
+        endpoint = Endpoint(addresses, **self.key)
+        try:
+            return Deployer(endpoint, say=lambda _: None).uploads().put(content)
+        finally:
+            endpoint.close()
+
     def stage_url(self, api_id: str, stage: str) -> str:
         """Give the path form of a stage's address."""
         return f"{self.public}/_aws/execute-api/{api_id}/{stage}"

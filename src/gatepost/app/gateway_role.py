@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from gatepost.app.child import Orders, inherited_socket, run_role
-from gatepost.app.usage_limits import UsageLimits
 from gatepost.app.listeners import local_host, url_of
+from gatepost.app.usage_limits import UsageLimits
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.gateway.compiler import Parts
+from gatepost.gateway.custom_domains import CustomDomains
 from gatepost.gateway.function_urls import FunctionUrlDoor, FunctionUrlParts
 from gatepost.gateway.guards.signature import SignatureParts
 from gatepost.gateway.observers import RequestLog
@@ -91,10 +92,11 @@ class GatewayRole:
         self._pools = UserPools(clock)
         parts = self._make_parts(ids, policy)
         self._tls_names = TlsNames(seal)
+        self._domains = CustomDomains()
         self._plans = ActivePlans(parts)
         self._function_urls = self._make_function_urls(ids)
         self._server = Server(
-            Gateway(self._plans, parts, ids=ids, clock=clock, function_urls=self._function_urls),
+            Gateway(self._plans, parts, ids=ids, clock=clock, function_urls=self._function_urls, domains=self._domains),
             limits=ListenerLimits(),
             refuse=refuse,
             clock=clock,
@@ -166,6 +168,7 @@ class GatewayRole:
         self._limits.follow(self._replica)
         self._plans.follow(self._replica)
         self._tls_names.follow(self._replica)
+        self._domains.follow(self._replica)
         self._link.start()
         if not has_snapshot:
             await self._link.synchronised.wait()

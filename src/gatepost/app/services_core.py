@@ -28,6 +28,7 @@ from gatepost.security.sealing import Seal
 from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.acm.provider import AcmProvider
 from gatepost.services.apigateway.provider import ApiGateway
+from gatepost.services.apigatewayv2.provider import ApiGatewayV2
 from gatepost.services.cloudformation.provider import CloudFormation
 from gatepost.services.cloudwatch.provider import CloudWatchProvider
 from gatepost.services.cloudwatch.store import MIGRATIONS as METRIC_MIGRATIONS
@@ -97,6 +98,8 @@ class ServicesCore:
         self.logs = self._make_logs(clock)
         self.cloudwatch = self._make_cloudwatch(clock)
         self.acm = self._make_acm(store, link, seal, clock=clock)
+        self._apigateway = ApiGateway(store, link, authorizer, seal, certificates=self.acm, assets=self.assets)
+        self.acm.used_by(self._apigateway.domain_parts.certificate_uses)
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
@@ -107,7 +110,8 @@ class ServicesCore:
             self.logs,
             self.cloudwatch,
             self.acm,
-            ApiGateway(store, link, authorizer, seal),
+            self._apigateway,
+            ApiGatewayV2(self._apigateway.domain_parts.v2),
         ]
         operations = LateOperations()
         self._stacks = self._make_stacks(store, operations, sessions, clock=clock)

@@ -16,6 +16,7 @@ import orjson
 
 from gatepost.gateway.authorizer_result import AUTHORIZER
 from gatepost.gateway.clf import request_time
+from gatepost.gateway.client_identity import client_certificate
 from gatepost.gateway.exchange import CALLER, Exchange
 from gatepost.gateway.query import decode_parameter, parse_query
 from gatepost.gateway.route import Route, StageFacts
@@ -154,7 +155,31 @@ def _route(exchange: Exchange) -> Route:
     return exchange.route
 
 
+def _client(name: str) -> Source:
+    """Give a reader for a part of the client's certificate."""
+
+    def read(exchange: Exchange) -> str | None:
+        found = client_certificate(exchange.request)
+        return str(getattr(found, name)) if found is not None else None
+
+    return read
+
+
+def _nothing(_exchange: Exchange) -> None:
+    return None
+
+
 _CONTEXT: Final[dict[str, Source]] = {
+    "customDomain.basePathMatched": lambda exchange: exchange.mapping.base_path if exchange.mapping else None,
+    "customDomain.routingRuleIdMatched": lambda exchange: (
+        (exchange.mapping.rule_id or None) if exchange.mapping else None
+    ),
+    "identity.clientCert.clientCertPem": _client("pem"),
+    "identity.clientCert.issuerDN": _client("issuer_dn"),
+    "identity.clientCert.serialNumber": _client("serial_number"),
+    "identity.clientCert.subjectDN": _client("subject_dn"),
+    "identity.clientCert.validity.notAfter": _client("not_after"),
+    "identity.clientCert.validity.notBefore": _client("not_before"),
     "domainName": lambda exchange: exchange.domain,
     "domainPrefix": lambda exchange: exchange.domain.partition(".")[0],
     "extendedRequestId": lambda exchange: exchange.extended_id,
@@ -173,6 +198,18 @@ _CONTEXT: Final[dict[str, Source]] = {
     "identity.caller": lambda exchange: caller.principal_id if (caller := _caller(exchange)) is not None else None,
     "identity.user": lambda exchange: caller.principal_id if (caller := _caller(exchange)) is not None else None,
     "identity.userArn": lambda exchange: caller.arn if (caller := _caller(exchange)) is not None else None,
+    "awsEndpointRequestId": lambda exchange: exchange.call.request_id if exchange.call is not None else None,
+    "isCanaryRequest": _nothing,  # of a stage without a canary
+    # There are neither identity pools, organizations, VPC endpoints nor firewalls here: null, as on AWS without them.
+    "identity.cognitoAuthenticationProvider": _nothing,
+    "identity.cognitoAuthenticationType": _nothing,
+    "identity.cognitoIdentityId": _nothing,
+    "identity.cognitoIdentityPoolId": _nothing,
+    "identity.principalOrgId": _nothing,
+    "identity.vpcId": _nothing,
+    "identity.vpceId": _nothing,
+    "wafResponseCode": _nothing,
+    "webaclArn": _nothing,
     # "For methods that don't require an API key, this variable is null."
     "identity.apiKey": lambda exchange: exchange.read(API_KEY).value if exchange.has(API_KEY) else None,
     "identity.apiKeyId": lambda exchange: exchange.read(API_KEY).member.key_id if exchange.has(API_KEY) else None,
@@ -180,12 +217,15 @@ _CONTEXT: Final[dict[str, Source]] = {
 
 
 def _constants(stage: StageFacts) -> dict[str, str]:
-    return {
+    known = {
         "accountId": stage.account_id,
         "apiId": stage.api_id,
         "deploymentId": stage.deployment_id,
         "stage": stage.stage_name,
     }
+    if stage.has_canary:  # "Present only when you have a canary enabled"
+        known["isCanaryRequest"] = "true" if stage.is_canary else "false"
+    return known
 
 
 def context_sources(stage: StageFacts) -> dict[str, Source]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from gatepost.gateway.compiler import Parts, compile_unknown_api
+from gatepost.gateway.compiler import CompiledStage, Parts, compile_unknown_api
+from gatepost.gateway.custom_domains import CustomDomains, DomainMatch
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.function_urls import FunctionUrlDoor
 from gatepost.gateway.plan import Plan
@@ -36,7 +37,9 @@ class Gateway:
         ids: RequestIds,
         clock: Clock,
         function_urls: FunctionUrlDoor | None = None,
+        domains: CustomDomains | None = None,
     ) -> None:
+        self._domains = domains
         self._function_urls = function_urls
         self._plans = plans
         self._ids = ids
@@ -55,6 +58,8 @@ class Gateway:
     def _find(self, exchange: Exchange) -> Plan:
         """Find the plan of a request and write its place on the exchange."""
         request = exchange.request
+        if self._domains is not None and (match := self._domains.find(request)) is not None:
+            return self._find_mapped(exchange, match)
         host = self._hosts.find(request.host())
         if host.api_id:
             stages = self._plans.apis.get(host.api_id)
@@ -71,12 +76,29 @@ class Gateway:
         compiled = stages.get(stage_name) if stages is not None else None
         if compiled is None or (region and region != compiled.region):
             return self._unknown
-        exchange.path = path
         exchange.domain = domain or f"{compiled.stage.api_id}.execute-api.{compiled.region}.localhost"
+        return self._find_route(exchange, compiled, path)
+
+    def _find_mapped(self, exchange: Exchange, match: DomainMatch) -> Plan:
+        """Find the plan of a request that came by a custom domain name."""
+        compiled = self._plans.apis.get(match.api_id, {}).get(match.stage_name)
+        if compiled is None:
+            return self._unknown
+        exchange.mapping = match
+        exchange.domain = match.domain_name
+        return self._find_route(exchange, compiled, match.path)
+
+    def _find_route(self, exchange: Exchange, compiled: CompiledStage, path: str) -> Plan:
+        exchange.path = path
+        request = exchange.request
+        if compiled.canary is not None and compiled.canary.is_chosen():
+            compiled = compiled.canary.compiled
         if request.method == _OVERRIDABLE:
             self._override_method(exchange)
         plan, exchange.values = compiled.find(path, exchange.method)
         exchange.route = plan.route
+        exchange.keeps_call = plan.keeps_calls
+        exchange.is_traced = compiled.stage.is_traced
         return plan
 
     def _override_method(self, exchange: Exchange) -> None:

@@ -77,11 +77,11 @@ class TemplateScope:
 def _nested(sources: Mapping[str, Any]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for name, read in sources.items():
-        group, dot, member = name.partition(".")
-        if dot:
-            table.setdefault(group, {})[member] = read
-        else:
-            table[name] = read
+        *groups, member = name.split(".")
+        inner = table
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        inner[member] = read
     return table
 
 

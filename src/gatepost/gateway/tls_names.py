@@ -71,7 +71,7 @@ class TlsNames:
                 domain = PublishedDomain.from_json(value)
             except _UNREADABLE as error:
                 log.error("a domain name cannot be read", extra={"key": key, "error": str(error)})
-        if domain is None or domain.is_private:
+        if domain is None:
             if old is not None:
                 self._terms.pop(old.name, None)
             return

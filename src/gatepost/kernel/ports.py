@@ -359,3 +359,61 @@ class Certificates(Protocol):
     def certificate(self, arn: str) -> CertificateInfo | None:
         """Give a certificate, or None when there is none of that ARN."""
         ...
+
+
+class CustomDomains(Protocol):
+    """Custom domain names, as API Gateway V2 reaches those that V1 keeps. Errors are V1's, whose codes V2 shares."""
+
+    async def create(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Create one by V1's parameters; give V1's shape DomainName."""
+        ...
+
+    async def get(self, call: Call, name: str) -> dict[str, Any]:
+        """Give V1's shape DomainName."""
+        ...
+
+    async def every(self, call: Call) -> Sequence[dict[str, Any]]:
+        """Give V1's shapes of all, by name."""
+        ...
+
+    async def update(self, call: Call, name: str, patches: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+        """Patch one by V1's operations; give V1's shape."""
+        ...
+
+    async def delete(self, call: Call, name: str) -> None:
+        """Delete one with all that it holds."""
+        ...
+
+    async def tag(self, call: Call, name: str, change: Callable[[Mapping[str, str]], dict[str, str]]) -> dict[str, str]:
+        """Replace its tags by what `change` makes of them; give them."""
+        ...
+
+    async def mappings(self, call: Call, name: str) -> Sequence[dict[str, Any]]:
+        """Give V2's shapes ApiMapping."""
+        ...
+
+    async def add_mapping(self, call: Call, name: str, base_path: str, api_id: str, stage_name: str) -> dict[str, Any]:
+        """Map a base path, of several levels if wanted; give V2's shape."""
+        ...
+
+    async def change_mapping(
+        self, call: Call, name: str, mapping_id: str, changes: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Change a mapping's `base_path`, `api_id` or `stage_name`; give V2's shape."""
+        ...
+
+    async def remove_mapping(self, call: Call, name: str, mapping_id: str) -> None:
+        """Take a mapping away."""
+        ...
+
+    async def rules(self, call: Call, name: str) -> Sequence[dict[str, Any]]:
+        """Give V2's shapes RoutingRule, by priority."""
+        ...
+
+    async def put_rule(self, call: Call, name: str, rule_id: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a rule (`rule_id` "") or replace that of the id; give V2's shape."""
+        ...
+
+    async def remove_rule(self, call: Call, name: str, rule_id: str) -> None:
+        """Take a rule away."""
+        ...

@@ -119,8 +119,8 @@ def facts_of(certificate: x509.Certificate) -> CertificateFacts:
     try:
         common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         return CertificateFacts(
-            subject=_name(certificate.subject),
-            issuer=_name(certificate.issuer),
+            subject=distinguished_name(certificate.subject),
+            issuer=distinguished_name(certificate.issuer),
             common_name=str(common[0].value) if common else "",
             names=dns_names(certificate),
             serial=serial_text(certificate.serial_number),
@@ -315,7 +315,7 @@ def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
     )
 
 
-def _name(name: x509.Name) -> str:
+def distinguished_name(name: x509.Name) -> str:
     """Write a distinguished name from the general to the particular: `C=US,O=Example,CN=www.example.com`."""
     return ",".join(each.rfc4514_string() for each in name.rdns)
 

@@ -19,12 +19,13 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from gatepost.kernel.tasks import Driven, Rest, begin, go_on
 from gatepost.wire.chunked import BadChunk, ChunkedBody, TooLong
-from gatepost.wire.headers import CHUNKED, read_block
+from gatepost.wire.headers import CHUNKED, read_block, read_varied
 from gatepost.wire.limits import Reason, Refused, WireRefusal
-from gatepost.wire.messages import HeaderBlock, Peer, Request, Response
-from gatepost.wire.rendering import CLOSE, JOINED_BYTES_MAX, KEEP, KEEP_1_0, BadResponse
+from gatepost.wire.messages import HeaderBlock, Request, Response
+from gatepost.wire.rendering import CLOSE, JOINED_BYTES_MAX, KEEP, KEEP_1_0, BadResponse, has_body
 from gatepost.wire.streaming import send_pieces, send_stream
 from gatepost.wire.targets import METHODS, check_sizes, plain_target
+from gatepost.wire.tls import peer_of
 from gatepost.wire.wheel import GONE
 
 if TYPE_CHECKING:
@@ -84,10 +85,7 @@ class ServerConnection(asyncio.Protocol):
         """Take the connection, or refuse it when there are too many."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=self._limits.write_buffer_bytes)
-        name = self._transport.get_extra_info("peername")
-        ip, port = (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("127.0.0.1", 0)
-        session = self._transport.get_extra_info("tls_session")
-        self._peer = Peer(ip, port, is_tls=session is not None, tls=session)
+        self._peer = peer_of(transport)
         if not self._server.admit(self):
             self._refuse("connections", "too many connections")
         else:
@@ -318,6 +316,12 @@ class ServerConnection(asyncio.Protocol):
         self._feed_head(head)
 
     def _read_new_block(self, block_bytes: bytes, version: bytes) -> HeaderBlock:
+        last = self._block
+        if last is not None and version == b"HTTP/1.1":
+            varied = read_varied(last, block_bytes)
+            if varied is not None:
+                self._block = varied
+                return varied
         self._is_http_1_0 = version == b"HTTP/1.0"
         if version != b"HTTP/1.1" and not self._is_http_1_0:
             raise Refused("version", "the version is neither HTTP/1.1 nor HTTP/1.0")
@@ -482,7 +486,7 @@ class ServerConnection(asyncio.Protocol):
             response = server.failed(request, str(error))
             rendered = server.renderer.render(response, head_only=request.method == "HEAD", connection=connection)
         self._out.append(rendered)
-        if len(response.body) > JOINED_BYTES_MAX and _has_body(request, response):
+        if len(response.body) > JOINED_BYTES_MAX and has_body(request, response):
             self._out.append(response.body)
             self._flush()  # now: pipelined requests must not pile up answers that the client does not read
         if keeps_alive:
@@ -513,7 +517,7 @@ class ServerConnection(asyncio.Protocol):
         async def send() -> None:
             self._out.append(server.renderer.render_stream_head(response, is_chunked=is_chunked, connection=connection))
             self._flush()
-            if _has_body(request, response):
+            if has_body(request, response):
                 await send_pieces(stream, self._transport, room=self._room, content_length=left, is_chunked=is_chunked)
 
         if not await send_stream(stream, send, self._break_off):
@@ -592,7 +596,3 @@ class ServerConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once. Part of draining."""
         self._transport.abort()
-
-
-def _has_body(request: Request, response: Response) -> bool:
-    return request.method != "HEAD" and response.status not in {204, 304}

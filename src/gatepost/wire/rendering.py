@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from gatepost.kernel.clock import Clock
-from gatepost.wire.messages import Headers, Response
+from gatepost.wire.messages import Headers, Request, Response
 from gatepost.wire.outgoing import OutgoingRequest
 
 NAMES_MAX: Final = 4_096  # remembered header names; functions choose names, so there is a bound
@@ -45,6 +45,11 @@ _OUTGOING_TARGET: Final = re.compile(r"/[!\"$-~]*|\*").fullmatch
 
 class BadResponse(Exception):
     """A handler's response cannot be sent: it would be read as something else."""
+
+
+def has_body(request: Request, response: Response) -> bool:
+    """Say whether a response has a body on the wire."""
+    return request.method != "HEAD" and response.status not in {204, 304}
 
 
 def _status_line(status: int) -> bytes:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from gatepost.security.client_hello import HELLO_BYTES_MAX, NoClientHello, server_name
+from gatepost.wire.messages import Peer
 from gatepost.wire.wheel import GONE
 
 if TYPE_CHECKING:
@@ -56,13 +57,22 @@ FindTerms = Callable[[str], TlsTerms | None]
 class TlsSession:
     """What a handshake has settled: the name that was asked for, whose terms applied, the client's certificate."""
 
-    __slots__ = ("client_certificate", "domain_name", "protocol", "server_name")
+    __slots__ = ("client", "client_certificate", "domain_name", "protocol", "server_name")
 
     def __init__(self, name: str, domain_name: str, tls: ssl.SSLObject) -> None:
         self.server_name = name
         self.domain_name = domain_name
         self.client_certificate: bytes | None = tls.getpeercert(binary_form=True)  # DER; checked by the handshake
+        self.client: Any = None  # for the handler: what it has read of the certificate
         self.protocol = tls.selected_alpn_protocol() or "http/1.1"
+
+
+def peer_of(transport: asyncio.BaseTransport) -> Peer:
+    """Say who is at the other end of a transport."""
+    name = transport.get_extra_info("peername")
+    ip, port = (str(name[0]), int(name[1])) if isinstance(name, tuple) else ("127.0.0.1", 0)
+    session = transport.get_extra_info("tls_session")
+    return Peer(ip, port, is_tls=session is not None, tls=session)
 
 
 class TlsConnection(asyncio.Protocol, asyncio.Transport):

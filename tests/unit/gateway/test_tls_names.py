@@ -77,9 +77,8 @@ def test_what_goes_is_gone_and_what_cannot_be_read_serves_nobody():
     names.take_domain("1", None)
     assert names.find("api.shop.test").domain_name == ""
     names.take_domain("1", {"name": "api.shop.test"})
-    names.take_domain("2", a_domain("priv.shop.test", is_private=True))
     names.take_domain("3", a_domain("bad.shop.test", trust_store="nonsense"))
     names.take_certificate("other", {"certificates": "nonsense", "sealed_key": "AAAA"})
     names.take_domain("4", a_domain("other.shop.test", certificate_arn="other"))
-    for name in ("api", "priv", "bad", "other"):
+    for name in ("api", "bad", "other"):
         assert names.find(f"{name}.shop.test").domain_name == ""

@@ -16,6 +16,7 @@ import orjson
 
 from gatepost.gateway.authorizer_result import AUTHORIZER
 from gatepost.gateway.clf import request_time
+from gatepost.gateway.client_identity import client_certificate
 from gatepost.gateway.exchange import CALLER, Exchange, Fact, Facts
 from gatepost.gateway.headers import (
     DROPPED_TO_LAMBDA,
@@ -100,7 +101,7 @@ class EventFormat:
         return orjson.dumps(
             {
                 "resource": self._route.resource_path,
-                "path": exchange.path,
+                "path": exchange.path if exchange.mapping is None else exchange.full_path,
                 "httpMethod": exchange.method,
                 "headers": orjson.Fragment(b'%b,"X-Amzn-Trace-Id":"%b"}' % (passed.single, root)),
                 "multiValueHeaders": orjson.Fragment(b'%b,"X-Amzn-Trace-Id":["%b"]}' % (passed.lists, root)),
@@ -132,7 +133,7 @@ class EventFormat:
         values = zip(self._names, exchange.values, strict=True)
         return {
             "resource": self._route.resource_path,
-            "path": exchange.path,
+            "path": exchange.path if exchange.mapping is None else exchange.full_path,
             "httpMethod": exchange.method,
             "headers": orjson.Fragment(b'%b,"X-Amzn-Trace-Id":"%b"}' % (passed.single, root)),
             "multiValueHeaders": orjson.Fragment(b'%b,"X-Amzn-Trace-Id":["%b"]}' % (passed.lists, root)),
@@ -195,6 +196,8 @@ class EventFormat:
         identity = _NO_IDENTITY.copy()
         identity["sourceIp"] = exchange.request.client_ip
         identity["userAgent"] = user_agent
+        if (certificate := client_certificate(exchange.request)) is not None:
+            identity["clientCert"] = certificate.to_event()
         if exchange.has(API_KEY):
             caller_key = exchange.read(API_KEY)
             identity["apiKey"], identity["apiKeyId"] = caller_key.value, caller_key.member.key_id

@@ -10,9 +10,9 @@ from gatepost.services.apigateway.deployment import Deployment
 
 
 class EndpointGuard:
-    """Refuse every request: the API's `disableExecuteApiEndpoint` is set.
+    """Refuse every request but those by a custom domain name: the API's `disableExecuteApiEndpoint` is set.
 
-    Only custom domain names would reach it. The client gets 403 "Forbidden".
+    The client gets 403 "Forbidden".
     Source: API Gateway developer guide, "Disable the default endpoint for REST APIs"
     (https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-disable-default-endpoint.html).
     """
@@ -21,9 +21,9 @@ class EndpointGuard:
     writes: ClassVar[Facts] = NO_FACTS
 
     def check(self, exchange: Exchange) -> None:
-        """Refuse. Raises: Refusal, always."""
-        del exchange
-        raise Refusal(FORBIDDEN, detail="the execute-api endpoint is disabled")
+        """Refuse what did not come by a custom domain name. Raises: Refusal."""
+        if exchange.mapping is None:
+            raise Refusal(FORBIDDEN, detail="the execute-api endpoint is disabled")
 
     def __repr__(self) -> str:
         return "EndpointGuard(disabled)"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -96,7 +96,7 @@ class AcmProvider:
         self._default_names = default_names
         self._new_id = new_id
         self._held: dict[str, tuple[Certificate, int]] = {}  # by ARN, with the record's version
-        self._uses: Callable[[str], Sequence[str]] = lambda _arn: ()
+        self._find_uses: Callable[[], Awaitable[Mapping[str, Sequence[str]]]] | None = None
         self._is_started = False
         self._default: Change | None = None
         self._default_until_ms = 0
@@ -109,9 +109,12 @@ class AcmProvider:
         await self.renew_due()
         self._is_started = True
 
-    def used_by(self, uses: Callable[[str], Sequence[str]]) -> None:
-        """Learn how to find the ARNs of what uses a certificate."""
-        self._uses = uses
+    def used_by(self, find_uses: Callable[[], Awaitable[Mapping[str, Sequence[str]]]]) -> None:
+        """Learn how to find the ARNs of what uses each certificate."""
+        self._find_uses = find_uses
+
+    async def _uses(self) -> Mapping[str, Sequence[str]]:
+        return await self._find_uses() if self._find_uses is not None else {}
 
     async def renew_due(self) -> None:
         """Renew what the local authority issued and that ends soon, the default certificate among it."""
@@ -298,10 +301,11 @@ class AcmProvider:
             await self._write(renewed)
 
     @operation("DescribeCertificate")
-    def describe_certificate(self, call: Call, params: Params) -> Answer:
+    async def describe_certificate(self, call: Call, params: Params) -> Answer:
         """Describe a certificate. Raises: ResourceNotFoundException."""
         certificate = self._of(call, params["CertificateArn"])
-        return {"Certificate": detail_of(certificate, self._uses(certificate.arn), call.now_ms)}
+        users = (await self._uses()).get(certificate.arn, ())
+        return {"Certificate": detail_of(certificate, users, call.now_ms)}
 
     @operation("GetCertificate")
     def get_certificate(self, call: Call, params: Params) -> Answer:
@@ -313,7 +317,7 @@ class AcmProvider:
         return {"Certificate": certificate.body, **chain}
 
     @operation("ListCertificates")
-    def list_certificates(self, call: Call, params: Params) -> Answer:
+    async def list_certificates(self, call: Call, params: Params) -> Answer:
         """Give a page of certificates; those of larger keys only when `Includes.keyTypes` asks, as on AWS."""
         if params.get("SortBy") and not params.get("SortOrder"):
             raise InvalidArgsException("SortOrder is needed with SortBy.")
@@ -323,7 +327,9 @@ class AcmProvider:
         (after,) = place_of(params.get("NextToken"), words, "")
         start = next((at + 1 for at, one in enumerate(chosen) if one.arn == after), 0) if after else 0
         page = chosen[start : start + params.get("MaxItems", PAGE_MAX)]
-        answer: Answer = {"CertificateSummaryList": [summary_of(one, self._uses(one.arn), call.now_ms) for one in page]}
+        uses = await self._uses()
+        listed = [summary_of(one, uses.get(one.arn, ()), call.now_ms) for one in page]
+        answer: Answer = {"CertificateSummaryList": listed}
         if start + len(page) < len(chosen):
             answer["NextToken"] = page_token(page[-1].arn)
         return answer
@@ -332,7 +338,7 @@ class AcmProvider:
     async def delete_certificate(self, call: Call, params: Params) -> Answer:
         """Delete a certificate that nothing uses. Raises: ResourceNotFoundException, ResourceInUseException."""
         certificate = self._of(call, params["CertificateArn"])
-        if self._uses(certificate.arn):
+        if (await self._uses()).get(certificate.arn):
             raise ResourceInUseException(f"Certificate {certificate.arn} in account {call.account_id} is in use.")
         await self._records.delete(_key(certificate))
         self._held.pop(certificate.arn, None)

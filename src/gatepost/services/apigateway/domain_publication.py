@@ -47,7 +47,6 @@ class PublishedDomain:
     security_policy: str
     trust_store: str = ""
     is_strict: bool = False
-    is_private: bool = False
     routing_mode: str = MAPPINGS_ONLY
     mappings: tuple[PublishedMapping, ...] = ()
     rules: tuple[PublishedRule, ...] = ()

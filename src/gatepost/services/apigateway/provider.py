@@ -69,9 +69,7 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         self.usage_parts = UsageParts(held, publisher, seal)
         self.document_parts = DocumentParts(held, publisher, seal, self._stages)
         self.domain_parts = DomainParts(held, publisher, certificates, assets)
-        self._tags = Tags(
-            held, publisher, self.usage_parts, self.document_parts.certificates, self.domain_parts.v2
-        )
+        self._tags = Tags(held, publisher, self.usage_parts, self.document_parts.certificates, self.domain_parts.v2)
         self._account = Account(held)
 
     def access(self, call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
@@ -79,8 +77,9 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         return access_of(call, params)
 
     async def published(self) -> Sequence[Change]:
-        """Give every deployed stage with its frozen API, every usage plan and API key, from the store."""
+        """Give every deployed stage with its frozen API, every usage plan, API key and domain name, from the store."""
         certificates = await all_certificate_changes(self._store)
+        certificates.extend(await self.domain_parts.changes())
         return [*await all_usage_changes(self._store), *certificates, *await all_stage_changes(self._store)]
 
     @operation("CreateRestApi")

@@ -130,6 +130,15 @@ def _of_certificate(call: Call, resource_arn: str) -> str:
     return found[1] if found else ""
 
 
+def _of_domain(call: Call, resource_arn: str) -> str:
+    """Give the custom domain name that an ARN names, or ""."""
+    parsed = parse_arn(resource_arn)
+    if parsed is None or parsed.service != "apigateway" or parsed.region != call.region:
+        return ""
+    found = _DOMAIN.fullmatch(parsed.resource)
+    return found[1] if found else ""
+
+
 def _of_usage(call: Call, resource_arn: str) -> tuple[str, str] | None:
     """Give the kind and id of an API key or usage plan that an ARN names, or None."""
     parsed = parse_arn(resource_arn)

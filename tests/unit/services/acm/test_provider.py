@@ -184,10 +184,15 @@ def test_lists_give_small_keys_unless_asked_for_others_as_on_aws(acm):
 
 def test_a_certificate_in_use_is_not_deleted(acm):
     arn = imported(acm, issued(AUTHORITY, "api.shop.test"))
-    acm.provider.used_by(lambda asked: ["arn:of:a:domain"] if asked == arn else [])
+    uses = {arn: ["arn:of:a:domain"]}
+
+    async def find_uses():
+        return uses
+
+    acm.provider.used_by(find_uses)
     assert acm.aws.describe_certificate(CertificateArn=arn)["Certificate"]["InUseBy"] == ["arn:of:a:domain"]
     assert refusal(acm.aws.delete_certificate, CertificateArn=arn)[0] == "ResourceInUseException"
-    acm.provider.used_by(lambda _: [])
+    uses.clear()
     acm.aws.delete_certificate(CertificateArn=arn)
     assert acm.told.told[-1].value is None
     assert refusal(acm.aws.describe_certificate, CertificateArn=arn)[0] == "ResourceNotFoundException"

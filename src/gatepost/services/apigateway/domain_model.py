@@ -1,0 +1,236 @@
+"""What is kept of custom domain names: one record each, with its base path mappings and routing rules.
+
+`routing_mode` is by API Gateway V2's names; V1 calls the same modes BASE_PATH_MAPPING_….
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from gatepost.kernel.operations import Change
+from gatepost.services.apigateway.domain_publication import (
+    CUSTOM_DOMAIN,
+    MAPPINGS_ONLY,
+    PublishedDomain,
+    PublishedMapping,
+    PublishedRule,
+)
+
+DOMAIN_NAME: Final = "apigateway.domain_name"
+NO_BASE_PATH: Final = "(none)"
+V1_MODES: Final = {
+    "BASE_PATH_MAPPING_ONLY": "API_MAPPING_ONLY",
+    "ROUTING_RULE_ONLY": "ROUTING_RULE_ONLY",
+    "ROUTING_RULE_THEN_BASE_PATH_MAPPING": "ROUTING_RULE_THEN_API_MAPPING",
+}
+V2_MODES: Final = {v2: v1 for v1, v2 in V1_MODES.items()}
+# https://docs.aws.amazon.com/general/latest/gr/apigateway.html
+HOSTED_ZONES: Final = {
+    "us-east-1": "Z1UJRXOUMOOFQ8",
+    "us-east-2": "ZOJJZC49E0EPZ",
+    "us-west-1": "Z2MUQ32089INYE",
+    "us-west-2": "Z2OJLYMUO9EFXC",
+    "eu-central-1": "Z1U9ULNL0V5AJ3",
+    "eu-west-1": "ZLY8HYME6SFDD",
+    "ap-northeast-1": "Z1YSHQZHG15GKL",
+    "ap-southeast-1": "ZL327KTPIQFUL",
+    "ap-southeast-2": "Z2RPCDW04V8134",
+}
+CLOUDFRONT_ZONE: Final = "Z2FDTNDATAQYW2"
+
+
+@dataclass(frozen=True, slots=True)
+class BasePathMapping:
+    """Which stage answers below a base path. `stage_name` "": the path's next segment names it."""
+
+    id: str
+    base_path: str  # "" for all; several levels by V2 only
+    api_id: str
+    stage_name: str = ""
+
+    def to_aws(self) -> dict[str, Any]:
+        """Give the shape BasePathMapping."""
+        shape = {"basePath": self.base_path or NO_BASE_PATH, "restApiId": self.api_id}
+        return {**shape, "stage": self.stage_name} if self.stage_name else shape
+
+    def to_v2(self) -> dict[str, Any]:
+        """Give V2's shape ApiMapping."""
+        return {
+            "ApiMappingId": self.id,
+            "ApiMappingKey": self.base_path,
+            "ApiId": self.api_id,
+            "Stage": self.stage_name,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRule:
+    """A routing rule, its conditions and action as V2's shapes."""
+
+    id: str
+    priority: int
+    conditions: tuple[Mapping[str, Any], ...]
+    api_id: str
+    stage_name: str
+    strips_base_path: bool = False
+
+    def to_published(self) -> PublishedRule:
+        """Give it as the gateway gets it."""
+        paths: list[str] = []
+        headers = []
+        for condition in self.conditions:
+            paths.extend(condition.get("MatchBasePaths", {}).get("AnyOf", ()))
+            if "MatchHeaders" in condition:
+                any_of = condition["MatchHeaders"]["AnyOf"]
+                headers.append(tuple((each["Header"].lower(), each["ValueGlob"]) for each in any_of))
+        return PublishedRule(
+            self.id,
+            self.priority,
+            tuple(path.strip("/") for path in paths),
+            tuple(headers),
+            self.api_id,
+            self.stage_name,
+            self.strips_base_path,
+        )
+
+    def to_v2(self, domain_arn: str) -> dict[str, Any]:
+        """Give V2's shape RoutingRule."""
+        action = {"ApiId": self.api_id, "Stage": self.stage_name, "StripBasePath": self.strips_base_path}
+        return {
+            "RoutingRuleId": self.id,
+            "RoutingRuleArn": f"{domain_arn}/routingrules/{self.id}",
+            "Priority": self.priority,
+            "Conditions": [dict(each) for each in self.conditions],
+            "Actions": [{"InvokeApi": action}],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DomainName:
+    """A custom domain name."""
+
+    name: str
+    account_id: str
+    region: str
+    local_name: str  # the regional or distribution domain name's own part
+    certificate_arn: str
+    created_at_ms: int
+    certificate_at_ms: int
+    endpoint_type: str = "REGIONAL"  # or EDGE
+    ip_address_type: str = "ipv4"
+    certificate_name: str = ""
+    security_policy: str = "TLS_1_2"
+    access_mode: str = ""
+    routing_mode: str = MAPPINGS_ONLY
+    trust_store_uri: str = ""
+    trust_store_version: str = ""
+    trust_store: str = ""  # PEM
+    trust_store_warnings: tuple[str, ...] = ()
+    ownership_arn: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    mappings: tuple[BasePathMapping, ...] = ()
+    rules: tuple[RoutingRule, ...] = ()
+
+    @property
+    def arn(self) -> str:
+        """The ARN. API Gateway's have no account."""
+        return f"arn:aws:apigateway:{self.region}::/domainnames/{self.name}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the record's value."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> DomainName:
+        """Read what `to_json` wrote."""
+        known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
+        known["trust_store_warnings"] = tuple(value.get("trust_store_warnings", ()))
+        known["mappings"] = tuple(BasePathMapping(**each) for each in value.get("mappings", ()))
+        known["rules"] = tuple(
+            RoutingRule(**{**each, "conditions": tuple(each["conditions"])}) for each in value.get("rules", ())
+        )
+        return cls(**known)
+
+    def to_aws(self) -> dict[str, Any]:
+        """Give the shape DomainName."""
+        shape: dict[str, Any] = {
+            "domainName": self.name,
+            "domainNameArn": self.arn,
+            "certificateUploadDate": self.certificate_at_ms,
+            "endpointConfiguration": {"types": [self.endpoint_type], "ipAddressType": self.ip_address_type},
+            "domainNameStatus": "AVAILABLE",
+            "securityPolicy": self.security_policy,
+            "routingMode": V2_MODES[self.routing_mode],
+            "tags": dict(self.tags),
+        }
+        if self.endpoint_type == "EDGE":
+            shape |= {
+                "certificateArn": self.certificate_arn,
+                "distributionDomainName": self.target,
+                "distributionHostedZoneId": CLOUDFRONT_ZONE,
+            }
+        else:
+            shape |= {
+                "regionalCertificateArn": self.certificate_arn,
+                "regionalDomainName": self.target,
+                "regionalHostedZoneId": self.hosted_zone,
+            }
+        if self.certificate_name:
+            shape["certificateName" if self.endpoint_type == "EDGE" else "regionalCertificateName"] = (
+                self.certificate_name
+            )
+        if self.access_mode:
+            shape["endpointAccessMode"] = self.access_mode
+        if self.ownership_arn:
+            shape["ownershipVerificationCertificateArn"] = self.ownership_arn
+        if self.trust_store_uri:
+            shape["mutualTlsAuthentication"] = self.mutual_tls()
+        return shape
+
+    @property
+    def target(self) -> str:
+        """What a DNS record of the domain name points to on AWS."""
+        if self.endpoint_type == "EDGE":
+            return f"{self.local_name}.cloudfront.net"
+        return f"{self.local_name}.execute-api.{self.region}.amazonaws.com"
+
+    @property
+    def hosted_zone(self) -> str:
+        """The zone of `target`."""
+        if self.endpoint_type == "EDGE":
+            return CLOUDFRONT_ZONE
+        return HOSTED_ZONES.get(self.region, HOSTED_ZONES["us-east-1"])
+
+    def mutual_tls(self) -> dict[str, Any]:
+        """Give the shape MutualTlsAuthentication."""
+        shape: dict[str, Any] = {"truststoreUri": self.trust_store_uri}
+        if self.trust_store_version:
+            shape["truststoreVersion"] = self.trust_store_version
+        if self.trust_store_warnings:
+            shape["truststoreWarnings"] = list(self.trust_store_warnings)
+        return shape
+
+    @property
+    def key(self) -> str:
+        """Under which it is published."""
+        return f"{self.account_id}/{self.region}/{self.name}"
+
+    def published(self) -> Change:
+        """Give what the gateway should hold."""
+        domain = PublishedDomain(
+            name=self.name,
+            certificate_arn=self.certificate_arn,
+            security_policy=self.security_policy,
+            trust_store=self.trust_store,
+            is_strict=self.access_mode == "STRICT",
+            routing_mode=self.routing_mode,
+            mappings=tuple(PublishedMapping(each.base_path, each.api_id, each.stage_name) for each in self.mappings),
+            rules=tuple(each.to_published() for each in self.rules),
+        )
+        return Change(CUSTOM_DOMAIN, self.key, domain.to_json())
+
+    def withdrawn(self) -> Change:
+        """Give the change that takes it from the gateway."""
+        return Change(CUSTOM_DOMAIN, self.key, None)

@@ -1,0 +1,260 @@
+"""The operations on custom domain names.
+
+EDGE is approximated: there is no CloudFront before the gateway, the same listeners answer. DNS names are the client's
+matter: names below `localhost` lead here by themselves, for others a hosts file or `--resolve`.
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from gatepost.kernel.ids import random_id, stable_id
+from gatepost.kernel.operations import Call
+from gatepost.kernel.ports import Assets, CertificateInfo, Certificates
+from gatepost.security.certificates import names_match
+from gatepost.security.tls_contexts import DEFAULT_POLICY, POLICIES, unsupported_policy
+from gatepost.services.apigateway.domain_model import V1_MODES, DomainName
+from gatepost.services.apigateway.domain_records import DomainRecords
+from gatepost.services.apigateway.domain_trust import read_trust_store
+from gatepost.services.apigateway.model import BadRequestException, LimitExceededException
+from gatepost.services.apigateway.paging import paged
+from gatepost.services.apigateway.patches import Patch, PatchTable, one_of, rule
+from gatepost.services.apigateway.support import check_supported
+from gatepost.services.apigateway.tag_limits import check_tags
+
+DOMAINS_MAX: Final = 120  # public custom domain names per account and region
+ENDPOINT_TYPES: Final = ("REGIONAL", "EDGE")
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME: Final = re.compile(rf"(?=.{{3,255}}$)(?:\*\.)?(?:{_LABEL}\.)+{_LABEL}")
+_OWN: Final = re.compile(r"(?:^|\.)(?:execute-api|lambda-url)\.")
+_UPLOADED: Final = ("certificateBody", "certificatePrivateKey", "certificateChain")
+
+
+class DomainNames:
+    """Create, show, change and delete custom domain names."""
+
+    def __init__(self, domains: DomainRecords, certificates: Certificates, assets: Assets | None) -> None:
+        self._domains = domains
+        self._certificates = certificates
+        self._assets = assets
+        self._patches = self._patch_table()
+
+    async def create(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a domain name: it serves at once.
+
+        Raises: BadRequestException, ConflictException, LimitExceededException.
+        """
+        name = params["domainName"]
+        if not _NAME.fullmatch(name):
+            raise BadRequestException(f"The domain name to be created, {name}, is not a valid domain name")
+        if _OWN.search(name):
+            raise BadRequestException(f"The domain name {name} belongs to the platform's own endpoints")
+        for setting in _UPLOADED:
+            if params.get(setting):
+                raise BadRequestException(f"{setting} is not supported: import the certificate into ACM")
+        if params.get("policy"):
+            check_supported("domainName policy", params["policy"])
+        domain = self._with_trust_store(call, self._from_params(call, name, params))
+        if len(await self._domains.all(call)) >= DOMAINS_MAX:
+            raise LimitExceededException("Maximum number of domain names for this account has been reached.")
+        self._check(domain)
+        await self._domains.add(call, domain)
+        return domain.to_aws()
+
+    def _from_params(self, call: Call, name: str, params: Mapping[str, Any]) -> DomainName:
+        endpoint = params.get("endpointConfiguration", {})
+        types = endpoint.get("types") or ["EDGE"]
+        if len(types) != 1:
+            raise BadRequestException("A domain name has one endpoint type: use REGIONAL or EDGE")
+        endpoint_type = types[0]
+        check_supported("domainName endpointConfiguration.types", endpoint_type)
+        check_supported("endpointConfiguration.vpcEndpointIds", endpoint.get("vpcEndpointIds"))
+        if endpoint_type not in ENDPOINT_TYPES:
+            raise BadRequestException(f"Invalid endpoint type {endpoint_type}: use REGIONAL or EDGE")
+        arn = self._certificate_arn(endpoint_type, params)
+        mutual = params.get("mutualTlsAuthentication", {})
+        ownership = params.get("ownershipVerificationCertificateArn", "")
+        if ownership:
+            self._certificate(ownership)
+        length = 13 if endpoint_type == "EDGE" else 10
+        local = stable_id(call.account_id, call.region, name, length=length)
+        return DomainName(
+            name=name,
+            account_id=call.account_id,
+            region=call.region,
+            local_name=f"d{local}" if endpoint_type == "EDGE" else f"d-{local}",
+            certificate_arn=arn,
+            created_at_ms=call.now_ms,
+            certificate_at_ms=call.now_ms,
+            endpoint_type=endpoint_type,
+            ip_address_type=endpoint.get("ipAddressType", "ipv4"),
+            certificate_name=params.get("regionalCertificateName") or params.get("certificateName", ""),
+            security_policy=params.get("securityPolicy") or DEFAULT_POLICY,
+            access_mode=params.get("endpointAccessMode", ""),
+            routing_mode=V1_MODES[params.get("routingMode") or "BASE_PATH_MAPPING_ONLY"],
+            trust_store_uri=mutual.get("truststoreUri", ""),
+            trust_store_version=mutual.get("truststoreVersion", ""),
+            ownership_arn=ownership,
+            tags=dict(params.get("tags", {})),
+        )
+
+    def _certificate_arn(self, endpoint_type: str, params: Mapping[str, Any]) -> str:
+        wanted, other = "regionalCertificateArn", "certificateArn"
+        if endpoint_type == "EDGE":
+            wanted, other = other, wanted
+        if params.get(other):
+            raise BadRequestException(f"Cannot specify {other} for {endpoint_type} domain names: use {wanted}")
+        arn: str = params.get(wanted, "")
+        if not arn:
+            raise BadRequestException(f"{wanted} is required for {endpoint_type} domain names")
+        return arn
+
+    def _certificate(self, arn: str) -> CertificateInfo:
+        found = self._certificates.certificate(arn)
+        if found is None:
+            raise BadRequestException(f"Invalid certificate ARN {arn}: there is no such certificate")
+        return found
+
+    def _check(self, domain: DomainName) -> None:
+        """Check a domain name as a whole. Raises: BadRequestException."""
+        certificate = self._certificate(domain.certificate_arn)
+        if certificate.status != "ISSUED":
+            raise BadRequestException(f"The certificate {certificate.arn} cannot be used: it is {certificate.status}")
+        if not names_match(domain.name, certificate.names):
+            names = ", ".join(certificate.names)
+            words = f"The domain name {domain.name} is not covered by the certificate's names: {names}"
+            raise BadRequestException(words)
+        check_tags(domain.tags)
+        if problem := unsupported_policy(domain.security_policy):
+            raise BadRequestException(f"securityPolicy: {problem}")
+        _check_modes(domain)
+
+    def _with_trust_store(self, call: Call, domain: DomainName) -> DomainName:
+        if not domain.trust_store_uri:
+            return replace(domain, trust_store="", trust_store_version="", trust_store_warnings=())
+        text, warnings = read_trust_store(self._assets, domain.trust_store_uri, domain.trust_store_version, call.now_ms)
+        return replace(domain, trust_store=text, trust_store_warnings=warnings)
+
+    async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a domain name. Raises: NotFoundException."""
+        check_public(params)
+        return (await self._domains.find(call, params["domainName"])).to_aws()
+
+    async def list(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a page of the account's domain names; other accounts share none here."""
+        domains = {} if params.get("resourceOwner") == "OTHER_ACCOUNTS" else await self._domains.all(call)
+        page, position = paged(domains, params)
+        return {"items": [each.to_aws() for each in page], **position}
+
+    async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Patch a domain name; it takes effect at once for new connections and requests.
+
+        Raises: NotFoundException, BadRequestException.
+        """
+        check_public(params)
+
+        def change(domain: DomainName) -> tuple[DomainName, None]:
+            changed = self._patches.apply(domain, params)
+            if (changed.trust_store_uri, changed.trust_store_version) != (
+                domain.trust_store_uri,
+                domain.trust_store_version,
+            ) or any("truststore" in each.get("path", "") for each in params.get("patchOperations", ())):
+                changed = self._with_trust_store(call, changed)
+            if changed.certificate_arn != domain.certificate_arn:
+                changed = replace(changed, certificate_at_ms=call.now_ms)
+            self._check(changed)
+            return changed, None
+
+        domain, _ = await self._domains.change(call, params["domainName"], change)
+        return domain.to_aws()
+
+    async def delete(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Delete a domain name with its mappings and routing rules. Raises: NotFoundException."""
+        check_public(params)
+        await self._domains.remove(call, params["domainName"])
+
+    def _patch_table(self) -> PatchTable[DomainName]:
+        """Give the rules of https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html for DomainName."""
+
+        def certificate(endpoint_type: str) -> Any:
+            def apply(domain: DomainName, patch: Patch) -> DomainName:
+                if domain.endpoint_type != endpoint_type:
+                    raise BadRequestException(f"{patch.path} is not a setting of {domain.endpoint_type} domain names")
+                return replace(domain, certificate_arn=patch.value)
+
+            return apply
+
+        def text(name: str) -> Any:
+            return lambda domain, patch: replace(domain, **{name: patch.value})
+
+        def ownership(domain: DomainName, patch: Patch) -> DomainName:
+            if patch.value:
+                self._certificate(patch.value)
+            return replace(domain, ownership_arn=patch.value)
+
+        def policy(domain: DomainName, patch: Patch) -> DomainName:
+            if problem := unsupported_policy(patch.value):
+                raise BadRequestException(f"securityPolicy: {problem}")
+            return replace(domain, security_policy=patch.value)
+
+        return PatchTable(
+            (
+                rule("/certificateArn", "replace", certificate("EDGE")),
+                rule("/regionalCertificateArn", "replace", certificate("REGIONAL")),
+                rule("/certificateName", "replace", text("certificate_name")),
+                rule("/regionalCertificateName", "replace", text("certificate_name")),
+                rule("/ownershipVerificationCertificateArn", "replace", ownership),
+                rule("/securityPolicy", "replace", policy),
+                rule(
+                    "/endpointAccessMode",
+                    "replace",
+                    lambda domain, patch: replace(domain, access_mode=one_of(patch, ("BASIC", "STRICT"))),
+                ),
+                rule(
+                    "/routingMode",
+                    "replace",
+                    lambda domain, patch: replace(domain, routing_mode=V1_MODES[one_of(patch, tuple(V1_MODES))]),
+                ),
+                rule(
+                    "/endpointConfiguration/ipAddressType",
+                    "replace",
+                    lambda domain, patch: replace(domain, ip_address_type=one_of(patch, ("ipv4", "dualstack"))),
+                ),
+                rule("/endpointConfiguration/types/*", "replace", _migrate),
+                rule("/mutualTlsAuthentication/truststoreUri", "add replace", text("trust_store_uri")),
+                rule("/mutualTlsAuthentication/truststoreVersion", "add replace", text("trust_store_version")),
+            )
+        )
+
+
+def _migrate(domain: DomainName, patch: Patch) -> DomainName:
+    """Make a REGIONAL domain name of an EDGE one, or the other way round."""
+    wanted = one_of(patch, ENDPOINT_TYPES)
+    if wanted == domain.endpoint_type:
+        return domain
+    local = random_id(13 if wanted == "EDGE" else 10)
+    return replace(domain, endpoint_type=wanted, local_name=f"d{local}" if wanted == "EDGE" else f"d-{local}")
+
+
+def _check_modes(domain: DomainName) -> None:
+    """Check what settings need of each other. Raises: BadRequestException."""
+    is_enhanced = POLICIES[domain.security_policy].is_enhanced
+    if is_enhanced and not domain.access_mode:
+        raise BadRequestException(f"endpointAccessMode is required with {domain.security_policy}: use BASIC or STRICT")
+    if domain.access_mode == "STRICT" and not is_enhanced:
+        raise BadRequestException("endpointAccessMode STRICT needs a security policy that starts with SecurityPolicy_")
+    if not domain.trust_store_uri:
+        return
+    if domain.endpoint_type != "REGIONAL":
+        raise BadRequestException("Mutual TLS is supported for REGIONAL domain names only")
+    if domain.security_policy != DEFAULT_POLICY:
+        raise BadRequestException(f"Mutual TLS needs the security policy {DEFAULT_POLICY}")
+
+
+def check_public(params: Mapping[str, Any]) -> None:
+    """Refuse the id of a private domain name: there are none. Raises: BadRequestException."""
+    check_supported("domainNameId", params.get("domainNameId"))

@@ -1,0 +1,121 @@
+"""The operations on custom domain names: a part of the provider, which is one for all of API Gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gatepost.kernel.operations import Call, Change, operation
+from gatepost.kernel.ports import Assets, CertificateInfo, Certificates, Publisher
+from gatepost.services.apigateway.custom_domains import ApiMappings
+from gatepost.services.apigateway.domain_mappings import BasePathMappings
+from gatepost.services.apigateway.domain_names import DomainNames
+from gatepost.services.apigateway.domain_records import DomainRecords
+from gatepost.services.apigateway.records import ApiRecords
+
+_NAMES: Final = "/domainnames"
+_NAME: Final = f"{_NAMES}/{{domainName}}"
+_MAPPINGS: Final = f"{_NAME}/basepathmappings"
+_MAPPING: Final = f"{_MAPPINGS}/{{basePath}}"
+
+DOMAIN_PATHS: Final[Mapping[str, tuple[str, str]]] = {
+    "CreateBasePathMapping": ("POST", _MAPPINGS),
+    "CreateDomainName": ("POST", _NAMES),
+    "DeleteBasePathMapping": ("DELETE", _MAPPING),
+    "DeleteDomainName": ("DELETE", _NAME),
+    "GetBasePathMapping": ("GET", _MAPPING),
+    "GetBasePathMappings": ("GET", _MAPPINGS),
+    "GetDomainName": ("GET", _NAME),
+    "GetDomainNames": ("GET", _NAMES),
+    "UpdateBasePathMapping": ("PATCH", _MAPPING),
+    "UpdateDomainName": ("PATCH", _NAME),
+}
+
+
+class NoCertificates:
+    """For an API Gateway without a certificate manager beside it: no domain name can be made."""
+
+    def certificate(self, arn: str) -> CertificateInfo | None:
+        """Give none."""
+        del arn
+        return None
+
+
+class DomainParts:
+    """What the operations hand over to."""
+
+    def __init__(
+        self, records: ApiRecords, publisher: Publisher, certificates: Certificates | None, assets: Assets | None
+    ) -> None:
+        self.records = DomainRecords(records, publisher)
+        self.names = DomainNames(self.records, certificates or NoCertificates(), assets)
+        self.mappings = BasePathMappings(self.records)
+        self.v2 = ApiMappings(self.records, self.names, self.mappings)
+
+    async def changes(self) -> list[Change]:
+        """Give every domain name as the gateway should hold it."""
+        return await self.records.changes()
+
+    async def certificate_uses(self) -> dict[str, list[str]]:
+        """Give the ARNs of the domain names that use a certificate, by its ARN."""
+        found: dict[str, list[str]] = {}
+        for domain in await self.records.every():
+            for arn in {domain.certificate_arn, domain.ownership_arn} - {""}:
+                found.setdefault(arn, []).append(domain.arn)
+        return found
+
+
+class DomainOperations:
+    """Ten of API Gateway's operations."""
+
+    domain_parts: DomainParts
+
+    @operation("CreateDomainName")
+    async def create_domain_name(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a custom domain name."""
+        return await self.domain_parts.names.create(call, params)
+
+    @operation("GetDomainName")
+    async def get_domain_name(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a custom domain name."""
+        return await self.domain_parts.names.get(call, params)
+
+    @operation("GetDomainNames")
+    async def get_domain_names(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a page of custom domain names."""
+        return await self.domain_parts.names.list(call, params)
+
+    @operation("UpdateDomainName")
+    async def update_domain_name(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Patch a custom domain name."""
+        return await self.domain_parts.names.update(call, params)
+
+    @operation("DeleteDomainName")
+    async def delete_domain_name(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Delete a custom domain name with its mappings."""
+        await self.domain_parts.names.delete(call, params)
+
+    @operation("CreateBasePathMapping")
+    async def create_base_path_mapping(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Map a base path to an API's stage."""
+        return await self.domain_parts.mappings.create(call, params)
+
+    @operation("GetBasePathMapping")
+    async def get_base_path_mapping(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a base path mapping."""
+        return await self.domain_parts.mappings.get(call, params)
+
+    @operation("GetBasePathMappings")
+    async def get_base_path_mappings(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a page of a domain name's base path mappings."""
+        return await self.domain_parts.mappings.list(call, params)
+
+    @operation("UpdateBasePathMapping")
+    async def update_base_path_mapping(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Patch a base path mapping."""
+        return await self.domain_parts.mappings.update(call, params)
+
+    @operation("DeleteBasePathMapping")
+    async def delete_base_path_mapping(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Delete a base path mapping."""
+        await self.domain_parts.mappings.delete(call, params)
