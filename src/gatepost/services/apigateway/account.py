@@ -10,6 +10,10 @@ from gatepost.kernel.operations import Call
 from gatepost.services.apigateway.model import ACCOUNT, BadRequestException
 from gatepost.services.apigateway.patches import Patch, PatchTable, rule
 from gatepost.services.apigateway.records import ApiRecords
+from gatepost.services.apigateway.usage_model import Throttle
+
+DEFAULT_THROTTLE: Final = Throttle(10_000.0, 5_000)
+"""AWS's account quota of most regions: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 
 _KEY: Final = "account"
 
@@ -17,13 +21,14 @@ _KEY: Final = "account"
 class Account:
     """The operations on the account's settings."""
 
-    def __init__(self, records: ApiRecords) -> None:
+    def __init__(self, records: ApiRecords, throttle: Throttle) -> None:
         self._records = records
+        self._throttle = throttle
 
     async def get(self, call: Call) -> dict[str, Any]:
         """Give the settings."""
         record = await self._records.store.get(call.key(ACCOUNT, _KEY))
-        return _to_aws(record.value if record else {})
+        return self._to_aws(record.value if record else {})
 
     async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Patch the settings. Raises: BadRequestException, ConflictException."""
@@ -33,20 +38,19 @@ class Account:
             record = await self._records.store.get(key)
             changed = _PATCHES.apply(record.value if record else {}, params)
             await self._records.store.put(key, changed, expected_version=record.version if record else 0)
-            return _to_aws(changed)
+            return self._to_aws(changed)
 
         return await self._records.changing(call, _KEY, attempt)
 
-
-def _to_aws(settings: Mapping[str, Any]) -> dict[str, Any]:
-    shape: dict[str, Any] = {
-        "throttleSettings": {"burstLimit": 5_000, "rateLimit": 10_000.0},
-        "features": ["UsagePlans"],
-        "apiKeyVersion": "4",
-    }
-    if settings.get("cloudwatch_role_arn"):
-        shape["cloudwatchRoleArn"] = settings["cloudwatch_role_arn"]
-    return shape
+    def _to_aws(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        shape: dict[str, Any] = {
+            "throttleSettings": self._throttle.to_aws(),
+            "features": ["UsagePlans"],
+            "apiKeyVersion": "4",
+        }
+        if settings.get("cloudwatch_role_arn"):
+            shape["cloudwatchRoleArn"] = settings["cloudwatch_role_arn"]
+        return shape
 
 
 def _role(settings: dict[str, Any], patch: Patch) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from gatepost.kernel.operations import Access, Call, Change, operation
 from gatepost.kernel.ports import Assets, Authorization, Certificates, Publisher
 from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.access import access_of
-from gatepost.services.apigateway.account import Account
+from gatepost.services.apigateway.account import DEFAULT_THROTTLE, Account
 from gatepost.services.apigateway.authorizers import Authorizers
 from gatepost.services.apigateway.client_certificates import all_certificate_changes
 from gatepost.services.apigateway.deployments import Deployments
@@ -30,6 +30,7 @@ from gatepost.services.apigateway.resources import Resources
 from gatepost.services.apigateway.rest_apis import RestApis
 from gatepost.services.apigateway.stages import Stages, all_stage_changes
 from gatepost.services.apigateway.tags import Tags
+from gatepost.services.apigateway.usage_model import Throttle
 from gatepost.services.apigateway.usage_operations import UsageOperations, UsageParts, all_usage_changes
 from gatepost.storage.base import Records
 
@@ -51,6 +52,7 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         *,
         certificates: Certificates | None = None,
         assets: Assets | None = None,
+        account_throttle: Throttle = DEFAULT_THROTTLE,
     ) -> None:
         self._store = records
         held = ApiRecords(records)
@@ -70,7 +72,7 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         self.document_parts = DocumentParts(held, publisher, seal, self._stages)
         self.domain_parts = DomainParts(held, publisher, certificates, assets)
         self._tags = Tags(held, publisher, self.usage_parts, self.document_parts.certificates, self.domain_parts.v2)
-        self._account = Account(held)
+        self._account = Account(held, account_throttle)
 
     def access(self, call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
         """Say what a call touches: a verb on a path, and a role that is passed on."""
