@@ -25,8 +25,9 @@ class Gatepost:
         command = [
             *(str(Path(sys.executable).parent / "gatepost"), "serve", "--data", str(self.data)),
             *("--port", "0", "--private-port", "0", "--aws-port", "0", "--durability", durability),
+            *("--account-throttle-rate", "1e9", "--account-throttle-burst", "1000000000"),
         ]
-        self.configuration = "gatepost serve --data D --durability " + durability
+        self.configuration = f"gatepost serve --data D --durability {durability} --account-throttle-rate 1e9 …"
         env = None
         if source is not None:
             env = {"PYTHONPATH": str(source)}

@@ -28,6 +28,7 @@ from gatepost.security.sealing import Seal
 from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.acm.provider import AcmProvider
 from gatepost.services.apigateway.provider import ApiGateway
+from gatepost.services.apigateway.usage_model import Throttle
 from gatepost.services.apigatewayv2.provider import ApiGatewayV2
 from gatepost.services.cloudformation.provider import CloudFormation
 from gatepost.services.cloudwatch.provider import CloudWatchProvider
@@ -98,7 +99,15 @@ class ServicesCore:
         self.logs = self._make_logs(clock)
         self.cloudwatch = self._make_cloudwatch(clock)
         self.acm = self._make_acm(store, link, seal, clock=clock)
-        self._apigateway = ApiGateway(store, link, authorizer, seal, certificates=self.acm, assets=self.assets)
+        self._apigateway = ApiGateway(
+            store,
+            link,
+            authorizer,
+            seal,
+            certificates=self.acm,
+            assets=self.assets,
+            account_throttle=Throttle(settings.account_throttle_rate, settings.account_throttle_burst),
+        )
         self.acm.used_by(self._apigateway.domain_parts.certificate_uses)
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [

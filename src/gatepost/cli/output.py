@@ -78,6 +78,10 @@ def notes_of(settings: Settings) -> list[str]:
         notes.append(f"--tables: tables are in {settings.tables_url}" + _clear_text(settings.tables_url))
     elif not settings.tables_throttled:
         notes.append("--no-table-throttling: provisioned tables and indexes take more than their units")
+    notes.append(
+        f"all APIs together: {settings.account_throttle_rate:,.10g} requests a second, "
+        f"{settings.account_throttle_burst:,} at once (--account-throttle-rate, --account-throttle-burst)"
+    )
     if settings.any_credentials:
         notes.append("--any-credentials: unknown access keys act as the administrator")
     if settings.is_lenient:
