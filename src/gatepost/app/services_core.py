@@ -107,6 +107,7 @@ class ServicesCore:
             certificates=self.acm,
             assets=self.assets,
             account_throttle=Throttle(settings.account_throttle_rate, settings.account_throttle_burst),
+            is_lenient=settings.is_lenient,
         )
         self.acm.used_by(self._apigateway.domain_parts.certificate_uses)
         self._responses = CustomResponses(lambda: endpoint_url)

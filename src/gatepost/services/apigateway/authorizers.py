@@ -114,7 +114,7 @@ def authorizer_from_aws(given: Mapping[str, Any], authorizer_id: str) -> Authori
         name=given["name"],
         type=kind,
         provider_arns=tuple(given.get("providerARNs", ())),
-        auth_type=given.get("authType", ""),
+        auth_type=given.get("authType") or ("cognito_user_pools" if kind == COGNITO else "custom"),
         uri=given.get("authorizerUri", ""),
         credentials_arn=given.get("authorizerCredentials", ""),
         identity_source=given.get("identitySource") or ("" if kind == "REQUEST" else DEFAULT_IDENTITY_SOURCE),
@@ -195,7 +195,7 @@ def to_aws(authorizer: Authorizer) -> dict[str, Any]:
         "id": authorizer.id,
         "name": authorizer.name,
         "type": authorizer.type,
-        "authType": authorizer.auth_type or ("cognito_user_pools" if is_cognito else "custom"),
+        "authType": authorizer.auth_type,
     }
     optional = (
         ("providerARNs", list(authorizer.provider_arns)),

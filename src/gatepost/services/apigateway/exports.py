@@ -11,7 +11,7 @@ import yaml
 from gatepost.kernel.clock import iso_8601
 from gatepost.kernel.operations import Call
 from gatepost.services.apigateway.model import BadRequestException
-from gatepost.services.apigateway.openapi_export import EXTENSIONS, export_api
+from gatepost.services.apigateway.openapi_export import EXTENSIONS, ExportedInfo, export_api
 from gatepost.services.apigateway.records import ApiRecords
 
 EXPORT_TYPES: Final = ("oas30", "swagger")
@@ -37,11 +37,13 @@ class Exports:
         if content_type not in (JSON, YAML):
             raise BadRequestException(f"Invalid accept header specified. Must be one of: {JSON}, {YAML}")
         content = await self._records.content(call, api_id, stage.settings.deployment_id)
+        documentation = None
+        if version := stage.settings.documentation_version:
+            documentation = (await self._records.documentation_version(call, api_id, version)).value
         document = export_api(
             content,
-            stage.settings.stage_name,
+            ExportedInfo(stage.settings.stage_name, api.version, api.description, documentation),
             content.models,
-            version=api.version,
             is_3=export_type == "oas30",
             extensions=extensions,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from gatepost.kernel.ids import random_id, stable_id
@@ -12,11 +13,14 @@ from gatepost.kernel.operations import Call, pass_role
 from gatepost.kernel.ports import Authorization
 from gatepost.services.apigateway.access import PRINCIPAL, update_policy
 from gatepost.services.apigateway.deployment import Resource
+from gatepost.services.apigateway.documentation_model import DOCUMENTATION, Documentation
+from gatepost.services.apigateway.documentation_parts import documentation_write, put_parts
 from gatepost.services.apigateway.model import BadRequestException, Definition, RestApi
 from gatepost.services.apigateway.openapi_document import Findings, parse_document
 from gatepost.services.apigateway.openapi_import import BASE_PATH_MODES, ImportedApi, put_into, read_api
 from gatepost.services.apigateway.records import ApiRecords, touch
 from gatepost.services.apigateway.rest_apis import RestApis, check_settings, endpoint_type_of, media_types
+from gatepost.storage.base import Write
 
 INLINE_BYTES_MAX: Final = 256 * 1024  # a larger document is read in a thread: 1 MB of YAML takes 0.2 s
 
@@ -28,12 +32,16 @@ _OWN_PARAMETERS: Final = ("mode", "failonwarnings")
 class _Options:
     base_path_mode: str
     endpoint_types: tuple[str, ...]
+    ignores_documentation: bool
 
 
 class Imports:
     """The operations that take OpenAPI documents."""
 
-    def __init__(self, records: ApiRecords, rest_apis: RestApis, authorization: Authorization) -> None:
+    def __init__(
+        self, records: ApiRecords, rest_apis: RestApis, authorization: Authorization, *, is_lenient: bool = False
+    ) -> None:
+        self._is_lenient = is_lenient
         self._records = records
         self._rest_apis = rest_apis
         self._authorization = authorization
@@ -42,7 +50,7 @@ class Imports:
         """Create an API from a document. Raises: BadRequestException, LimitExceededException."""
         options = _options(params)
         findings = Findings()
-        imported = await _read(params["body"], options, findings)
+        imported = await _read(params["body"], options, findings, is_lenient=self._is_lenient)
         if not imported.name:
             raise BadRequestException("Invalid OpenAPI input: info.title is missing")
         api_id = random_id(10)
@@ -60,7 +68,8 @@ class Imports:
         empty = Definition(resources={root.id: root})
         definition = put_into(api_id, empty, imported, findings, overwrites=True)
         findings.check(fails_on_warnings=params.get("failOnWarnings", False))
-        await self._rest_apis.add(call, api, definition)
+        documented = await self._documented(call, api_id, imported, options, overwrites=True)
+        await self._rest_apis.add(call, api, definition, *documented)
         return _answer(api, findings)
 
     async def put(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +82,7 @@ class Imports:
         await self._records.api(call, api_id)
         options = _options(params)
         read_findings = Findings()
-        imported = await _read(params["body"], options, read_findings)
+        imported = await _read(params["body"], options, read_findings, is_lenient=self._is_lenient)
         self._check_access(call, imported, api_id)
 
         async def attempt() -> dict[str, Any]:
@@ -87,10 +96,27 @@ class Imports:
             check_settings(api)
             definition = put_into(api_id, held.value, imported, findings, overwrites=overwrites)
             findings.check(fails_on_warnings=params.get("failOnWarnings", False))
-            await self._records.store.commit((touch(held_api, api.to_json()), touch(held, definition.to_json())))
+            documented = await self._documented(call, api_id, imported, options, overwrites=overwrites)
+            writes = (touch(held_api, api.to_json()), touch(held, definition.to_json()), *documented)
+            await self._records.store.commit(writes)
             return _answer(api, findings)
 
         return await self._records.changing(call, api_id, attempt)
+
+    async def _documented(
+        self, call: Call, api_id: str, imported: ImportedApi, options: _Options, *, overwrites: bool
+    ) -> tuple[Write, ...]:
+        """Give the write of what a document says about the API, if it is not to be ignored."""
+        if options.ignores_documentation:
+            return ()
+        held = await self._records.store.get(call.key(DOCUMENTATION, api_id))
+        if not imported.documentation and (held is None or not overwrites):
+            return ()
+
+        def change(held: Documentation) -> tuple[Documentation, None]:
+            return put_parts(api_id, Documentation() if overwrites else held, imported.documentation)[0], None
+
+        return ((await documentation_write(self._records, call, api_id, change))[0],)
 
     def _check_access(self, call: Call, imported: ImportedApi, api_id: str) -> None:
         """Let only those set a resource policy or hand a role over who may. Raises: AccessDeniedException."""
@@ -107,11 +133,14 @@ class Imports:
             self._authorization.check(call, pass_role(role_arn, PRINCIPAL))
 
 
-async def _read(body: bytes, options: _Options, findings: Findings) -> ImportedApi:
+async def _read(body: bytes, options: _Options, findings: Findings, *, is_lenient: bool) -> ImportedApi:
+    parse = partial(parse_document, body, is_lenient=is_lenient)
     if len(body) <= INLINE_BYTES_MAX:
-        document = parse_document(body)
+        document = parse()
     else:
-        document = await asyncio.get_running_loop().run_in_executor(None, parse_document, body)
+        document = await asyncio.get_running_loop().run_in_executor(None, parse)
+    if str(document.get("openapi", "")).startswith("3.1"):
+        findings.add_warning("OpenAPI 3.1 is read as 3.0, because of --lenient: AWS refuses it")
     return read_api(document, options.base_path_mode, findings)
 
 
@@ -125,7 +154,8 @@ def _options(params: Mapping[str, Any]) -> _Options:
     for each in endpoint_types:
         if each not in ("EDGE", "REGIONAL", "PRIVATE"):
             raise BadRequestException(f"Invalid endpoint type {each}: use one of EDGE, REGIONAL, PRIVATE")
-    if given.pop("ignore", "documentation") != "documentation":
+    ignored = given.pop("ignore", "")
+    if ignored not in ("", "documentation"):
         raise BadRequestException("Invalid value of the parameter ignore: use documentation")
     for name in _OWN_PARAMETERS:
         given.pop(name, None)
@@ -133,7 +163,7 @@ def _options(params: Mapping[str, Any]) -> _Options:
         raise BadRequestException(
             f"Gatepost does not support the import parameter {next(iter(given))} yet: leave it out"
         )
-    return _Options(base_path_mode, endpoint_types)
+    return _Options(base_path_mode, endpoint_types, bool(ignored))
 
 
 def _with_settings(api: RestApi, imported: ImportedApi, *, overwrites: bool) -> RestApi:

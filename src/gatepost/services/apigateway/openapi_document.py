@@ -36,13 +36,13 @@ _CONSTANTS: Final[Mapping[str, Any]] = {
 }
 
 
-def parse_document(body: bytes) -> dict[str, Any]:
-    """Read an OpenAPI 3.0 or Swagger 2.0 document of at most 6 MB.
+def parse_document(body: bytes, *, is_lenient: bool = False) -> dict[str, Any]:
+    """Read an OpenAPI 3.0 or Swagger 2.0 document of at most 6 MB; `is_lenient` takes 3.1 too, which AWS refuses.
 
     Raises: BadRequestException.
     """
     document = parse_json_or_yaml(body)
-    _check_version(document)
+    _check_version(document, is_lenient=is_lenient)
     return document
 
 
@@ -165,13 +165,14 @@ def _look_up(document: Mapping[str, Any], reference: str) -> Any:
     return here
 
 
-def _check_version(document: Mapping[str, Any]) -> None:
+def _check_version(document: Mapping[str, Any], *, is_lenient: bool) -> None:
     swagger, openapi = document.get("swagger"), document.get("openapi")
     if swagger is None and openapi is None:
         raise _invalid('it has neither "swagger" nor "openapi"')
     if swagger is not None and (openapi is not None or str(swagger) != "2.0"):
         raise _invalid(f"swagger {swagger} is not supported: use 2.0")
-    if openapi is not None and not re.fullmatch(r"3\.0(\.\d+)?", str(openapi)):
+    known = r"3\.[01](\.\d+)?" if is_lenient else r"3\.0(\.\d+)?"
+    if openapi is not None and not re.fullmatch(known, str(openapi)):
         raise _invalid(f"openapi {openapi} is not supported: use 3.0")
 
 

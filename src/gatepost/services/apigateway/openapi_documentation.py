@@ -9,7 +9,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from gatepost.services.apigateway.documentation_model import Location, check_properties, location_from_aws
+from gatepost.kernel.limits import API_GATEWAY_DOCUMENTATION_PARTS_PER_API_MAX
+from gatepost.services.apigateway.documentation_model import (
+    PROPERTIES_BYTES_MAX,
+    Location,
+    check_properties,
+    location_from_aws,
+)
 from gatepost.services.apigateway.model import BadRequestException
 from gatepost.services.apigateway.openapi_document import Findings, as_list, as_object, is_openapi_3, resolve
 
@@ -46,13 +52,30 @@ def declared_parts(document: Mapping[str, Any], findings: Findings) -> list[Part
 def described_parts(document: Mapping[str, Any]) -> list[Part]:
     """Make parts of what a document says about its own info, methods, parameters and responses."""
     found: list[Part] = []
-    _add(found, Location("API"), {"info": _some(document.get("info"), _OF_INFO)}, "info")
+    info = _some(document.get("info"), _OF_INFO)
+    if set(info) - {"description"}:  # a description alone is the API's own (unverified)
+        _add(found, Location("API"), {"info": info})
     paths = document.get("paths")
     for path, item in paths.items() if isinstance(paths, dict) else ():
         for verb, operation in item.items() if isinstance(item, dict) else ():
             if verb in _VERBS and isinstance(operation, dict):
                 found.extend(_of_operation(document, path, "ANY" if verb == ANY_METHOD else verb.upper(), operation))
     return found
+
+
+def read_documentation(document: Mapping[str, Any], findings: Findings) -> tuple[Part, ...]:
+    """Read what a document says about itself; what it lists in Amazon's extension wins over its own words.
+
+    Raises: BadRequestException.
+    """
+    listed = declared_parts(document, findings)
+    known = {location for location, _ in listed}
+    described = [part for part in described_parts(document) if part[0] not in known]
+    room = max(0, API_GATEWAY_DOCUMENTATION_PARTS_PER_API_MAX - len(listed))
+    short = [part for part in described if len(part[1].encode()) <= PROPERTIES_BYTES_MAX][:room]
+    if len(short) < len(described):
+        findings.add_warning(f"{len(described) - len(short)} descriptions are too many or too long and were ignored")
+    return (*short, *listed)
 
 
 def documentation_version(document: Mapping[str, Any]) -> str:
@@ -101,8 +124,8 @@ def _some(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: value[name] for name in names if value.get(name)} if isinstance(value, dict) else {}
 
 
-def _add(found: list[Part], location: Location, said: dict[str, Any], inner: str = "") -> None:
-    if said.get(inner) if inner else said:
+def _add(found: list[Part], location: Location, said: dict[str, Any]) -> None:
+    if said:
         found.append((location, json.dumps(said, separators=(",", ":"))))
 
 

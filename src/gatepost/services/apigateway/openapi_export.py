@@ -1,5 +1,8 @@
 """A deployed API as an OpenAPI document: what `openapi_import` reads gives the same API again.
 
+What no export carries, on AWS neither: parameters of several values (they become single ones), whether a response's
+header is required, content types of models, two integration responses of one pattern.
+
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-export-api.html
 """
 
@@ -7,15 +10,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from gatepost.kernel.clock import iso_8601
 from gatepost.kernel.limits import API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX
 from gatepost.services.apigateway.deployment import ApiModel, Deployment, Integration, Method, MethodResponse
+from gatepost.services.apigateway.documentation_model import DocumentationVersion
+from gatepost.services.apigateway.openapi_export_documentation import document_with_words, documentation_extension
+from gatepost.services.apigateway.openapi_export_security import ExportedSecurity, request_validators
 from gatepost.services.apigateway.openapi_methods import ANY_METHOD, INTEGRATION
+from gatepost.services.apigateway.openapi_validators import VALIDATOR, VALIDATORS
 from gatepost.services.apigateway.shapes import integration_response_to_aws, integration_to_aws
+from gatepost.services.apigateway.tree import parent_path
 
-EXTENSIONS: Final = ("integrations", "apigateway", "authorizers")
+EXTENSIONS: Final = (
+    "integrations",
+    "apigateway",
+    "authorizers",
+    "documentation",
+    "validators",
+    "gatewayresponses",
+)
 
 _PREFIX: Final = "x-amazon-apigateway-"
 _PLACES: Final = {
@@ -25,85 +41,100 @@ _PLACES: Final = {
     "multivalueheader": "header",
     "path": "path",
 }
-_SIGNATURE: Final = {
-    "type": "apiKey",
-    "name": "Authorization",
-    "in": "header",
-    f"{_PREFIX}authtype": "awsSigv4",
-}
 _STRING: Final = {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedInfo:
+    """What an export says beside the deployment: of the API as it stands, and of the stage."""
+
+    stage_name: str
+    version: str = ""
+    description: str = ""
+    documentation: DocumentationVersion | None = None
 
 
 def export_api(
     content: Deployment,
-    stage_name: str,
+    info: ExportedInfo,
     models: Iterable[ApiModel],
     *,
-    version: str,
     is_3: bool,
     extensions: Collection[str],
 ) -> dict[str, Any]:
     """Write a deployment down as OpenAPI 3.0 (`is_3`) or Swagger 2.0, with the extensions that are asked for."""
-    return _Exporter(content, is_3=is_3, extensions=extensions).document(stage_name, models, version)
+    document = _Exporter(content, is_3=is_3, extensions=extensions).document(info, models)
+    return document_with_words(document, info.documentation) if info.documentation is not None else document
 
 
 class _Exporter:
     def __init__(self, content: Deployment, *, is_3: bool, extensions: Collection[str]) -> None:
         self._content = content
         self._is_3 = is_3
-        self._has_all = "apigateway" in extensions
-        self._has_integrations = self._has_all or "integrations" in extensions
-        self._has_security = self._has_all or "authorizers" in extensions
+        self._asked = frozenset(EXTENSIONS if "apigateway" in extensions else extensions)
         self._schemas = "#/components/schemas/" if is_3 else "#/definitions/"
+        self._security = ExportedSecurity(content)
+        self._validators = request_validators(content)
 
-    def document(self, stage_name: str, models: Iterable[ApiModel], version: str) -> dict[str, Any]:
+    def document(self, about: ExportedInfo, models: Iterable[ApiModel]) -> dict[str, Any]:
         content = self._content
-        info = {"title": content.api_name, "version": version or iso_8601(content.created_at_ms)}
+        info = {"title": content.api_name, "version": about.version or iso_8601(content.created_at_ms)}
+        if about.description:
+            info["description"] = about.description
         host = f"{content.api_id}.execute-api.{content.region}.amazonaws.com"
-        paths = {
+        paths = self._paths()
+        schemas = {each.name: self._schema(each) for each in models}
+        schemes = self._security.schemes(has_all="authorizers" in self._asked)
+        document: dict[str, Any]
+        if self._is_3:
+            variables = {"basePath": {"default": about.stage_name}}
+            server = {"url": f"https://{host}/{{basePath}}", "variables": variables}
+            document = {"openapi": "3.0.1", "info": info, "servers": [server], "paths": paths}
+            document["components"] = {"schemas": schemas} | ({"securitySchemes": schemes} if schemes else {})
+        else:
+            document = {"swagger": "2.0", "info": info, "host": host, "basePath": f"/{about.stage_name}"}
+            document |= {"schemes": ["https"], "paths": paths, "definitions": schemas}
+            document |= {"securityDefinitions": schemes} if schemes else {}
+        if about.documentation is not None and "documentation" in self._asked:
+            document |= documentation_extension(about.documentation)
+        return document | self._settings()
+
+    def _paths(self) -> dict[str, Any]:
+        """Give every path with methods, and those without that nothing stands below: the others are implied."""
+        parents = {parent_path(resource.path) for resource in self._content.resources}
+        return {
             resource.path: {
                 ANY_METHOD if each.http_method == "ANY" else each.http_method.lower(): self._operation(
                     resource.id, each
                 )
                 for each in resource.methods
             }
-            for resource in content.resources
-            if resource.methods
+            for resource in self._content.resources
+            if resource.methods or (resource.path != "/" and resource.path not in parents)
         }
-        schemas = {each.name: self._schema(each) for each in models}
-        document: dict[str, Any]
-        if self._is_3:
-            server = {"url": f"https://{host}/{{basePath}}", "variables": {"basePath": {"default": stage_name}}}
-            document = {"openapi": "3.0.1", "info": info, "servers": [server], "paths": paths}
-            document["components"] = {"schemas": schemas, **self._security_schemes("securitySchemes")}
-        else:
-            document = {"swagger": "2.0", "info": info, "host": host, "basePath": f"/{stage_name}"}
-            document |= {"schemes": ["https"], "paths": paths, "definitions": schemas}
-            document |= self._security_schemes("securityDefinitions")
-        return document | (self._settings() if self._has_all else {})
 
     def _settings(self) -> dict[str, Any]:
-        content = self._content
         settings: dict[str, Any] = {}
-        if content.binary_media_types:
-            settings[f"{_PREFIX}binary-media-types"] = list(content.binary_media_types)
-        if content.resource_policy:
-            settings[f"{_PREFIX}policy"] = json.loads(content.resource_policy)
-        if content.gateway_responses:
+        if "apigateway" in self._asked:
+            settings |= _api_settings(self._content)
+        if "validators" in self._asked and self._validators:
+            settings[VALIDATORS] = {
+                name: {
+                    "validateRequestParameters": each.validates_parameters,
+                    "validateRequestBody": each.validates_body,
+                }
+                for name, each in self._validators.values()
+            }
+        if "gatewayresponses" in self._asked and self._content.gateway_responses:
             settings[f"{_PREFIX}gateway-responses"] = {
                 each.response_type: {
                     **({"statusCode": each.status_code} if each.status_code else {}),
                     "responseParameters": dict(each.response_parameters),
                     "responseTemplates": dict(each.response_templates),
                 }
-                for each in content.gateway_responses
+                for each in self._content.gateway_responses
             }
         return settings
-
-    def _security_schemes(self, field: str) -> dict[str, Any]:
-        methods = [method for resource in self._content.resources for method in resource.methods]
-        has_signature = any(each.authorization_type == "AWS_IAM" for each in methods)
-        return {field: {"sigv4": dict(_SIGNATURE)}} if has_signature and self._has_security else {}
 
     def _schema(self, model: ApiModel) -> Any:
         base = f"https://apigateway.amazonaws.com/restapis/{self._content.api_id}/models/"
@@ -127,9 +158,12 @@ class _Exporter:
         if parameters:
             operation["parameters"] = parameters
         operation["responses"] = {each.status_code: self._response(each) for each in method.responses}
-        if method.authorization_type == "AWS_IAM" and self._has_security:
-            operation["security"] = [{"sigv4": []}]
-        if method.integration is not None and self._has_integrations:
+        security = self._security.of_method(method, has_all="authorizers" in self._asked)
+        if security:
+            operation["security"] = security
+        if method.request_validator_id in self._validators and "validators" in self._asked:
+            operation[VALIDATOR] = self._validators[method.request_validator_id][0]
+        if method.integration is not None and "integrations" in self._asked:
             operation[INTEGRATION] = _integration(resource_id, method.integration)
         return operation
 
@@ -152,6 +186,21 @@ class _Exporter:
 
     def _content_of(self, models: Mapping[str, str]) -> dict[str, Any]:
         return {media_type: {"schema": {"$ref": f"{self._schemas}{name}"}} for media_type, name in models.items()}
+
+
+def _api_settings(content: Deployment) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    if content.binary_media_types:
+        settings[f"{_PREFIX}binary-media-types"] = list(content.binary_media_types)
+    if content.resource_policy:
+        settings[f"{_PREFIX}policy"] = json.loads(content.resource_policy)
+    if content.api_key_source != "HEADER":
+        settings[f"{_PREFIX}api-key-source"] = content.api_key_source
+    if content.minimum_compression_bytes is not None:
+        settings[f"{_PREFIX}minimum-compression-size"] = content.minimum_compression_bytes
+    if content.is_execute_api_endpoint_disabled:
+        settings[f"{_PREFIX}endpoint-configuration"] = {"disableExecuteApiEndpoint": True}
+    return settings
 
 
 def _media_types(method: Method) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from gatepost.services.apigateway.openapi_document import (
     check_extensions,
     is_openapi_3,
 )
+from gatepost.services.apigateway.openapi_documentation import Part, read_documentation
 from gatepost.services.apigateway.openapi_methods import MethodReader
 from gatepost.services.apigateway.openapi_schemas import Schemas, schema_text
 from gatepost.services.apigateway.openapi_security import ROOT_SECURITY_IGNORED, has_ignored_security, read_authorizers
@@ -47,6 +48,8 @@ from gatepost.services.apigateway.tree import add_resource, join_path, with_meth
 BASE_PATH_MODES: Final = ("ignore", "prepend", "split")
 
 _PREFIX: Final = "x-amazon-apigateway-"
+# What HTTP APIs have, and means nothing here nor on AWS: passed over with a warning.
+_OF_HTTP_APIS: Final = ("importexport-version", "tag-value")
 EXTENSIONS: Final = (
     VALIDATOR,
     VALIDATORS,
@@ -61,6 +64,7 @@ EXTENSIONS: Final = (
             "integrations",
             "minimum-compression-size",
             "policy",
+            *_OF_HTTP_APIS,
         )
     ),
 )
@@ -84,6 +88,7 @@ class ImportedApi:
     request_validators: tuple[RequestValidator, ...] = ()  # without ids, as are authorizers: methods name them by name
     authorizers: tuple[Authorizer, ...] = ()
     paths: Mapping[str, tuple[Method, ...]] = field(default_factory=dict)
+    documentation: tuple[Part, ...] = ()
 
 
 def read_api(document: Mapping[str, Any], base_path_mode: str, findings: Findings) -> ImportedApi:
@@ -94,6 +99,9 @@ def read_api(document: Mapping[str, Any], base_path_mode: str, findings: Finding
     check_extensions(document, EXTENSIONS, "the document")
     if has_ignored_security(document):
         findings.add_warning(ROOT_SECURITY_IGNORED)
+    for name in _OF_HTTP_APIS:
+        if f"{_PREFIX}{name}" in document:
+            findings.add_warning(f"Extension {_PREFIX}{name} is of HTTP APIs and was ignored")
     info = as_object(document.get("info"), "info")
     endpoint = _endpoint_configuration(document)
     schemas = Schemas(document)
@@ -124,6 +132,7 @@ def read_api(document: Mapping[str, Any], base_path_mode: str, findings: Finding
         gateway_responses=_gateway_responses(document, findings),
         request_validators=read_validators(document),
         authorizers=read_authorizers(document, findings),
+        documentation=read_documentation(document, findings),
         paths=paths,
     )
 

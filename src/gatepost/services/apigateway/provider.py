@@ -53,11 +53,12 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         certificates: Certificates | None = None,
         assets: Assets | None = None,
         account_throttle: Throttle = DEFAULT_THROTTLE,
+        is_lenient: bool = False,
     ) -> None:
         self._store = records
         held = ApiRecords(records)
         self._rest_apis = RestApis(held, publisher)
-        self._imports = Imports(held, self._rest_apis, authorization)
+        self._imports = Imports(held, self._rest_apis, authorization, is_lenient=is_lenient)
         self._exports = Exports(held)
         self._gateway_responses = GatewayResponses(held)
         self._resources = Resources(held)

@@ -65,8 +65,8 @@ class RestApis:
         await self.add(call, api, definition)
         return api.to_aws()
 
-    async def add(self, call: Call, api: RestApi, definition: Definition) -> None:
-        """Store a new API. Raises: ConflictException, LimitExceededException."""
+    async def add(self, call: Call, api: RestApi, definition: Definition, *more: Write) -> None:
+        """Store a new API, and what else belongs to it. Raises: ConflictException, LimitExceededException."""
         held = await self._records.all_of(call, REST_API, "")
         same_type = sum(1 for each in held if each.value["endpoint_type"] == api.endpoint_type)
         if same_type >= _APIS_MAX[api.endpoint_type]:
@@ -78,6 +78,7 @@ class RestApis:
             Write(_owner_key(api.id), owner, 0),
             Write(call.key(REST_API, api.id), api.to_json(), 0),
             Write(call.key(DEFINITION, api.id), definition.to_json(), 0),
+            *more,
         )
         try:
             await self._records.store.commit(writes)

@@ -67,3 +67,33 @@ def test_an_export_that_cannot_be_is_refused(tmp_path, params: dict, error: type
             await control("GetExport", **{**await a_stage(control), **params})
 
     with_control(tmp_path, scenario)
+
+
+def test_the_stages_documentation_is_exported_with_it(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        api = await control.an_api(description="our shop")
+        await control.a_method(api, "/orders", requestParameters={"method.request.querystring.page": False})
+        place = {"path": "/orders", "method": "GET"}
+        for location, said in (
+            ({"type": "API"}, {"info": {"description": "All orders"}}),
+            ({"type": "METHOD", **place}, {"summary": "List"}),
+            ({"type": "QUERY_PARAMETER", **place, "name": "page"}, {"description": "from 1"}),
+        ):
+            await control(
+                "CreateDocumentationPart", restApiId=api["id"], location=location, properties=json.dumps(said)
+            )
+        await control("CreateDeployment", restApiId=api["id"], stageName="prod")
+        named = {"restApiId": api["id"], "stageName": "prod", "exportType": "oas30"}
+        before = json.loads((await control("GetExport", **named))["body"])
+        assert before["info"]["description"] == "our shop"
+        await control("CreateDocumentationVersion", restApiId=api["id"], documentationVersion="1.0", stageName="prod")
+        answer = await control("GetExport", **named, parameters={"extensions": "documentation"})
+        document = json.loads(answer["body"])
+        assert document["info"]["description"] == "All orders"
+        assert document["paths"]["/orders"]["get"]["summary"] == "List"
+        assert document["paths"]["/orders"]["get"]["parameters"][0]["description"] == "from 1"
+        extension = document["x-amazon-apigateway-documentation"]
+        assert extension["version"] == "1.0"
+        assert len(extension["documentationParts"]) == 3
+
+    with_control(tmp_path, scenario)

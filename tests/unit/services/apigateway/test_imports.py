@@ -304,3 +304,42 @@ def test_an_import_of_300_resources_is_one_write_for_the_whole_tree() -> None:
             assert commits == [2]
 
         with_control(Path(folder), scenario)
+
+
+def test_openapi_3_1_is_refused_as_on_aws_unless_the_operator_is_lenient(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        body = json.dumps({"openapi": "3.1.0", "info": {"title": "new"}, "paths": {}}).encode()
+        with pytest.raises(BadRequestException, match=r"openapi 3\.1\.0 is not supported: use 3\.0"):
+            await control("ImportRestApi", body=body)
+        control.provider._imports._is_lenient = True
+        assert "read as 3.0" in (await control("ImportRestApi", body=body))["warnings"][0]
+
+    with_control(tmp_path, scenario)
+
+
+def test_what_a_document_says_becomes_documentation(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        item = {"get": {"summary": "List", "responses": {}}}
+        said = {"location": {"type": "API"}, "properties": {"info": {"description": "All"}}}
+        document = {
+            **a_document({"/orders": item}),
+            "x-amazon-apigateway-documentation": {"documentationParts": [said]},
+        }
+
+        async def told(api_id: str) -> dict:
+            items = (await control("GetDocumentationParts", restApiId=api_id))["items"]
+            return {each["location"]["type"]: each["properties"] for each in items}
+
+        api_id = (await control("ImportRestApi", body=bytes_of(document)))["id"]
+        assert await told(api_id) == {"API": '{"info":{"description":"All"}}', "METHOD": '{"summary":"List"}'}
+        silent = bytes_of(a_document({"/orders": {"get": {"responses": {}}}}))
+        await control("PutRestApi", restApiId=api_id, body=silent, mode="merge")
+        assert set(await told(api_id)) == {"API", "METHOD"}
+        ignored = {"ignore": "documentation"}
+        await control("PutRestApi", restApiId=api_id, body=silent, mode="overwrite", parameters=ignored)
+        assert set(await told(api_id)) == {"API", "METHOD"}
+        await control("PutRestApi", restApiId=api_id, body=silent, mode="overwrite")
+        assert await told(api_id) == {}
+        assert await told((await control("ImportRestApi", body=bytes_of(document), parameters=ignored))["id"]) == {}
+
+    with_control(tmp_path, scenario)

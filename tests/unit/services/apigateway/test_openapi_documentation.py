@@ -7,7 +7,7 @@ from gatepost.services.apigateway.openapi_documentation import declared_parts, d
 
 DOCUMENT = {
     "openapi": "3.0.1",
-    "info": {"title": "shop", "description": "All we sell", "version": "1"},
+    "info": {"title": "shop", "description": "All we sell", "contact": {"name": "us"}, "version": "1"},
     "paths": {
         "/orders": {
             "get": {
@@ -30,7 +30,7 @@ DOCUMENT = {
 def test_the_words_of_a_document_become_parts() -> None:
     found = {str(location): json.loads(properties) for location, properties in described_parts(DOCUMENT)}
     assert found == {
-        "type 'API'": {"info": {"description": "All we sell"}},
+        "type 'API'": {"info": {"description": "All we sell", "contact": {"name": "us"}}},
         "type 'METHOD', path '/orders', method 'GET'": {"summary": "List", "tags": ["orders"]},
         "type 'QUERY_PARAMETER', path '/orders', method 'GET', name 'page'": {"description": "from 1"},
         "type 'REQUEST_BODY', path '/orders', method 'GET'": {"description": "nothing"},
