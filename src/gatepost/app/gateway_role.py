@@ -34,7 +34,9 @@ from gatepost.services.cloudwatch.model import TOPIC as METRIC_STORE
 from gatepost.services.iam.directory import TOPIC as PRINCIPAL
 from gatepost.services.iam.directory import Directory
 from gatepost.services.lambda_.grants import FunctionGrants
+from gatepost.services.lambda_.runner.debugging import LONG_MS
 from gatepost.services.lambda_.runner.runner import FunctionRunner
+from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.starter import RunnerParts
 from gatepost.services.sts.sessions import Sessions
 from gatepost.storage.assets import FileAssets
@@ -119,6 +121,9 @@ class GatewayRole:
                 functions_dir=data.functions,
                 cache_dir=data.cache,
                 endpoint_url=url_of(local_host(self._settings), self._orders.ports[2]),
+                settings=RunnerSettings(
+                    debug_function=self._settings.debug_function, debug_port=self._settings.debug_port
+                ),
             )
         )
 
@@ -152,6 +157,8 @@ class GatewayRole:
             limits=self._limits.stages,
             services=self._link.calls,
             triggers=self._link.calls,
+            logs=self._logs,
+            invocation_ms_min=LONG_MS if self._settings.debug_function else 0,
         )
 
     async def start(self) -> None:

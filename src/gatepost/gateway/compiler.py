@@ -70,13 +70,14 @@ from gatepost.gateway.responses import (
 from gatepost.gateway.route import NO_ROUTE, Route, StageFacts, parameter_names
 from gatepost.gateway.router import PathMatcher
 from gatepost.gateway.service_calls import compile_service_calls, compile_sessions, parse_service_uri
+from gatepost.gateway.stage_logs import StageLogs
 from gatepost.gateway.template_scope import TemplateScope
 from gatepost.gateway.upstream_calls import HttpProxyParts
 from gatepost.gateway.usage_keys import StageKeys, UsageKeys
 from gatepost.gateway.user_pools import UserPools
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.ids import chance
-from gatepost.kernel.ports import FunctionInvoker, FunctionTriggers, RoleSessions, ServiceRequests
+from gatepost.kernel.ports import FunctionInvoker, FunctionTriggers, LogSink, RoleSessions, ServiceRequests
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Deployment, Integration, Method, Resource, StageSettings
 from gatepost.telemetry.metrics import Dimensions, Metrics
@@ -113,6 +114,8 @@ class Parts:
     pools: UserPools | None = None  # None: methods with COGNITO_USER_POOLS cannot work
     keys: UsageKeys | None = None  # None: methods that require an API key cannot work
     limits: StageLimits | None = None  # None: nothing is throttled
+    logs: LogSink | None = None  # None: stages write no logs of their own
+    invocation_ms_min: int = 0  # how long functions may take, whatever is declared: a debugger halts them
     chance: Callable[[], float] = chance  # decides which requests go to a canary
     passed_to_lambda: PassedHeaders[PassedToLambda] = field(default_factory=PassedHeaders)
 
@@ -181,6 +184,7 @@ def stage_facts(deployment: Deployment, settings: StageSettings, *, is_canary: b
         binary_media_types=tuple(each.lower().replace("~1", "/") for each in deployment.binary_media_types),
         has_canary=settings.canary is not None,
         is_canary=is_canary,
+        is_traced=settings.is_tracing_enabled,
     )
 
 
@@ -201,6 +205,8 @@ class _StageCompiler:
         )
         self._stage_problem = self._find_stage_problem()
         self._usage = parts.usage(f"{deployment.api_id}/{settings.stage_name}")
+        self._logs = StageLogs(settings, self._stage, parts.logs)
+        self._problems += self._logs.problems
 
     def compile(self) -> CompiledStage:
         targets: list[tuple[str, Plans]] = []
@@ -357,7 +363,7 @@ class _StageCompiler:
         parts = self._parts
         return FunctionCalls(
             function_arn(integration.uri, self._stage),
-            timeout_ms=integration.timeout_ms,
+            timeout_ms=max(integration.timeout_ms, parts.invocation_ms_min),
             invoker=parts.invoker,
             new_id=parts.new_id,
             clock=parts.clock,
@@ -380,14 +386,16 @@ class _StageCompiler:
             Meters(meter, self._usage, parts.clock),
             StageLog(parts.request_log, self._stage, route),
         ]
+        logs = self._logs.observers(route)
         return Plan(
             route,
             guards=guards,
             backend=backend,
             finishers=finishers,
-            observers=observers,
+            observers=[*observers, *logs],
             responses=self._responses,
             failures=parts.failures,
+            keeps_calls=bool(logs),
         )
 
 

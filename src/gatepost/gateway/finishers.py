@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.trace import trace_root
 from gatepost.wire.messages import Response
 
 
@@ -20,6 +21,8 @@ class RequestIdHeaders:
             (b"x-amzn-RequestId", exchange.request_id.encode()),
             (b"x-amz-apigw-id", exchange.extended_id.encode()),
         )
+        if exchange.is_traced:
+            trace_root(exchange)
         if exchange.trace_root:
             response.headers.append((b"X-Amzn-Trace-Id", exchange.trace_root.encode("latin-1")))
 

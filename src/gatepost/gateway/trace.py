@@ -17,7 +17,7 @@ _ROOT: Final = re.compile(rb"(?:^|;)\s*(Root=1-[0-9a-f]{8}-[0-9a-f]{24})(?:;|$)"
 
 
 def trace_root(exchange: Exchange) -> str:
-    """Give `Root=1-{time}-{id}`; the same for every call with the same exchange."""
+    """Give `Root=1-{time}-{id}`, with parent and sampling where the stage is traced; the same for every call."""
     root = exchange.trace_root
     if not root:
         given = exchange.request.header(TRACE_HEADER)
@@ -26,8 +26,20 @@ def trace_root(exchange: Exchange) -> str:
             root = found.group(1).decode()
         else:
             root = _begun(exchange.time_ms // 1000) + exchange.request_id.replace("-", "")[8:]
+        if exchange.is_traced:
+            root += _sampled(exchange.request_id, given)
         exchange.trace_root = root
     return root
+
+
+def _sampled(request_id: str, given: bytes | None) -> str:
+    """Give the gateway's own segment as parent, and whether the trace is sampled: unless the client says it is not.
+
+    Every request is, where AWS takes the first of each second and a share of the others.
+    """
+    parent = request_id.replace("-", "")[:16]
+    is_sampled = given is None or b"Sampled=0" not in given
+    return f";Parent={parent};Sampled={int(is_sampled)}"
 
 
 @lru_cache(maxsize=8)

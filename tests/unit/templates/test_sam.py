@@ -92,10 +92,8 @@ def test_what_the_translator_refuses_is_told_with_the_authors_line(old, new, rea
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("StageName: !Ref Stage,", "StageName: !Ref Stage, TracingEnabled: true,", 10),
         ("InlineCode:", "VpcConfig: {SubnetIds: [subnet-1], SecurityGroupIds: [sg-1]}\n      InlineCode:", 15),
         ("InlineCode:", "CodeSigningConfigArn: arn:aws:x\n      InlineCode:", 15),
-        ("StageName: !Ref Stage,", "StageName: !Ref Stage, CacheClusterEnabled: true,", 10),
     ],
 )
 def test_what_the_ledger_refuses_of_generated_resources_names_the_authors_line(old, new, line):

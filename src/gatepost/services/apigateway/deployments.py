@@ -33,7 +33,6 @@ from gatepost.services.apigateway.stages import (
     new_stage,
     stage_change,
 )
-from gatepost.services.apigateway.support import check_supported
 from gatepost.storage.base import Write
 
 
@@ -50,7 +49,6 @@ class Deployments:
         Raises: NotFoundException, BadRequestException, LimitExceededException, ConflictException.
         """
         api_id = params["restApiId"]
-        check_supported("tracingEnabled", params.get("tracingEnabled"))
         if params.get("canarySettings") and not params.get("stageName"):
             raise BadRequestException(
                 "Invalid deployment content specified.Non null and non empty stageName must be provided for canary "
@@ -158,6 +156,7 @@ class Deployments:
                 deployment_id=content.id,
                 variables=params.get("variables", {}),
                 description=params.get("stageDescription", ""),
+                is_tracing_enabled=params.get("tracingEnabled", False),
                 **cache_cluster_from_aws(params),
             )
             check_stage(settings)
@@ -168,6 +167,8 @@ class Deployments:
             variables={**held.value.settings.variables, **params.get("variables", {})},
             description=params.get("stageDescription", held.value.settings.description),
         )
+        if "tracingEnabled" in params:
+            settings = replace(settings, is_tracing_enabled=params["tracingEnabled"])
         if "cacheClusterEnabled" in params:
             settings = replace(settings, **cache_cluster_from_aws(params))
         if given := params.get("canarySettings"):  # the stage itself stays where it is

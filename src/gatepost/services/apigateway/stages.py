@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.limits import API_GATEWAY_STAGES_PER_API_MAX
 from gatepost.kernel.operations import Call, Change, RecordKey
 from gatepost.kernel.ports import Publisher
@@ -43,6 +44,7 @@ VARIABLE_NAME_CHARACTERS_MAX: Final = 64
 VARIABLE_VALUE_CHARACTERS_MAX: Final = 512
 VARIABLES_MAX: Final = 100
 
+_REQUEST_ID: Final = re.compile(r"\$\{?context\.(?:requestId|extendedRequestId)\b")
 _STAGE_NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _VARIABLE_NAME: Final = re.compile(r"[a-zA-Z0-9_]+")
 _VARIABLE_VALUE: Final = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]*")
@@ -63,7 +65,6 @@ class Stages:
         Raises: NotFoundException, BadRequestException, ConflictException, LimitExceededException.
         """
         api_id = params["restApiId"]
-        check_supported("tracingEnabled", params.get("tracingEnabled"))
         check_tags(params.get("tags", {}))
         settings = StageSettings(
             stage_name=params["stageName"],
@@ -260,7 +261,6 @@ def _variable(settings: StageSettings, patch: Patch) -> StageSettings:
 
 
 def _tracing(settings: StageSettings, patch: Patch) -> StageSettings:
-    check_supported("tracingEnabled", boolean(patch))
     return replace(settings, is_tracing_enabled=boolean(patch))
 
 
@@ -277,9 +277,18 @@ def _certificate(settings: StageSettings, patch: Patch) -> StageSettings:
 def _access_log(settings: StageSettings, patch: Patch) -> StageSettings:
     if patch.op == "remove":
         return replace(settings, access_log_destination_arn="", access_log_format="")
-    check_supported("accessLogSettings", patch.value)
     if patch.path.endswith("/format"):
+        if not _REQUEST_ID.search(patch.value):  # AWS: "Access log format must have at least …"
+            raise BadRequestException(
+                "Access log format must be single line, new line character is allowed only at end of the format, and "
+                "must contain at least $context.requestId or $context.extendedRequestId"
+            )
         return replace(settings, access_log_format=patch.value)
+    parsed = parse_arn(patch.value)
+    if parsed is not None and parsed.service == "firehose":
+        check_supported("accessLogSettings.destinationArn of Firehose", patch.value)
+    if parsed is None or parsed.service != "logs" or not parsed.resource.startswith("log-group:"):
+        raise BadRequestException(f"Invalid ARN specified in the request. ARNs must start with 'arn:': {patch.value}")
     return replace(settings, access_log_destination_arn=patch.value)
 
 

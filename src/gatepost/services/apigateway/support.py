@@ -49,12 +49,8 @@ UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("credentials of MOCK", ANY): _LATER,
     ("tlsConfig.insecureSkipVerification", "true"): "use false",
     ("clientCertificateId", ANY): _LATER,
-    ("tracingEnabled", "true"): "use false",
-    ("accessLogSettings", ANY): "read the gateway's own access log",
+    ("accessLogSettings.destinationArn of Firehose", ANY): "use the ARN of a log group",
     ("webAclArn", ANY): _LATER,
-    ("loggingLevel", "ERROR"): "use OFF",
-    ("loggingLevel", "INFO"): "use OFF",
-    ("dataTraceEnabled", "true"): "use false",
     ("cachingEnabled", "true"): "use false",
 }
 

@@ -142,7 +142,6 @@ def test_deploying_to_a_stage_that_is_there_moves_it_and_keeps_the_rest(tmp_path
         ({"stageName": "prod", "cacheClusterEnabled": True, "cacheClusterSize": "1"}, "Invalid cache cluster size"),
         ({"canarySettings": {"percentTraffic": 1.0}}, "stageName must be provided for canary settings"),
         ({"stageName": "prod", "canarySettings": {"percentTraffic": 1.0}}, "need a stage that is there already"),
-        ({"tracingEnabled": True}, "tracingEnabled true yet"),
     ],
 )
 def test_a_deployment_that_cannot_be_leaves_nothing_behind(tmp_path, params: dict, words: str) -> None:

@@ -25,7 +25,10 @@ def test_the_settings_of_a_method_stand_under_its_path_and_verb() -> None:
     ("path", "value"),
     [
         ("logging/loglevel", "OFF"),
+        ("logging/loglevel", "ERROR"),
+        ("logging/loglevel", "INFO"),
         ("logging/dataTrace", "false"),
+        ("logging/dataTrace", "true"),
         ("throttling/burstLimit", "-1"),
         ("throttling/burstLimit", "5"),
         ("throttling/burstLimit", "0"),
@@ -45,9 +48,8 @@ def test_what_asks_for_nothing_that_is_missing_is_taken(path: str, value: str) -
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("logging/loglevel", "INFO"),
         ("logging/loglevel", "LOUD"),
-        ("logging/dataTrace", "true"),
+        ("logging/dataTrace", "perhaps"),
         ("throttling/burstLimit", "-2"),
         ("throttling/burstLimit", "99999999999"),
         ("throttling/burstLimit", "x"),

@@ -73,7 +73,6 @@ def test_what_is_published_on_start_is_what_was_told(tmp_path) -> None:
         ({"canarySettings": {"percentTraffic": 100.1}}, "Invalid canary percent traffic 100.1"),
         ({"canarySettings": {"percentTraffic": -0.1}}, "Invalid canary percent traffic -0.1"),
         ({"canarySettings": {"stageVariableOverrides": {"a b": "1"}}}, "Invalid stage variable name"),
-        ({"tracingEnabled": True}, "tracingEnabled true yet"),
         ({"tags": {"": "x"}}, "Invalid tag key"),
     ],
 )
@@ -152,6 +151,8 @@ def test_a_stage_is_patched_and_the_gateway_is_told(tmp_path) -> None:
                 replace("/variables/new", "2"),
                 {"op": "remove", "path": "/variables/old"},
                 replace("/tracingEnabled", "false"),
+                replace("/accessLogSettings/destinationArn", "arn:aws:logs:us-east-1:000000000000:log-group:x"),
+                replace("/accessLogSettings/format", "$context.requestId $context.status"),
                 replace("/cacheClusterEnabled", "false"),
                 {"op": "remove", "path": "/accessLogSettings"},
                 replace("/*/*/metrics/enabled", "true"),
@@ -170,12 +171,13 @@ def test_a_stage_is_patched_and_the_gateway_is_told(tmp_path) -> None:
 @pytest.mark.parametrize(
     "patch",
     [
-        replace("/tracingEnabled", "true"),
+        replace("/tracingEnabled", "yes"),
         replace("/cacheClusterEnabled", "yes"),
         replace("/cacheClusterSize", "5"),
         replace("/clientCertificateId", "c"),
-        replace("/accessLogSettings/destinationArn", "arn:aws:logs:us-east-1:000000000000:log-group:x"),
-        replace("/accessLogSettings/format", "$context.requestId"),
+        replace("/accessLogSettings/destinationArn", "arn:aws:firehose:us-east-1:0:deliverystream/amazon-apigateway-x"),
+        replace("/accessLogSettings/destinationArn", "arn:aws:s3:::bucket"),
+        replace("/accessLogSettings/format", "$context.requestIdentity"),
         replace("/canarySettings/percentTraffic", "101"),
         replace("/canarySettings/percentTraffic", "nan"),
         replace("/canarySettings/percentTraffic", "much"),

@@ -68,7 +68,7 @@ def test_a_template_that_can_be_rendered_is_let_in(template: str) -> None:
     ("template", "words"),
     [
         ("a\n#if($x)", "Invalid mapping template specified: requestTemplates for a/b: "),
-        ("$context.awsEndpointRequestId", "does not support context.awsEndpointRequestId yet"),
+        ("$context.routeKey", "does not support context.routeKey yet"),
         ("$context.stageName", "does not support context.stageName yet"),
     ],
 )
