@@ -13,8 +13,8 @@ from gatepost.awsapi.errors import (
 )
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.operations import Principal
-from gatepost.kernel.ports import Identities
-from gatepost.security.sigv4 import Claim, SignatureError, SignatureVerifier
+from gatepost.kernel.ports import Identities, Identity
+from gatepost.security.sigv4 import Claim, Proof, SignatureError, SignatureVerifier
 from gatepost.wire.messages import Request
 
 
@@ -88,6 +88,33 @@ class Authenticator:
         except SignatureError as error:
             raise as_service_error(error) from error
         return Caller(identity.principal, scope.region, scope.service)
+
+    def proof(self, claim: Claim, request: Request, headers: Mapping[bytes, bytes], now_ms: int) -> Proof | None:
+        """Give what is left to verify of further requests with the headers of one that was verified, or None."""
+        scope = claim.scope
+        identity = self._identities.find(scope.access_key_id, claim.session_token, now_ms)
+        if identity is None:
+            return None
+        return self._verifier.proof(
+            claim,
+            identity.secret_access_key,
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=headers,
+        )
+
+    def proven(self, claim: Claim, proof: Proof, body: bytes, signature: bytes, now_ms: int) -> Identity | None:
+        """Give whom a further request proves; None: nobody, or not without looking at everything."""
+        if not self._verifier.is_current(proof.at_ms, now_ms):
+            return None
+        try:
+            identity = self._identities.find(claim.scope.access_key_id, claim.session_token, now_ms)
+        except ServiceError:
+            return None
+        if identity is None or not proof.holds(identity.secret_access_key, body, signature):
+            return None
+        return identity
 
     def knows(self, claim: Claim, now_ms: int) -> bool:
         """Say whether the access key of an unverified claim is one that may get anywhere."""

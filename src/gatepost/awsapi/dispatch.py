@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -40,6 +40,7 @@ from gatepost.kernel.operations import Call, OperationMark, Prepares, Principal,
 from gatepost.kernel.ports import Authorization
 
 Result = dict[str, Any]
+DEPTH_MAX: Final = 1_000  # levels of parameters from within; JSON's parser ends at about as many
 
 
 class Service:
@@ -241,14 +242,29 @@ class Dispatcher:
         return bound.from_wire(result) if bound.wire_json else bound.to_native(result)
 
 
-def check(checker: Checker, params: Result) -> None:
-    """Raise ValidationException (or SerializationException for a wrong type) unless `params` are right."""
-    try:
-        problems = checker(params)
-    except RecursionError as error:
-        raise SerializationException("The parameters are nested too deeply") from error
+def check(checker: Checker, params: Result, error: type[ServiceError] = ValidationException) -> None:
+    """Raise `error` (or SerializationException for a wrong type) unless `params` are right.
+
+    What came over HTTP is nested no deeper than its parser allows; what comes from within is looked at here.
+    """
+    _check_depth(params)
+    problems = checker(params)
     if problems is not None:
-        raise_problems(problems)
+        raise_problems(problems, error)
+
+
+def _check_depth(params: Result) -> None:
+    """Refuse parameters that would exhaust the stack. Raises: SerializationException."""
+    level: list[Any] = [params]
+    for _ in range(DEPTH_MAX):
+        below: list[Any] = []
+        for value in level:
+            inner = value.values() if value.__class__ is dict else value
+            below += [one for one in inner if one.__class__ in {dict, list, tuple}]
+        if not below:
+            return
+        level = below
+    raise SerializationException("The parameters are nested too deeply")
 
 
 def unsupported(service: str, operation: str) -> UnsupportedOperation:

@@ -39,6 +39,7 @@ from gatepost.awsapi.protocols.errors import JSON, QUERY, REST, rendered
 from gatepost.awsapi.protocols.json import parse_object
 from gatepost.awsapi.protocols.query import FORM_TYPE, error_document
 from gatepost.awsapi.routing import Routed, Router, Unroutable
+from gatepost.awsapi.signed_heads import SignedHead, remember
 from gatepost.awsapi.validation import raise_problems
 from gatepost.gateway.request_ids import RequestIds
 from gatepost.kernel.errors import InternalFailure, ServiceError, StateUnavailable, StoreUnavailable, VersionConflict
@@ -110,6 +111,12 @@ class AwsEndpoint:
 
     def __call__(self, request: Request) -> Answer:
         """Answer a request; gives a coroutine only when its operation waits for something."""
+        block = request.block
+        if block is not None and isinstance(head := block.memo, SignedHead):
+            now_ms = self._clock.now_ms()
+            caller = head.caller(self._authenticator, request, block, now_ms)
+            if caller is not None:
+                return self._run_again(head, caller, request, now_ms)
         request_id = self._new_request_id()
         protocol: ServiceProtocol | None = None
         try:
@@ -142,6 +149,29 @@ class AwsEndpoint:
             return self._failed(refusal, protocol or self._router.guess(request, headers), request, request_id)
         except Exception as error:  # noqa: BLE001 its home: whatever fails is answered here
             return self._failed(error, protocol, request, request_id)
+
+    def _document(self, request: Request) -> Response | None:
+        content = self._documents(request.path) if self._documents is not None else None
+        return pages.document(content) if content is not None and request.method in ("GET", "HEAD") else None
+
+    def _answer_page(self, request: Request, headers: dict[bytes, bytes], request_id: str) -> Answer | None:
+        """Answer a web page that asks for what pages of every origin may have; None: it asks for something else."""
+        if not pages.is_for_everyone(self._router, request, headers):
+            return pages.preflight(request, headers)
+        routed = self._router.by_target(headers[b"x-amz-target"])
+        try:
+            answer = self._answer_operation(routed, None, request, headers, request_id, self._clock.now_ms())
+        except Exception as error:  # noqa: BLE001 its home: whatever fails is answered here
+            answer = self._failed(error, routed.served.protocol, request, request_id)
+        return pages.shown(answer)
+
+    def _run_again(self, head: SignedHead, caller: Caller, request: Request, now_ms: int) -> Answer:
+        """Run the operation of a request whose head is known, and whose signature has been verified."""
+        request_id = self._new_request_id()
+        try:
+            return self._run(head.routed, caller, request, head.headers, request_id, now_ms)
+        except Exception as error:  # noqa: BLE001 its home: whatever fails is answered here
+            return self._failed(error, head.routed.served.protocol, request, request_id)
 
     def answer_for(self, caller: Caller, request: Request) -> Answer:
         """Answer an operation whose caller is known without a signature: a request of an API's integration.
@@ -227,7 +257,7 @@ class AwsEndpoint:
         routed: Routed,
         claim: Claim | None,
         request: Request,
-        headers: Mapping[bytes, bytes],
+        headers: dict[bytes, bytes],
         request_id: str,
         now_ms: int,
     ) -> Answer:
@@ -240,6 +270,8 @@ class AwsEndpoint:
             caller = self._authenticator.caller(
                 claim, request, headers, now_ms, unsigned_payload_allowed=served.model.takes_unsigned_payload
             )
+            if request.block is not None and request.block.varies:
+                remember(self._authenticator, request, headers, routed, claim, caller, now_ms)
         elif served.model.is_unsigned:
             caller = Caller(self._anonymous, self._dispatcher.region, served.signing_name)
         else:

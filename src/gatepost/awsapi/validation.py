@@ -107,7 +107,8 @@ def constraints_of(shape: Shape, *, is_base64: bool = False) -> list[Constraint]
     noun = "length"
     if shape.type in _NUMBERS:
         noun, measure = "value", _number_itself
-    low, high = shape.min, shape.max
+    low: Any = shape.min  # an integer stays one, compiled too
+    high: Any = shape.max
     if high is not None:
         found.append((lambda value: measure(value) <= high, f"Member must have {noun} less than or equal to {high}"))
     if low is not None:

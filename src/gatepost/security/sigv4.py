@@ -152,6 +152,29 @@ class SigningKey:
         return outer.hexdigest()
 
 
+class Proof:
+    """What is left to verify of requests that differ from a verified one in nothing but their body and signature."""
+
+    __slots__ = ("_canonical", "_key", "_secret_access_key", "_to_sign", "at_ms")
+
+    def __init__(self, canonical: bytes, to_sign: bytes, key: SigningKey, secret_access_key: str, at_ms: int) -> None:
+        """Take the canonical request up to the body's hash, and the text to sign up to the canonical request's."""
+        self._canonical = hashlib.sha256(canonical)
+        self._to_sign = to_sign
+        self._key = key
+        self._secret_access_key = secret_access_key
+        self.at_ms = at_ms  # when the requests say that they were signed
+
+    def holds(self, secret_access_key: str, body: bytes, signature: bytes) -> bool:
+        """Say whether `signature` is that of a request with this body, by this key."""
+        if secret_access_key != self._secret_access_key:
+            return False
+        canonical = self._canonical.copy()
+        canonical.update(hashlib.sha256(body).hexdigest().encode())
+        found = self._key.hexdigest(self._to_sign + canonical.hexdigest().encode())
+        return hmac.compare_digest(found.encode(), signature)
+
+
 class SignatureVerifier:
     """Verifies signatures. One per listener; holds only caches, each of at most `kept_max` entries."""
 
@@ -225,6 +248,25 @@ class SignatureVerifier:
             self._signing_keys.put((secret_access_key, scope.scope), key)
         if claim.head:
             self._scopes.put(claim.head, scope)
+
+    def is_current(self, at_ms: int, now_ms: int) -> bool:
+        """Say whether what was signed at a time is still, and already, to be taken."""
+        return -self._skew_ms_max <= now_ms - at_ms <= self._skew_ms_max
+
+    def proof(
+        self, claim: Claim, secret_access_key: str, *, method: str, path: str, query: str, headers: Headers
+    ) -> Proof | None:
+        """Give what is left to verify of further requests with these headers, once one with them was verified.
+
+        None where that cannot be told beforehand: pre-signed ones, and those whose headers say something of the body.
+        """
+        scope = claim.scope
+        key = self._signing_keys.get((secret_access_key, scope.scope))
+        if claim.is_presigned or b"x-amz-content-sha256" in headers or key is None:
+            return None
+        canonical = canonical_request(method, path, query, headers, scope, b"")
+        to_sign = b"%b\n%b\n%b\n" % (ALGORITHM, claim.timestamp, scope.scope)
+        return Proof(canonical, to_sign, key, secret_access_key, parse_timestamp(claim.timestamp))
 
     def _read_presigned(self, query: str, now_ms: int) -> Claim:
         found: dict[str, str] = {}

@@ -94,7 +94,7 @@ class Database:
         self._of_this_turn: list[_Waiting] = []
         self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._queued = 0
-        self._thread: threading.Thread | None = None
+        self._writer_thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reader: apsw.Connection | None = None
         self._writer: apsw.Connection | None = None
@@ -153,12 +153,12 @@ class Database:
             ) from error
         except (apsw.FullError, apsw.IOError) as error:
             raise SettingsError(f"{self.path} cannot be opened ({error}): is the disk full?") from error
-        self._thread = threading.Thread(target=self._write_groups, name=f"writer {self.path.name}", daemon=True)
-        self._thread.start()
+        self._writer_thread = threading.Thread(target=self._write_groups, name=f"writer {self.path.name}", daemon=True)
+        self._writer_thread.start()
 
     async def close(self) -> None:
         """Finish what was queued and close the file."""
-        thread, self._thread = self._thread, None
+        thread, self._writer_thread = self._writer_thread, None
         if thread is not None:
             self._hand_over()
             self._queue.put(None)
@@ -176,7 +176,7 @@ class Database:
         raises undoes its own work and is raised to the caller. Raises: StoreUnavailable (disk full, a failed
         sync, more than 20,000 writes waiting, a store that is closed).
         """
-        if self._thread is None or self._loop is None:
+        if self._writer_thread is None or self._loop is None:
             raise StoreUnavailable(f"{self.path} is not open")
         if self._queued >= QUEUED_MAX:
             raise StoreUnavailable(f"{self._queued} writes to {self.path.name} are waiting")

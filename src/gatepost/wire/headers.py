@@ -20,6 +20,9 @@ CHUNKED: Final = -1
 UNTIL_CLOSED: Final = -2  # a response whose length nobody has said
 LENGTH_DIGITS_MAX: Final = 18  # more would not be a size but an attempt at overflow
 
+_SIGNATURE: Final = b" Signature="  # of AWS's signatures: 64 characters that are others with every request
+_SIGNATURE_BYTES: Final = 64
+
 _HOST: Final = re.compile(rb"(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?").fullmatch
 _FIELDS: Final = re.compile(rb"\n(content-length|transfer-encoding|connection|expect|host):([^\r]*)").findall
 
@@ -47,6 +50,32 @@ def read_block(block: bytes, *, is_http_1_0: bool, headers_max: int) -> HeaderBl
                 raise Refused("expectation", "the only expectation is 100-continue")
             found.expects_continue = True
         _read_options(found, fields)
+    return found
+
+
+def read_varied(last: HeaderBlock, block: bytes) -> HeaderBlock | None:
+    """Give what a block means that differs from `last` only in the characters of an AWS signature; None: it does not.
+
+    Letters and digits in the place of letters and digits change nothing of what has been found out.
+    """
+    at = last.signature_at
+    if at == 0:
+        at = last.block.find(_SIGNATURE)
+        if at >= 0:
+            at += len(_SIGNATURE)
+            last.before, last.behind = last.block[:at], last.block[at + _SIGNATURE_BYTES :]
+        last.signature_at = at
+    if at < 0 or not block.startswith(last.before) or not block.endswith(last.behind):
+        return None
+    if len(block) != len(last.block) or not block[at : at + _SIGNATURE_BYTES].isalnum():
+        return None
+    found = HeaderBlock(block, last.low, last.host)  # where lines begin is the same in both
+    found.keeps_alive = last.keeps_alive
+    found.body_bytes = last.body_bytes
+    found.expects_continue = last.expects_continue
+    found.memo = last.memo
+    found.varies = True
+    found.signature_at, found.before, found.behind = at, last.before, last.behind
     return found
 
 

@@ -16,10 +16,25 @@ class HeaderBlock:
 
     `block` begins with the CRLF of the line before and ends with an empty line; `low` is the same in lower
     case. Blocks are shared by the messages of a connection that repeats its headers: never changed once read.
-    `passed` is for a gateway to remember which headers of an answer it passes on.
+    `passed` is for a gateway to remember which headers of an answer it passes on, `memo` for a handler to remember
+    what it found out about a block that `varies`: one that differs from the connection's last in a signature only.
     """
 
-    __slots__ = ("_split", "block", "body_bytes", "expects_continue", "host", "keeps_alive", "low", "passed")
+    __slots__ = (
+        "_split",
+        "before",
+        "behind",
+        "block",
+        "body_bytes",
+        "expects_continue",
+        "host",
+        "keeps_alive",
+        "low",
+        "memo",
+        "passed",
+        "signature_at",
+        "varies",
+    )
 
     def __init__(self, block: bytes, low: bytes, host: str) -> None:
         self.block = block
@@ -29,6 +44,11 @@ class HeaderBlock:
         self.body_bytes = 0  # -1: chunked
         self.expects_continue = False
         self.passed: tuple[Headers, bool] | None = None
+        self.memo: object | None = None
+        self.varies = False
+        self.signature_at = 0  # where its signature begins; -1: it has none; 0: nobody has looked
+        self.before = b""  # what stands before the signature, and behind it
+        self.behind = b""
         self._split: tuple[tuple[bytes, bytes], ...] | None = None
 
     def split(self) -> tuple[tuple[bytes, bytes], ...]:

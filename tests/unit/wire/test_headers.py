@@ -3,7 +3,7 @@
 import httptools
 import pytest
 
-from gatepost.wire.headers import CHUNKED, UNTIL_CLOSED, read_block, read_response_block, values_bytes
+from gatepost.wire.headers import CHUNKED, UNTIL_CLOSED, read_block, read_response_block, read_varied, values_bytes
 from gatepost.wire.limits import Refused
 
 
@@ -69,3 +69,40 @@ def test_the_parser_under_us_is_strict():
     ):
         with pytest.raises(httptools.HttpParserError):
             httptools.HttpRequestParser(None).feed_data(start + bad)
+
+
+SIGNED = (b"Host: a", b"Authorization: AWS4 SignedHeaders=host, Signature=" + b"a" * 64, b"Content-Length: 2")
+
+
+def test_a_block_that_differs_in_its_signature_means_the_same():
+    last = read_block(block(*SIGNED), is_http_1_0=False, headers_max=9)
+    last.memo = "remembered"
+    found = read_varied(last, block(*SIGNED).replace(b"a" * 64, b"b" * 64))
+    assert found is not None
+    assert (found.host, found.body_bytes, found.keeps_alive, found.memo) == ("a", 2, True, "remembered")
+    assert found.first(b"authorization").endswith(b"b" * 64)
+    assert found.varies
+    assert not last.varies
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        block(*SIGNED).replace(b"a" * 64, b"a" * 62 + b"\r\n"),
+        block(*SIGNED).replace(b"a" * 64, b"a" * 40 + b"\r\nConnection: close__"[:24]),
+        block(*SIGNED).replace(b"a" * 64, b"a" * 63),
+        block(*SIGNED).replace(b"a" * 64, b"a" * 65),
+        block(*SIGNED).replace(b"Length: 2", b"Length: 3"),
+        block(*SIGNED).replace(b"Host: a", b"Host: b"),
+        block(*SIGNED).replace(b"a" * 64, b"\xe9" * 64),
+    ],
+)
+def test_a_block_that_differs_elsewhere_is_read_anew(other):
+    last = read_block(block(*SIGNED), is_http_1_0=False, headers_max=9)
+    assert read_varied(last, other) is None
+
+
+def test_a_block_without_a_signature_varies_in_nothing():
+    last = read_block(block(b"Host: a"), is_http_1_0=False, headers_max=9)
+    assert read_varied(last, block(b"Host: a")) is None
+    assert last.signature_at == -1
