@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 
-from gatepost.kernel.clock import FixedClock
+from gatepost.kernel.clock import FixedClock, SystemClock
 from gatepost.state.base import NEVER_MS, VALUE_BYTES_MAX, Counted, SharedState, Space, settled
 from gatepost.state.memory import MemoryState
+from gatepost.state.valkey import ValkeyAddress, ValkeyState
+from tests.support.valkeys import ValkeyProcess, a_valkey
 
 SPACE = Space("authorizers/a1/prod", bytes_max=1_000_000)
 OTHER = Space("authorizers/b2/prod", bytes_max=1_000_000)
@@ -58,9 +60,32 @@ async def a_memory_bench() -> AsyncIterator[Bench]:
     await state.close()
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyProcess]:
+    with a_valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "valkey"])
 def make_bench(request: pytest.FixtureRequest) -> MakeBench:
-    return {"memory": a_memory_bench}[request.param]
+    if request.param == "memory":
+        return a_memory_bench
+    server: ValkeyProcess = request.getfixturevalue("valkey")
+    server.ask(b"FLUSHALL\r\n")
+    return lambda: a_valkey_bench(server)
+
+
+@asynccontextmanager
+async def a_valkey_bench(server: ValkeyProcess) -> AsyncIterator[Bench]:
+    clock = SystemClock()
+
+    async def pass_ms(ms: int) -> None:
+        await asyncio.sleep(ms / 1000)  # the server's clock cannot be moved
+
+    state = ValkeyState(ValkeyAddress.parse(server.url), clock, deadline_ms=2_000)
+    assert await state.start()
+    yield Bench(state, clock.now_ms, pass_ms)
+    await state.close()
 
 
 def run(make_bench: MakeBench, scenario: Callable[[Bench], Awaitable[None]]) -> None:
