@@ -106,6 +106,24 @@ class Renderer:
             framing = b"\r\nTransfer-Encoding: chunked" if is_chunked else b""
         return b"%b%b%b%b\r\n\r\n" % (self._head(response), self._date, framing, connection)
 
+    def fields(self, response: Response) -> Headers:
+        """Give a response's header list for HTTP/2, without its length. Raises: BadResponse, TypeError."""
+        status = response.status
+        if not isinstance(status, int) or not 200 <= status <= 999:
+            raise BadResponse(f"status {status!r} is no final status")
+        fields = [(b":status", b"%d" % status)]
+        names = self._names
+        for name, value in response.headers:
+            prefix = names.get(name)
+            if prefix is None:
+                prefix = self._remember(name)
+            if prefix:
+                if value.translate(None, b"\r\n\0") != value:
+                    raise BadResponse("CR, LF or NUL in a header's value")
+                fields.append((name.lower(), value.strip(b" \t")))
+        fields.append((b"date", self._date[8:]))
+        return fields
+
     def _head(self, response: Response) -> bytes:
         line = self._status_lines.get(response.status)
         if line is None:

@@ -156,7 +156,10 @@ class Server:
 
     def new_connection(self, protocol: str) -> asyncio.Protocol:
         """Make the connection for a protocol that was agreed on by ALPN."""
-        del protocol
+        if protocol == "h2":
+            from gatepost.wire.http2 import Http2Connection  # 4 MB that nobody needs without it
+
+            return Http2Connection(self)
         return ServerConnection(self)
 
     def step_aside(self, connection: Connection) -> None:
