@@ -15,6 +15,7 @@ from gatepost.gateway.compiler import Parts
 from gatepost.gateway.custom_domains import CustomDomains
 from gatepost.gateway.function_urls import FunctionUrlDoor, FunctionUrlParts
 from gatepost.gateway.guards.signature import SignatureParts
+from gatepost.gateway.method_tests import GatewayMethodTests
 from gatepost.gateway.observers import RequestLog
 from gatepost.gateway.plan import ObserverFailures
 from gatepost.gateway.plans import ActivePlans
@@ -96,6 +97,7 @@ class GatewayRole:
         self._tls_names = TlsNames(seal)
         self._domains = CustomDomains()
         self._plans = ActivePlans(parts)
+        self._link.tests = GatewayMethodTests(parts, ids)
         self._function_urls = self._make_function_urls(ids)
         self._server = Server(
             Gateway(self._plans, parts, ids=ids, clock=clock, function_urls=self._function_urls, domains=self._domains),

@@ -310,6 +310,41 @@ class ServiceRequests(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class MethodTest:
+    """A method of an API as it stands, not as it is deployed, with a made-up request (AWS: TestInvokeMethod).
+
+    `deployment` is what CreateDeployment would freeze now, as JSON values.
+    """
+
+    deployment: Mapping[str, Any]
+    resource_path: str
+    http_method: str
+    path_with_query: str
+    headers: Sequence[tuple[str, str]]
+    body: str
+    stage_variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodTestResult:
+    """What came of it. `log` is its execution log as AWS shows it."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: str
+    log: str
+    latency_ms: int
+
+
+class MethodTests(Protocol):
+    """Runs methods of APIs with made-up requests: in the gateway itself, from services over the link."""
+
+    async def test(self, test: MethodTest) -> MethodTestResult:
+        """Run a method: no authorizer, API key or throttle looks at it. Raises: ServiceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class StreamChange:
     """One record of a table's stream. `sequence` orders all of the stream's; `key` is the item's partition key."""
 
@@ -416,4 +451,28 @@ class CustomDomains(Protocol):
 
     async def remove_rule(self, call: Call, name: str, rule_id: str) -> None:
         """Take a rule away."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """An e-mail or SMS to a user. `code` is the one in `body`, so that an outbox can show it by itself."""
+
+    medium: str  # EMAIL, SMS
+    to: str
+    subject: str  # of e-mails
+    body: str = field(repr=False)  # HTML in e-mails
+    sender: str = ""
+    reply_to: str = ""
+    source_arn: str = ""  # whose message it is: a user pool's
+    occasion: str = ""  # SignUp, ForgotPassword, Authentication, …
+    user_name: str = ""
+    code: str = field(default="", repr=False)
+
+
+class Mailbox(Protocol):
+    """Takes messages to people: into the outbox, and out by SMTP where that is set up."""
+
+    async def send(self, message: OutgoingMessage) -> None:
+        """Take a message; it is kept when this returns. Raises: ServiceUnavailable."""
         ...

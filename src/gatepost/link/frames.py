@@ -36,6 +36,8 @@ class Kind(enum.IntEnum):
     TAKEN = 12  # services: so many bytes of a streamed answer went on; `is_gone`: nobody reads any more
     CALL = 13  # gateway: answer a request of an integration, or take an event for a function
     ANSWER = 14  # services: what came of it
+    TEST = 15  # services: run a method with a made-up request
+    TESTED = 16  # gateway: what came of it
 
 
 class FrameProtocol(asyncio.Protocol):

@@ -25,6 +25,7 @@ from gatepost.kernel.ports import (
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.calls import answer_call
 from gatepost.link.frames import FrameProtocol, Kind
+from gatepost.link.method_tests import OutgoingTests
 from gatepost.link.streaming import IncomingStream
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class ServicesLink:
         self._last_invocation = 0
         self._server: asyncio.AbstractServer | None = None
         self._tasks = Tasks("link")
+        self.tests = OutgoingTests(self._send_test)
         self.requests: ServiceRequests | None = None  # both set by the composition root
         self.triggers: FunctionTriggers | None = None
 
@@ -177,6 +179,7 @@ class ServicesLink:
     def _lost(self, gateway: FrameProtocol) -> None:
         self._acknowledged.pop(gateway, None)
         self._serving.discard(gateway)
+        self.tests.fail_all()
         self._settle()
         for owner, answer in list(self._invocations.values()):
             if owner is gateway and not answer.done():
@@ -196,6 +199,8 @@ class ServicesLink:
                 self._take_piece(head, body)
             case Kind.RESULT:
                 self._take_result(head, body)
+            case Kind.TESTED:
+                self.tests.take(head)
             case Kind.CALL:
                 self._tasks.spawn(self._answer(gateway, head, body), name="call")
             case Kind.USAGE:
@@ -211,6 +216,10 @@ class ServicesLink:
             _send_part(gateway, standing[start : start + SNAPSHOT_PART])
         gateway.send(Kind.SNAPSHOT_END, {"number": self._number})
         self._acknowledged[gateway] = 0
+
+    def _send_test(self, head: dict[str, Any]) -> bool:
+        gateway = next(iter(self._acknowledged), None)
+        return gateway is not None and gateway.send(Kind.TEST, head)
 
     async def _answer(self, gateway: FrameProtocol, head: dict[str, Any], body: bytes) -> None:
         try:

@@ -16,10 +16,11 @@ from typing import Any, Final
 import orjson
 
 from gatepost.kernel.errors import InternalFailure, ServiceError
-from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationResult, StreamBroken
+from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationResult, MethodTests, StreamBroken
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.calls import OutgoingCalls
 from gatepost.link.frames import FrameProtocol, Kind
+from gatepost.link.method_tests import answer_test
 from gatepost.link.publisher import error_head
 from gatepost.link.streaming import OutgoingStream
 from gatepost.security.sealing import NotSealed, Seal
@@ -156,6 +157,7 @@ class GatewayLink:
         self._streams: dict[int, OutgoingStream] = {}  # by the number of their invocation
         self.invoker: FunctionInvoker | None = None  # set by the composition root
         self.calls = OutgoingCalls(self._send_call)
+        self.tests: MethodTests | None = None  # set by the composition root
         self.synchronised = asyncio.Event()  # the first snapshot of this connection is in effect
 
     def start(self) -> None:
@@ -193,6 +195,12 @@ class GatewayLink:
     def send_telemetry(self, batch: dict[str, Any]) -> bool:
         """Send log lines and metrics and say whether they left."""
         return self._services is not None and self._services.send(Kind.TELEMETRY, batch)
+
+    async def _test(self, services: FrameProtocol, head: dict[str, Any]) -> None:
+        try:
+            services.send(Kind.TESTED, await answer_test(head, self.tests))
+        except ServiceError as error:
+            services.send(Kind.TESTED, error_head(head["number"], error))
 
     def _send_call(self, head: dict[str, Any], body: bytes) -> bool:
         return self._services is not None and self._services.send(Kind.CALL, head, body)
@@ -241,6 +249,8 @@ class GatewayLink:
                 self._tasks.spawn(work(services, head, body), name="invoke")
             case Kind.TAKEN:
                 self._taken(head)
+            case Kind.TEST:
+                self._tasks.spawn(self._test(services, head), name="test method")
             case Kind.ANSWER:
                 self.calls.take(head, body)
             case Kind.USAGE_ACK:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gatepost.kernel.errors import ServiceError, ServiceUnavailable, remote_error
+from gatepost.kernel.ports import MethodTest, MethodTestResult
+from tests.unit.link.test_link import Platform, until
+
+TEST = MethodTest({"id": "d"}, "/a", "GET", "/a?b=1", (("X", "1"),), "body", {"v": "1"})
+
+
+class Tests:
+    """Answers with what it was asked, refuses, or never ends."""
+
+    async def test(self, test):
+        if test.body == "refuse":
+            raise remote_error("NotFoundException", 404, "none")
+        if test.body == "hang":
+            await asyncio.Event().wait()
+        assert test == TEST
+        return MethodTestResult(201, (("Y", "2"),), "answer", "log", 7)
+
+
+def joined(tmp_path, scenario):
+    async def whole():
+        platform = Platform(tmp_path)
+        services = await platform.services()
+        gateway, _ = platform.gateway()
+        gateway.tests = Tests()
+        await until(lambda: gateway.is_connected and services._acknowledged)
+        try:
+            await scenario(services, gateway)
+        finally:
+            await gateway.close()
+            await services.close()
+
+    asyncio.run(whole())
+
+
+def test_a_test_and_its_result_cross_the_link(tmp_path):
+    async def scenario(services, _gateway):
+        assert await services.tests.test(TEST) == MethodTestResult(201, (("Y", "2"),), "answer", "log", 7)
+        with pytest.raises(ServiceError) as refused:
+            await services.tests.test(MethodTest({}, "", "", "", (), "refuse"))
+        assert refused.value.code == "NotFoundException"
+
+    joined(tmp_path, scenario)
+
+
+def test_without_a_gateway_a_test_fails_at_once(tmp_path):
+    async def scenario(services, gateway):
+        hanging = asyncio.ensure_future(services.tests.test(MethodTest({}, "", "", "", (), "hang")))
+        await asyncio.sleep(0)
+        await gateway.close()
+        with pytest.raises(ServiceUnavailable):
+            await asyncio.wait_for(hanging, 5)
+        with pytest.raises(ServiceUnavailable):
+            await services.tests.test(TEST)
+
+    joined(tmp_path, scenario)
