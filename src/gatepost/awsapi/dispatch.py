@@ -33,6 +33,7 @@ from gatepost.kernel.errors import (
     StoreFull,
     StoreUnavailable,
     UnsupportedOperation,
+    ValidationException,
     VersionConflict,
 )
 from gatepost.kernel.ids import request_id as new_request_id
@@ -64,7 +65,17 @@ class BoundOperation:
     `wire_json` concerns parameters and results. Members of errors are native values (blobs as bytes) in any case.
     """
 
-    __slots__ = ("_service", "access", "known", "method", "model", "name", "prepare", "wire_json")
+    __slots__ = (
+        "_service",
+        "access",
+        "known",
+        "method",
+        "model",
+        "name",
+        "prepare",
+        "validation_error",
+        "wire_json",
+    )
 
     def __init__(
         self, service: Service, model: OperationModel, method: Callable[..., Any], mark: OperationMark
@@ -75,6 +86,7 @@ class BoundOperation:
         self.method = method
         self.wire_json = mark.wire_json
         self.access = service.provider.access
+        self.validation_error: type[ServiceError] = getattr(service.provider, "validation_error", ValidationException)
         self.prepare = service.provider.prepare if isinstance(service.provider, Prepares) else None
         self.known: Reader | None = None  # takes members that the model does not have out of a `wire_json` input
         if mark.known_only and model.input is not None:
@@ -233,7 +245,7 @@ class Dispatcher:
         if bound.model.has_event_stream:
             raise UnsupportedOperation(f"{call.service}:{call.operation} streams its answer: call it by an AWS SDK")
         try:
-            check(bound.checker("native"), params)
+            check(bound.checker("native"), params, bound.validation_error)
             result = self.start(bound, call, bound.to_wire(params) if bound.wire_json else params)
             if inspect.isawaitable(result):
                 result = await result

@@ -23,7 +23,7 @@ from gatepost.awsapi.errors import SerializationException
 from gatepost.awsapi.patterns import compile_pattern
 from gatepost.awsapi.protocols.documents import INTEGER_END, wrong_type
 from gatepost.awsapi.shapes import Shape
-from gatepost.kernel.errors import ValidationException
+from gatepost.kernel.errors import ServiceError, ValidationException
 
 Kind = Literal["wire", "parsed", "native"]
 VALUE_CHARACTERS_MAX: Final = 1_024
@@ -51,15 +51,15 @@ Checker = Callable[[Any], list[Problem] | None]
 Constraint = tuple[Callable[[Any], bool], str]  # does it hold, and AWS's words for it
 
 
-def raise_problems(problems: list[Problem]) -> None:
-    """Raise what was found as one ValidationException."""
+def raise_problems(problems: list[Problem], error: type[ServiceError] = ValidationException) -> None:
+    """Raise what was found as one error; services that have a name of their own for it say which."""
     if len(problems) == 1 and problems[0].constraint.endswith(_IAM_NAME):
         place = problems[0].path[0]
         told = "It must contain only alphanumeric characters and/or the following: +=,.@_-"
         raise ValidationException(f"The specified value for {place} is invalid. {told}")
     plural = "s" if len(problems) > 1 else ""
     told = "; ".join(str(problem) for problem in problems[:TOLD_MAX])
-    raise ValidationException(f"{len(problems)} validation error{plural} detected: {told}")
+    raise error(f"{len(problems)} validation error{plural} detected: {told}")
 
 
 def told_value(value: Any, shape: Shape) -> str:
