@@ -29,7 +29,8 @@ class OutgoingTests:
             raise ServiceUnavailable(f"More than {TESTS_MAX} methods are tested at this moment")
         self._last += 1
         number = self._last
-        result = self._waiting[number] = asyncio.get_running_loop().create_future()
+        result: asyncio.Future[MethodTestResult] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = result
         try:
             if not self._send({"number": number, **asdict(test)}):
                 raise ServiceUnavailable("No gateway is connected that could run the method")
