@@ -16,6 +16,7 @@ from gatepost.templates.ledger_entries import lambda_ as lambda_entries
 from gatepost.templates.ledger_entries import logs as logs_entries
 from gatepost.templates.resources import (
     apigateway,
+    apigateway_documentation,
     apigateway_guards,
     apigateway_stages,
     apigateway_usage,
@@ -36,6 +37,7 @@ def resource_handlers() -> dict[str, ResourceHandler]:
     """Give the handlers of all types that the engine creates."""
     return {
         **apigateway.handlers(),
+        **apigateway_documentation.handlers(),
         **apigateway_guards.handlers(),
         **apigateway_stages.handlers(),
         **apigateway_usage.handlers(),

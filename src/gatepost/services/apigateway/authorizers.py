@@ -56,6 +56,7 @@ class Authorizers:
 
     async def create(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Add an authorizer. Raises: NotFoundException, BadRequestException, LimitExceededException."""
+        check_supported("jwtConfiguration", params.get("jwtConfiguration"))
         authorizer = authorizer_from_aws(params, random_id(6))
 
         def change(definition: Definition) -> tuple[Definition, dict[str, Any]]:
@@ -129,6 +130,7 @@ def check_authorizer(authorizer: Authorizer) -> None:
         raise BadRequestException("Authorizer name cannot be blank")
     if len(authorizer.name) > NAME_CHARACTERS_MAX:
         raise BadRequestException(f"Authorizer name must have at most {NAME_CHARACTERS_MAX} characters")
+    check_supported("authorizer type", authorizer.type)
     if authorizer.type not in TYPES:
         raise BadRequestException(f"Invalid authorizer type specified. Must be one of {', '.join(TYPES)}")
     if not 0 <= authorizer.result_ttl_s <= TTL_S_MAX:

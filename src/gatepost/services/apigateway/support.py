@@ -22,7 +22,6 @@ class UnsupportedSetting(BadRequestException):
 ANY: Final = "*"
 TEMPLATE_BYTES_MAX: Final = 300 * 1024
 
-_AUTHORIZATION: Final = "use NONE or AWS_IAM"
 _LATER: Final = "leave it out"
 
 # (AWS's name of the setting, value or ANY) -> what works instead.
@@ -36,7 +35,9 @@ UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("connectionType", "VPC_LINK"): "use INTERNET",
     ("integrationTarget", ANY): _LATER,
     ("responseTransferMode", "STREAM"): "use BUFFERED",
-    ("authorizationType", "JWT"): _AUTHORIZATION,
+    ("authorizationType", "JWT"): "use COGNITO_USER_POOLS, CUSTOM, AWS_IAM or NONE",
+    ("authorizer type", "JWT"): "use COGNITO_USER_POOLS, TOKEN or REQUEST",
+    ("jwtConfiguration", ANY): "use an authorizer of type COGNITO_USER_POOLS, TOKEN or REQUEST",
     ("endpointConfiguration.types", "PRIVATE"): "use REGIONAL or EDGE",
     ("endpointConfiguration.vpcEndpointIds", ANY): _LATER,
     ("securityPolicy", ANY): _LATER,

@@ -28,6 +28,17 @@ def entries() -> list[TypeEntry]:
             "AWS::ApiGateway::Account", ENFORCED, {"CloudWatchRoleArn": inert("the gateway writes its own logs")}
         ),
         _authorizer(),
+        TypeEntry("AWS::ApiGateway::ClientCertificate", ENFORCED, {"Description": ENFORCED, "Tags": ENFORCED}),
+        TypeEntry(
+            "AWS::ApiGateway::DocumentationPart",
+            ENFORCED,
+            {"Location": ENFORCED, "Properties": ENFORCED, "RestApiId": ENFORCED},
+        ),
+        TypeEntry(
+            "AWS::ApiGateway::DocumentationVersion",
+            ENFORCED,
+            {"Description": ENFORCED, "DocumentationVersion": ENFORCED, "RestApiId": ENFORCED},
+        ),
         _deployment(),
         TypeEntry(
             "AWS::ApiGateway::GatewayResponse",

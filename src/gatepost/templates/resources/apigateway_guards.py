@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from gatepost.templates.resources.apigateway import patch
 from gatepost.templates.resources.base import Outcome, ResourceHandler, Work
@@ -18,16 +17,13 @@ _AUTHORIZER_SETTINGS: Final = (
     ("IdentitySource", "/identitySource", ""),
     ("IdentityValidationExpression", "/identityValidationExpression", ""),
     ("Name", "/name", ""),
+    ("Type", "/type", ""),
 )
 _DEFAULT_IDENTITY_SOURCE: Final = "method.request.header.Authorization"
 
 
 class Authorizer(Unnamed):
-    """AWS::ApiGateway::Authorizer. A new type makes a new one; everything else changes in place."""
-
-    def replacing(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
-        """Replace an authorizer whose type changes: its settings mean something else then."""
-        return ("Type",) if before.get("Type") != after.get("Type") else ()
+    """AWS::ApiGateway::Authorizer. Everything changes in place, the type too."""
 
     async def create(self, work: Work) -> Outcome:
         """Make the authorizer."""

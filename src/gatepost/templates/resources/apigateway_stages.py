@@ -45,11 +45,14 @@ class Deployment(Unnamed):
                 cacheClusterEnabled=stage.get("CacheClusterEnabled"),
                 cacheClusterSize=stage.get("CacheClusterSize"),
                 tracingEnabled=stage.get("TracingEnabled"),
+                canarySettings=_canary(properties.get("DeploymentCanarySettings")),
             ),
         )
         await work.made(made["id"])
         if properties.get("StageName"):
             operations = stage_patches({}, stage)
+            if "DocumentationVersion" in stage:
+                operations.append(patch("replace", "/documentationVersion", stage["DocumentationVersion"]))
             everywhere = {key: stage[key] for key in _METHOD_SETTINGS if key in stage}
             if everywhere:
                 operations.extend(_method_setting_patches({"ResourcePath": "/*", "HttpMethod": "*", **everywhere}))
@@ -171,6 +174,9 @@ def stage_patches(
             for key, path in (("DestinationArn", "destinationArn"), ("Format", "format")):
                 if key in setting:
                     operations.append(patch("replace", f"/accessLogSettings/{path}", setting[key]))
+    if before.get("ClientCertificateId") != after.get("ClientCertificateId"):
+        operations.append(patch("replace", "/clientCertificateId", after.get("ClientCertificateId", "")))
+    operations.extend(_canary_patches(before.get("CanarySetting"), after.get("CanarySetting")))
     old = {_setting_key(setting): setting for setting in before.get("MethodSettings", [])}
     new = {_setting_key(setting): setting for setting in after.get("MethodSettings", [])}
     gone = [key for key in old if old[key] != new.get(key) and (standing is None or key in standing)]
@@ -178,6 +184,34 @@ def stage_patches(
     for key, setting in new.items():
         if old.get(key) != setting:
             operations.extend(_method_setting_patches(setting))
+    return operations
+
+
+def _canary(declared: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Give a deployment's canary settings with the operation's names."""
+    if not declared:
+        return None
+    return present(
+        percentTraffic=declared.get("PercentTraffic"),
+        stageVariableOverrides=declared.get("StageVariableOverrides"),
+        useStageCache=declared.get("UseStageCache"),
+    )
+
+
+def _canary_patches(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """Give the patches for a stage's canary: the old one goes, the new one is made anew."""
+    if before == after:
+        return []
+    operations = [patch("remove", "/canarySettings")] if before else []
+    if after:
+        operations.append(patch("replace", "/canarySettings/percentTraffic", after.get("PercentTraffic", 0)))
+        if "DeploymentId" in after:
+            operations.append(patch("replace", "/canarySettings/deploymentId", after["DeploymentId"]))
+        if "UseStageCache" in after:
+            operations.append(patch("replace", "/canarySettings/useStageCache", after["UseStageCache"]))
+        for name, value in after.get("StageVariableOverrides", {}).items():
+            path = f"/canarySettings/stageVariableOverrides/{pointer(name)}"
+            operations.append(patch("replace", path, value))
     return operations
 
 
