@@ -41,6 +41,8 @@ class Settings:
     account_throttle_burst: int = 5_000  # requests at once
     state_url: str = ""  # --state: what gateways share; empty: this process's memory
     trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For names the client, for limits by address
+    debug_function: str = ""  # --debug: name or logical id of the function whose worker listens for a debugger
+    debug_port: int = 0  # where; 0: 5678 for Python, 9229 for Node.js
     parameters: tuple[tuple[str, str], ...] = ()  # --parameter K=V for the templates of `up`
     templates: tuple[Path, ...] = field(default=())
 
@@ -52,6 +54,7 @@ class Settings:
             ("private-port", self.private_port),
             ("aws-port", self.aws_port),
             ("tls-port", self.tls_port or 0),
+            ("debug-port", self.debug_port),
         )
         for name, port in ports:
             if not 0 <= port <= 65_535:

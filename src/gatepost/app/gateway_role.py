@@ -159,6 +159,7 @@ class GatewayRole:
             limits=self._limits.stages,
             services=self._link.calls,
             triggers=self._link.calls,
+            invocation_ms_min=LONG_MS if self._settings.debug_function else 0,
             logs=self._logs,
             invocation_ms_min=LONG_MS if self._settings.debug_function else 0,
         )

@@ -165,6 +165,8 @@ def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> 
         trusted_proxies=tuple(chosen.get("trusted_proxies", ())),
         tables_url=chosen.get("tables_url", ""),
         tables_throttled=not chosen.get("tables_unthrottled", False),
+        debug_function=chosen.get("debug_function") or "",
+        debug_port=chosen.get("debug_port") or 0,
         parameters=pairs(chosen["parameters"], "--parameter"),
         templates=templates,
     )

@@ -30,6 +30,13 @@ EXIT_INTERRUPTED: Final = 130
 @click.option(
     "--watch", "is_watching", is_flag=True, help="Put what is saved into effect: code, requirements, templates."
 )
+@click.option(
+    "--debug",
+    "debug_function",
+    metavar="FUNCTION",
+    help="Let a debugger attach to this function (its name or logical id): debugpy, or Node.js' inspector.",
+)
+@click.option("--debug-port", type=int, default=0, show_default="5678 for Python, 9229 for Node.js")
 @json_option
 def up_command(
     templates: tuple[Path, ...], stack_name: str | None, is_watching: bool, as_json: bool, **chosen: Any
@@ -66,11 +73,27 @@ def run_in_foreground(settings: Settings, *, stack_name: str | None, as_json: bo
             deployed = await loop.run_in_executor(None, deploying)
         if deployed:
             await loop.run_in_executor(None, _print_endpoints, endpoint, settings, stack_name, as_json)
+        if deployed and settings.debug_function:
+            deployed = await loop.run_in_executor(None, _tell_debugger, endpoint, settings, stack_name, as_json)
         if deployed and is_watching:
             at_stop.callback(_watch(endpoint, settings, stack_name, as_json=as_json))
         return 0 if deployed else EXIT_FAILED
 
     return asyncio.run(live(settings, deploy_and_tell, as_json=as_json, at_stop=at_stop))
+
+
+def _tell_debugger(endpoint: Endpoint, settings: Settings, stack_name: str | None, as_json: bool) -> bool:
+    """Say where to attach; False, with the reason said, when there is nothing to attach to."""
+    from gatepost.cli.debug import debug_lines, debug_report
+
+    try:
+        report = debug_report(endpoint, settings, stack_name)
+    except click.ClickException as error:
+        error.show()
+        return False
+    for line in [json.dumps({"debug": report})] if as_json else debug_lines(report):
+        click.echo(line)
+    return True
 
 
 def _watch(endpoint: Endpoint, settings: Settings, stack_name: str | None, *, as_json: bool) -> Callable[[], None]:

@@ -16,9 +16,12 @@ COMPILE_TIMEOUT_S: Final = 120
 RUNTIME_PACKAGES: Final = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
 
 
-def runtime_packages() -> dict[str, str]:
-    """Give the real path of each package by the name it has on `sys.path`. All are pure Python."""
-    found = {}
+def runtime_packages(debugger: str = "") -> dict[str, str]:
+    """Give the real path of each package by the name it has on `sys.path`, and of the debugger if there is to be one.
+
+    All are pure Python, or work as such.
+    """
+    found = {"debugpy": debugger} if debugger else {}
     for name in RUNTIME_PACKAGES:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:

@@ -18,6 +18,7 @@ from gatepost.kernel.clock import Clock, iso_8601
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.ports import Invocation, InvocationResult
 from gatepost.services.lambda_.model import Function, ResourceNotFoundException, TooManyRequestsException
+from gatepost.services.lambda_.runner.debugging import LONG_MS, debug_port
 from gatepost.services.lambda_.runner.faults import exited, timed_out
 from gatepost.services.lambda_.runner.process import Running, Worker
 from gatepost.services.lambda_.runner.settings import RunnerSettings
@@ -80,6 +81,7 @@ class FunctionPool:
         self.unflushed: set[Worker] = set()
         self._idle: list[Worker] = []
         self._waiting: deque[Running] = deque()
+        self.is_debugged = bool(debug_port(function, settings))
         self._supply = supply
         self._clock = clock
         self._settings = settings
@@ -107,7 +109,8 @@ class FunctionPool:
             return
         if len(self._waiting) >= self._settings.waiting_max:
             raise too_many_requests()
-        running.deadline_ns = self._clock.monotonic_ns() + self._settings.waiting_ms_max * NS_PER_MS
+        wait_ms = LONG_MS if self.is_debugged else self._settings.waiting_ms_max
+        running.deadline_ns = self._clock.monotonic_ns() + wait_ms * NS_PER_MS
         self._waiting.append(running)
         self.grow()
 
@@ -139,15 +142,21 @@ class FunctionPool:
     def grow(self) -> None:
         """Start workers for those who wait, within the bounds."""
         wanted = min(len(self._waiting), self._settings.starting_max)
-        while self.starting < wanted and self._supply.has_room(self):
+        while self.starting < wanted and self._may_grow and self._supply.has_room(self):
             self.starting += 1
             self._supply.start(self)
+
+    @property
+    def _may_grow(self) -> bool:
+        """Say whether one more worker may be: a debugged function has one, which has the debugger's port."""
+        return not (self.is_debugged and (self.starting or self.workers))
 
     def provision(self) -> None:
         """Start workers until those that are provisioned stand ready, within the bounds."""
         while (
             self.ready_count + self.starting < self.provisioned
             and self.starting < self._settings.starting_max
+            and self._may_grow
             and self._supply.has_room(self)
         ):
             self.starting += 1
@@ -234,8 +243,9 @@ class FunctionPool:
         for worker in list(self.busy):
             worker.check_time(now_ns)
         start_ns = (self._settings.init_ms + self.function.timeout_s * 1000) * NS_PER_MS
-        for worker in [one for one in self.workers if not one.is_ready and now_ns - one.started_ns > start_ns]:
-            self._start_timed_out(worker)
+        if not self.is_debugged:
+            for worker in [one for one in self.workers if not one.is_ready and now_ns - one.started_ns > start_ns]:
+                self._start_timed_out(worker)
         while self._waiting and self._waiting[0].deadline_ns < now_ns and not self.starting:
             running = self._waiting.popleft()
             if not running.answer.done():
@@ -299,6 +309,7 @@ class FunctionPool:
             self.function = function
             return
         self.function = function
+        self.is_debugged = bool(debug_port(function, self._settings))
         self.generation += 1
         self._make_stale()
         self.provision()

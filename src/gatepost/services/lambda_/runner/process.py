@@ -18,6 +18,7 @@ from gatepost.kernel.clock import Clock, iso_8601
 from gatepost.kernel.ports import Invocation, InvocationResult
 from gatepost.services.lambda_.model import Function
 from gatepost.services.lambda_.runner import frames, memory
+from gatepost.services.lambda_.runner.debugging import debug_port, has_client
 from gatepost.services.lambda_.runner.faults import PlatformFault, exited, timed_out
 from gatepost.services.lambda_.runner.platform_lines import Ending, lines_of
 from gatepost.services.lambda_.runner.programs import ADDRESSES_MB, is_program
@@ -27,6 +28,7 @@ from gatepost.services.lambda_.runner.transcript import Transcript
 from gatepost.services.lambda_.runner.zygote import SpawnRequest, Zygote
 
 MB: Final = 1024 * 1024
+DEBUGGED_AGAIN_NS: Final = 1_000_000_000  # how often a debugged program's clients are looked for
 LAST_WORDS_S: Final = 0.2  # how long output may lag behind the news of a worker's end
 NATIVE_READ_BYTES: Final = 65536
 
@@ -103,6 +105,8 @@ class Worker(asyncio.Protocol):
         self.started_ns = clock.monotonic_ns()
         self._owner = owner
         self._zygote = zygote
+        self.debug_port = debug_port(function, settings)  # 0: not debugged
+        self._halted_ns = 0  # since when a debugger has halted the function
         self._clock = clock
         self._settings = settings
         self._lines = lines_of(function, clock, is_provisioned=is_provisioned)
@@ -241,6 +245,8 @@ class Worker(asyncio.Protocol):
                 self._transport.pause_reading()
         elif kind == frames.STREAM and self.current is not None:
             self.begin_stream(body.decode("utf-8", "replace"))
+        elif kind == frames.PAUSED and self.debug_port:
+            self._halted(is_so=bool(flag))
         elif kind == frames.READY and not self.is_ready:
             self._runtime_ready(number / 1e6)
         elif kind == frames.INIT_ERROR and not self.is_ready:
@@ -333,10 +339,20 @@ class Worker(asyncio.Protocol):
 
     # --- limits ------------------------------------------------------------------------------------------------
 
+    def _halted(self, *, is_so: bool) -> None:
+        """Let the clock stand still, or go on."""
+        now_ns = self._clock.monotonic_ns()
+        if self.current is not None and self._halted_ns and not is_so:
+            self.current.deadline_ns += now_ns - self._halted_ns
+        self._halted_ns = now_ns if is_so else 0
+
     def check_time(self, now_ns: int) -> None:
         """Kill the worker when its invocation has used up its time."""
         running = self.current
-        if running is None or now_ns < running.deadline_ns:
+        if running is None or now_ns < running.deadline_ns or self._halted_ns:
+            return
+        if self.debug_port and self._is_program and has_client(self.debug_port):
+            running.deadline_ns = now_ns + DEBUGGED_AGAIN_NS
             return
         at = iso_8601(self._clock.now_ms())
         fault = timed_out(running.invocation.request_id, self.function.timeout_s, at)
@@ -344,7 +360,7 @@ class Worker(asyncio.Protocol):
 
     def is_too_large(self) -> bool:
         """Say whether the worker and its children use more than MemorySize now."""
-        if not self._pid:
+        if not self._pid or self.debug_port:  # a debugger needs memory, too
             return False
         limit_bytes = self.function.memory_mb * MB
         used = memory.used_bytes(self._pid, limit_bytes)
@@ -464,11 +480,12 @@ def spawn_limits(function: Function, settings: RunnerSettings, *, has_own_uid: b
     RLIMIT_AS is only a backstop: it counts reserved addresses, of which programs have far more than memory.
     RLIMIT_NPROC counts all processes of a user, so it is set only for a user of the worker's own.
     """
+    is_large = is_program(function.runtime) or bool(debug_port(function, settings))
     limits = {
         "CORE": 0,
         "FSIZE": function.ephemeral_storage_mb * MB,
         "NOFILE": settings.open_files_max,
-        "AS": (function.memory_mb * 2 + (ADDRESSES_MB if is_program(function.runtime) else 2048)) * MB,
+        "AS": (function.memory_mb * 2 + (ADDRESSES_MB if is_large else 2048)) * MB,
     }
     if has_own_uid:
         limits["NPROC"] = settings.processes_max

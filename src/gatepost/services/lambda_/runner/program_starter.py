@@ -10,6 +10,7 @@ from pathlib import Path
 from gatepost.kernel.clock import Clock
 from gatepost.services.lambda_.model import Function, InvalidRuntimeException, ServiceException
 from gatepost.services.lambda_.runner.custom import CustomWorker
+from gatepost.services.lambda_.runner.debugging import debug_port
 from gatepost.services.lambda_.runner.extended import ExtendedWorker
 from gatepost.services.lambda_.runner.interpreters import own_interpreter
 from gatepost.services.lambda_.runner.nodes import NO_NODE, Node, choose_node, find_nodes, node_major
@@ -81,7 +82,10 @@ class ProgramStarter:
                 variables[name] = value
         if node is None:
             return custom_program()
-        return node_program(node, function, runtime_folder=folder, log_bytes_max=self._settings.log_bytes_max)
+        port = debug_port(function, self._settings)
+        return node_program(
+            node, function, runtime_folder=folder, log_bytes_max=self._settings.log_bytes_max, debug_port=port
+        )
 
     async def extend(self, function: Function, layers: Path | None, variables: dict[str, str]) -> int | None:
         """Tell a worker where the Runtime API is when it needs it, and give how many extensions it will have.

@@ -34,11 +34,14 @@ def runtime_words(runtime: str) -> str:
     return runtime.replace("python", "python:").replace("provided.", "provided:")
 
 
-def node_program(node: Node, function: Function, *, runtime_folder: str, log_bytes_max: int) -> list[str]:
-    """Give the command line of a Node worker, its heap bounded by MemorySize."""
+def node_program(
+    node: Node, function: Function, *, runtime_folder: str, log_bytes_max: int, debug_port: int = 0
+) -> list[str]:
+    """Give the command line of a Node worker, its heap bounded by MemorySize; with a port for a debugger or without."""
     young_mb = function.memory_mb // YOUNG_SHARE
     return [
         str(node.executable),
+        *([f"--inspect=127.0.0.1:{debug_port}"] if debug_port else []),
         f"--max-semi-space-size={max(1, young_mb // 2)}",
         f"--max-old-space-size={function.memory_mb - young_mb}",
         f"{runtime_folder}/{NODE_FOLDER}/bootstrap.cjs",

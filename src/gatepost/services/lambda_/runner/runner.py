@@ -53,7 +53,7 @@ class FunctionRunner:
         self._aliases: dict[str, Alias] = {}
         self._chance = parts.chance
         self._provisioned: dict[str, int] = {}  # by the ARN of version or alias
-        self._is_provisioning = False
+        self._is_provisioning = bool(parts.settings.debug_function)
         self._shares = Shares()
         self._retired: list[FunctionPool] = []  # of deleted functions whose last invocations still run
         self._tasks = Tasks("runner")
@@ -120,9 +120,10 @@ class FunctionRunner:
             place = self._place_of(arn)
             wanted[place] = wanted.get(place, 0) + count
         for arn, pool in self._pools.items():
-            pool.provisioned = wanted.get(arn, 0)
+            # A debugged function's worker stands ready, so that there is something to attach to.
+            pool.provisioned = max(wanted.get(arn, 0), int(pool.is_debugged))
             pool.provision()
-        self._is_provisioning = bool(self._provisioned)
+        self._is_provisioning = bool(self._provisioned or self._settings.debug_function)
 
     def _place_of(self, arn: str) -> str:
         """Give the pool's ARN of what workers are provisioned for: an alias's are those of its main version."""

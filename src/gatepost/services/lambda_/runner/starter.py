@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -31,6 +31,7 @@ from gatepost.services.lambda_.model import (
     ServiceException,
 )
 from gatepost.services.lambda_.runner.compilation import Compilation
+from gatepost.services.lambda_.runner.debugging import debugpy_folder
 from gatepost.services.lambda_.runner.environment import environment, log_group_of
 from gatepost.services.lambda_.runner.interpreters import (
     Interpreter,
@@ -91,7 +92,8 @@ class WorkerStarter:
             if self._places is not None:
                 return
             loop = asyncio.get_running_loop()
-            packages: Mapping[str, str] = await loop.run_in_executor(None, runtime_packages)
+            debugger = debugpy_folder() if self._parts.settings.debug_function else ""
+            packages: Mapping[str, str] = await loop.run_in_executor(None, runtime_packages, debugger)
             cache_dir = self._parts.cache_dir.resolve()
             linked = link_packages(cache_dir / "runtime-packages", packages)
             self._places = Places(self._parts.functions_dir.resolve(), cache_dir, packages, linked)
@@ -173,15 +175,8 @@ class WorkerStarter:
             is_provisioned=is_provisioned,
         )
         worker.expires_at_ms = credentials.expires_at_ms
-        configuration = {
-            "handler": function.handler,
-            "environment": variables,
-            "log_format": function.log_format,
-            "log_level": function.application_log_level,
-            "has_extensions": bool(extensions),
-        }
-        if is_program(function.runtime):
-            configuration["program"] = self._programs.program(function, zygote, variables)
+        configuration = self._configuration(worker, zygote, variables)
+        configuration["has_extensions"] = bool(extensions)
         request = self._place(worker, zygote)
         self._programs.employ(worker, extensions)
         try:
@@ -192,6 +187,21 @@ class WorkerStarter:
         if not is_launched:
             self.take_back(worker)
         return worker if is_launched else None
+
+    def _configuration(self, worker: Worker, zygote: Zygote, variables: dict[str, str]) -> dict[str, Any]:
+        """Give what a worker is told of its function; a program's variables are added to."""
+        function = worker.function
+        configuration: dict[str, Any] = {
+            "handler": function.handler,
+            "environment": variables,
+            "log_format": function.log_format,
+            "log_level": function.application_log_level,
+        }
+        if worker.debug_port and debugpy_folder():
+            configuration["debug_port"] = worker.debug_port
+        if is_program(function.runtime):
+            configuration["program"] = self._programs.program(function, zygote, variables)
+        return configuration
 
     def _place(self, worker: Worker, zygote: Zygote) -> SpawnRequest:
         """Give a worker its user and, without a file system of its own, its directory."""

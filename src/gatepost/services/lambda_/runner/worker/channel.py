@@ -22,6 +22,7 @@ LOG_LINES = 5  # text that splits at line ends
 LOG_EVENT = 6  # text that is one event
 STREAM = 8  # an answer is streamed; bytes: its content type
 PIECE = 9  # bytes: the next part of a streamed answer; RESULT or ERROR ends it
+PAUSED = 10  # flag 1: a debugger has halted the function; 0: it goes on
 BYTECODE = 7  # of a module that was compiled ahead; bytes: path, NUL, file name, NUL, content
 
 LOG_CHUNK_BYTES = 256 * 1024

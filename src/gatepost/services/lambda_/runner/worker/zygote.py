@@ -17,10 +17,11 @@ import socket
 import sys
 from typing import Any
 
-from . import sandbox
+from . import debugging, sandbox
 from .bootstrap import Runtime
 from .channel import Channel
 from .compiling import compile_all
+from .context import LambdaContext
 from .program import execute, start_extensions
 
 MESSAGE_BYTES_MAX = 65536
@@ -279,7 +280,10 @@ class Zygote:
         sys.path[:] = [task_root, *layers, sys.path[-1], *self._library_path]
         if brings_own_packages(task_root):
             forget_runtime_packages()
-        Runtime(channel, config).run()
+        runtime = Runtime(channel, config)
+        if config.get("debug_port"):
+            debugging.listen(channel, config["debug_port"], LambdaContext)
+        runtime.run()
 
 
 def main(control_fd: int, options_text: str | None = None) -> None:

@@ -22,6 +22,7 @@ class Runtime {
     this.channel = new Channel(fd, logBytesMax);
     this.output = new Output(this.channel, environment.AWS_LAMBDA_LOG_FORMAT === 'JSON', environment.AWS_LAMBDA_LOG_LEVEL);
     this.hasCallbacks = environment.AWS_EXECUTION_ENV !== 'AWS_Lambda_nodejs24.x'; // Lambda has dropped them there
+    this.isDebugged = process.execArgv.some((option) => option.startsWith('--inspect')); // its event loop must go on
     this.current = null;
     this.beforeExit = null;
     process.on('beforeExit', () => {
@@ -68,7 +69,11 @@ class Runtime {
 
   next() {
     this.beforeExit = null;
-    const request = this.channel.nextRequest();
+    if (this.isDebugged) this.channel.whenReadable(() => this.take(this.channel.nextRequest()));
+    else this.take(this.channel.nextRequest());
+  }
+
+  take(request) {
     this.current = request;
     this.output.requestId = request.requestId;
     if (request.traceId) process.env._X_AMZN_TRACE_ID = request.traceId;

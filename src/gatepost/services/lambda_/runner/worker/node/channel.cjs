@@ -55,6 +55,24 @@ class Channel {
     }
   }
 
+  // Call `go` when there is something to read, and let the event loop go on until then.
+  whenReadable(go) {
+    if (this.rest.length > 0) {
+      go();
+      return;
+    }
+    const part = Buffer.allocUnsafe(READ_BYTES);
+    fs.read(this.fd, part, 0, part.length, null, (error, got) => {
+      if (error) {
+        setTimeout(() => this.whenReadable(go), 5);
+        return;
+      }
+      if (got === 0) process.exit(0); // the gateway is gone
+      this.rest = part.subarray(0, got);
+      go();
+    });
+  }
+
   // Wait for the next invocation.
   nextRequest() {
     const head = this.take(REQUEST_BYTES);
