@@ -11,7 +11,7 @@ from tests.unit.link.test_link import Platform, until
 TEST = MethodTest({"id": "d"}, "/a", "GET", "/a?b=1", (("X", "1"),), "body", {"v": "1"})
 
 
-class Tester:
+class RunsMethods:
     """Answers with what it was asked, refuses, or never ends."""
 
     async def test(self, test):
@@ -28,7 +28,7 @@ def joined(tmp_path, scenario):
         platform = Platform(tmp_path)
         services = await platform.services()
         gateway, _ = platform.gateway()
-        gateway.tests = Tester()
+        gateway.tests = RunsMethods()
         await until(lambda: gateway.is_connected and services._acknowledged)
         try:
             await scenario(services, gateway)
