@@ -13,6 +13,7 @@ Durability = Literal["full", "process"]
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _DOMAIN: Final = re.compile(r"(?=.{3,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _STATE_URL: Final = re.compile(r"valkeys?://(?:[^@/\s]*@)?[^@/\s:]+(?::\d{1,5})?(?:/\d{0,3})?")
+_ISSUER: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(?:/[A-Za-z0-9._~/-]*)?", re.ASCII)
 _REGION: Final = re.compile(r"[a-z0-9-]{1,64}")  # as signatures spell it
 
 
@@ -41,8 +42,14 @@ class Settings:
     account_throttle_burst: int = 5_000  # requests at once
     state_url: str = ""  # --state: what gateways share; empty: this process's memory
     trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For names the client, for limits by address
+    concurrency: int = 1_000  # --concurrency: executions of all functions together; 1 to 100000
+    concurrency_scaling: int = 1_000  # --concurrency-scaling: by how many a function may grow in ten seconds
     debug_function: str = ""  # --debug: name or logical id of the function whose worker listens for a debugger
     debug_port: int = 0  # where; 0: 5678 for Python, 9229 for Node.js
+    issuer: str = ""  # --issuer: what user pools' tokens name; empty: http://localhost:PORT; "aws": AWS's form
+    smtp_url: str = ""  # --smtp: where e-mails go out; empty: into the outbox only
+    password_memory_kib: int = 19 * 1024  # of one Argon2id hash; 8192 (7 MiB is OWASP's least) to 1048576
+    password_passes: int = 2  # of one Argon2id hash; 1 to 20
     parameters: tuple[tuple[str, str], ...] = ()  # --parameter K=V for the templates of `up`
     templates: tuple[Path, ...] = field(default=())
 
@@ -70,9 +77,23 @@ class Settings:
             found.append(f"--region is {self.region!r}: use a name such as us-east-1")
         if self.any_credentials and self.host not in LOOPBACK_HOSTS:
             found.append(f"--any-credentials with --host {self.host}: it is refused on anything but a loopback address")
+        for name, count in (("concurrency", self.concurrency), ("concurrency-scaling", self.concurrency_scaling)):
+            if not 1 <= count <= 100_000:
+                found.append(f"--{name} is {count}: use 1 to 100000")
         if not 0 <= self.drain_ms <= 60_000:
             found.append(f"drain_ms is {self.drain_ms}: use 0 to 60000")
         found.extend(self._limit_problems())
+        found.extend(self._user_pool_problems())
+        return found
+
+    def _user_pool_problems(self) -> list[str]:
+        found = []
+        if self.issuer and self.issuer != "aws" and not _ISSUER.fullmatch(self.issuer):
+            found.append(f"--issuer is {self.issuer!r}: use aws, or an address such as https://login.example.com")
+        if not 8_192 <= self.password_memory_kib <= 1_048_576:
+            found.append(f"--password-memory-kib is {self.password_memory_kib}: use 8192 to 1048576")
+        if not 1 <= self.password_passes <= 20:
+            found.append(f"--password-passes is {self.password_passes}: use 1 to 20")
         return found
 
     def _limit_problems(self) -> list[str]:

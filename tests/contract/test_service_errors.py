@@ -31,7 +31,7 @@ COMMON = {
     "ValidationError",
     "ValidationException",
 }
-FOLDERS = {"lambda_": "lambda"}
+FOLDERS = {"lambda_": "lambda", "cognito_idp": "cognito-idp"}
 
 
 def service_errors() -> list[Any]:

@@ -12,6 +12,7 @@ from gatepost.app.deliveries import ForwardedDeliveries
 from gatepost.app.local_authority import load_authority
 from gatepost.app.table_service import TableService
 from gatepost.app.usage_records import UsageRecords
+from gatepost.app.user_pools import UserPoolParts, UserPools
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.awsapi.forwarding import Forwarder, parse_forwarded
@@ -78,6 +79,7 @@ class ServicesCore:
         client: Client,
         endpoint_url: str,
         gateway_port: int,
+        aws_port: int,
     ) -> None:
         self._settings = settings
         self._data = data
@@ -99,17 +101,9 @@ class ServicesCore:
         self.logs = self._make_logs(clock)
         self.cloudwatch = self._make_cloudwatch(clock)
         self.acm = self._make_acm(store, link, seal, clock=clock)
-        self._apigateway = ApiGateway(
-            store,
-            link,
-            authorizer,
-            seal,
-            certificates=self.acm,
-            assets=self.assets,
-            account_throttle=Throttle(settings.account_throttle_rate, settings.account_throttle_burst),
-            is_lenient=settings.is_lenient,
-        )
-        self.acm.used_by(self._apigateway.domain_parts.certificate_uses)
+        self._apigateway = self._make_apigateway(store, link, seal)
+        joined = UserPoolParts(store, link, seal, clock, self._lambda, self.assets)
+        self._user_pools = UserPools(settings, joined, aws_port=aws_port, endpoint_url=endpoint_url)
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
@@ -122,18 +116,37 @@ class ServicesCore:
             self.acm,
             self._apigateway,
             ApiGatewayV2(self._apigateway.domain_parts.v2),
+            self._user_pools.provider,
         ]
         operations = LateOperations()
         self._stacks = self._make_stacks(store, operations, sessions, clock=clock)
         self._providers = [*providers, CloudFormation(records=store, assets=self.assets, engine=self._stacks)]
-        self.dispatcher = Dispatcher(
+        self.dispatcher = operations.dispatcher = self._make_dispatcher(clock)
+
+    def _make_dispatcher(self, clock: Clock) -> Dispatcher:
+        settings = self._settings
+        return Dispatcher(
             self._providers,
-            authorization=authorizer,
+            authorization=self._authorizer,
             clock=clock,
             account_id=settings.account_id,
             region=settings.region,
         )
-        operations.dispatcher = self.dispatcher
+
+    def _make_apigateway(self, store: SqliteRecords, link: ServicesLink, seal: Seal) -> ApiGateway:
+        settings = self._settings
+        made = ApiGateway(
+            store,
+            link,
+            self._authorizer,
+            seal,
+            certificates=self.acm,
+            assets=self.assets,
+            account_throttle=Throttle(settings.account_throttle_rate, settings.account_throttle_burst),
+            is_lenient=settings.is_lenient,
+        )
+        self.acm.used_by(made.domain_parts.certificate_uses)
+        return made
 
     def _make_acm(self, store: SqliteRecords, link: ServicesLink, seal: Seal, *, clock: Clock) -> AcmProvider:
         settings = self._settings
@@ -203,6 +216,7 @@ class ServicesCore:
     def endpoint(self, routes: Sequence[OwnRoute], api_requests: Handler, client: Client) -> AwsEndpoint:
         """Make the AWS endpoint's handler."""
         routes = [*routes, OwnRoute("GET", code_downloads.ROUTE, self._downloads.handle, None)]
+        routes += self._user_pools.routes()
         forwarded = self._forwarded
         return AwsEndpoint(
             self.dispatcher,
@@ -213,6 +227,7 @@ class ServicesCore:
             api_requests=api_requests,
             any_credentials=self.root if self._settings.any_credentials else None,
             forwarder=Forwarder(forwarded, client=client) if forwarded else None,
+            documents=self._user_pools.document,
         )
 
     def join(self, link: ServicesLink, endpoint: AwsEndpoint) -> None:
@@ -236,6 +251,7 @@ class ServicesCore:
         await self._tables.start()
         await self._lambda.start()
         await self._events.start()
+        await self._user_pools.start()
         await self.logs.start()
         await self.cloudwatch.start()
         await self.usage.load()
@@ -249,6 +265,7 @@ class ServicesCore:
         """Stop what runs and close the stores."""
         await self._stacks.close()
         await self._events.close()
+        await self._user_pools.close()
         await self._lambda.close()
         await self.logs.close()
         await self.cloudwatch.close()

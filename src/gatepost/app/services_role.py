@@ -93,6 +93,7 @@ class ServicesRole:
             link=self._link,
             client=self._client,
             gateway_port=self._orders.ports[0],
+            aws_port=self._orders.ports[2],
             endpoint_url=url_of(local_host(self._settings), self._orders.ports[2]),
         )
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from inspect import isawaitable
 from typing import Any, Final
 
 import orjson
 
-from gatepost.awsapi import dispatch, forwarding
+from gatepost.awsapi import dispatch, forwarding, pages
 from gatepost.awsapi.authentication import Authenticator, Caller
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.awsapi.errors import (
@@ -85,12 +85,14 @@ class AwsEndpoint:
         api_requests: Handler | None = None,
         any_credentials: Principal | None = None,
         forwarder: Forwarder | None = None,
+        documents: Callable[[str], bytes | None] | None = None,
     ) -> None:
         """Take what the endpoint needs.
 
         `hosts` are the names and addresses that it is configured with, `origins` those of its own console.
         `api_requests` answers requests for deployed APIs. `any_credentials` is the administrator that an unknown
-        access key stands for, or None. `forwarder` takes the services that the operator sends elsewhere.
+        access key stands for, or None. `forwarder` takes the services that the operator sends elsewhere. `documents`
+        gives what anyone may read at a path (`/{userPoolId}/.well-known/…`), as JSON.
 
         Raises: ValueError when one of those is a service that we have.
         """
@@ -107,6 +109,7 @@ class AwsEndpoint:
         self._routes = OwnRoutes(routes)
         self._api_requests = api_requests
         self._forwarder = forwarder
+        self._documents = documents
         self._anonymous = Principal("anonymous", dispatcher.account_id, "", "anonymous")
 
     def __call__(self, request: Request) -> Answer:
@@ -129,6 +132,10 @@ class AwsEndpoint:
                 if path.startswith(PREFIX):
                     self._hosts.check_origin(headers)
                     return self._answer_own(request, headers, request_id)
+                if pages.DOCUMENTS in path and (found := self._document(request)) is not None:
+                    return found
+            elif b"origin" in headers and (shown := self._answer_page(request, headers, request_id)) is not None:
+                return shown
             self._hosts.check_origin(headers)
             now_ms = self._clock.now_ms()
             if self._forwarder is not None and (name := self._forwarded_name(request, headers, now_ms)):
@@ -305,7 +312,7 @@ class AwsEndpoint:
             params = served.codec.parse(incoming)
         problems = check(params)
         if problems is not None:
-            raise_problems(problems)
+            raise_problems(problems, bound.validation_error)
         if bound.wire_json and served.wire is None:
             params = bound.to_wire(params)
         result = self._dispatcher.start(bound, call, params)

@@ -105,11 +105,47 @@ LIMITS: Final = (
         "--account-throttle-burst", type=int, default=5_000, show_default=True, help="Requests of all APIs at once."
     ),
     click.option(
+        "--state",
+        "state_url",
+        default="",
+        metavar="URL",
+        help="Share limits with other gateways in that Valkey: valkey://HOST[:PORT][/DATABASE].",
+    ),
+    click.option(
         "--trusted-proxy",
         "trusted_proxies",
         multiple=True,
         metavar="NETWORK",
         help="Believe the X-Forwarded-For of these for limits by address; may be repeated.",
+    ),
+)
+USER_POOLS: Final = (
+    click.option(
+        "--issuer", default="", metavar="URL", help="What user pools' tokens name as issuer; aws: AWS's own form."
+    ),
+    click.option(
+        "--smtp",
+        "smtp_url",
+        default=lambda: os.environ.get("GATEPOST_SMTP", ""),
+        show_default="$GATEPOST_SMTP",
+        metavar="URL",
+        help="Send user pools' e-mails by that server: smtp://HOST:PORT, smtps://USER:PASSWORD@HOST.",
+    ),
+    click.option(
+        "--password-memory-kib", type=int, default=19 * 1024, show_default=True, help="What one password hash takes."
+    ),
+    click.option("--password-passes", type=int, default=2, show_default=True, help="Passes of one password hash."),
+)
+FUNCTIONS: Final = (
+    click.option(
+        "--concurrency", type=int, default=1_000, show_default=True, help="Executions of all functions together."
+    ),
+    click.option(
+        "--concurrency-scaling",
+        type=int,
+        default=1_000,
+        show_default=True,
+        help="By how many executions a function may grow in ten seconds.",
     ),
 )
 TEMPLATES: Final = (lenient_option, service_option, parameter_option)
@@ -128,7 +164,8 @@ def pairs(texts: tuple[str, ...], flag: str, *, form: str = "KEY=VALUE") -> tupl
 
 def platform_options(command: Command) -> Command:
     """Add the options that make a platform's settings."""
-    return with_options(command, data_option, host_option, *PORTS, *IDENTITY, *DURABILITY, *LIMITS, *TABLES, *TEMPLATES)
+    groups = (*PORTS, *IDENTITY, *DURABILITY, *LIMITS, *TABLES, *USER_POOLS, *FUNCTIONS, *TEMPLATES)
+    return with_options(command, data_option, host_option, *groups)
 
 
 def fresh_platform_options(command: Command) -> Command:
@@ -162,11 +199,18 @@ def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> 
         service_endpoints=pairs(chosen["service_endpoints"], "--service", form="NAME=URL"),
         account_throttle_rate=chosen.get("account_throttle_rate", 10_000.0),
         account_throttle_burst=chosen.get("account_throttle_burst", 5_000),
+        state_url=chosen.get("state_url", ""),
         trusted_proxies=tuple(chosen.get("trusted_proxies", ())),
         tables_url=chosen.get("tables_url", ""),
         tables_throttled=not chosen.get("tables_unthrottled", False),
+        concurrency=chosen.get("concurrency", 1_000),
+        concurrency_scaling=chosen.get("concurrency_scaling", 1_000),
         debug_function=chosen.get("debug_function") or "",
         debug_port=chosen.get("debug_port") or 0,
+        issuer=chosen.get("issuer", ""),
+        smtp_url=chosen.get("smtp_url", ""),
+        password_memory_kib=chosen.get("password_memory_kib", 19 * 1024),
+        password_passes=chosen.get("password_passes", 2),
         parameters=pairs(chosen["parameters"], "--parameter"),
         templates=templates,
     )

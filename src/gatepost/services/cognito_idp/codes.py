@@ -1,0 +1,162 @@
+"""Codes that prove that someone reads a mailbox or a phone: made, sent, and redeemed once."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from gatepost.kernel.clock import Clock
+from gatepost.services.cognito_idp.errors import (
+    CodeMismatchException,
+    ExpiredCodeException,
+    InvalidParameterException,
+    LimitExceededException,
+)
+from gatepost.services.cognito_idp.lockout import Pace
+from gatepost.services.cognito_idp.messages import MEDIA, Messages, masked
+from gatepost.services.cognito_idp.pool import DAY_MS, HOUR_MS, UserPool
+from gatepost.services.cognito_idp.user import VERIFIABLE, Code, User
+from gatepost.services.cognito_idp.users import Users
+
+SIGN_UP: Final = "sign-up"
+FORGOT_PASSWORD: Final = "forgot-password"  # noqa: S105 a purpose
+WRONG_MAX: Final = 5  # wrong codes, then a new one must be asked for
+SENT_PER_HOUR_MAX: Final = 20  # AWS: 5 to 20, by the risk that it sees
+LIVES_MS: Final[Mapping[str, int]] = {SIGN_UP: DAY_MS, FORGOT_PASSWORD: HOUR_MS}
+_LIMIT: Final = "Attempt limit exceeded, please try after some time."
+_MISMATCH: Final = "Invalid verification code provided, please try again."
+_EXPIRED: Final = "Invalid code provided, please request a code again."
+
+
+def new_code() -> str:
+    """Make six digits that cannot be guessed."""
+    return f"{secrets.randbelow(1_000_000):06d}"
+
+
+def verifying(attribute: str) -> str:
+    """Give the purpose of a code that verifies an attribute."""
+    return f"verify:{attribute}"
+
+
+class Codes:
+    """Sends codes and redeems them."""
+
+    def __init__(self, users: Users, messages: Messages, clock: Clock) -> None:
+        self._users = users
+        self._messages = messages
+        self._clock = clock
+        self._pace = Pace(clock, count_max=SENT_PER_HOUR_MAX)
+
+    async def send(
+        self,
+        pool: UserPool,
+        user: User,
+        purpose: str,
+        source: str,
+        *,
+        attribute: str,
+        client_id: str,
+        pending: str = "",
+        client_metadata: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Send a new code for a purpose; the one before is void. Gives CodeDeliveryDetails.
+
+        Raises: LimitExceededException, CodeDeliveryFailureException, and what the trigger raises.
+        """
+        self.check_pace(pool, user.name, purpose)
+        code = Code(
+            new_code(), self._clock.now_ms() + LIVES_MS.get(purpose, DAY_MS), attribute=attribute, pending=pending
+        )
+        user = await self._users.change(pool, user.name, lambda user: user.with_code(purpose, code))
+        return await self._messages.send(
+            pool,
+            user,
+            source,
+            attribute=attribute,
+            code=code.text,
+            client_id=client_id,
+            to=pending,
+            client_metadata=client_metadata,
+        )
+
+    def check_pace(self, pool: UserPool, name: str, purpose: str) -> None:
+        """Refuse when codes are asked for too often, also for names of nobody. Raises: LimitExceededException."""
+        if not self._pace.take(pool.id, name, purpose):
+            raise LimitExceededException(_LIMIT)
+
+    def check(self, user: User, purpose: str, text: str) -> str:
+        """Say what is wrong with a code: "" (nothing), "expired", "limit" or "mismatch"."""
+        code = user.secrets.codes.get(purpose)
+        if code is None or code.expires_at_ms <= self._clock.now_ms():
+            return "expired"
+        if code.wrong_count >= WRONG_MAX:
+            return "limit"
+        is_right = hmac.compare_digest(code.text.encode(), text.encode("utf-8", "surrogatepass"))
+        return "" if is_right else "mismatch"
+
+    async def redeem(
+        self,
+        pool: UserPool,
+        name: str,
+        purpose: str,
+        text: str,
+        then: Callable[[User, Code], User],
+        *,
+        force_alias: bool = False,
+    ) -> User:
+        """Change a user who has sent the right code back; the code is used up. A wrong one is counted.
+
+        Raises: CodeMismatchException, ExpiredCodeException, LimitExceededException, AliasExistsException.
+        """
+        fault = ""
+
+        def change(user: User) -> User:
+            nonlocal fault
+            fault = self.check(user, purpose, text)
+            if fault == "mismatch":
+                code = user.secrets.codes[purpose]
+                return user.with_code(purpose, replace(code, wrong_count=code.wrong_count + 1))
+            if fault:
+                return user
+            return then(user.without_code(purpose), user.secrets.codes[purpose])
+
+        user = await self._users.change(pool, name, change, force_alias=force_alias)
+        raise_fault(fault)
+        return user
+
+
+def raise_fault(fault: str) -> None:
+    """Raise what `Codes.check` found."""
+    if fault == "mismatch":
+        raise CodeMismatchException(_MISMATCH)
+    if fault == "limit":
+        raise LimitExceededException(_LIMIT)
+    if fault == "expired":
+        raise ExpiredCodeException(_EXPIRED)
+
+
+def recovery_attribute(pool: UserPool, user: User) -> str:
+    """Give the address that a reset code goes to: by the pool's recovery settings, verified.
+
+    Raises: InvalidParameterException.
+    """
+    for way in pool.recovery:
+        attribute = way.removeprefix("verified_")
+        if attribute in VERIFIABLE and user.is_verified(attribute):
+            return attribute
+    raise InvalidParameterException(
+        "Cannot reset password for the user as there is no registered/verified email or phone_number"
+    )
+
+
+def simulated_details(pool: UserPool, login: str) -> dict[str, str]:
+    """Give CodeDeliveryDetails for somebody who does not exist, the same each time (PreventUserExistenceErrors)."""
+    is_phone = "phone_number" in pool.auto_verified and "email" not in pool.auto_verified
+    attribute = "phone_number" if is_phone else "email"
+    digits = f"{sum(login.encode('utf-8', 'surrogatepass')) * 7919 % 10_000:04d}"
+    letter = chr(97 + sum(pool.id.encode() + login.encode("utf-8", "surrogatepass")) % 26)
+    told = f"+1555000{digits}" if is_phone else f"{login[:1] or letter}@{letter}"
+    return {"Destination": masked(told), "DeliveryMedium": MEDIA[attribute], "AttributeName": attribute}
