@@ -15,10 +15,12 @@ TYPES = [
     "AWS::ApiGateway::Account",
     "AWS::ApiGateway::ApiKey",
     "AWS::ApiGateway::Authorizer",
+    "AWS::ApiGateway::BasePathMapping",
     "AWS::ApiGateway::ClientCertificate",
     "AWS::ApiGateway::Deployment",
     "AWS::ApiGateway::DocumentationPart",
     "AWS::ApiGateway::DocumentationVersion",
+    "AWS::ApiGateway::DomainName",
     "AWS::ApiGateway::GatewayResponse",
     "AWS::ApiGateway::Method",
     "AWS::ApiGateway::Model",
@@ -28,6 +30,10 @@ TYPES = [
     "AWS::ApiGateway::Stage",
     "AWS::ApiGateway::UsagePlan",
     "AWS::ApiGateway::UsagePlanKey",
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::ApiGatewayV2::DomainName",
+    "AWS::ApiGatewayV2::RoutingRule",
+    "AWS::CertificateManager::Certificate",
     "AWS::CloudFormation::Stack",
     "AWS::DynamoDB::Table",
     "AWS::Events::Rule",
@@ -51,6 +57,13 @@ TYPES = [
     "AWS::Lambda::Version",
     "AWS::Logs::LogGroup",
     "AWS::Logs::LogStream",
+    "AWS::Route53::HostedZone",
+    "AWS::Route53::RecordSet",
+    "AWS::Route53::RecordSetGroup",
+    "AWS::SSM::Parameter",
+    "AWS::SecretsManager::ResourcePolicy",
+    "AWS::SecretsManager::RotationSchedule",
+    "AWS::SecretsManager::Secret",
 ]
 OUT = Path(__file__).parent.parent / "src/gatepost/templates/data"
 
@@ -70,6 +83,8 @@ def main() -> None:
     types["AWS::Lambda::Function"]["definitions"]["Environment"]["object"]["Variables"] = {"map": "string"}
     # The schema lets a key schema be any object as well; it is a list.
     types["AWS::DynamoDB::Table"]["properties"]["KeySchema"] = {"ref": "KeySchema"}
+    # The schema leaves out what Fn::GetAtt gives by AWS's reference.
+    types["AWS::SSM::Parameter"]["attributes"] = ["Arn", "Type", "Value"]
     lines = [f"  {json.dumps(name)}: {json.dumps(value, sort_keys=True)}" for name, value in types.items()]
     (OUT / "types.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
     (OUT / "type_names.txt").write_text("\n".join(sorted(index)) + "\n")

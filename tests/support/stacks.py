@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatepost.app.secret_services import SecretServices
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock
@@ -113,6 +114,7 @@ class StackWorld:
             )
         )
         self.eventbridge = EventsProvider(self.records, self.lambda_, self.clock)
+        self.secrets = SecretServices(self.records, seal, authorizer, self.lambda_, self.clock)
         self.responses = CustomResponses(lambda: "http://127.0.0.1:4566")
         self._late: list[Any] = []
         self.stacks = Stacks(
@@ -139,6 +141,7 @@ class StackWorld:
                 self.eventbridge,
                 ApiGateway(self.records, self.heard, authorizer, seal),
                 self.cloudformation,
+                *self.secrets.providers,
                 LogsProvider(LogStore(self.logs_db), self.clock, account_id=ACCOUNT, region=REGION),
             ),
             authorization=authorizer,
@@ -166,9 +169,11 @@ class StackWorld:
         await self.dynamodb.start()
         await self.lambda_.start()
         await self.eventbridge.start()
+        await self.secrets.start()
 
     async def close(self) -> None:
         await self.stacks.close()
+        await self.secrets.close()
         await self.eventbridge.close()
         await self.lambda_.close()
         await self.dynamodb.close()

@@ -10,6 +10,7 @@ from gatepost.app import code_downloads
 from gatepost.app.code_downloads import CodeDownloads
 from gatepost.app.deliveries import ForwardedDeliveries
 from gatepost.app.local_authority import load_authority
+from gatepost.app.secret_services import SecretServices
 from gatepost.app.table_service import TableService
 from gatepost.app.usage_records import UsageRecords
 from gatepost.app.user_pools import UserPoolParts, UserPools
@@ -98,6 +99,7 @@ class ServicesCore:
         self._tables = TableService(settings, ItemStore(self._databases[1], clock), clock=clock, seal=seal)
         self._lambda = self._make_lambda(store, sessions, link, clock=clock)
         self._events = EventsProvider(store, self._lambda, clock)
+        self._secrets = SecretServices(store, seal, authorizer, self._lambda, clock)
         self.logs = self._make_logs(clock)
         self.cloudwatch = self._make_cloudwatch(clock)
         self.acm = self._make_acm(store, link, seal, clock=clock)
@@ -111,6 +113,7 @@ class ServicesCore:
             *self._tables.providers,
             self._lambda,
             self._events,
+            *self._secrets.providers,
             self.logs,
             self.cloudwatch,
             self.acm,
@@ -252,6 +255,7 @@ class ServicesCore:
         await self._lambda.start()
         await self._events.start()
         await self._user_pools.start()
+        await self._secrets.start()
         await self.logs.start()
         await self.cloudwatch.start()
         await self.usage.load()
@@ -264,6 +268,7 @@ class ServicesCore:
     async def close(self) -> None:
         """Stop what runs and close the stores."""
         await self._stacks.close()
+        await self._secrets.close()
         await self._events.close()
         await self._user_pools.close()
         await self._lambda.close()

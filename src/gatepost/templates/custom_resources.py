@@ -79,7 +79,7 @@ class CustomResource(Unnamed):
 
     async def update(self, work: Work, physical_id: str) -> Outcome:
         """Let the function change the resource; another physical id means that it made a new one."""
-        more = {"PhysicalResourceId": physical_id, "OldResourceProperties": _texts(dict(work.before))}
+        more = {"PhysicalResourceId": physical_id, "OldResourceProperties": _texts(await work.resolved(work.before))}
         answer = await self._ask(work, "Update", more)
         return self._outcome(answer, physical_id)
 
@@ -112,7 +112,7 @@ class CustomResource(Unnamed):
             "RequestId": request_id(),
             "ResourceType": work.type,
             "LogicalResourceId": work.logical_id,
-            "ResourceProperties": _texts(dict(work.properties)),
+            "ResourceProperties": _texts(await work.resolved(work.properties)),
             "ServiceToken": token_arn,
             **more,
         }

@@ -207,7 +207,8 @@ class Execution:
         try:
             outcome: Outcome = await turn
         except (ServiceError, ResourceFailure) as fault:
-            await self._progress.resource_failed(name, type_name, "", failure_reason(fault))
+            reason = self._workshop.references.masked(failure_reason(fault))
+            await self._progress.resource_failed(name, type_name, "", reason)
             raise
         return outcome
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from gatepost.templates import functions
+from gatepost.templates.dynamic_references import check_references
 from gatepost.templates.problems import Path
 
 PSEUDO_PARAMETERS: Final = frozenset(
@@ -32,7 +33,6 @@ PSEUDO_PARAMETERS: Final = frozenset(
     }
 )
 SUB_NAME: Final = re.compile(r"\$\{([^!][^}]*)\}|\$\{!([^}]*)\}")
-_DYNAMIC_REFERENCE: Final = re.compile(r"\{\{resolve:([^:}]+)")
 _CONDITION_FUNCTIONS: Final = frozenset({"Fn::And", "Fn::Or", "Fn::Not", "Fn::Equals", "Condition"})
 STRING_BYTES_MAX: Final = 4 * 1024 * 1024  # of one evaluated text
 
@@ -196,13 +196,8 @@ class Evaluator:
         return function(argument, inner)
 
     def _text(self, text: str, path: Path) -> str:
-        found = _DYNAMIC_REFERENCE.search(text)
-        if found:
-            raise EvaluationFault(
-                path,
-                f"the dynamic reference {{{{resolve:{found.group(1)}:…}}}} needs a service that is not here yet: "
-                "use a parameter with NoEcho",
-            )
+        if wrong := check_references(text, path):
+            raise EvaluationFault(path, wrong)
         return text
 
     def _ref(self, argument: Any, path: Path) -> Any:

@@ -9,23 +9,30 @@ from gatepost.templates.ledger import Ledger, TypeEntry
 from gatepost.templates.ledger_entries import apigateway as apigateway_entries
 from gatepost.templates.ledger_entries import apigateway_usage as apigateway_usage_entries
 from gatepost.templates.ledger_entries import cloudformation as cloudformation_entries
+from gatepost.templates.ledger_entries import domain_names as domain_name_entries
 from gatepost.templates.ledger_entries import dynamodb as dynamodb_entries
 from gatepost.templates.ledger_entries import events as events_entries
 from gatepost.templates.ledger_entries import iam as iam_entries
 from gatepost.templates.ledger_entries import lambda_ as lambda_entries
 from gatepost.templates.ledger_entries import logs as logs_entries
+from gatepost.templates.ledger_entries import secretsmanager as secretsmanager_entries
+from gatepost.templates.ledger_entries import ssm as ssm_entries
 from gatepost.templates.resources import (
     apigateway,
     apigateway_documentation,
     apigateway_guards,
     apigateway_stages,
     apigateway_usage,
+    certificates,
     cloudformation,
+    domain_names,
     dynamodb,
     events,
     iam,
     lambda_,
     logs,
+    secretsmanager,
+    ssm,
 )
 from gatepost.templates.resources.base import ResourceHandler
 from gatepost.templates.sam import SamTranslator
@@ -41,12 +48,16 @@ def resource_handlers() -> dict[str, ResourceHandler]:
         **apigateway_guards.handlers(),
         **apigateway_stages.handlers(),
         **apigateway_usage.handlers(),
+        **certificates.handlers(),
         **cloudformation.handlers(),
+        **domain_names.handlers(),
         **dynamodb.handlers(),
         **events.handlers(),
         **iam.handlers(),
         **lambda_.handlers(),
         **logs.handlers(),
+        **secretsmanager.handlers(),
+        **ssm.handlers(),
     }
 
 
@@ -56,11 +67,14 @@ def all_entries() -> list[TypeEntry]:
         *apigateway_entries.entries(),
         *apigateway_usage_entries.entries(),
         *cloudformation_entries.entries(),
+        *domain_name_entries.entries(),
         *dynamodb_entries.entries(),
         *events_entries.entries(),
         *iam_entries.entries(),
         *lambda_entries.entries(),
         *logs_entries.entries(),
+        *secretsmanager_entries.entries(),
+        *ssm_entries.entries(),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError
@@ -11,6 +11,7 @@ from gatepost.kernel.operations import Principal
 from gatepost.kernel.ports import Operations
 from gatepost.services.cloudformation.model import Incarnation, Stack, StackRequest
 from gatepost.templates.document import ActiveResource
+from gatepost.templates.dynamic_references import DynamicReferences
 from gatepost.templates.resources.base import ResourceFailure, ResourceHandler, Work
 from gatepost.templates.specification import Specification, is_custom
 
@@ -64,6 +65,10 @@ class Workshop:
     pause: Callable[[float], Awaitable[None]]
     asset_text: Callable[[str, str], str | None]
     adopting: Callable[[str], None]  # the name of a nested stack that is about to be created
+    references: DynamicReferences = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "references", DynamicReferences(self._call))
 
     def handler(self, resource: ActiveResource) -> ResourceHandler:
         """Give the handler of a declared resource."""
@@ -89,6 +94,11 @@ class Workshop:
             if self.request.depth >= NESTING_MAX:
                 raise ResourceFailure(f"stacks are nested more than {NESTING_MAX} deep")
             self.adopting(str(params["StackName"]))
+        # A nested stack gets references as they are: it keeps its parameters, and resolves them itself.
+        given = params if service == "cloudformation" else await self.references.resolved(params)
+        return await self._call(service, operation, given)
+
+    async def _call(self, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         tries = 0
         while True:
             try:
@@ -124,6 +134,7 @@ class Workshop:
             region=self.region,
             generation=generation,
             invoke=self._invoke,
+            resolved=self.references.resolved,
             pause=self.pause,
             initiated=initiated,
             made=made,

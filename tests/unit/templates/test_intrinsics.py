@@ -153,10 +153,10 @@ def test_sub_and_join_of_the_same_value_have_the_same_form():
         ({"Fn::Transform": {"Name": "Macro"}}, "the macro 'Macro' cannot run here"),
         ({"Fn::Length": "x"}, "Fn::Length takes a list"),
         (
-            "{{resolve:ssm:/db/password}}",
-            "the dynamic reference {{resolve:ssm:…}} needs a service that is not here yet",
+            "{{resolve:s3:/db/password}}",
+            "use secretsmanager, ssm or ssm-secure",
         ),
-        ({"Fn::Sub": "{{resolve:secretsmanager:${Stage}}}"}, "{{resolve:secretsmanager:…}}"),
+        ({"Fn::Sub": "{{resolve:ssm-secure:${Stage}}}"}, "LoginProfile.Password"),
     ],
 )
 def test_what_cannot_be_evaluated_says_why(node, reason):

@@ -30,6 +30,7 @@ class Work:
     initiated: Callable[[str], Awaitable[None]]  # the physical id, before the first operation
     made: Callable[[str], Awaitable[None]]  # the physical id, once the first operation has succeeded
     asset_text: Callable[[str, str], str | None]  # an uploaded file, by bucket and key
+    resolved: Callable[[Any], Awaitable[Any]]  # with the values of dynamic references, which nothing may keep
     before: Mapping[str, Any] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
     stack_tags: Mapping[str, str] = field(default_factory=dict)

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import pytest
 
+from gatepost.awsapi.authorization import Authorizer
+from gatepost.gateway.guards.policy_decisions import PolicyDecisions
+from gatepost.security.sealing import Seal
+from gatepost.services.iam.directory import Directory
 from tests.support.gateways import header
 from tests.unit.gateway.guards.test_lambda_authorizer import ARN, a_gateway, an_output, with_token
 from tests.unit.gateway.guards.test_signature import a_document, a_statement, signed
@@ -17,6 +21,13 @@ DENY = a_statement("Deny", Principal="*")
 ELSEWHERE = a_statement(resource=f"{ARN}/prod/GET/nowhere", Principal="*")
 RESOURCE = {"allow": a_document(ALLOW), "deny": a_document(ALLOW, DENY), "neither": a_document(ELSEWHERE), "none": ""}
 OUTPUT = {"allow": an_output(), "deny": an_output("Deny"), "neither": an_output(resource=f"{ARN}/prod/GET/nowhere")}
+
+
+def test_the_authorizer_of_aws_operations_answers_what_guards_ask():
+    decisions: PolicyDecisions = Authorizer(Directory(Seal(bytes(32))))
+    asked = [name for name in vars(PolicyDecisions) if not name.startswith("_")]
+    assert all(callable(getattr(decisions, name)) for name in asked)
+
 
 TABLE_A = [
     ("allow", "allow", 200, 1),

@@ -1,0 +1,1 @@
+"""Systems Manager's Parameter Store: texts, lists and sealed texts by name, with their history."""

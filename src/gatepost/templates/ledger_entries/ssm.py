@@ -1,0 +1,30 @@
+"""What happens to the properties of AWS::SSM types."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gatepost.templates.ledger import ENFORCED, TypeEntry, one_of, refused
+
+ENTRIES: Final = (
+    TypeEntry(
+        "AWS::SSM::Parameter",
+        ENFORCED,
+        {
+            "AllowedPattern": ENFORCED,
+            "DataType": one_of("text", otherwise="there are no images or integrations to check: use text"),
+            "Description": ENFORCED,
+            "Name": ENFORCED,
+            "Policies": refused("parameters do not expire here: remove it"),
+            "Tags": ENFORCED,
+            "Tier": ENFORCED,
+            "Type": one_of("String", "StringList", otherwise="CloudFormation makes no SecureString: use a secret"),
+            "Value": ENFORCED,
+        },
+    ),
+)
+
+
+def entries() -> tuple[TypeEntry, ...]:
+    """Give the entries of this service."""
+    return ENTRIES
