@@ -55,6 +55,8 @@ TELEMETRY_EVERY_S: Final = 0.1
 FIGURES_EVERY: Final = 10  # figures go with every tenth batch of log lines
 MINUTE_BATCHES: Final = 10  # of metrics at once, so that services stays free for others; the rest waits a second
 GATEWAY_ID: Final = "local"
+# AWS: a URL may have 10,240 characters, and so may the request line and the header values together.
+LIMITS: Final = ListenerLimits(target_bytes_max=10_240)
 
 
 class GatewayRole:
@@ -101,7 +103,7 @@ class GatewayRole:
         self._function_urls = self._make_function_urls(ids)
         self._server = Server(
             Gateway(self._plans, parts, ids=ids, clock=clock, function_urls=self._function_urls, domains=self._domains),
-            limits=ListenerLimits(),
+            limits=LIMITS,
             refuse=refuse,
             clock=clock,
             needs_tasks=False,
@@ -110,7 +112,7 @@ class GatewayRole:
         # No private API can be deployed yet, so this door knows none: it answers 403 to everything.
         no_plans = ActivePlans(parts)
         self._private_server = Server(
-            Gateway(no_plans, parts, ids=ids, clock=clock), limits=ListenerLimits(), refuse=refuse, clock=clock
+            Gateway(no_plans, parts, ids=ids, clock=clock), limits=LIMITS, refuse=refuse, clock=clock
         )
 
     def _make_runner(self, data: DataDirectory) -> FunctionRunner:
@@ -124,6 +126,8 @@ class GatewayRole:
                 cache_dir=data.cache,
                 endpoint_url=url_of(local_host(self._settings), self._orders.ports[2]),
                 settings=RunnerSettings(
+                    concurrency_max=self._settings.concurrency,
+                    scaling_per_10_s=self._settings.concurrency_scaling,
                     debug_function=self._settings.debug_function, debug_port=self._settings.debug_port
                 ),
             )
@@ -159,7 +163,6 @@ class GatewayRole:
             limits=self._limits.stages,
             services=self._link.calls,
             triggers=self._link.calls,
-            invocation_ms_min=LONG_MS if self._settings.debug_function else 0,
             logs=self._logs,
             invocation_ms_min=LONG_MS if self._settings.debug_function else 0,
         )
@@ -176,6 +179,7 @@ class GatewayRole:
         self._function_urls.watch(self._replica)
         self._replica.watch(METRIC_STORE, self._minutes.follow)
         self._limits.follow(self._replica)
+        await self._limits.start()
         self._plans.follow(self._replica)
         self._tls_names.follow(self._replica)
         self._domains.follow(self._replica)
@@ -202,6 +206,7 @@ class GatewayRole:
         self._request_log.flush()
         self._send_logs()
         self._send_minutes()
+        await self._limits.close()
         await self._usage.close()
         await self._link.close()
         await self._replica.close()

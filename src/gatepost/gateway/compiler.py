@@ -21,6 +21,7 @@ from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy, functio
 from gatepost.gateway.backends.mock import compile_mock
 from gatepost.gateway.backends.refusal import AlwaysRefuses
 from gatepost.gateway.canary import Canary, canary_settings
+from gatepost.gateway.compression import Pack, UnpackGuard
 from gatepost.gateway.finishers import RequestIdHeaders
 from gatepost.gateway.function_calls import FunctionCalls
 from gatepost.gateway.function_events import compile_function_events
@@ -34,12 +35,14 @@ from gatepost.gateway.guards import (
     throttle,
     usage,
 )
+from gatepost.gateway.guards.arn_length import ArnLengthGuard
 from gatepost.gateway.guards.authorizers import Authorizers
 from gatepost.gateway.guards.function_grant import FunctionGrants
 from gatepost.gateway.guards.lambda_authorizer import AuthorizerParts
 from gatepost.gateway.guards.validation import Validators
 from gatepost.gateway.lifecycle import (
     API_KEY,
+    ARN_LENGTH,
     AUTHORIZER_POLICY,
     BODY,
     COGNITO_AUTHORIZER,
@@ -53,6 +56,7 @@ from gatepost.gateway.lifecycle import (
     REST_GUARDS,
     SIGNATURE,
     THROTTLE,
+    UNPACK,
     OrderError,
     check_order,
 )
@@ -228,8 +232,6 @@ class _StageCompiler:
 
     def _find_stage_problem(self) -> str:
         """Say what of the stage as a whole cannot be enforced; then none of its routes may answer."""
-        if self._deployment.minimum_compression_bytes is not None:
-            return "minimumCompressionSize is not supported"
         for key, method_settings in self._settings.method_settings.items():
             for name in _NOT_ENFORCED:
                 if method_settings.get(name, _NOT_ENFORCED[name]) != _NOT_ENFORCED[name]:
@@ -268,6 +270,8 @@ class _StageCompiler:
             RESOURCE_POLICY: lambda: resource_policy.for_deployment(deployment, stage, authorization),
             API_KEY: lambda: usage.for_method(method, self._keys_of(method), deployment.api_key_source),
             THROTTLE: lambda: self._throttle(method, route),
+            ARN_LENGTH: lambda: ArnLengthGuard(stage),
+            UNPACK: lambda: UnpackGuard() if deployment.minimum_compression_bytes is not None else None,
             PARAMETERS: lambda: self._validators.parameters(method),
             BODY: lambda: self._validators.body(method),
             FUNCTION_GRANT: lambda: self._function_grant(method, route),
@@ -382,6 +386,8 @@ class _StageCompiler:
             )
         )
         finishers: list[Finisher] = [RequestIdHeaders()]
+        if self._deployment.minimum_compression_bytes is not None:
+            finishers.append(Pack(self._deployment.minimum_compression_bytes))
         observers: list[Observer] = [
             Meters(meter, self._usage, parts.clock),
             StageLog(parts.request_log, self._stage, route),

@@ -28,23 +28,38 @@ INVOKE_PERMISSION: Final = "invoke_permission"
 RESOURCE_POLICY: Final = "resource_policy"
 API_KEY: Final = "api_key"
 THROTTLE: Final = "throttle"
+ARN_LENGTH: Final = "arn_length"
+UNPACK: Final = "unpack"
 PARAMETERS: Final = "parameters"
 BODY: Final = "body"
 FUNCTION_GRANT: Final = "function_grant"
 
 REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
     # Without an authorizer the policy alone decides: it must allow, and nothing in it may deny.
-    "NONE": (ENDPOINT, RESOURCE_POLICY, API_KEY, THROTTLE, PARAMETERS, BODY, FUNCTION_GRANT),
+    "NONE": (ENDPOINT, RESOURCE_POLICY, API_KEY, THROTTLE, UNPACK, PARAMETERS, BODY, FUNCTION_GRANT),
     # With IAM the caller's policies and the resource policy are evaluated together, once the caller is known.
-    "AWS_IAM": (ENDPOINT, SIGNATURE, INVOKE_PERMISSION, API_KEY, THROTTLE, PARAMETERS, BODY, FUNCTION_GRANT),
+    "AWS_IAM": (
+        ENDPOINT,
+        ARN_LENGTH,
+        SIGNATURE,
+        INVOKE_PERMISSION,
+        API_KEY,
+        THROTTLE,
+        UNPACK,
+        PARAMETERS,
+        BODY,
+        FUNCTION_GRANT,
+    ),
     # What the policy denies never reaches the authorizer; then its policy and the resource policy decide together.
     "CUSTOM": (
         ENDPOINT,
+        ARN_LENGTH,
         EXPLICIT_DENY,
         LAMBDA_AUTHORIZER,
         AUTHORIZER_POLICY,
         API_KEY,
         THROTTLE,
+        UNPACK,
         PARAMETERS,
         BODY,
         FUNCTION_GRANT,
@@ -52,10 +67,12 @@ REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
     # Once the token is verified, "the resource policy is evaluated independently, and an explicit allow is required".
     "COGNITO_USER_POOLS": (
         ENDPOINT,
+        ARN_LENGTH,
         COGNITO_AUTHORIZER,
         RESOURCE_POLICY,
         API_KEY,
         THROTTLE,
+        UNPACK,
         PARAMETERS,
         BODY,
         FUNCTION_GRANT,

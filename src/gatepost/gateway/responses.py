@@ -110,6 +110,11 @@ UNSUPPORTED_MEDIA_TYPE: Final = _kind("UNSUPPORTED_MEDIA_TYPE", 415, "Unsupporte
 # These have no response type of their own: an API changes them through DEFAULT_4XX and DEFAULT_5XX only.
 BAD_REQUEST: Final = _kind("DEFAULT_4XX", 400, "Bad Request", "BadRequestException", name="BAD_REQUEST")
 FORBIDDEN: Final = _kind("DEFAULT_4XX", 403, "Forbidden", "ForbiddenException", name="FORBIDDEN")
+URI_TOO_LONG: Final = _kind(
+    "DEFAULT_4XX", 414, "Request-URI Too Long", "RequestUriTooLongException", name="URI_TOO_LONG"
+)
+    "DEFAULT_4XX", 414, "Request-URI Too Long", "RequestUriTooLongException", name="URI_TOO_LONG"
+)
 INTERNAL_ERROR: Final = _kind("DEFAULT_5XX", 500, "Internal server error", _INTERNAL, name="INTERNAL_ERROR")
 MALFORMED_PROXY_RESPONSE: Final = _kind(
     "DEFAULT_5XX", 502, "Internal server error", _INTERNAL, name="MALFORMED_PROXY_RESPONSE"

@@ -41,13 +41,6 @@ def test_what_cannot_be_enforced_is_never_served_without_it(method, reason):
     assert reason in found["decisions"][0]["verdict"]
 
 
-def test_compression_is_refused_for_all_routes_of_a_stage():
-    gateway = TestGateway()
-    compiled = gateway.deploy({"/orders": (Method("GET", integration=MOCK),)}, minimum_compression_bytes=0)
-    assert compiled.problems == ("GET /orders: minimumCompressionSize is not supported",)
-    assert gateway.get().status == 500
-
-
 @pytest.mark.parametrize(
     ("method_settings", "works"),
     [
