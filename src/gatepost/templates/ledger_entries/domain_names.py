@@ -1,0 +1,132 @@
+"""What happens to the properties of custom domain names, certificates, and Route 53's types."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gatepost.security.tls_contexts import POLICIES
+from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, matching, one_of, refused
+
+_NO_DNS: Final = (
+    "there is no DNS here: names below localhost lead to the listeners by themselves, others by hosts files"
+)
+_TRUST_STORE: Final = matching(
+    r"s3://gatepost-assets/[0-9a-f]{64}(?:/[^/]{1,255})?",
+    otherwise="upload the trust store as an asset and use s3://gatepost-assets/SHA256",
+    sentence="a client without a certificate of the trust store fails in the handshake instead of getting a 403",
+)
+_VERSIONS: Final = refused("uploaded files have no versions: remove it")
+_EDGE: Final = approximated(
+    "there is no CloudFront before an EDGE domain: the same listener answers", exact=("REGIONAL",)
+)
+
+
+def _policies(*more: str) -> Entry:
+    return one_of(*more, otherwise=f"use {', '.join(more)}")
+
+
+def entries() -> list[TypeEntry]:
+    """Give the entries."""
+    return [*_v1(), *_v2(), _certificate(), *_route_53()]
+
+
+def _v1() -> list[TypeEntry]:
+    mapping = dict.fromkeys(("BasePath", "DomainName", "RestApiId", "Stage"), ENFORCED)
+    private = "private custom domain names are not supported yet: use AWS::ApiGateway::DomainName with REGIONAL"
+    return [
+        TypeEntry("AWS::ApiGateway::BasePathMapping", ENFORCED, mapping),
+        TypeEntry(
+            "AWS::ApiGateway::DomainName",
+            ENFORCED,
+            {
+                "CertificateArn": ENFORCED,
+                "DomainName": ENFORCED,
+                "EndpointAccessMode": ENFORCED,
+                "EndpointConfiguration": ENFORCED,
+                "EndpointConfiguration/IpAddressType": inert("the listeners' addresses are the operator's choice"),
+                "EndpointConfiguration/Types": _EDGE,
+                "MutualTlsAuthentication": ENFORCED,
+                "MutualTlsAuthentication/TruststoreUri": _TRUST_STORE,
+                "MutualTlsAuthentication/TruststoreVersion": _VERSIONS,
+                "OwnershipVerificationCertificateArn": approximated(
+                    "the certificate must exist; nobody's ownership is asked for"
+                ),
+                "RegionalCertificateArn": ENFORCED,
+                "RoutingMode": ENFORCED,
+                "SecurityPolicy": _policies(*sorted(POLICIES)),
+                "Tags": ENFORCED,
+            },
+        ),
+        TypeEntry("AWS::ApiGateway::BasePathMappingV2", refused(f"AWS::ApiGateway::BasePathMappingV2: {private}")),
+        TypeEntry("AWS::ApiGateway::DomainNameV2", refused(f"AWS::ApiGateway::DomainNameV2: {private}")),
+        TypeEntry(
+            "AWS::ApiGateway::DomainNameAccessAssociation",
+            refused(f"AWS::ApiGateway::DomainNameAccessAssociation: {private}"),
+        ),
+    ]
+
+
+def _v2() -> list[TypeEntry]:
+    configuration = "DomainNameConfigurations"
+    return [
+        TypeEntry(
+            "AWS::ApiGatewayV2::ApiMapping",
+            ENFORCED,
+            dict.fromkeys(("ApiId", "ApiMappingKey", "DomainName", "Stage"), ENFORCED),
+        ),
+        TypeEntry(
+            "AWS::ApiGatewayV2::DomainName",
+            ENFORCED,
+            {
+                "DomainName": ENFORCED,
+                configuration: ENFORCED,
+                f"{configuration}/CertificateArn": ENFORCED,
+                f"{configuration}/CertificateName": ENFORCED,
+                f"{configuration}/EndpointType": _EDGE,
+                f"{configuration}/IpAddressType": inert("the listeners' addresses are the operator's choice"),
+                f"{configuration}/OwnershipVerificationCertificateArn": approximated(
+                    "the certificate must exist; nobody's ownership is asked for"
+                ),
+                f"{configuration}/SecurityPolicy": _policies("TLS_1_0", "TLS_1_2"),
+                "MutualTlsAuthentication": ENFORCED,
+                "MutualTlsAuthentication/TruststoreUri": _TRUST_STORE,
+                "MutualTlsAuthentication/TruststoreVersion": _VERSIONS,
+                "RoutingMode": ENFORCED,
+                "Tags": ENFORCED,
+            },
+        ),
+        TypeEntry(
+            "AWS::ApiGatewayV2::RoutingRule",
+            ENFORCED,
+            dict.fromkeys(("Actions", "Conditions", "DomainNameArn", "Priority"), ENFORCED),
+        ),
+    ]
+
+
+def _certificate() -> TypeEntry:
+    return TypeEntry(
+        "AWS::CertificateManager::Certificate",
+        approximated("the local authority issues it at once, for localhost and the domains of --tls-name"),
+        {
+            "CertificateAuthorityArn": refused("there is no AWS Private CA: remove it"),
+            "CertificateExport": ENFORCED,
+            "CertificateTransparencyLoggingPreference": inert("nothing is logged to the public logs"),
+            "DomainName": ENFORCED,
+            "DomainValidationOptions": inert("nobody is asked to prove that a name is theirs"),
+            "Id": inert("it is for AWS's own use"),
+            "KeyAlgorithm": one_of(
+                "EC_prime256v1",
+                "EC_secp384r1",
+                "RSA_2048",
+                otherwise="use EC_prime256v1, EC_secp384r1 or RSA_2048",
+            ),
+            "SubjectAlternativeNames": ENFORCED,
+            "Tags": ENFORCED,
+            "ValidationMethod": one_of("DNS", "EMAIL", otherwise="use DNS", sentence="nobody is asked"),
+        },
+    )
+
+
+def _route_53() -> list[TypeEntry]:
+    names = ("HostedZone", "RecordSet", "RecordSetGroup")
+    return [TypeEntry(f"AWS::Route53::{name}", inert(_NO_DNS)) for name in names]
