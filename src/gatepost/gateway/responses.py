@@ -113,8 +113,6 @@ FORBIDDEN: Final = _kind("DEFAULT_4XX", 403, "Forbidden", "ForbiddenException", 
 URI_TOO_LONG: Final = _kind(
     "DEFAULT_4XX", 414, "Request-URI Too Long", "RequestUriTooLongException", name="URI_TOO_LONG"
 )
-    "DEFAULT_4XX", 414, "Request-URI Too Long", "RequestUriTooLongException", name="URI_TOO_LONG"
-)
 INTERNAL_ERROR: Final = _kind("DEFAULT_5XX", 500, "Internal server error", _INTERNAL, name="INTERNAL_ERROR")
 MALFORMED_PROXY_RESPONSE: Final = _kind(
     "DEFAULT_5XX", 502, "Internal server error", _INTERNAL, name="MALFORMED_PROXY_RESPONSE"
