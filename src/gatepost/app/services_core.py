@@ -191,6 +191,7 @@ class ServicesCore:
                 streams=self._tables.streams,
                 location=self._downloads.location,
                 url_suffix=f"localhost:{self._gateway_port}",
+                executions_max=self._settings.concurrency,
             )
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +41,6 @@ from gatepost.services.lambda_.invocations import Invocations
 from gatepost.services.lambda_.layers import Layers
 from gatepost.services.lambda_.log_permission import FunctionLogPermission
 from gatepost.services.lambda_.permissions import Permissions
-from gatepost.services.lambda_.runner.settings import workers_that_fit
 from gatepost.services.lambda_.uploads import Uploads
 from gatepost.services.lambda_.versions import Versions
 from gatepost.storage.base import Records
@@ -69,7 +68,7 @@ class LambdaParts:
     location: Callable[[str], str] | None = None  # where a package can be downloaded for a while, by its digest
     streams: ChangeStreams | None = None  # tables' streams, for event source mappings
     url_suffix: str = "localhost:8080"  # where the gateway listens: what function URLs end in
-    executions_max: int = field(default_factory=workers_that_fit)  # AWS: concurrent executions of an account
+    executions_max: int = 1000  # AWS: concurrent executions of an account
 
 
 class LambdaProvider:

@@ -21,6 +21,7 @@ from gatepost.services.lambda_.model import Function, ResourceNotFoundException,
 from gatepost.services.lambda_.runner.debugging import LONG_MS, debug_port
 from gatepost.services.lambda_.runner.faults import exited, timed_out
 from gatepost.services.lambda_.runner.process import Running, Worker
+from gatepost.services.lambda_.runner.scaling import ScalingPace
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.streams import FunctionStream
 
@@ -46,6 +47,10 @@ class Supply(Protocol):
 
     def has_room(self, pool: FunctionPool) -> bool:
         """Say whether one more worker may be started, after stopping an idle one elsewhere if need be."""
+        ...
+
+    def is_exhausted(self, pool: FunctionPool) -> bool:
+        """Say whether the account's concurrency leaves nothing for one more invocation of `pool`."""
         ...
 
     def start(self, pool: FunctionPool, *, is_provisioned: bool = False) -> None:
@@ -84,6 +89,7 @@ class FunctionPool:
         self.is_debugged = bool(debug_port(function, settings))
         self._supply = supply
         self._clock = clock
+        self._pace = ScalingPace(settings.scaling_per_10_s, clock.monotonic_ns())
         self._settings = settings
         self._loop = asyncio.get_running_loop()
 
@@ -107,12 +113,17 @@ class FunctionPool:
             self.busy.add(worker)
             worker.run(running)
             return
-        if len(self._waiting) >= self._settings.waiting_max:
+        if len(self._waiting) >= self._settings.waiting_max or self._supply.is_exhausted(self) or self._is_too_fast():
             raise too_many_requests()
         wait_ms = LONG_MS if self.is_debugged else self._settings.waiting_ms_max
         running.deadline_ns = self._clock.monotonic_ns() + wait_ms * NS_PER_MS
         self._waiting.append(running)
         self.grow()
+
+    def _is_too_fast(self) -> bool:
+        """Say whether one more invocation would need a worker that AWS's pace does not give yet."""
+        needed = len(self._waiting) + 1 - self.starting
+        return needed > max(0, self._pace.left(self._clock.monotonic_ns()))
 
     @property
     def is_quiet(self) -> bool:
@@ -142,8 +153,10 @@ class FunctionPool:
     def grow(self) -> None:
         """Start workers for those who wait, within the bounds."""
         wanted = min(len(self._waiting), self._settings.starting_max)
-        while self.starting < wanted and self._may_grow and self._supply.has_room(self):
+        now_ns = self._clock.monotonic_ns()
+        while self.starting < wanted and self._may_grow and self._pace.left(now_ns) and self._supply.has_room(self):
             self.starting += 1
+            self._pace.started()
             self._supply.start(self)
 
     @property
@@ -168,6 +181,7 @@ class FunctionPool:
     def not_started(self, error: ServiceError | None) -> None:
         """Hear that a start came to nothing: `error` is what one who waits is told, None to try again."""
         self.starting -= 1
+        self._pace.ended()
         self.failure = error.message if error is not None else self.failure
         if error is None:
             self.grow()
@@ -224,6 +238,7 @@ class FunctionPool:
 
     def gone(self, worker: Worker) -> None:
         """Forget a worker."""
+        self._pace.ended()
         self.workers.discard(worker)
         self.busy.discard(worker)
         self.unflushed.discard(worker)

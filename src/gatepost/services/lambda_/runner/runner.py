@@ -203,7 +203,8 @@ class FunctionRunner:
         """Say whether a worker may be started, after stopping another function's idle one if need be."""
         if self._is_closed:
             return False
-        workers_max = min(self._settings.workers_max, self._settings.uid_count)
+        settings = self._settings
+        workers_max = min(settings.workers_max, settings.uid_count, settings.concurrency_max)
         rivals = list(self._pools.values())
         if self._workers < workers_max and self._shares.has_room(pool, rivals, workers_max=workers_max):
             return True
@@ -211,6 +212,11 @@ class FunctionRunner:
             rivals = [one for one in rivals if not self._shares.is_reserved(one)]  # only they can make room
         most_idle_first = sorted(rivals, key=lambda one: -one.idle_count)
         return any(one.stop_oldest_idle() for one in most_idle_first)
+
+    def is_exhausted(self, pool: FunctionPool) -> bool:
+        """Say whether the account's concurrency leaves nothing for one more invocation of `pool`."""
+        pools = [*self._pools.values(), *self._retired]
+        return self._shares.is_exhausted(pool, pools, concurrency_max=self._settings.concurrency_max)
 
     def start(self, pool: FunctionPool, *, is_provisioned: bool = False) -> None:
         """Start a worker for `pool` in the background."""

@@ -19,7 +19,9 @@ def workers_that_fit() -> int:
 class RunnerSettings:
     """Bounds of one runner. AWS's values where AWS has one."""
 
-    workers_max: int = field(default_factory=workers_that_fit)  # AWS: concurrent executions of an account
+    workers_max: int = field(default_factory=workers_that_fit)  # what the machine holds; beyond it invocations wait
+    concurrency_max: int = 1000  # AWS: concurrent executions of an account; beyond it 429, at once
+    scaling_per_10_s: int = 1000  # AWS: by how many workers a function may grow in ten seconds; beyond it 429
     starting_max: int = 8  # workers of one function that start at the same time
     waiting_max: int = 1000  # invocations of one function that wait for a worker; more get 429
     waiting_ms_max: int = 10_000  # how long one waits for a worker before it gets 429

@@ -58,4 +58,12 @@ class Shares:
         if not self._reserved or pool.base_arn in self._reserved:
             return True
         unreserved = sum(one.size for one in pools if one.base_arn not in self._reserved)
-        return unreserved < workers_max - sum(self._reserved.values())
+        # Where more is reserved than the machine holds, a tenth stays for the others.
+        return unreserved < max(workers_max - sum(self._reserved.values()), workers_max // 10, 1)
+
+    def is_exhausted(self, pool: FunctionPool, pools: Iterable[FunctionPool], *, concurrency_max: int) -> bool:
+        """Say whether the functions without a reservation use all that nobody has reserved of the account's limit."""
+        if pool.base_arn in self._reserved:
+            return False  # `check` has looked
+        unreserved = sum(one.in_flight for one in pools if one.base_arn not in self._reserved)
+        return unreserved >= concurrency_max - sum(self._reserved.values())
