@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from gatepost.config import Settings
-from gatepost.gateway.limits import LocalBuckets, StageLimits
+from gatepost.gateway.limits import LocalBuckets, SharedBuckets, StageLimits
 from gatepost.gateway.quotas import Quotas
 from gatepost.gateway.usage_keys import UsageKeys
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.ports import Replica
+from gatepost.kernel.tasks import Tasks
 from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.usage_model import DIGEST_PURPOSE, Throttle
+from gatepost.state.valkey import ValkeyAddress, ValkeyState
 from gatepost.telemetry.usage import UsageJournal
 
 
@@ -17,13 +19,35 @@ class UsageLimits:
     """Every limit that requests meet in this gateway."""
 
     def __init__(self, settings: Settings, *, seal: Seal, clock: Clock, journal: UsageJournal) -> None:
-        buckets = LocalBuckets(clock)
+        self._tasks = Tasks("limits")
+        self.state: ValkeyState | None = None
+        if settings.state_url:
+            self.state = ValkeyState(ValkeyAddress.parse(settings.state_url), clock)
+        buckets = LocalBuckets(clock) if self.state is None else SharedBuckets(self.state, clock, self._tasks)
         account = Throttle(settings.account_throttle_rate, settings.account_throttle_burst)
         self.stages = StageLimits(buckets, clock, account=account)
-        quotas = Quotas(clock, standing=journal.standing, keep=journal.keep, take_back=journal.take_back)
+        quotas = Quotas(
+            clock,
+            standing=journal.standing,
+            keep=journal.keep,
+            take_back=journal.take_back,
+            state=self.state,
+            tasks=self._tasks,
+        )
         self.keys = UsageKeys(
             seal.digester(DIGEST_PURPOSE), clock=clock, buckets=buckets, quotas=quotas, count=journal.count
         )
+
+    async def start(self) -> None:
+        """Connect to the shared state, if there is one; it may come later."""
+        if self.state is not None:
+            await self.state.start()
+
+    async def close(self) -> None:
+        """Let go of the shared state."""
+        await self._tasks.close()
+        if self.state is not None:
+            await self.state.close()
 
     def follow(self, replica: Replica) -> None:
         """Keep up with what is published of keys and plans."""

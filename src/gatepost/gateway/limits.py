@@ -11,8 +11,10 @@ from collections.abc import Awaitable
 from typing import Final, Protocol
 
 from gatepost.kernel.clock import Clock
+from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.usage_model import Throttle
 from gatepost.state.buckets import TokenBucket
+from gatepost.state.leases import LeasedBucket, LosableState
 
 STAGE_BUCKETS_MAX: Final = 100_000
 ACCOUNT_RATE_PER_SECOND: Final = 10_000.0
@@ -70,6 +72,26 @@ class LocalBuckets:
         del name
         return TokenBucket(
             rate_per_second=throttle.rate_per_second, burst=throttle.burst, now_ns=self._clock.monotonic_ns()
+        )
+
+
+class SharedBuckets:
+    """Buckets that lease their tokens from a state that gateways share."""
+
+    def __init__(self, state: LosableState, clock: Clock, tasks: Tasks) -> None:
+        self._state = state
+        self._clock = clock
+        self._tasks = tasks
+
+    def bucket(self, name: str, throttle: Throttle) -> Bucket:
+        """Make this gateway's share of a bucket."""
+        return LeasedBucket(
+            name,
+            rate_per_second=throttle.rate_per_second,
+            burst=throttle.burst,
+            state=self._state,
+            clock=self._clock,
+            tasks=self._tasks,
         )
 
 

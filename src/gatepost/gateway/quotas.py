@@ -3,20 +3,35 @@
 What was used stands in the usage journal, which outlives `kill -9` and restarts; here is the same in the form that a
 request asks. A period is looked up again whenever the clock leaves it, in either direction, so that a clock that
 jumps forward and back finds the old period's count again.
+
+Gateways that share a state count in one counter there, of which each takes a few uses at once: the sixteenth part of
+what remains, at most `LEASE_MAX`, and in the end one by one. Together they never admit more than the quota; uses that
+nobody needs go back after `LEASE_MS`. Over a new connection each gateway tells the counter what it has heard to be
+used, and always what it has used itself, so that a server that lost its data does not start the period again. While
+the state is lost a gateway admits what by its knowledge remains, and adds it afterwards: N gateways may then admit up
+to N times what remained.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from gatepost.kernel.clock import Clock
+from gatepost.kernel.errors import StateUnavailable
+from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.usage import quota_at
 from gatepost.services.apigateway.usage_model import Quota
 from gatepost.services.apigateway.usage_periods import Period, day_of, period_of
+from gatepost.state.base import NEVER_MS, settled
+from gatepost.state.leases import LosableState
 
 MS_NS: Final = 1_000_000
 QUOTA_PREFIX: Final = "quota:"
+LEASE_MAX: Final = 64
+LEASE_PART: Final = 16
+LEASE_MS: Final = 1_000
 
 
 class QuotaUse:
@@ -73,6 +88,141 @@ class QuotaUse:
         self.limit = limit
 
 
+class SharedQuotaUse(QuotaUse):
+    """What one key has used, counted with other gateways. `used` is the highest that this one has heard of."""
+
+    __slots__ = ("_alone", "_ask_again_ns", "_epoch", "_expires_ns", "_fetch", "_held")
+
+    def __init__(self, quotas: Quotas, plan_key: str, key_id: str) -> None:
+        super().__init__(quotas, plan_key, key_id)
+        self._held = 0  # taken from the counter, and not used yet
+        self._expires_ns = 0
+        self._ask_again_ns = 0
+        self._epoch = 0  # of the connection over which the counter was last asked
+        self._alone = 0  # used while the state was lost: to be added to the counter
+        self._fetch: asyncio.Future[None] | None = None
+
+    def take(self, now_ns: int) -> bool | Awaitable[bool]:
+        """Use one: of those held, or fetch some."""
+        quotas = self._quotas
+        now_ms = quotas.now_ms()
+        if not self._starts_at_ms <= now_ms < self._ends_at_ms:
+            self._held = self._alone = self._ask_again_ns = 0
+            self._begin(now_ms)
+        if self._held > 0:
+            if now_ns < self._expires_ns:
+                self._held -= 1
+                quotas.keep(self._keep)
+                return True
+            self._return()
+        if now_ns < self._ask_again_ns:
+            return False
+        if quotas.state is None or quotas.state.is_lost:
+            return self._take_alone()
+        return self._wait(now_ns)
+
+    def _take_alone(self) -> bool:
+        if self.used >= self.limit:
+            return False
+        self.used += 1
+        self._alone += 1
+        self._quotas.keep(self._keep)
+        return True
+
+    async def _wait(self, now_ns: int) -> bool:
+        quotas = self._quotas
+        while True:
+            if self._fetch is None:
+                self._fetch = asyncio.get_running_loop().create_future()
+                quotas.tasks.spawn(self._fetch_uses(self._fetch, now_ns), name="quota")
+            await asyncio.shield(self._fetch)
+            if self._held > 0:
+                self._held -= 1
+                quotas.keep(self._keep)
+                return True
+            if quotas.state is None or quotas.state.is_lost:
+                return self._take_alone()
+            if now_ns < self._ask_again_ns:
+                return False
+
+    async def _fetch_uses(self, fetched: asyncio.Future[None], now_ns: int) -> None:
+        state, counter = self._quotas.state, self._keep
+        assert state is not None
+        alone, self._alone = self._alone, 0
+        epoch = state.epoch
+        try:
+            if alone:  # they were admitted: no limit holds them back now
+                await settled(
+                    state.add_to_quota(
+                        counter, count=alone, limit=NEVER_MS, expires_at_ms=self._ends_at_ms, at_least=self.used - alone
+                    )
+                )
+                alone = 0
+            remaining = self.limit - self.used
+            counted = await settled(
+                state.add_to_quota(
+                    counter,
+                    count=max(1, min(LEASE_MAX, remaining // LEASE_PART)),
+                    limit=self.limit,
+                    expires_at_ms=self._ends_at_ms,
+                    at_least=self.used if self._epoch != state.epoch else self._quotas.standing(counter),
+                )
+            )
+            self._epoch = epoch
+            if counter == self._keep:
+                self.used = counted.used
+                self._held += counted.granted
+                self._expires_ns = now_ns + LEASE_MS * MS_NS
+                self._ask_again_ns = 0 if counted.granted else now_ns + LEASE_MS * MS_NS
+        except StateUnavailable:
+            self._alone += alone
+            if not state.is_lost:
+                self._held += int(self._take_alone_unkept())
+                self._expires_ns = now_ns + LEASE_MS * MS_NS
+                self._ask_again_ns = 0 if self._held else now_ns + LEASE_MS * MS_NS
+        finally:
+            self._fetch = None
+            fetched.set_result(None)
+
+    def _take_alone_unkept(self) -> bool:
+        """Take one for a request that waits, which keeps it itself."""
+        if self.used >= self.limit:
+            return False
+        self.used += 1
+        self._alone += 1
+        return True
+
+    def _return(self) -> None:
+        state, count = self._quotas.state, self._held
+        self._held = 0
+        if count and state is not None and not state.is_lost and state.epoch == self._epoch:
+            self._quotas.tasks.spawn(self._give_uses_back(state, count), name="return")
+
+    async def _give_uses_back(self, state: LosableState, count: int) -> None:
+        try:
+            counted = await settled(
+                state.add_to_quota(self._keep, count=-count, limit=0, expires_at_ms=self._ends_at_ms)
+            )
+        except StateUnavailable:
+            return  # they are lost: fewer are admitted, never more
+        self.used = counted.used
+
+    def give_back(self, count: int) -> None:
+        """Take back what another limit refused: into what is held."""
+        self._held += count
+        self._quotas.take_back(self._keep, count)
+
+    @property
+    def left(self) -> int:
+        """Give how many remain, as far as this gateway knows."""
+        return max(0, self.limit - self.used + self._held)
+
+    def refresh(self) -> None:
+        """Look the quota up again at the next request."""
+        self._return()
+        super().refresh()
+
+
 class Quotas:
     """Every quota that is in use, by plan and key.
 
@@ -86,7 +236,12 @@ class Quotas:
         standing: Callable[[str], int],
         keep: Callable[[str], None],
         take_back: Callable[[str, int], None],
+        state: LosableState | None = None,
+        tasks: Tasks | None = None,
     ) -> None:
+        """Count in `state` when it is given, else in this process."""
+        self.state = state
+        self.tasks = tasks or Tasks("quotas")
         self.now_ms = clock.now_ms
         self.standing = standing
         self.keep = keep
@@ -100,7 +255,8 @@ class Quotas:
         name = f"{plan_key}/{key_id}"
         found = self._uses.get(name)
         if found is None:
-            found = self._uses[name] = QuotaUse(self, plan_key, key_id)
+            kind = QuotaUse if self.state is None else SharedQuotaUse
+            found = self._uses[name] = kind(self, plan_key, key_id)
         return found
 
     def forget(self, plan_key: str, key_id: str) -> None:

@@ -43,6 +43,11 @@ class LosableState(SharedState, Protocol):
         """Whether operations would fail at once."""
         ...
 
+    @property
+    def epoch(self) -> int:
+        """Give a number that is another one whenever the state may have lost what it held."""
+        ...
+
 
 def batch_max(*, rate_per_second: float, burst: int) -> int:
     """Give how many tokens a gateway may hold of a bucket: the N-th part of the stated bound."""

@@ -81,8 +81,7 @@ class ValkeyState:
         self._tasks = Tasks("state")
         self._is_closed = False
         self._is_connecting = False
-        self.restored: list[Callable[[], None]] = []
-        """Called whenever a connection has come up: what was counted meanwhile can be handed in."""
+        self.epoch = 0  # counts connections: another one may lead to a server that lost what it held
 
     async def start(self) -> bool:
         """Connect, or go on trying in the background; say whether it worked at once."""
@@ -120,12 +119,11 @@ class ValkeyState:
             listening.close()
             raise
         self._connection, self._listening = commands, listening
+        self.epoch += 1
         if self._listeners:
             listening.tell(encode(("SUBSCRIBE", *(PREFIX + channel for channel in self._listeners))))
             for heard in [heard for each in self._listeners.values() for heard in each]:
                 heard(b"")
-        for restored in self.restored:
-            restored()
 
     async def _open(self, pushed: Callable[[list[Any]], None] | None) -> RespConnection:
         address, loop = self._address, asyncio.get_running_loop()

@@ -19,6 +19,7 @@ class Losable(MemoryState):
     """Memory that can be lost."""
 
     is_lost = False
+    epoch = 1
 
 
 def a_lease(state: Losable, clock: FixedClock, *, rate: float = 100, burst: int = 100) -> LeasedBucket:

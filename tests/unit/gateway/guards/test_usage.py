@@ -252,7 +252,9 @@ def test_a_stage_throttles_each_method_by_its_settings_or_the_stages_default(tmp
 
 
 def test_a_stage_that_is_deployed_again_goes_on_with_what_is_left(tmp_path: Path) -> None:
-    settings = StageSettings("prod", "dep123", method_settings={"*/*": {"throttlingRateLimit": 1.0, "throttlingBurstLimit": 2}})
+    settings = StageSettings(
+        "prod", "dep123", method_settings={"*/*": {"throttlingRateLimit": 1.0, "throttlingBurstLimit": 2}}
+    )
     gateway = a_gateway(tmp_path, OPEN, stage=settings)
     assert gateway.call(count=2) == [200, 200]
     gateway.deploy({"/orders": (OPEN,)}, stage=settings)
