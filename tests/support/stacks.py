@@ -16,9 +16,12 @@ from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.operations import Change, Principal
 from gatepost.kernel.ports import Invocation, InvocationResult, InvocationStream
+from gatepost.security.certificates import LocalAuthority
 from gatepost.security.sealing import Seal
 from gatepost.security.session_tokens import SessionTokens
+from gatepost.services.acm.provider import AcmProvider
 from gatepost.services.apigateway.provider import ApiGateway
+from gatepost.services.apigatewayv2.provider import ApiGatewayV2
 from gatepost.services.cloudformation.provider import CloudFormation
 from gatepost.services.dynamodb.provider import DynamoDbProvider
 from gatepost.services.dynamodbstreams.reader import StreamReader
@@ -115,6 +118,11 @@ class StackWorld:
         )
         self.eventbridge = EventsProvider(self.records, self.lambda_, self.clock)
         self.secrets = SecretServices(self.records, seal, authorizer, self.lambda_, self.clock)
+        self.acm = AcmProvider(self.records, self.heard, seal, self.clock, self._authority)
+        self.apigateway = ApiGateway(
+            self.records, self.heard, authorizer, seal, certificates=self.acm, assets=self.assets
+        )
+        self.acm.used_by(self.apigateway.domain_parts.certificate_uses)
         self.responses = CustomResponses(lambda: "http://127.0.0.1:4566")
         self._late: list[Any] = []
         self.stacks = Stacks(
@@ -139,7 +147,9 @@ class StackWorld:
                 self.dynamodb,
                 self.lambda_,
                 self.eventbridge,
-                ApiGateway(self.records, self.heard, authorizer, seal),
+                self.acm,
+                self.apigateway,
+                ApiGatewayV2(self.apigateway.domain_parts.v2),
                 self.cloudformation,
                 *self.secrets.providers,
                 LogsProvider(LogStore(self.logs_db), self.clock, account_id=ACCOUNT, region=REGION),
@@ -151,6 +161,9 @@ class StackWorld:
         )
         self.calls: list[tuple[str, str]] = []
         self.before_call: Callable[[str, str, Any], None] = lambda service, operation, params: None
+
+    def _authority(self) -> LocalAuthority:
+        return LocalAuthority.make(("shop.test",), self.clock.now_ms())
 
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(min(seconds, 0.002))
