@@ -147,6 +147,8 @@ class ServicesCore:
             assets=self.assets,
             account_throttle=Throttle(settings.account_throttle_rate, settings.account_throttle_burst),
             is_lenient=settings.is_lenient,
+            tests=link.tests,
+            functions=self._lambda,
         )
         self.acm.used_by(made.domain_parts.certificate_uses)
         return made

@@ -13,9 +13,9 @@ from urllib.parse import quote
 from gatepost.kernel.operations import Access, Call, pass_role, tag_context
 from gatepost.services.apigateway.document_operations import DOCUMENT_PATHS
 from gatepost.services.apigateway.domain_operations import DOMAIN_PATHS
+from gatepost.services.apigateway.model import PRINCIPAL
 from gatepost.services.apigateway.usage_operations import USAGE_PATHS
 
-PRINCIPAL: Final = "apigateway.amazonaws.com"  # to whom roles are handed
 _API: Final = "/restapis/{restApiId}"
 _RESOURCE: Final = f"{_API}/resources/{{resourceId}}"
 _METHOD: Final = f"{_RESOURCE}/methods/{{httpMethod}}"

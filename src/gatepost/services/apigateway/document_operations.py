@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gatepost.kernel.operations import Call, operation
-from gatepost.kernel.ports import Publisher
+from gatepost.kernel.ports import FunctionCalls, MethodTests, Publisher
 from gatepost.security.sealing import Seal
+from gatepost.services.apigateway.authorizer_tests import AuthorizerInvocations
 from gatepost.services.apigateway.client_certificates import ClientCertificates
 from gatepost.services.apigateway.documentation_parts import DocumentationParts
 from gatepost.services.apigateway.documentation_versions import DocumentationVersions
+from gatepost.services.apigateway.method_tests import MethodInvocations
 from gatepost.services.apigateway.model_templates import ModelTemplates
 from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.sdks import Sdks
@@ -47,6 +49,8 @@ DOCUMENT_PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "GetSdk": ("GET", f"{_STAGE}/sdks/{{sdkType}}"),
     "GetSdkType": ("GET", "/sdktypes/{id}"),
     "GetSdkTypes": ("GET", "/sdktypes"),
+    "TestInvokeAuthorizer": ("POST", f"{_API}/authorizers/{{authorizerId}}"),
+    "TestInvokeMethod": ("POST", f"{_API}/resources/{{resourceId}}/methods/{{httpMethod}}"),
     "ImportDocumentationParts": ("PUT", _PARTS),
     "UpdateClientCertificate": ("PATCH", _CERTIFICATE),
     "UpdateDocumentationPart": ("PATCH", _PART),
@@ -57,7 +61,18 @@ DOCUMENT_PATHS: Final[Mapping[str, tuple[str, str]]] = {
 class DocumentParts:
     """What the operations hand over to."""
 
-    def __init__(self, records: ApiRecords, publisher: Publisher, seal: Seal, stages: Stages) -> None:
+    def __init__(
+        self,
+        records: ApiRecords,
+        publisher: Publisher,
+        seal: Seal,
+        stages: Stages,
+        *,
+        tests: MethodTests | None,
+        functions: FunctionCalls | None,
+    ) -> None:
+        self.method_tests = MethodInvocations(records, tests)
+        self.authorizer_tests = AuthorizerInvocations(records, functions)
         self.parts = DocumentationParts(records)
         self.versions = DocumentationVersions(records, self.parts, publisher)
         self.certificates = ClientCertificates(records, publisher, seal)
@@ -67,7 +82,7 @@ class DocumentParts:
 
 
 class DocumentOperations:
-    """Twenty-two of API Gateway's operations."""
+    """Twenty-four of API Gateway's operations."""
 
     document_parts: DocumentParts
 
@@ -160,6 +175,16 @@ class DocumentOperations:
     async def flush_stage_authorizers_cache(self, call: Call, params: Mapping[str, Any]) -> None:
         """Make void what was cached of a stage's authorizers."""
         await self.document_parts.stages.flush(call, params, "authorizer_cache_flushes")
+
+    @operation("TestInvokeMethod")
+    async def test_invoke_method(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a method as it stands with a made-up request."""
+        return await self.document_parts.method_tests.run(call, params)
+
+    @operation("TestInvokeAuthorizer")
+    async def test_invoke_authorizer(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask a Lambda authorizer about a made-up request."""
+        return await self.document_parts.authorizer_tests.run(call, params)
 
     @operation("GetModelTemplate")
     async def get_model_template(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:

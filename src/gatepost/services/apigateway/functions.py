@@ -11,7 +11,9 @@ from gatepost.services.apigateway.model import BadRequestException
 STAGE_VARIABLE: Final = re.compile(r"\$\{stageVariables\.[A-Za-z0-9_]+\}")
 PATTERN_CHARACTERS_MAX: Final = 4_096  # a bound of ours
 
-_FUNCTION_PATH: Final = re.compile(r"path/2015-03-31/functions/(.+)/invocations")
+_FUNCTION_PATH: Final = re.compile(
+    r"path/(?:2015-03-31/functions/(.+)/invocations|2021-11-15/functions/(.+)/response-streaming-invocations)"
+)
 _FUNCTION_ARN: Final = re.compile(r"function:[a-zA-Z0-9_-]{1,64}(?::(?:\$LATEST|[a-zA-Z0-9_-]{1,128}))?")
 
 
@@ -26,12 +28,17 @@ def is_function_uri(uri: str) -> bool:
     return is_function_path(parsed.resource)
 
 
+def function_of(uri: str) -> str:
+    """Give the ARN of the function that a URI names, which has been checked. Stage variables are filled in by then."""
+    return uri.partition("/functions/")[2].rpartition("/invocations")[0]
+
+
 def is_function_path(path: str) -> bool:
     """Say whether the last part of such a URI, from `path/` on, names a function."""
     found = _FUNCTION_PATH.fullmatch(path)
     if found is None:
         return False
-    function = parse_arn(STAGE_VARIABLE.sub("variable", found[1]))
+    function = parse_arn(STAGE_VARIABLE.sub("variable", found[1] or found[2]))
     return function is not None and function.service == "lambda" and bool(_FUNCTION_ARN.fullmatch(function.resource))
 
 

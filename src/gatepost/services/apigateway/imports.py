@@ -11,11 +11,11 @@ from typing import Any, Final
 from gatepost.kernel.ids import random_id, stable_id
 from gatepost.kernel.operations import Call, pass_role
 from gatepost.kernel.ports import Authorization
-from gatepost.services.apigateway.access import PRINCIPAL, update_policy
+from gatepost.services.apigateway.access import update_policy
 from gatepost.services.apigateway.deployment import Resource
 from gatepost.services.apigateway.documentation_model import DOCUMENTATION, Documentation
 from gatepost.services.apigateway.documentation_parts import documentation_write, put_parts
-from gatepost.services.apigateway.model import BadRequestException, Definition, RestApi
+from gatepost.services.apigateway.model import PRINCIPAL, BadRequestException, Definition, RestApi
 from gatepost.services.apigateway.openapi_document import Findings, parse_document
 from gatepost.services.apigateway.openapi_import import BASE_PATH_MODES, ImportedApi, put_into, read_api
 from gatepost.services.apigateway.records import ApiRecords, touch

@@ -43,6 +43,8 @@ NO_CERTIFICATE: Final = "Invalid Client Certificate identifier specified"
 CLIENT_CERTIFICATE: Final = "apigateway_client_certificate"  # a topic as well
 API_ID_OWNER: Final = "apigateway.api_id_owner"
 
+PRINCIPAL: Final = "apigateway.amazonaws.com"  # to whom roles are handed, and who invokes functions
+
 EMPTY_SCHEMA: Final = (
     '{\n  "$schema": "http://json-schema.org/draft-04/schema#",\n  "title" : "Empty Schema",\n  "type" : "object"\n}'
 )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatepost.kernel.operations import Access, Call, Change, operation
-from gatepost.kernel.ports import Assets, Authorization, Certificates, Publisher
+from gatepost.kernel.ports import Assets, Authorization, Certificates, FunctionCalls, MethodTests, Publisher
 from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.access import access_of
 from gatepost.services.apigateway.account import DEFAULT_THROTTLE, Account
@@ -54,6 +54,8 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         assets: Assets | None = None,
         account_throttle: Throttle = DEFAULT_THROTTLE,
         is_lenient: bool = False,
+        tests: MethodTests | None = None,
+        functions: FunctionCalls | None = None,
     ) -> None:
         self._store = records
         held = ApiRecords(records)
@@ -70,7 +72,7 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         self._deployments = Deployments(held, publisher)
         self._stages = Stages(held, publisher)
         self.usage_parts = UsageParts(held, publisher, seal)
-        self.document_parts = DocumentParts(held, publisher, seal, self._stages)
+        self.document_parts = DocumentParts(held, publisher, seal, self._stages, tests=tests, functions=functions)
         self.domain_parts = DomainParts(held, publisher, certificates, assets)
         self._tags = Tags(held, publisher, self.usage_parts, self.document_parts.certificates, self.domain_parts.v2)
         self._account = Account(held, account_throttle)
