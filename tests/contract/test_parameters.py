@@ -17,6 +17,11 @@ from tests.contract.test_service_errors import providers
 WITHOUT_EFFECT = {
     ("cloudformation", "CreateChangeSet", "ClientToken"),  # a second change set of a name is refused anyway
     ("cloudformation", "DescribeChangeSet", "IncludePropertyValues"),  # approximated, see docs/templates.md
+    ("dynamodb", "ListContributorInsights", "MaxResults"),  # of nothing there is one page, whatever its length
+    ("dynamodb", "ListExports", "MaxResults"),
+    ("dynamodb", "ListGlobalTables", "ExclusiveStartGlobalTableName"),
+    ("dynamodb", "ListGlobalTables", "RegionName"),
+    ("dynamodb", "ListImports", "PageSize"),
     ("dynamodb", "PutResourcePolicy", "ConfirmRemoveSelfResourceAccess"),  # asks for a confirmation, no more
     ("events", "DeleteRule", "Force"),  # for rules that AWS's services manage: here are none
     ("events", "RemoveTargets", "Force"),

@@ -190,10 +190,15 @@ class Dispatcher:
         if operation is None:
             raise UnknownOperationException(f"Could not find operation {name[:128]} of {service[:64]}")
         if found is None or name not in found.methods:
-            raise unsupported(service, name)
+            raise unsupported(service, name, self.refusal(service, name))
         mark, method = found.methods[name]
         bound = found.bound[name] = BoundOperation(found, operation, method, mark)
         return bound
+
+    def refusal(self, service: str, name: str) -> str:
+        """Give the sentence of a provider's `refusals` for an operation that it does not have; empty: none."""
+        refusals: Mapping[str, str] = getattr(self._providers.get(service), "refusals", {})
+        return refusals.get(name, "")
 
     def start(self, bound: BoundOperation, call: Call, params: Result) -> Any:
         """Authorize a call and start its method: gives its result, or the coroutine that will.
@@ -279,9 +284,9 @@ def _check_depth(params: Result) -> None:
     raise SerializationException("The parameters are nested too deeply")
 
 
-def unsupported(service: str, operation: str) -> UnsupportedOperation:
-    """Say that AWS has this and Gatepost does not."""
-    return UnsupportedOperation(f"Gatepost does not have {service}:{operation}")
+def unsupported(service: str, operation: str, sentence: str = "") -> UnsupportedOperation:
+    """Say that AWS has this and Gatepost does not, and what works instead where somebody knows."""
+    return UnsupportedOperation(f"Gatepost does not have {service}:{operation}" + (f": {sentence}" if sentence else ""))
 
 
 def as_service_error(error: Exception, service: str, operation: str) -> ServiceError:

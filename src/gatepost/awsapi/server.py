@@ -298,7 +298,8 @@ class AwsEndpoint:
         served = routed.served
         bound, check = served.bound, served.check
         if bound is None or check is None:
-            raise dispatch.unsupported(served.service, served.operation)
+            refusal = self._dispatcher.refusal(served.service, served.operation)
+            raise dispatch.unsupported(served.service, served.operation, refusal)
         call = self._call(served.service, served.operation, caller, request, headers, request_id, now_ms)
         body = request.body
         if b"content-encoding" in headers:

@@ -9,6 +9,7 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.operations import Access, Call, operation
 from gatepost.kernel.tasks import Tasks
 from gatepost.languages.item_expressions import Expressions
+from gatepost.services.dynamodb.absent import REFUSALS, Absent
 from gatepost.services.dynamodb.access import ItemAccess
 from gatepost.services.dynamodb.administration import Administration
 from gatepost.services.dynamodb.backfill import Backfill
@@ -34,6 +35,7 @@ class DynamoDbProvider:
     """DynamoDB on the item store. Call `start` once the store is open, `close` before it is closed."""
 
     service = "dynamodb"
+    refusals = REFUSALS
 
     def __init__(self, items: ItemStore, clock: Clock, *, is_throttling: bool = True) -> None:
         expressions = Expressions()
@@ -53,6 +55,7 @@ class DynamoDbProvider:
         self._transactions = Transactions(tables, items, self._reads, self._writes, meter)
         self._partiql = PartiQl(tables, self._reads, self._writes, self._transactions)
         self._access = ItemAccess(tables, expressions)
+        self._absent = Absent(tables)
 
     async def start(self) -> None:
         """Read the catalogue and take up the background work: what a stop interrupted, time to live."""
@@ -259,3 +262,33 @@ class DynamoDbProvider:
     async def restore_table_from_backup(self, call: Call, params: Params) -> Answer:
         """Make a table of a backup."""
         return await self._restores.from_backup(call, params)
+
+    @operation("ListExports")
+    def list_exports(self, call: Call, params: Params) -> Answer:
+        """List exports by S3: there are none."""
+        return self._absent.listed(call, params, "ExportSummaries")
+
+    @operation("ListImports")
+    def list_imports(self, call: Call, params: Params) -> Answer:
+        """List imports by S3: there are none."""
+        return self._absent.listed(call, params, "ImportSummaryList")
+
+    @operation("ListGlobalTables")
+    def list_global_tables(self, call: Call, params: Params) -> Answer:
+        """List global tables: there are none."""
+        return self._absent.listed(call, params, "GlobalTables")
+
+    @operation("ListContributorInsights")
+    def list_contributor_insights(self, call: Call, params: Params) -> Answer:
+        """List tables with Contributor Insights: there are none."""
+        return self._absent.listed(call, params, "ContributorInsightsSummaries")
+
+    @operation("DescribeContributorInsights")
+    def describe_contributor_insights(self, call: Call, params: Params) -> Answer:
+        """Tell that a table has no Contributor Insights."""
+        return self._absent.insights(call, params)
+
+    @operation("DescribeKinesisStreamingDestination")
+    def describe_kinesis_streaming_destination(self, call: Call, params: Params) -> Answer:
+        """Tell that a table's changes go to no Kinesis stream."""
+        return self._absent.destinations(call, params)
