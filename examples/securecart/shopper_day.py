@@ -88,11 +88,32 @@ def order(shop: Shop, customer: str, product: dict, rare: dict) -> dict:
     step("orders it", holds=status == 201 and placed["totalCents"] == total, seen=placed)
     status, again, _ = shop.ask("POST", f"/customers/{customer}/orders", Idempotency_Key=key)
     step("sends the order again and gets the same one", holds=again == placed, seen=again)
+    pay(shop, customer, placed)
     _, cart, _ = shop.ask("GET", f"/customers/{customer}/cart")
     step("finds the cart empty", holds=cart.get("lines") == [], seen=cart)
     _, left, _ = shop.ask("GET", f"/products/{rare['productId']}")
     step("one is left on the shelf", holds=left.get("stock") == 1, seen=left)
     return placed
+
+
+def pay(shop: Shop, customer: str, placed: dict) -> None:
+    """Pay for an order, with a card that is refused first, and see it in the history."""
+    path = f"/customers/{customer}/orders/{placed['orderId']}/payment"
+    payment = {"card": "card_declined", "amountCents": placed["totalCents"]}
+    status, refused, _ = shop.ask("POST", path, payment, Idempotency_Key=uuid.uuid4().hex)
+    step("the bank declines the card: 402", holds=status == 402, seen=refused)
+    payment["card"] = "card_ok"
+    key = uuid.uuid4().hex
+    status, paid, _ = shop.ask("POST", path, payment, Idempotency_Key=key)
+    expected = (201, placed["totalCents"], placed["orderId"])
+    step("pays with another", holds=(status, paid.get("amountCents"), paid.get("reference")) == expected, seen=paid)
+    status, again, _ = shop.ask("POST", path, payment, Idempotency_Key=key)
+    step("pays twice and is charged once", holds=(status, again) == (201, paid), seen=again)
+    status, refused, _ = shop.ask("POST", path, payment)
+    step("a payment without Idempotency-Key is refused: 400", holds=status == 400, seen=refused)
+    _, history, _ = shop.ask("GET", f"/customers/{customer}/history")
+    seen = [(item["orderId"], item["totalCents"]) for item in history["orders"]]
+    step("finds the order in the history", holds=seen == [(placed["orderId"], placed["totalCents"])], seen=history)
 
 
 def regret(shop: Shop, customer: str, placed: dict, rare: dict) -> None:
