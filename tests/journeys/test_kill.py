@@ -90,7 +90,8 @@ def orders_survive(tmp_path, *, rounds, chance):
     data = tmp_path / "data"
     platform = start_platform(data, str(TEMPLATE), command="up")
     ports = tuple(int(url.rsplit(":", 1)[1]) for url in (platform.public, "0:0", platform.aws))
-    (api,) = platform.client("apigateway").get_rest_apis()["items"]
+    apis = platform.client("apigateway").get_rest_apis()["items"]
+    (api,) = (each for each in apis if each["name"] == "SecureCart")
     base = platform.stage_url(api["id"], "prod")
     restock(platform)
     customers = Customers(base, 3)
