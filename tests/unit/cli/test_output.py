@@ -7,6 +7,7 @@ ADDRESSES = Addresses(
     aws="http://127.0.0.1:4566",
     public="http://127.0.0.1:8080",
     private="http://127.0.0.1:8081",
+    tls="https://127.0.0.1:8443",
     region="us-east-1",
     account_id="000000000000",
     supervisor=1,
