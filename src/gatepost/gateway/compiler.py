@@ -12,20 +12,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from gatepost.gateway.addresses import AddressBuckets
 from gatepost.gateway.backends.aws_service import compile_aws_service
 from gatepost.gateway.backends.http_custom import compile_http_custom
 from gatepost.gateway.backends.http_proxy import compile_http_proxy
 from gatepost.gateway.backends.lambda_custom import compile_lambda_custom
-from gatepost.gateway.backends.lambda_event import PassedToLambda
+from gatepost.gateway.backends.lambda_event import EventFormat, PassedToLambda
 from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy, function_arn, is_function_uri
+from gatepost.gateway.backends.lambda_stream import compile_lambda_stream
 from gatepost.gateway.backends.mock import compile_mock
 from gatepost.gateway.backends.refusal import AlwaysRefuses
 from gatepost.gateway.canary import Canary, canary_settings
 from gatepost.gateway.compression import Pack, UnpackGuard
+from gatepost.gateway.explanation import Line
 from gatepost.gateway.finishers import RequestIdHeaders
 from gatepost.gateway.function_calls import FunctionCalls
 from gatepost.gateway.function_events import compile_function_events
 from gatepost.gateway.guards import (
+    address,
     authorizer_policy,
     endpoint,
     function_grant,
@@ -41,6 +45,8 @@ from gatepost.gateway.guards.function_grant import FunctionGrants
 from gatepost.gateway.guards.lambda_authorizer import AuthorizerParts
 from gatepost.gateway.guards.validation import Validators
 from gatepost.gateway.lifecycle import (
+    ADDRESS,
+    ADDRESS_REFUND,
     API_KEY,
     ARN_LENGTH,
     AUTHORIZER_POLICY,
@@ -65,6 +71,7 @@ from gatepost.gateway.mapping import MappingError, resolve_stage_variables
 from gatepost.gateway.observers import Meters, RequestLog, StageLog
 from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.gateway.plan import Backend, Finisher, Guard, Observer, ObserverFailures, Plan
+from gatepost.gateway.rate_limit_headers import rate_limit_headers
 from gatepost.gateway.responses import (
     API_CONFIGURATION_ERROR,
     FORBIDDEN,
@@ -84,6 +91,7 @@ from gatepost.kernel.ids import chance
 from gatepost.kernel.ports import FunctionInvoker, FunctionTriggers, LogSink, RoleSessions, ServiceRequests
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Deployment, Integration, Method, Resource, StageSettings
+from gatepost.services.apigateway.stage_extensions import StageExtensions, stage_extensions
 from gatepost.telemetry.metrics import Dimensions, Metrics
 from gatepost.telemetry.usage import Counter
 
@@ -207,7 +215,9 @@ class _StageCompiler:
         self._authorizers = Authorizers(
             deployment, self._stage, _authorizer_parts(parts), parts.passed_to_lambda, parts.pools
         )
+        self._extensions = StageExtensions()
         self._stage_problem = self._find_stage_problem()
+        self._by_address = self._address_buckets()
         self._usage = parts.usage(f"{deployment.api_id}/{settings.stage_name}")
         self._logs = StageLogs(settings, self._stage, parts.logs)
         self._problems += self._logs.problems
@@ -232,6 +242,10 @@ class _StageCompiler:
 
     def _find_stage_problem(self) -> str:
         """Say what of the stage as a whole cannot be enforced; then none of its routes may answer."""
+        try:
+            self._extensions = stage_extensions(self._settings.tags)
+        except ValueError as error:
+            return str(error)
         for key, method_settings in self._settings.method_settings.items():
             for name in _NOT_ENFORCED:
                 if method_settings.get(name, _NOT_ENFORCED[name]) != _NOT_ENFORCED[name]:
@@ -268,6 +282,8 @@ class _StageCompiler:
             SIGNATURE: lambda: signature.for_stage(stage, access),
             INVOKE_PERMISSION: lambda: invoke_permission.for_deployment(deployment, stage, access),
             RESOURCE_POLICY: lambda: resource_policy.for_deployment(deployment, stage, authorization),
+            ADDRESS: lambda: address.for_stage(self._by_address, self._parts.clock),
+            ADDRESS_REFUND: lambda: address.refund_for_stage(self._by_address, method),
             API_KEY: lambda: usage.for_method(method, self._keys_of(method), deployment.api_key_source),
             THROTTLE: lambda: self._throttle(method, route),
             ARN_LENGTH: lambda: ArnLengthGuard(stage),
@@ -282,6 +298,12 @@ class _StageCompiler:
             if guard is not None:
                 guards.append(guard)
         return guards
+
+    def _address_buckets(self) -> AddressBuckets | None:
+        throttle, limits, stage = self._extensions.address_throttle, self._parts.limits, self._stage
+        if throttle is None or limits is None:
+            return None
+        return limits.by_address(f"{stage.api_id}/{stage.stage_name}", throttle)
 
     def _keys_of(self, method: Method) -> StageKeys | None:
         keys, stage = self._parts.keys, self._stage
@@ -318,10 +340,20 @@ class _StageCompiler:
         integration, parts = method.integration, self._parts
         if integration is None:
             raise MappingError("the method has no integration")
-        if integration.response_transfer_mode != "BUFFERED":
-            raise MappingError(f"responseTransferMode {integration.response_transfer_mode} is not supported")
+        mode = integration.response_transfer_mode
+        if mode != "BUFFERED" and (mode != "STREAM" or integration.type not in ("AWS_PROXY", "HTTP_PROXY")):
+            raise MappingError(f"responseTransferMode {mode} does not work with integration type {integration.type}")
         if integration.type == "MOCK":
             return compile_mock(integration, self._scope)
+        if integration.type == "AWS_PROXY" and mode == "STREAM":
+            event = EventFormat(
+                self._stage,
+                route,
+                has_caller=method.authorization_type == "AWS_IAM",
+                has_authorizer=method.authorization_type in ("CUSTOM", "COGNITO_USER_POOLS"),
+                passed=parts.passed_to_lambda,
+            )
+            return compile_lambda_stream(integration, function_arn(integration.uri, self._stage), event, parts)
         if integration.type == "AWS_PROXY":
             return compile_lambda_proxy(
                 integration,
@@ -386,11 +418,13 @@ class _StageCompiler:
             )
         )
         finishers: list[Finisher] = [RequestIdHeaders()]
+        if self._extensions.has_rate_limit_headers:
+            finishers += rate_limit_headers(guards, parts.clock)
         if self._deployment.minimum_compression_bytes is not None:
             finishers.append(Pack(self._deployment.minimum_compression_bytes))
         observers: list[Observer] = [
             Meters(meter, self._usage, parts.clock),
-            StageLog(parts.request_log, self._stage, route),
+            StageLog(parts.request_log, self._stage, route, Line(tuple(guards), backend)),
         ]
         logs = self._logs.observers(route)
         return Plan(
@@ -434,7 +468,7 @@ def compile_unknown_api(parts: Parts) -> Plan:
         finishers=(RequestIdHeaders(),),
         observers=(
             Meters(parts.metrics.meter(Dimensions("", "")), Counter(), parts.clock),
-            StageLog(parts.request_log, NO_STAGE, NO_ROUTE),
+            StageLog(parts.request_log, NO_STAGE, NO_ROUTE, Line((), AlwaysRefuses(FORBIDDEN))),
         ),
         responses=GatewayResponses((), NO_STAGE),
         failures=parts.failures,

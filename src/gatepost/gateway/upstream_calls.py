@@ -23,6 +23,7 @@ from gatepost.gateway.responses import (
     Refusal,
 )
 from gatepost.gateway.route import StageFacts
+from gatepost.gateway.timed_stream import IDLE_MS_MAX, STREAM_MS_MAX, TimedStream
 from gatepost.gateway.upstreams import AddressPolicy, Upstream, parse_upstream
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.limits import API_GATEWAY_BODY_BYTES_MAX
@@ -74,7 +75,17 @@ class HttpProxyParts:
 class UpstreamCalls:
     """Sends the requests of one method to its upstream."""
 
-    __slots__ = ("_clock", "_mapped", "_method", "_own_listener", "_tasks", "_timeout_ms", "_upstream", "client")
+    __slots__ = (
+        "_clock",
+        "_mapped",
+        "_method",
+        "_own_listener",
+        "_tasks",
+        "_timeout_ms",
+        "_upstream",
+        "client",
+        "is_streamed",
+    )
 
     def __init__(
         self,
@@ -86,8 +97,11 @@ class UpstreamCalls:
         *,
         method: str,
         timeout_ms: int,
+        is_streamed: bool = False,
     ) -> None:
+        """Take where to. `is_streamed`: answers go on while they arrive (responseTransferMode STREAM)."""
         self._upstream = upstream
+        self.is_streamed = is_streamed
         self._mapped = mapped
         self._own_listener = parts.own_listener
         self._clock = parts.clock
@@ -123,7 +137,8 @@ class UpstreamCalls:
             headers,
             body,
             is_tls=is_tls,
-            read_ms=self._timeout_ms,
+            read_ms=min(self._timeout_ms, IDLE_MS_MAX),
+            is_streamed=self.is_streamed,
             body_bytes_max=API_GATEWAY_BODY_BYTES_MAX,
             prepared=prepared,
         )
@@ -154,6 +169,13 @@ class UpstreamCalls:
             raise Refusal(BAD_REQUEST, detail=f"the request cannot be passed on: {error}") from error
         finally:
             exchange.integration_ns = self._clock.monotonic_ns() - started
+
+    def timed(self, incoming: IncomingResponse, began_ns: int) -> TimedStream | None:
+        """Give a streamed answer's body under the integration's timeout; None when the answer is here, whole."""
+        if incoming.stream is None:
+            return None
+        ends_ns = began_ns + min(self._timeout_ms, STREAM_MS_MAX) * 1_000_000
+        return TimedStream(incoming.stream, clock=self._clock, tasks=self._tasks, ends_ns=ends_ns)
 
     def __repr__(self) -> str:
         path = "".join(piece if at % 2 == 0 else f"{{{piece}}}" for at, piece in enumerate(self._upstream.path))
@@ -195,4 +217,5 @@ def compile_upstream_calls(
         tasks,
         method="" if integration.http_method in ("", "ANY") else integration.http_method,
         timeout_ms=integration.timeout_ms,
+        is_streamed=integration.response_transfer_mode == "STREAM",
     )

@@ -138,7 +138,8 @@ class HttpProxy:
         headers = passed[0].copy()
         if not passed[1] and incoming.status not in _NO_CONTENT:
             headers.append(CONTENT_TYPE)  # "API Gateway includes a Content-Type header for all integration responses"
-        response = Response(incoming.status, headers, incoming.body)
+        stream = self._calls.timed(incoming, exchange.started_ns)
+        response = Response(incoming.status, headers, incoming.body, stream=stream)
         if exchange.method == "HEAD":
             length = incoming.header(b"content-length")
             if length is not None and length.isdigit():

@@ -45,10 +45,22 @@ from gatepost.wire.messages import Headers, Response
 # Source: AWS's engineers in https://github.com/aws/aws-sam-cli/issues/1398
 RESPONSE_KEYS: Final = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
 
-_URI: Final = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(.+)/invocations")
+_BEFORE: Final = r"arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/"
+_URI: Final = re.compile(rf"{_BEFORE}2015-03-31/functions/(.+)/invocations")
+_STREAM_URI: Final = re.compile(rf"{_BEFORE}2021-11-15/functions/(.+)/response-streaming-invocations")
 
 
 _INVOCATION: Final = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+:lambda:path/2015-03-31/functions/.+/invocations")
+
+
+def check_transfer_mode(integration: Integration) -> None:
+    """Let a URI pass that invokes the function in the way of its transfer mode. Raises: MappingError."""
+    is_stream_uri = integration.uri.endswith("/response-streaming-invocations")
+    if is_stream_uri != (integration.response_transfer_mode == "STREAM"):
+        raise MappingError(
+            f"integration URI {integration.uri}: with responseTransferMode STREAM use "
+            "…/2021-11-15/functions/ARN/response-streaming-invocations, else …/2015-03-31/functions/ARN/invocations"
+        )
 
 
 def is_function_uri(uri: str) -> bool:
@@ -58,7 +70,8 @@ def is_function_uri(uri: str) -> bool:
 
 def function_arn(uri: str, stage: StageFacts) -> str:
     """Find the function in an integration URI, stage variables put in. Raises: MappingError."""
-    found = _URI.fullmatch(resolve_stage_variables(uri, stage))
+    resolved = resolve_stage_variables(uri, stage)
+    found = _URI.fullmatch(resolved) or _STREAM_URI.fullmatch(resolved)
     if found is None:
         raise MappingError(
             f"integration URI {uri}: use arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/ARN/invocations"
@@ -93,20 +106,20 @@ class LambdaProxy:
 
     def _response(self, exchange: Exchange, result: InvocationResult) -> Response:
         if result.function_error:
-            raise _malformed(f"the function failed ({result.function_error}): {result.payload[:512]!r}")
+            raise malformed(f"the function failed ({result.function_error}): {result.payload[:512]!r}")
         if len(result.payload) > LAMBDA_PAYLOAD_BYTES_MAX:
-            raise _malformed(f"the response has {len(result.payload)} bytes: Lambda allows {LAMBDA_PAYLOAD_BYTES_MAX}")
+            raise malformed(f"the response has {len(result.payload)} bytes: Lambda allows {LAMBDA_PAYLOAD_BYTES_MAX}")
         try:
             returned = orjson.loads(result.payload)
         except orjson.JSONDecodeError as error:
-            raise _malformed(f"not JSON: {error}") from error
+            raise malformed(f"not JSON: {error}") from error
         if not isinstance(returned, dict):
-            raise _malformed(f"{type(returned).__name__} instead of an object")
+            raise malformed(f"{type(returned).__name__} instead of an object")
         if not returned.keys() <= RESPONSE_KEYS:
             unknown = ", ".join(sorted(returned.keys() - RESPONSE_KEYS))
-            raise _malformed(f"it has {unknown[:256]} beside {', '.join(sorted(RESPONSE_KEYS))}")
-        status = _status(returned.get("statusCode"))
-        headers = _headers(returned.get("headers"), returned.get("multiValueHeaders"))
+            raise malformed(f"it has {unknown[:256]} beside {', '.join(sorted(RESPONSE_KEYS))}")
+        status = status_of(returned.get("statusCode"))
+        headers = headers_of(returned.get("headers"), returned.get("multiValueHeaders"))
         return Response(status, headers, self._body(exchange, returned))
 
     def _body(self, exchange: Exchange, returned: dict[str, Any]) -> bytes:
@@ -114,9 +127,9 @@ class LambdaProxy:
         if body is None:
             return b""
         if not isinstance(body, str):
-            raise _malformed(f"body is {type(body).__name__}, not a string")
+            raise malformed(f"body is {type(body).__name__}, not a string")
         if is_base64 not in (None, True, False):
-            raise _malformed(f"isBase64Encoded is {is_base64!r}, not a boolean")
+            raise malformed(f"isBase64Encoded is {is_base64!r}, not a boolean")
         if not is_base64 or not self._wants_binary(exchange):
             return body.encode("utf-8")
         try:
@@ -135,22 +148,26 @@ class LambdaProxy:
         return f"LambdaProxy({self._calls!r})"
 
 
-def _malformed(why: str) -> Refusal:
+def malformed(why: str) -> Refusal:
+    """Say that a function's answer is not what the proxy contract asks for."""
     return Refusal(
         MALFORMED_PROXY_RESPONSE,
         detail=f"Execution failed due to configuration error: Malformed Lambda proxy response ({why})",
     )
 
 
-def _status(value: Any) -> int:
-    """Read `statusCode`: an integer, or text of one. unverified: AWS's exact reading of floats and of texts."""
+def status_of(value: Any) -> int:
+    """Read `statusCode`: an integer, or text of one. Raises: Refusal.
+
+    unverified: AWS's exact reading of floats and of texts.
+    """
     is_number = isinstance(value, float) and value.is_integer()
     if is_number or (isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit()):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value <= 599:
-        raise _malformed(f"statusCode is {value!r}")
+        raise malformed(f"statusCode is {value!r}")
     if value < 200:
-        raise _malformed(f"statusCode {value} is not a final status")
+        raise malformed(f"statusCode {value} is not a final status")
     return value
 
 
@@ -161,15 +178,15 @@ def _text(name: str, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return orjson.dumps(value).decode()
-    raise _malformed(f"header {name} is {type(value).__name__}, not a string")
+    raise malformed(f"header {name} is {type(value).__name__}, not a string")
 
 
-def _headers(single: object, lists: object) -> Headers:
-    """Merge `headers` and `multiValueHeaders`: of a name and value in both, the list's stays."""
+def headers_of(single: object, lists: object) -> Headers:
+    """Merge `headers` and `multiValueHeaders`: of a name and value in both, the list's stays. Raises: Refusal."""
     pairs: list[tuple[str, str]] = []
     for name, values in _items(lists, "multiValueHeaders"):
         if not isinstance(values, list):
-            raise _malformed(f"multiValueHeaders {name} is {type(values).__name__}, not a list")
+            raise malformed(f"multiValueHeaders {name} is {type(values).__name__}, not a list")
         pairs += [(name, _text(name, value)) for value in values if value is not None]
     listed = {(name.lower(), value) for name, value in pairs}
     for name, value in _items(single, "headers"):
@@ -180,7 +197,7 @@ def _headers(single: object, lists: object) -> Headers:
     for name, text in pairs:
         raw_name, raw_value = name.encode("utf-8"), text.encode("utf-8").strip(b" \t")
         if not is_token(raw_name) or not is_field_value(raw_value):
-            raise _malformed(f"header {name!r} cannot be sent: its name or value has a character that is not allowed")
+            raise malformed(f"header {name!r} cannot be sent: its name or value has a character that is not allowed")
         sent_name = response_name(raw_name)
         if sent_name is not None:
             sent.append((sent_name, raw_value))
@@ -194,7 +211,7 @@ def _items(value: object, key: str) -> Sequence[tuple[str, Any]]:
     if value is None:
         return ()
     if not isinstance(value, dict):
-        raise _malformed(f"{key} is {type(value).__name__}, not an object")
+        raise malformed(f"{key} is {type(value).__name__}, not an object")
     return tuple(value.items())
 
 
@@ -211,6 +228,7 @@ def compile_lambda_proxy(
     """Compile an AWS_PROXY integration. Raises: MappingError when it cannot work."""
     if integration.http_method not in ("", "POST"):
         raise MappingError(f"integration httpMethod is {integration.http_method}: Lambda takes POST only")
+    check_transfer_mode(integration)
     return LambdaProxy(
         calls,
         EventFormat(stage, route, has_caller=has_caller, passed=passed, has_authorizer=has_authorizer),

@@ -9,7 +9,11 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from gatepost.kernel.arn import parse_arn
-from gatepost.kernel.limits import API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX, API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN
+from gatepost.kernel.limits import (
+    API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX,
+    API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN,
+    API_GATEWAY_STREAM_TIMEOUT_MS_MAX,
+)
 from gatepost.kernel.operations import Call
 from gatepost.services.apigateway.deployment import Integration, IntegrationResponse, Method
 from gatepost.services.apigateway.functions import (
@@ -188,9 +192,9 @@ def check_integration(method: Method, integration: Integration) -> None:
     """
     check_supported("type", integration.type)  # 1. what there is
     check_supported("connectionType", integration.connection_type)
-    check_supported("responseTransferMode", integration.response_transfer_mode)
+    check_supported(f"responseTransferMode of {integration.type}", integration.response_transfer_mode)
     check_supported(f"contentHandling of {integration.type}", integration.content_handling)
-    _check_timeout(integration.timeout_ms)  # 2. the settings by themselves
+    _check_timeout(integration)  # 2. the settings by themselves
     if integration.passthrough_behavior not in PASSTHROUGH_BEHAVIORS:
         raise BadRequestException(
             f"Invalid passthrough behavior specified. Valid options are {','.join(PASSTHROUGH_BEHAVIORS)}"
@@ -263,6 +267,9 @@ def check_uri(integration: Integration) -> None:
         )
     if not is_function_path(parsed.resource):
         raise BadRequestException(_INVALID_ARN)
+    is_streamed = integration.response_transfer_mode == "STREAM"
+    if parsed.resource.endswith("/response-streaming-invocations") != is_streamed:
+        raise BadRequestException(_INVALID_ARN)
 
 
 def _check_service(service: str, resource: str) -> None:
@@ -292,9 +299,12 @@ def _check_url(url: str) -> None:
         raise BadRequestException(_INVALID_URL)
 
 
-def _check_timeout(timeout_ms: int) -> None:
+def _check_timeout(integration: Integration) -> None:
+    """Check the timeout: 29 s at most, 15 minutes where the answer is streamed. Raises: BadRequestException."""
     low, high = API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN, API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX
-    if not low <= timeout_ms <= high:
+    if integration.response_transfer_mode == "STREAM":
+        high = API_GATEWAY_STREAM_TIMEOUT_MS_MAX
+    if not low <= integration.timeout_ms <= high:
         raise BadRequestException(f"Timeout should be between {low} ms and {high} ms")
 
 

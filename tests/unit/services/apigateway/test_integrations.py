@@ -12,6 +12,8 @@ INVALID_ARN = "Invalid ARN specified in the request"
 CUSTOM = {"type": "AWS", "integrationHttpMethod": "POST", "uri": FUNCTION_URI}
 QUERY_URI = "arn:aws:apigateway:us-east-1:dynamodb:action/Query"
 INVOCATION_TYPE = "integration.request.header.X-Amz-Invocation-Type"
+STREAM_URI = FUNCTION_URI.replace("2015-03-31", "2021-11-15").replace("/invocations", "/response-streaming-invocations")
+STREAM = {**LAMBDA, "uri": STREAM_URI, "responseTransferMode": "STREAM"}
 INVALID_URL = "Invalid HTTP endpoint specified for URI"
 
 
@@ -77,7 +79,10 @@ def test_an_http_proxy_keeps_everything_that_is_said(tmp_path) -> None:
         ({**HTTP, "type": "HTTP", "requestTemplates": {"a/b": "#end"}}, "Invalid mapping template specified"),
         ({**HTTP, "connectionType": "VPC_LINK"}, "connectionType VPC_LINK yet: use INTERNET"),
         ({**HTTP, "integrationTarget": "arn:x"}, "integrationTarget yet"),
-        ({**LAMBDA, "responseTransferMode": "STREAM"}, "responseTransferMode STREAM yet"),
+        ({**LAMBDA, "responseTransferMode": "STREAM"}, INVALID_ARN),
+        ({**LAMBDA, "uri": STREAM_URI}, INVALID_ARN),
+        ({**STREAM, "timeoutInMillis": 900_001}, "Timeout should be between 50 ms and 900000 ms"),
+        ({"type": "MOCK", "responseTransferMode": "STREAM"}, "only proxies stream"),
         ({**HTTP, "contentHandling": "CONVERT_TO_TEXT"}, "contentHandling"),
         ({**HTTP, "tlsConfig": {"insecureSkipVerification": True}}, "insecureSkipVerification true yet"),
         ({**HTTP, "credentials": ROLE}, "credentials of HTTP_PROXY yet"),
@@ -133,6 +138,8 @@ def test_an_integration_that_cannot_be_is_refused(tmp_path, integration: dict, w
         {**LAMBDA, "uri": FUNCTION_URI.replace("orders", "orders:$LATEST")},
         {**LAMBDA, "contentHandling": "CONVERT_TO_TEXT"},
         {**LAMBDA, "credentials": ROLE},
+        {**STREAM, "timeoutInMillis": 900_000},
+        {**HTTP, "responseTransferMode": "STREAM", "timeoutInMillis": 60_000},
         {**HTTP, "uri": "https://${stageVariables.host}/v1"},
         {**HTTP, "uri": "http://127.0.0.1:9000/{proxy}"},
         {**HTTP, "uri": "http://[::1]:9000/"},
