@@ -111,8 +111,8 @@ def test_a_packed_request_is_unpacked_before_anyone_reads_it(encoding, pack):
     [
         (BODY, "br", 415),
         (BODY, "gzip", 400),
-        (gzip.compress(BODY)[:-4], "gzip", 400),
-        (gzip.compress(BODY) + b"more", "gzip", 400),
+        (gzip.compress(BODY, mtime=0)[:-4], "gzip", 400),
+        (gzip.compress(BODY, mtime=0) + b"more", "gzip", 400),
         (gzip.compress(b"0" * (10 * 1024 * 1024 + 1)), "gzip", 413),
         (zlib.compress(b"0" * (64 * 1024 * 1024)), "deflate", 413),
         (gzip.compress(b"0" * (10 * 1024 * 1024 - 1)), "gzip", 200),
@@ -132,7 +132,7 @@ def test_identity_and_nothing_pass():
 
 def test_without_a_minimum_a_packed_request_passes_as_it_is():
     gateway = a_gateway(minimum=None, binary_media_types=("*/*",))
-    packed = gzip.compress(BODY)
+    packed = gzip.compress(BODY, mtime=0)
     assert post(gateway, packed, Content_Encoding="gzip").status == 200
     assert gateway.functions.event["headers"]["Content-Encoding"] == "gzip"
     assert gateway.functions.event["isBase64Encoded"] is True
