@@ -268,7 +268,7 @@ class Tokens:
 
     def read_refresh_token(self, text: str) -> RefreshToken | None:
         """Give what a refresh token says, or None when it is not one of ours."""
-        if not text or len(text) > REFRESH_CHARACTERS_MAX:
+        if not text or len(text) > REFRESH_CHARACTERS_MAX or "=" in text:
             return None
         try:
             sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
