@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from gatepost.config import Settings
-from gatepost.gateway.limits import LocalBuckets, SharedBuckets, StageLimits
+from gatepost.gateway.addresses import ClientAddresses
+from gatepost.gateway.buckets import Buckets, LocalBuckets, SharedBuckets
+from gatepost.gateway.limits import StageLimits
 from gatepost.gateway.quotas import Quotas
 from gatepost.gateway.usage_keys import UsageKeys
 from gatepost.kernel.clock import Clock
@@ -23,9 +25,12 @@ class UsageLimits:
         self.state: ValkeyState | None = None
         if settings.state_url:
             self.state = ValkeyState(ValkeyAddress.parse(settings.state_url), clock)
-        buckets = LocalBuckets(clock) if self.state is None else SharedBuckets(self.state, clock, self._tasks)
+        buckets: Buckets = LocalBuckets(clock)
+        if self.state is not None:
+            buckets = SharedBuckets(self.state, clock, self._tasks)
         account = Throttle(settings.account_throttle_rate, settings.account_throttle_burst)
-        self.stages = StageLimits(buckets, clock, account=account)
+        addresses = ClientAddresses(settings.trusted_proxies)
+        self.stages = StageLimits(buckets, clock, account=account, addresses=addresses)
         quotas = Quotas(
             clock,
             standing=journal.standing,

@@ -30,6 +30,7 @@ from gatepost.gateway.function_calls import FunctionCalls
 from gatepost.gateway.function_events import compile_function_events
 from gatepost.gateway.guards import (
     address,
+    address,
     authorizer_policy,
     endpoint,
     function_grant,
@@ -45,6 +46,8 @@ from gatepost.gateway.guards.function_grant import FunctionGrants
 from gatepost.gateway.guards.lambda_authorizer import AuthorizerParts
 from gatepost.gateway.guards.validation import Validators
 from gatepost.gateway.lifecycle import (
+    ADDRESS,
+    ADDRESS_REFUND,
     ADDRESS,
     ADDRESS_REFUND,
     API_KEY,
@@ -66,7 +69,10 @@ from gatepost.gateway.lifecycle import (
     OrderError,
     check_order,
 )
+from gatepost.gateway.addresses import AddressBuckets
 from gatepost.gateway.limits import StageLimits
+from gatepost.gateway.rate_limit_headers import rate_limit_headers
+from gatepost.services.apigateway.stage_extensions import StageExtensions, stage_extensions
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
 from gatepost.gateway.observers import Meters, RequestLog, StageLog
 from gatepost.gateway.passed_headers import PassedHeaders
@@ -216,7 +222,9 @@ class _StageCompiler:
             deployment, self._stage, _authorizer_parts(parts), parts.passed_to_lambda, parts.pools
         )
         self._extensions = StageExtensions()
+        self._extensions = StageExtensions()
         self._stage_problem = self._find_stage_problem()
+        self._by_address = self._address_buckets()
         self._by_address = self._address_buckets()
         self._usage = parts.usage(f"{deployment.api_id}/{settings.stage_name}")
         self._logs = StageLogs(settings, self._stage, parts.logs)
@@ -242,6 +250,10 @@ class _StageCompiler:
 
     def _find_stage_problem(self) -> str:
         """Say what of the stage as a whole cannot be enforced; then none of its routes may answer."""
+        try:
+            self._extensions = stage_extensions(self._settings.tags)
+        except ValueError as error:
+            return str(error)
         try:
             self._extensions = stage_extensions(self._settings.tags)
         except ValueError as error:
@@ -284,6 +296,8 @@ class _StageCompiler:
             RESOURCE_POLICY: lambda: resource_policy.for_deployment(deployment, stage, authorization),
             ADDRESS: lambda: address.for_stage(self._by_address, self._parts.clock),
             ADDRESS_REFUND: lambda: address.refund_for_stage(self._by_address, method),
+            ADDRESS: lambda: address.for_stage(self._by_address, self._parts.clock),
+            ADDRESS_REFUND: lambda: address.refund_for_stage(self._by_address, method),
             API_KEY: lambda: usage.for_method(method, self._keys_of(method), deployment.api_key_source),
             THROTTLE: lambda: self._throttle(method, route),
             ARN_LENGTH: lambda: ArnLengthGuard(stage),
@@ -298,6 +312,12 @@ class _StageCompiler:
             if guard is not None:
                 guards.append(guard)
         return guards
+
+    def _address_buckets(self) -> AddressBuckets | None:
+        throttle, limits, stage = self._extensions.address_throttle, self._parts.limits, self._stage
+        if throttle is None or limits is None:
+            return None
+        return limits.by_address(f"{stage.api_id}/{stage.stage_name}", throttle)
 
     def _address_buckets(self) -> AddressBuckets | None:
         throttle, limits, stage = self._extensions.address_throttle, self._parts.limits, self._stage
@@ -418,6 +438,8 @@ class _StageCompiler:
             )
         )
         finishers: list[Finisher] = [RequestIdHeaders()]
+        if self._extensions.has_rate_limit_headers:
+            finishers += rate_limit_headers(guards, parts.clock)
         if self._extensions.has_rate_limit_headers:
             finishers += rate_limit_headers(guards, parts.clock)
         if self._deployment.minimum_compression_bytes is not None:

@@ -26,6 +26,8 @@ COGNITO_AUTHORIZER: Final = "cognito_authorizer"
 SIGNATURE: Final = "signature"
 INVOKE_PERMISSION: Final = "invoke_permission"
 RESOURCE_POLICY: Final = "resource_policy"
+ADDRESS: Final = "address"
+ADDRESS_REFUND: Final = "address_refund"
 API_KEY: Final = "api_key"
 THROTTLE: Final = "throttle"
 ARN_LENGTH: Final = "arn_length"
@@ -36,14 +38,27 @@ FUNCTION_GRANT: Final = "function_grant"
 
 REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
     # Without an authorizer the policy alone decides: it must allow, and nothing in it may deny.
-    "NONE": (ENDPOINT, RESOURCE_POLICY, API_KEY, THROTTLE, UNPACK, PARAMETERS, BODY, FUNCTION_GRANT),
+    "NONE": (
+        ENDPOINT,
+        ADDRESS,
+        RESOURCE_POLICY,
+        API_KEY,
+        ADDRESS_REFUND,
+        THROTTLE,
+        UNPACK,
+        PARAMETERS,
+        BODY,
+        FUNCTION_GRANT,
+    ),
     # With IAM the caller's policies and the resource policy are evaluated together, once the caller is known.
     "AWS_IAM": (
         ENDPOINT,
+        ADDRESS,
         ARN_LENGTH,
         SIGNATURE,
         INVOKE_PERMISSION,
         API_KEY,
+        ADDRESS_REFUND,
         THROTTLE,
         UNPACK,
         PARAMETERS,
@@ -53,11 +68,13 @@ REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
     # What the policy denies never reaches the authorizer; then its policy and the resource policy decide together.
     "CUSTOM": (
         ENDPOINT,
+        ADDRESS,
         ARN_LENGTH,
         EXPLICIT_DENY,
         LAMBDA_AUTHORIZER,
         AUTHORIZER_POLICY,
         API_KEY,
+        ADDRESS_REFUND,
         THROTTLE,
         UNPACK,
         PARAMETERS,
@@ -67,10 +84,12 @@ REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
     # Once the token is verified, "the resource policy is evaluated independently, and an explicit allow is required".
     "COGNITO_USER_POOLS": (
         ENDPOINT,
+        ADDRESS,
         ARN_LENGTH,
         COGNITO_AUTHORIZER,
         RESOURCE_POLICY,
         API_KEY,
+        ADDRESS_REFUND,
         THROTTLE,
         UNPACK,
         PARAMETERS,

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from gatepost.gateway.buckets import Bucket, Buckets
 from gatepost.gateway.exchange import Fact
-from gatepost.gateway.limits import Bucket, Buckets
 from gatepost.gateway.quotas import Quotas, QuotaUse
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.ports import Replica

@@ -13,6 +13,7 @@ from typing import Any, Final
 from gatepost.templates.acceptance import Acceptance
 from gatepost.templates.capabilities import needed_capabilities
 from gatepost.templates.document import ActiveResource, ResourceDeclaration, Template, read_template
+from gatepost.templates.extensions import with_stage_tags
 from gatepost.templates.intrinsics import (
     NO_VALUE,
     EvaluationFault,
@@ -96,7 +97,9 @@ class TemplateCompiler:
         """Parse a template and apply its transforms. Raises: TemplateRefused."""
         source = parse_source(text, file=file)
         expanded = await self._transforms.expand(source, given=given, pseudo=place.pseudo(), files=files)
-        return read_template(expanded.raw, expanded.where, transforms=expanded.names)
+        where = expanded.where
+        raw = with_stage_tags(expanded.raw, lambda name: str(where.origin(("Resources", name))[1]))
+        return read_template(raw, where, transforms=expanded.names)
 
     async def compile(
         self,

@@ -5,7 +5,12 @@
         ShopApi:
           Try:
             - { Title: Find coffee, Path: "/products?category=coffee" }
+          RateLimitHeaders: true
+          AddressThrottle: { RateLimit: 10, BurstLimit: 20 }
 
+`RateLimitHeaders` (`RateLimit-*` and `Retry-After` on answers) and `AddressThrottle` (what an address may send without
+credentials) belong to a stage, or to the SAM API whose stage it is; they become tags of the stage
+(`services/apigateway/stage_extensions.py`).
 What is written there is checked like everything else: an unknown key fails the deployment.
 """
 
@@ -15,10 +20,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gatepost.services.apigateway.stage_extensions import ADDRESS_THROTTLE, RATE_LIMIT_HEADERS, stage_extensions
 from gatepost.templates.problems import Path
 
 TRY_MAX: Final = 20
 TRY_KEYS: Final = ("Title", "Method", "Path", "Body")
+STAGE_TYPES: Final = ("AWS::Serverless::Api", "AWS::ApiGateway::Stage")
 TRY_TYPES: Final = ("AWS::Serverless::Api", "AWS::ApiGateway::RestApi")
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
@@ -101,4 +108,57 @@ def _try(value: Any, type_name: str) -> Iterator[tuple[Path, str]]:
             yield (index, "Method"), f"Method is {item.get('Method')!r}: use one of {', '.join(METHODS)}"
 
 
-EXTENSIONS: Final[Mapping[str, Callable[[Any, str], Iterator[tuple[Path, str]]]]] = {"Try": _try}
+def _rate_limit_headers(value: Any, type_name: str) -> Iterator[tuple[Path, str]]:
+    if type_name not in STAGE_TYPES:
+        yield (), f"RateLimitHeaders belongs to a stage or a SAM API, not to {type_name}"
+    elif not isinstance(value, bool):
+        yield (), "RateLimitHeaders is true or false"
+
+
+def _address_throttle(value: Any, type_name: str) -> Iterator[tuple[Path, str]]:
+    if type_name not in STAGE_TYPES:
+        yield (), f"AddressThrottle belongs to a stage or a SAM API, not to {type_name}"
+        return
+    if not isinstance(value, dict) or set(value) != {"RateLimit", "BurstLimit"}:
+        yield (), "AddressThrottle takes RateLimit and BurstLimit"
+        return
+    try:
+        stage_extensions({ADDRESS_THROTTLE: f"{value['RateLimit']}/{value['BurstLimit']}"})
+    except ValueError as error:
+        yield (), str(error)
+
+
+def with_stage_tags(raw: Mapping[str, Any], owner_of: Callable[[str], str]) -> Mapping[str, Any]:
+    """Give a checked template in which stages have their extensions as tags.
+
+    `owner_of` gives the resource of the author's that a resource comes from: a SAM API for its stage.
+    """
+    declared = {name: tags for name, keys in _declared(raw) if (tags := _stage_tags(keys))}
+    if not declared or not isinstance(raw.get("Resources"), dict):
+        return raw
+    resources = dict(raw["Resources"])
+    for name, resource in raw["Resources"].items():
+        own = declared.get(name) or declared.get(owner_of(name))
+        if own and isinstance(resource, dict) and resource.get("Type") == "AWS::ApiGateway::Stage":
+            properties = dict(resource.get("Properties") or {})
+            properties["Tags"] = [*(properties.get("Tags") or []), *own]
+            resources[name] = {**resource, "Properties": properties}
+    return {**raw, "Resources": resources}
+
+
+def _stage_tags(keys: Mapping[str, Any]) -> list[dict[str, str]]:
+    tags = []
+    throttle = keys.get("AddressThrottle")
+    if isinstance(throttle, dict):
+        value = f"{throttle.get('RateLimit')}/{throttle.get('BurstLimit')}"
+        tags.append({"Key": ADDRESS_THROTTLE, "Value": value})
+    if keys.get("RateLimitHeaders") is True:
+        tags.append({"Key": RATE_LIMIT_HEADERS, "Value": "true"})
+    return tags
+
+
+EXTENSIONS: Final[Mapping[str, Callable[[Any, str], Iterator[tuple[Path, str]]]]] = {
+    "Try": _try,
+    "RateLimitHeaders": _rate_limit_headers,
+    "AddressThrottle": _address_throttle,
+}

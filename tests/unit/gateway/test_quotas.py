@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.gateway.limits import Bucket, SharedBuckets
+from gatepost.gateway.buckets import Bucket, SharedBuckets
 from gatepost.gateway.quotas import Quotas, QuotaUse
 from gatepost.kernel.clock import FixedClock, SystemClock
 from gatepost.kernel.tasks import Tasks

@@ -153,3 +153,25 @@ def test_sams_usage_plan_becomes_a_plan_with_a_key_and_methods_that_require_it(t
         assert methods["/orders"]["GET"]["apiKeyRequired"] is True
 
     run(tmp_path, scenario)
+
+
+def test_a_stages_extensions_are_declared_beside_it_or_beside_its_sam_api(tmp_path: Path) -> None:
+    extension = (
+        "Metadata: {Gatepost: {%s: {RateLimitHeaders: true, AddressThrottle: {RateLimit: 5, BurstLimit: 10}}}}\n"
+    )
+    wanted = {"gatepost:address-throttle": "5/10", "gatepost:rate-limit-headers": "true"}
+
+    async def scenario(world: StackWorld) -> None:
+        for name, logical_id, template in (("plain", "Stage", TEMPLATE), ("sam", "Shop", SAM)):
+            stack = await world.deploy(extension % logical_id + template, name=name)
+            assert stack["StackStatus"] == "CREATE_COMPLETE", await world.events(name)
+            plan = (await world.do("apigateway", "GetUsagePlans"))["items"][-1]
+            stage = await world.do("apigateway", "GetStage", restApiId=plan["apiStages"][0]["apiId"], stageName="prod")
+            assert wanted.items() <= stage["tags"].items()
+            await world.deploy(template + "\n# without\n", name=name, Tags=[{"Key": "again", "Value": "1"}])
+            stage = await world.do("apigateway", "GetStage", restApiId=plan["apiStages"][0]["apiId"], stageName="prod")
+            assert not wanted.items() & stage["tags"].items()
+            await world.cfn("DeleteStack", StackName=name)
+            await world.settled(stack["StackId"])
+
+    run(tmp_path, scenario)

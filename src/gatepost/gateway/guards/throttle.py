@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import ClassVar, Final
 
+from gatepost.gateway.buckets import Limit
 from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
-from gatepost.gateway.limits import Limit, StageLimits
+from gatepost.gateway.limits import StageLimits
 from gatepost.gateway.quotas import QuotaUse
 from gatepost.gateway.responses import QUOTA_EXCEEDED, THROTTLED, Refusal
 from gatepost.gateway.route import Route, StageFacts
@@ -70,7 +71,18 @@ class ThrottleGuard:
         bucket, quota = member.bucket, member.quota
         if method is None and bucket is not None and quota is not None:
             return (bucket, quota, *self._fixed)
-        return (*(each for each in (method, bucket, quota) if each is not None), *self._fixed)
+        return (*self._of_plan(keys, member), *self._fixed)
+
+    def _of_plan(self, keys: StageKeys, member: Member) -> Sequence[Limit]:
+        limits = (keys.method_bucket(member, self._method), member.bucket, member.quota)
+        return tuple(each for each in limits if each is not None)
+
+    def limits_of(self, exchange: Exchange) -> Sequence[Limit]:
+        """Give the caller's own limits, all but the account's: for headers."""
+        fixed = self._fixed[: len(self._fixed) - ("account" in self._names)]
+        if self._keys is None or not exchange.has(API_KEY):
+            return fixed
+        return (*self._of_plan(self._keys, exchange.read(API_KEY).member), *fixed)
 
     async def _wait(
         self, exchange: Exchange, member: Member | None, limits: Sequence[Limit], taken: int, answer: Awaitable[bool]

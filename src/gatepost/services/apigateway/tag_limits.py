@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gatepost.services.apigateway.model import BadRequestException
+from gatepost.services.apigateway.stage_extensions import stage_extensions
 
 TAGS_MAX: Final = 50
 KEY_CHARACTERS_MAX: Final = 128
@@ -26,3 +27,7 @@ def check_tags(tags: Mapping[str, str]) -> None:
             )
         if len(value) > VALUE_CHARACTERS_MAX:
             raise BadRequestException(f"Invalid tag value: use at most {VALUE_CHARACTERS_MAX} characters")
+    try:
+        stage_extensions(tags)
+    except ValueError as error:
+        raise BadRequestException(f"Invalid tag: {error}") from None
