@@ -187,4 +187,4 @@ def _with_settings(api: RestApi, imported: ImportedApi, *, overwrites: bool) -> 
 
 
 def _answer(api: RestApi, findings: Findings) -> dict[str, Any]:
-    return api.to_aws() | ({"warnings": findings.warnings} if findings.warnings else {})
+    return api.to_aws() | ({"warnings": findings.told} if findings.told else {})

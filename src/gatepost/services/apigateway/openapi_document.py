@@ -61,11 +61,15 @@ def parse_json_or_yaml(body: bytes) -> dict[str, Any]:
 
 
 class Findings:
-    """What an import found: errors end it, warnings only with `failonwarnings`. At most `FINDINGS_MAX` of each."""
+    """What an import found: errors end it, warnings only with `failonwarnings`. At most `FINDINGS_MAX` of each.
+
+    Notes are shown among the warnings and never end it: what AWS passes over without a word.
+    """
 
     def __init__(self) -> None:
         self.errors: list[str] = []
         self.warnings: list[str] = []
+        self.notes: list[str] = []
 
     def add_error(self, error: str) -> None:
         """Note what makes the import fail."""
@@ -77,11 +81,22 @@ class Findings:
         if len(self.warnings) < FINDINGS_MAX:
             self.warnings.append(warning)
 
+    def add_note(self, note: str) -> None:
+        """Note once what AWS passes over without a word."""
+        if len(self.notes) < FINDINGS_MAX and note not in self.notes:
+            self.notes.append(note)
+
+    @property
+    def told(self) -> list[str]:
+        """Give what the answer of an import shows as its warnings."""
+        return [*self.warnings, *self.notes]
+
     def copy(self) -> Findings:
         """Give findings of their own that start with these."""
         copied = Findings()
         copied.errors.extend(self.errors)
         copied.warnings.extend(self.warnings)
+        copied.notes.extend(self.notes)
         return copied
 
     def check(self, *, fails_on_warnings: bool) -> None:

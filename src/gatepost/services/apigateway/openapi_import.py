@@ -98,7 +98,7 @@ def read_api(document: Mapping[str, Any], base_path_mode: str, findings: Finding
     """
     check_extensions(document, EXTENSIONS, "the document")
     if has_ignored_security(document):
-        findings.add_warning(ROOT_SECURITY_IGNORED)
+        findings.add_note(ROOT_SECURITY_IGNORED)
     for name in _OF_HTTP_APIS:
         if f"{_PREFIX}{name}" in document:
             findings.add_warning(f"Extension {_PREFIX}{name} is of HTTP APIs and was ignored")

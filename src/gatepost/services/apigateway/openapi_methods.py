@@ -44,6 +44,7 @@ class MethodReader:
     def read_path(self, path: str, given: Any) -> Iterator[Method]:
         """Give the methods of one path. What is wrong with one of them goes to the findings."""
         item = as_object(resolve(self._document, given), f"path {path}")
+        self._note_ignored(item, ("servers",))
         check_extensions(item, (ANY_METHOD, "x-amazon-apigateway-documentation"), f"path {path}")
         for name, operation in item.items():
             verb = "ANY" if name == ANY_METHOD else name.upper()
@@ -58,6 +59,7 @@ class MethodReader:
 
     def _read(self, verb: str, operation: dict[str, Any], item: Mapping[str, Any]) -> Method:
         check_extensions(operation, EXTENSIONS, "an operation")
+        self._note_ignored(operation, ("callbacks", "servers", "schemes"))
         parameters = self._parameters(operation, item)
         security = read_security(self._document, operation)
         integration = None
@@ -76,6 +78,11 @@ class MethodReader:
             responses=self._responses(operation),
             integration=integration,
         )
+
+    def _note_ignored(self, holder: Mapping[str, Any], names: tuple[str, ...]) -> None:
+        for name in names:
+            if holder.get(name):
+                self._findings.add_note(f"API Gateway ignores {name} of paths, operations and responses")
 
     def _parameters(self, operation: Mapping[str, Any], item: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Give the operation's parameters and those of its path that it does not replace."""
@@ -118,6 +125,7 @@ class MethodReader:
                 self._findings.add_warning(f"Response '{status_code}' is not supported and was ignored")
                 continue
             response = as_object(resolve(self._document, each), f"response {status_code}")
+            self._note_ignored(response, ("links",))
             headers = as_object(response.get("headers"), f"headers of response {status_code}")
             found[status_code] = MethodResponse(
                 status_code=status_code,

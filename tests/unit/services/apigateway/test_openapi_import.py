@@ -305,3 +305,14 @@ def test_the_document_is_not_changed_by_reading_it() -> None:
     document = a_sam_body()
     built(document)
     assert document == a_sam_body()
+
+
+def test_what_aws_ignores_without_a_word_is_noted_and_ends_no_import() -> None:
+    operation = {"responses": {"200": {"description": "", "links": {"a": {}}}}, "callbacks": {"a": {}}}
+    document = a_document({"/a": {"get": operation, "servers": [{"url": "https://example.com"}]}})
+    document |= {"security": [{"key": []}]}
+    _, findings = built(document)
+    assert findings.warnings == []
+    assert len(findings.notes) == 4
+    assert findings.told == findings.notes
+    findings.check(fails_on_warnings=True)
