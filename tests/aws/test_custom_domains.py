@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
 import json
 import ssl
+import sys
+import zipfile
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -409,3 +412,54 @@ def test_a_domain_name_exists_once(platform) -> None:
         assert refusal(aws.create_domain_name, **again)[0] == "ConflictException"
         assert "once.shop.localhost" in [each["domainName"] for each in aws.get_domain_names()["items"]]
         assert aws.get_domain_names(resourceOwner="OTHER_ACCOUNTS")["items"] == []
+
+
+CALLER = """
+import http.client, json, socket, ssl
+
+
+def handler(event, context):
+    raw = socket.create_connection(("127.0.0.1", event["port"]), timeout=5)
+    connection = http.client.HTTPConnection(event["host"])
+    connection.sock = ssl.create_default_context().wrap_socket(raw, server_hostname=event["host"])
+    connection.request("GET", "/hello")
+    return json.loads(connection.getresponse().read())
+"""
+
+
+def test_a_function_trusts_the_local_authority(platform) -> None:
+    aws, functions = platform.client("apigateway"), platform.client("lambda")
+    api = an_api(platform, "called")
+    role = platform.client("iam").create_role(
+        RoleName="caller-of-tls",
+        AssumeRolePolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "lambda.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ],
+            }
+        ),
+    )["Role"]["Arn"]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("caller.py", CALLER)
+    functions.create_function(
+        FunctionName="caller-of-tls",
+        Runtime=f"python3.{sys.version_info.minor}",
+        Handler="caller.handler",
+        Role=role,
+        Timeout=10,
+        Code={"ZipFile": packed.getvalue()},
+    )
+    with a_domain(platform, "called.shop.localhost"):
+        aws.create_base_path_mapping(domainName="called.shop.localhost", restApiId=api, stage="prod")
+        event = {"host": "called.shop.localhost", "port": tls_port(platform)}
+        answer = functions.invoke(FunctionName="caller-of-tls", Payload=json.dumps(event))
+        told = json.loads(answer["Payload"].read())
+        assert told.get("api") == "called", told
+    functions.delete_function(FunctionName="caller-of-tls")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from gatepost.app.child import Orders, inherited_socket, run_role
 from gatepost.app.listeners import local_host, url_of
+from gatepost.app.trusted_files import trust_variables
 from gatepost.app.usage_limits import UsageLimits
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.gateway.compiler import Parts
@@ -19,6 +20,9 @@ from gatepost.gateway.method_tests import GatewayMethodTests
 from gatepost.gateway.observers import RequestLog
 from gatepost.gateway.plan import ObserverFailures
 from gatepost.gateway.plans import ActivePlans
+from gatepost.gateway.refusal_log import FILE_BYTES_MAX as REFUSALS_BYTES_MAX
+from gatepost.gateway.refusal_log import FILES_KEPT as REFUSALS_KEPT
+from gatepost.gateway.refusal_log import RefusalLog
 from gatepost.gateway.request_ids import RequestIds
 from gatepost.gateway.server import Gateway, refuse
 from gatepost.gateway.tls_names import TlsNames
@@ -87,7 +91,10 @@ class GatewayRole:
         self._runner = self._make_runner(data)
         self._link.invoker = self._runner
         self._access_log = RotatingFile(data.gateway / "access.log")
-        self._request_log = RequestLog(self._access_log.put)
+        refusals = data.gateway / "refusals.log"
+        self._refusal_file = RotatingFile(refusals, file_bytes_max=REFUSALS_BYTES_MAX, files_kept=REFUSALS_KEPT)
+        self._request_log = RequestLog(self._access_log.put, self._refusal_file.put)
+        self._link.explain = RefusalLog(refusals, self._request_log).find
         self._metrics = Metrics()
         self._ready_sent: dict[str, Any] = {}
         self._minutes = MetricOutbox(self._metrics, source=random_id(12))
@@ -124,11 +131,14 @@ class GatewayRole:
                 assets=FileAssets(data.assets),
                 functions_dir=data.functions,
                 cache_dir=data.cache,
+                trust=data.tls,
+                trusting=lambda folder: trust_variables(data.tls, folder),
                 endpoint_url=url_of(local_host(self._settings), self._orders.ports[2]),
                 settings=RunnerSettings(
                     concurrency_max=self._settings.concurrency,
                     scaling_per_10_s=self._settings.concurrency_scaling,
-                    debug_function=self._settings.debug_function, debug_port=self._settings.debug_port
+                    debug_function=self._settings.debug_function,
+                    debug_port=self._settings.debug_port,
                 ),
             )
         )
@@ -212,6 +222,7 @@ class GatewayRole:
         await self._replica.close()
         await self._client.close()
         self._access_log.close()
+        self._refusal_file.close()
         return {"cut_off": cut_off}
 
     def _connected(self) -> None:

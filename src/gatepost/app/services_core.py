@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from gatepost.app import code_downloads
+from gatepost.app.asset_sweep import AssetSweep
 from gatepost.app.code_downloads import CodeDownloads
 from gatepost.app.deliveries import ForwardedDeliveries
+from gatepost.app.explain import ExplainRoute
 from gatepost.app.local_authority import load_authority
+from gatepost.app.sealed_kinds import SEALED_KINDS
 from gatepost.app.secret_services import SecretServices
 from gatepost.app.table_service import TableService
 from gatepost.app.usage_records import UsageRecords
@@ -50,6 +53,7 @@ from gatepost.storage.assets import FileAssets
 from gatepost.storage.data_directory import DataDirectory, read_json, write_durably
 from gatepost.storage.items import ItemStore
 from gatepost.storage.records import SqliteRecords
+from gatepost.storage.sealed import SealedRecords, seal_plain
 from gatepost.storage.sqlite import Database
 from gatepost.templates.acceptance import Acceptance
 from gatepost.templates.custom_resources import RESPONSE_BYTES_MAX, ROUTE, CustomResource, CustomResponses
@@ -84,20 +88,24 @@ class ServicesCore:
     ) -> None:
         self._settings = settings
         self._data = data
+        self._seal = seal
         self._gateway_port = gateway_port
         self._databases = _databases(settings, data)
         self._forwarded = [parse_forwarded(name, url) for name, url in settings.service_endpoints]
         self._deliveries = ForwardedDeliveries(self._forwarded, client=client, clock=clock)
         store = SqliteRecords(self._databases[0])
         self.assets = FileAssets(data.assets)
+        self._asset_sweep = AssetSweep(data.assets, self._databases[0].path, seal, clock)
         self._downloads = CodeDownloads(seal, clock, self.assets, endpoint_url=endpoint_url)
         self.usage = UsageRecords(store, account_id=settings.account_id, region=settings.region)
         self._directory = directory = Directory(seal)
-        self._authorizer = authorizer = Authorizer(directory)
+        self._explain = ExplainRoute(link.explanations)
+        self._authorizer = authorizer = Authorizer(directory, self._explain.denials.note)
         sessions = Sessions(directory, SessionTokens(seal), clock)
         self._iam = IamProvider(store, directory, link, seal, clock)
         self._tables = TableService(settings, ItemStore(self._databases[1], clock), clock=clock, seal=seal)
-        self._lambda = self._make_lambda(store, sessions, link, clock=clock)
+        sealed = SealedRecords(store, seal, SEALED_KINDS)
+        self._lambda = self._make_lambda(sealed, sessions, link, clock=clock)
         self._events = EventsProvider(store, self._lambda, clock)
         self._secrets = SecretServices(store, seal, authorizer, self._lambda, clock)
         self.logs = self._make_logs(clock)
@@ -122,8 +130,8 @@ class ServicesCore:
             self._user_pools.provider,
         ]
         operations = LateOperations()
-        self._stacks = self._make_stacks(store, operations, sessions, clock=clock)
-        self._providers = [*providers, CloudFormation(records=store, assets=self.assets, engine=self._stacks)]
+        self._stacks = self._make_stacks(sealed, operations, sessions, clock=clock)
+        self._providers = [*providers, CloudFormation(records=sealed, assets=self.assets, engine=self._stacks)]
         self.dispatcher = operations.dispatcher = self._make_dispatcher(clock)
 
     def _make_dispatcher(self, clock: Clock) -> Dispatcher:
@@ -155,7 +163,7 @@ class ServicesCore:
 
     def _make_acm(self, store: SqliteRecords, link: ServicesLink, seal: Seal, *, clock: Clock) -> AcmProvider:
         settings = self._settings
-        authority = load_authority(self._data.tls, settings.tls_names, clock.now_ms())
+        authority = load_authority(self._data.authority_key, self._data.tls, settings.tls_names, clock.now_ms())
         names = ["localhost", "*.localhost", "*.execute-api.localhost", f"*.execute-api.{settings.region}.localhost"]
         names.append(f"*.lambda-url.{settings.region}.localhost")
         names.extend(each for name in settings.tls_names for each in (name, f"*.{name}"))
@@ -176,7 +184,7 @@ class ServicesCore:
         )
 
     def _make_lambda(
-        self, store: SqliteRecords, sessions: Sessions, link: ServicesLink, *, clock: Clock
+        self, store: SealedRecords, sessions: Sessions, link: ServicesLink, *, clock: Clock
     ) -> LambdaProvider:
         return LambdaProvider(
             LambdaParts(
@@ -198,7 +206,7 @@ class ServicesCore:
         )
 
     def _make_stacks(
-        self, store: SqliteRecords, operations: LateOperations, sessions: Sessions, *, clock: Clock
+        self, store: SealedRecords, operations: LateOperations, sessions: Sessions, *, clock: Clock
     ) -> Stacks:
         settings = self._settings
         return Stacks(
@@ -221,7 +229,7 @@ class ServicesCore:
 
     def endpoint(self, routes: Sequence[OwnRoute], api_requests: Handler, client: Client) -> AwsEndpoint:
         """Make the AWS endpoint's handler."""
-        routes = [*routes, OwnRoute("GET", code_downloads.ROUTE, self._downloads.handle, None)]
+        routes = [*routes, self._explain.route, OwnRoute("GET", code_downloads.ROUTE, self._downloads.handle, None)]
         routes += self._user_pools.routes()
         forwarded = self._forwarded
         return AwsEndpoint(
@@ -252,6 +260,7 @@ class ServicesCore:
         """Open the stores and load what must be in memory. Raises: SettingsError, StoreUnavailable."""
         for database in self._databases:
             await database.open()
+        await seal_plain(self._databases[0], self._seal, SEALED_KINDS)
         await self._iam.load()
         await self.acm.start()
         await self._tables.start()
@@ -262,6 +271,7 @@ class ServicesCore:
         await self.logs.start()
         await self.cloudwatch.start()
         await self.usage.load()
+        self._asset_sweep.start()
         await self._keep_administrator()
 
     async def resume(self) -> None:
@@ -270,6 +280,7 @@ class ServicesCore:
 
     async def close(self) -> None:
         """Stop what runs and close the stores."""
+        await self._asset_sweep.close()
         await self._stacks.close()
         await self._secrets.close()
         await self._events.close()

@@ -19,7 +19,7 @@ from gatepost.kernel.errors import SettingsError
 
 LAYOUT_VERSION: Final = 1
 PRIVATE_FOLDERS: Final = ("store", "assets", "gateway", "cache", "run", "logs")
-LASTING: Final = ("store", "assets", "functions", "gateway", "run", "tls", "administrator.json", "seal.key")
+LASTING: Final = ("store", "assets", "functions", "gateway", "run", "tls", "administrator.json", "ca.key", "seal.key")
 OPEN_FOLDERS: Final = ("functions", "tls")  # function workers run as another user and read code and roots here
 
 
@@ -51,8 +51,13 @@ class DataDirectory:
 
     @property
     def tls(self) -> Path:
-        """The local certificate authority."""
+        """The local certificate authority's certificate, for everyone to read."""
         return self.path / "tls"
+
+    @property
+    def authority_key(self) -> Path:
+        """The local certificate authority's key."""
+        return self.path / "ca.key"
 
     @property
     def cache(self) -> Path:

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from gatepost.kernel.ports import Credentials
@@ -46,15 +47,25 @@ def initialization(*, is_provisioned: bool) -> str:
 
 
 def environment(
-    function: Function, *, credentials: Credentials, endpoint_url: str, log_stream: str, is_provisioned: bool = False
+    function: Function,
+    *,
+    credentials: Credentials,
+    endpoint_url: str,
+    log_stream: str,
+    is_provisioned: bool = False,
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Put a worker's environment together. The function's own variables cannot override Lambda's reserved ones."""
+    """Put a worker's environment together. The function's own variables cannot override Lambda's reserved ones.
+
+    `more` are variables of the platform's, which the function's own ones override.
+    """
     own = {name: value for name, value in function.environment.items() if name not in RESERVED_NAMES}
     defaults = {
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "AWS_ENDPOINT_URL": endpoint_url,
+        **(more or {}),
     }
     if function.layers:
         # unverified: AWS sets them for every function. Here the loader has read them before: they are for children.

@@ -13,6 +13,7 @@ from gatepost.services.lambda_.runner.interpreters import Interpreter
 
 COMPILE_TIMEOUT_S: Final = 120
 
+CERTIFICATES: Final = "ca-certificates"  # beside the packages: no name that could be imported
 RUNTIME_PACKAGES: Final = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
 
 

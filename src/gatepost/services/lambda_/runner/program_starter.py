@@ -14,7 +14,7 @@ from gatepost.services.lambda_.runner.debugging import debug_port
 from gatepost.services.lambda_.runner.extended import ExtendedWorker
 from gatepost.services.lambda_.runner.interpreters import own_interpreter
 from gatepost.services.lambda_.runner.nodes import NO_NODE, Node, choose_node, find_nodes, node_major
-from gatepost.services.lambda_.runner.packages import link_packages
+from gatepost.services.lambda_.runner.packages import CERTIFICATES, link_packages
 from gatepost.services.lambda_.runner.process import Worker
 from gatepost.services.lambda_.runner.programs import (
     NODE_FOLDER,
@@ -52,6 +52,8 @@ class ProgramStarter:
             self._node(runtime)
         if self._zygote is None:
             packages = {NODE_FOLDER: str(WORKER_SOURCES / "node")}
+            if CERTIFICATES in places.packages:
+                packages[CERTIFICATES] = places.packages[CERTIFICATES]
             linked = link_packages(places.cache / "runtime-programs", packages)
             self._runtime_folder = str(linked)
             own = own_interpreter()

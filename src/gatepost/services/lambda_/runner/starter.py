@@ -40,12 +40,13 @@ from gatepost.services.lambda_.runner.interpreters import (
     own_interpreter,
     python_version,
 )
-from gatepost.services.lambda_.runner.packages import compile_packages, link_packages, runtime_packages
+from gatepost.services.lambda_.runner.packages import CERTIFICATES, compile_packages, link_packages, runtime_packages
 from gatepost.services.lambda_.runner.process import MB, Owner, Worker, spawn_limits
 from gatepost.services.lambda_.runner.program_starter import ProgramStarter
 from gatepost.services.lambda_.runner.programs import is_program
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.transcript import Transcript
+from gatepost.services.lambda_.runner.worker.sandbox import RUNTIME
 from gatepost.services.lambda_.runner.zygote import Places, SpawnRequest, Zygote
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ class RunnerParts:
     cache_dir: Path  # <data>/cache
     endpoint_url: str  # the AWS endpoint as functions reach it
     settings: RunnerSettings = field(default_factory=RunnerSettings)
+    trust: Path | None = None  # a folder of certificates that every worker may read
+    trusting: Callable[[str], Mapping[str, str]] = lambda _folder: {}  # variables by which a worker trusts them
     chance: Callable[[], float] = chance  # from 0.0 to below 1.0: which version an alias sends an invocation to
 
 
@@ -93,10 +96,18 @@ class WorkerStarter:
                 return
             loop = asyncio.get_running_loop()
             debugger = debugpy_folder() if self._parts.settings.debug_function else ""
-            packages: Mapping[str, str] = await loop.run_in_executor(None, runtime_packages, debugger)
+            packages = await loop.run_in_executor(None, runtime_packages, debugger)
+            if self._parts.trust is not None:
+                packages[CERTIFICATES] = str(self._parts.trust.resolve())
             cache_dir = self._parts.cache_dir.resolve()
             linked = link_packages(cache_dir / "runtime-packages", packages)
             self._places = Places(self._parts.functions_dir.resolve(), cache_dir, packages, linked)
+
+    def _trusting(self, *, is_boxed: bool) -> Mapping[str, str]:
+        trust = self._parts.trust
+        if trust is None:
+            return {}
+        return self._parts.trusting(f"{RUNTIME}/{CERTIFICATES}" if is_boxed else str(trust.resolve()))
 
     async def warm(self, runtime: str) -> None:
         """Start the zygote of `runtime` ahead of its first use."""
@@ -157,6 +168,7 @@ class WorkerStarter:
             function,
             credentials=credentials,
             endpoint_url=self._parts.endpoint_url,
+            more=self._trusting(is_boxed=zygote.is_boxed),
             log_stream=stream,
             is_provisioned=is_provisioned,
         )
