@@ -21,7 +21,7 @@ from gatepost.kernel.clock import SystemClock
 from gatepost.storage.data_directory import DataDirectory
 
 DISK_BYTES_LOW: Final = 1 * 1024**3
-PORTS: Final = ((8080, "--port"), (8081, "--private-port"), (4566, "--aws-port"))
+PORTS: Final = ((8080, "--port"), (8081, "--private-port"), (4566, "--aws-port"), (8443, "--tls-port"))
 BEFORE_GATEPOST_S: Final = 1_760_000_000  # a clock before October 2025 is wrong
 
 

@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "env": ("gatepost.cli.state", 'Print exports for AWS tools: eval "$(gatepost env)".'),
     "exec": ("gatepost.cli.exec", "Run a command against a fresh platform and keep its exit code."),
     "tables": ("gatepost.cli.tables", "Look into DynamoDB tables; move items to and from files."),
+    "explain": ("gatepost.cli.explain", "Show why a request was answered as it was, and what would change it."),
+    "trust": ("gatepost.cli.trust", "Have this machine trust the local certificate authority; --undo: no longer."),
     "doctor": ("gatepost.cli.doctor", "Check this machine, and say how to mend what is wrong."),
 }
 

@@ -52,6 +52,7 @@ def endpoints_report(endpoint: Endpoint, settings: Settings, stack_name: str | N
     return {
         "aws_endpoint": addresses.aws,
         "gateway": addresses.public,
+        "gateway_tls": addresses.tls,
         "region": addresses.region,
         "account_id": addresses.account_id,
         "data_dir": str(settings.data_dir),
@@ -100,6 +101,8 @@ def print_endpoints(report: dict[str, Any]) -> None:
     out.print()
     for api in report["apis"]:
         out.print(f"[bold]{escape(api['api'])}[/] · {api['stage']}\n  {api['url']}")
+    if report["apis"]:
+        out.print(f"[bold]TLS[/]\n  {report['gateway_tls']}   gatepost trust, then browsers and curl believe it")
     out.print(f'[bold]AWS endpoint[/]\n  {report["aws_endpoint"]}   eval "$(gatepost env)", then aws, boto3, sam, cdk')
     for note in report["notes"]:
         out.print(f"[yellow]note[/] {note}")

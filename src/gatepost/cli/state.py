@@ -35,7 +35,7 @@ def status_command(data_dir: Path, as_json: bool) -> None:
         addresses = endpoint.addresses
         for api in state.get("apis", []):
             api["url"] = stage_url(addresses, api["api_id"], api["stage"])
-        places = {"aws_endpoint": addresses.aws, "gateway": addresses.public}
+        places = {"aws_endpoint": addresses.aws, "gateway": addresses.public, "gateway_tls": addresses.tls}
         click.echo(json.dumps({"health": health, **places, **state}, indent=2))
         return
     from gatepost.cli.output import print_status
