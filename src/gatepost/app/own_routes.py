@@ -101,7 +101,7 @@ class _AssetRoutes:
     def find(self, request: Request, call: Call) -> Response:
         """Tell whether an asset is there."""
         del call
-        return Response(200 if self._assets.path(request.path.removeprefix(ASSETS_PREFIX)) is not None else 404)
+        return Response(200 if self._assets.ask(request.path.removeprefix(ASSETS_PREFIX)) else 404)
 
     async def put(self, request: Request, call: Call) -> Response:
         """Keep an asset; its name must be the SHA-256 of its content."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -31,12 +33,21 @@ class FileAssets:
         """Do what `put` does, in the caller's thread."""
         sha256 = hashlib.sha256(content).hexdigest()
         path = self._folder / sha256
-        if not path.exists():
+        if not self.ask(sha256):
             try:
                 write_durably(path, content)
             except OSError as error:
                 raise StoreUnavailable(f"asset {sha256[:12]} was not kept: {error.strerror}") from error
         return sha256
+
+    def ask(self, sha256: str) -> bool:
+        """Say whether an asset is there, for one who is going to name it: it is kept for a day from now."""
+        path = self.path(sha256)
+        if path is None:
+            return False
+        with contextlib.suppress(OSError):
+            os.utime(path)
+        return True
 
     def path(self, sha256: str) -> Path | None:
         """Give the file that holds it, or None when there is none or `sha256` is no SHA-256."""
