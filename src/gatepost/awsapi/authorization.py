@@ -21,7 +21,9 @@ from gatepost.languages.iam_policy import CompiledPolicies, Policy, PolicyError,
 from gatepost.languages.iam_policy_evaluation import Decision, Policies, Question, decide
 from gatepost.languages.iam_policy_patterns import KeyValue
 from gatepost.languages.iam_policy_principals import Subject
+from gatepost.languages.iam_policy_trace import Evidence, JointEvidence
 
+Denied = Callable[[Call, AccessDeniedException], None]
 DECISIONS_MAX: Final = 10_000  # a few MB; a principal uses few actions on few resources
 ASSUME_ROLE_ACTIONS: Final = frozenset({"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"})
 
@@ -162,8 +164,10 @@ def subject_of(principal: Principal) -> Subject:
 class Authorizer:
     """Implements `kernel.ports.Authorization` on a directory of principals."""
 
-    def __init__(self, source: PolicySource) -> None:
+    def __init__(self, source: PolicySource, denied: Denied | None = None) -> None:
+        """Take where policies come from; `denied` hears of every refusal."""
         self._source = source
+        self._denied = denied
         self._generation = source.generation
         self._decisions: dict[tuple[str | tuple[str, ...], str, str, str | None], Decision] = {}
 
@@ -174,7 +178,11 @@ class Authorizer:
         """
         decision = self.decide(call, access)
         if not decision.is_allowed:
-            raise _refusal(call.principal, access, decision)
+            refusal = _refusal(call.principal, access, decision)
+            refusal.evidence = self._evidence(call, access)
+            if self._denied is not None:
+                self._denied(call, refusal)
+            raise refusal
         principal = call.principal
         if principal.token_issued_at_ms and principal.kind in ("user", "root") and _needs_long_term_key(call):
             raise UnrecognizedClientException("The security token included in the request is invalid.")
@@ -220,7 +228,23 @@ class Authorizer:
         decides = is_denied or (given.is_allowed and not own.is_allowed)
         return replace(given if decides else own, is_constant=is_constant)
 
+    def evidence_of(self, call: Call, access: Access, identity: tuple[Policy, ...]) -> JointEvidence:
+        """Give why `judge` decides as it does."""
+        keys = RequestKeys(call, access)
+        account_id = account_of(access.resource) or call.account_id
+        bearer = Question(Subject("user", account_id, ""), access.action, access.resource, account_id, keys)
+        parts = [Evidence(bearer, Policies(identity))]
+        if access.resource_policy is not None:
+            everyone = Question(subject_of(call.principal), access.action, access.resource, account_id, keys)
+            resource = self._compiled(access.resource_policy, is_trust=False)
+            parts.append(Evidence(everyone, Policies(resource=resource)))
+        return JointEvidence(tuple(parts))
+
     def _evaluate(self, call: Call, access: Access) -> Decision:
+        evidence = self._evidence(call, access)
+        return decide(evidence.question, evidence.policies)
+
+    def _evidence(self, call: Call, access: Access) -> Evidence:
         own = self._source.policies_of(call.principal)
         is_trust = access.action in ASSUME_ROLE_ACTIONS
         resource_policy = None
@@ -233,7 +257,7 @@ class Authorizer:
             account_id=account_of(access.resource) or call.account_id,
             keys=RequestKeys(call, access),
         )
-        return decide(question, Policies(own.identity, own.boundary, own.session, resource_policy, is_trust))
+        return Evidence(question, Policies(own.identity, own.boundary, own.session, resource_policy, is_trust))
 
     def _compiled(self, document: str, *, is_trust: bool) -> Policy:
         try:

@@ -12,8 +12,10 @@ from typing import Final
 
 BACKTRACKING_CHARACTERS_MAX: Final = 2_048
 _UNICODE_ESCAPE: Final = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_CLASS_HYPHEN: Final = (r"[\w-\/", r"[\w\-\/")  # after a class Java takes a hyphen for itself
 _JAVA_FORMS: Final = (
     (r"\p{Print}", r"[\x20-\x7E]"),
+    _CLASS_HYPHEN,
     (r"\uD800\uDC00-\uDBFF\uDFFF", r"\x{10000}-\x{10FFFF}"),  # Java spells them as surrogate pairs
 )
 
@@ -37,7 +39,7 @@ def compile_pattern(pattern: str) -> Callable[[str], bool] | None:
 
 def _backtracking(pattern: str) -> Callable[[str], bool] | None:
     try:
-        compiled = re.compile(pattern, re.ASCII)
+        compiled = re.compile(pattern.replace(*_CLASS_HYPHEN), re.ASCII)
     except re.error:
         return None
     return lambda value: len(value) <= BACKTRACKING_CHARACTERS_MAX and compiled.fullmatch(value) is not None

@@ -36,6 +36,7 @@ class AuthorizerResult:
     policy: Policy | None = None
     usage_identifier_key: str = field(default="", repr=False)
     latency_ms: int = 0
+    is_remembered: bool = False
     decisions: dict[str, Decision] = field(default_factory=dict, repr=False, compare=False)
 
     def variable(self, name: str) -> str | None:

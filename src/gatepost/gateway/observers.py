@@ -17,6 +17,8 @@ import orjson
 
 from gatepost.gateway.clf import request_time
 from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.explanation import Line, explain
+from gatepost.gateway.responses import Verdict
 from gatepost.gateway.route import Route, StageFacts
 from gatepost.kernel.clock import Clock
 from gatepost.telemetry.metrics import Meter
@@ -26,7 +28,11 @@ from gatepost.wire.messages import Response
 BATCH_RECORDS: Final = 256
 FLUSH_AFTER_MS: Final = 200
 REMEMBERED_MAX: Final = 2_048
+EXPLAINED_STATUSES: Final = frozenset({401, 403, 429})
+EXPLAINED_PER_BATCH: Final = 16
+"""Refusals of a batch that are rendered and written: a flood of them costs no more than 2 % of a core."""
 PATH_CHARACTERS_MAX: Final = 1_024
+_NO_LINE: Final = Line()
 
 
 class Meters:
@@ -55,17 +61,22 @@ class Meters:
         return "Meters(Count, Latency, IntegrationLatency, 4XXError, 5XXError)"
 
 
-Finished = tuple[str, str, int, str, str, int, int, int, int, StageFacts, Route, list[tuple[object, object]] | None]
+Decisions = list[tuple[object, object]] | None
+Finished = tuple[str, str, int, str, str, int, int, int, int, StageFacts, Route, Decisions, Line]
 """A request that is over: id, client's address, time in ms, method, path with stage, status, bytes of the body,
-latency and integration latency in ns, stage, route, decisions. References and numbers: nothing is rendered yet. A
-plain tuple, because one is made for every request."""
+latency and integration latency in ns, stage, route, decisions, the plan's line. References and numbers: nothing is
+rendered yet. A plain tuple, because one is made for every request."""
 
 
 class RequestLog:
     """The access log of every request, and the last `REMEMBERED_MAX` requests for whoever asks how they fared."""
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, write: Callable[[bytes], None], write_refusals: Callable[[bytes], None] = lambda _lines: None
+    ) -> None:
+        """Take who writes the access log, and the explanations of refusals, one JSON object a line."""
         self._write = write
+        self._write_refusals = write_refusals
         self._batch: list[Finished] = []
         self._remembered: deque[Finished] = deque(maxlen=REMEMBERED_MAX)
         self._timer: asyncio.TimerHandle | None = None
@@ -88,24 +99,27 @@ class RequestLog:
         if self._batch:
             batch, self._batch = self._batch, []
             self._write(b"".join([_line(finished) for finished in batch]))
+            refused = [finished for finished in batch if finished[-2] and finished[5] in EXPLAINED_STATUSES]
+            if refused:
+                lines = [orjson.dumps(_explained(finished)) for finished in refused[-EXPLAINED_PER_BATCH:]]
+                self._write_refusals(b"\n".join(lines) + b"\n")
 
     def find(self, request_id: str) -> dict[str, Any] | None:
         """Give what is remembered of a request, with the verdicts that decided it."""
         for finished in reversed(self._remembered):
             if finished[0] == request_id:
-                return _record(finished) | {
-                    "decisions": [{"part": str(part), "verdict": str(verdict)} for part, verdict in finished[-1] or ()]
-                }
+                return _explained(finished)
         return None
 
 
 class StageLog:
     """Hands a stage's finished requests to the request log."""
 
-    __slots__ = ("_route", "_stage", "_take")
+    __slots__ = ("_line", "_route", "_stage", "_take")
 
-    def __init__(self, log: RequestLog, stage: StageFacts, route: Route) -> None:
+    def __init__(self, log: RequestLog, stage: StageFacts, route: Route, line: Line = _NO_LINE) -> None:
         self._take = log.take
+        self._line = line
         self._stage = stage
         self._route = route
 
@@ -126,6 +140,7 @@ class StageLog:
                 self._stage,
                 self._route,
                 exchange.decisions,
+                self._line,
             )
         )
 
@@ -133,8 +148,19 @@ class StageLog:
         return "AccessLog()"
 
 
+def _explained(finished: Finished) -> dict[str, Any]:
+    verdicts = [(part, verdict) for part, verdict in finished[11] or () if isinstance(verdict, Verdict)]
+    return {
+        **_record(finished),
+        "decisions": [{"part": str(part), "verdict": str(verdict)} for part, verdict in verdicts],
+        **explain(finished[12], finished[11], reached_backend=finished[8] >= 0),
+    }
+
+
 def _record(finished: Finished) -> dict[str, Any]:
-    (request_id, client_ip, time_ms, method, path, status, size, latency_ns, integration_ns, stage, route, _) = finished
+    (request_id, client_ip, time_ms, method, path, status, size, latency_ns, integration_ns, stage, route, _, _) = (
+        finished
+    )
     return {
         "requestId": request_id,
         "ip": client_ip,

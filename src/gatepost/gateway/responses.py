@@ -153,6 +153,7 @@ class Verdict:
     detail: str
     message: str = ""
     validation_error: str = ""
+    evidence: object = None  # explains more when someone asks; it never holds the request
 
     def __str__(self) -> str:
         return f"{self.kind.name}: {self.detail}" if self.detail else self.kind.name
@@ -161,13 +162,20 @@ class Verdict:
 class Refusal(Exception):
     """The gateway says no. `message` replaces the kind's own; `detail` is for logs and `explain` only.
 
-    `validation_error` is `$context.error.validationErrorString`.
+    `validation_error` is `$context.error.validationErrorString`; `evidence` is what `explain` renders further.
     """
 
     def __init__(
-        self, kind: RefusalKind, *, message: str | None = None, detail: str = "", validation_error: str = ""
+        self,
+        kind: RefusalKind,
+        *,
+        message: str | None = None,
+        detail: str = "",
+        validation_error: str = "",
+        evidence: object = None,
     ) -> None:
         super().__init__(detail or kind.name)
+        self.evidence = evidence
         self.validation_error = validation_error
         self.kind = kind
         self.message = kind.message if message is None else message
@@ -176,7 +184,7 @@ class Refusal(Exception):
     @property
     def verdict(self) -> Verdict:
         """Give what a decision record keeps."""
-        return Verdict(self.kind, self.detail, self.message or "", self.validation_error)
+        return Verdict(self.kind, self.detail, self.message or "", self.validation_error, self.evidence)
 
 
 def default_body(status: int, message: str | None, member: str = "message") -> bytes:

@@ -24,10 +24,11 @@ class ServiceError(Exception):
 
 
 class AccessDeniedException(ServiceError):
-    """The caller is known and may not do this."""
+    """The caller is known and may not do this. `evidence` explains why, to those who may ask."""
 
     code = "AccessDeniedException"
     status = 400
+    evidence: object = None
 
 
 class ValidationException(ServiceError):

@@ -227,7 +227,8 @@ OPERATORS: Final[Mapping[str, Operator]] = _operators()
 class Condition:
     """One operator on one key.
 
-    `matchers` are ready; `late` are values with policy variables, compiled per request.
+    `matchers` are ready; `late` are values with policy variables, compiled per request. `texts` are the values as they
+    were written, for explanations.
     """
 
     operator: Operator
@@ -236,6 +237,7 @@ class Condition:
     is_if_exists: bool
     matchers: tuple[Matcher, ...]
     late: tuple[tuple[Token, ...], ...] = ()
+    texts: tuple[str, ...] = ()
 
     def holds(self, keys: Keys) -> bool:
         """Say whether the condition is true for a request."""
@@ -323,7 +325,7 @@ def _compile(name: str, key: str, values: Sequence[str], *, has_variables: bool)
             matchers.append(operator.build(plain))
         else:
             late.append(tokens)
-    return Condition(operator, key, quantifier, is_if_exists, tuple(matchers), tuple(late))
+    return Condition(operator, key, quantifier, is_if_exists, tuple(matchers), tuple(late), tuple(values))
 
 
 def split_operator(name: str) -> tuple[Quantifier, str, bool]:

@@ -38,6 +38,8 @@ class Kind(enum.IntEnum):
     ANSWER = 14  # services: what came of it
     TEST = 15  # services: run a method with a made-up request
     TESTED = 16  # gateway: what came of it
+    EXPLAIN = 17  # services: say what you remember of a request
+    EXPLAINED = 18  # gateway: this
 
 
 class FrameProtocol(asyncio.Protocol):

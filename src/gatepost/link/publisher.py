@@ -24,6 +24,7 @@ from gatepost.kernel.ports import (
 )
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.calls import answer_call
+from gatepost.link.explanations import Explanations
 from gatepost.link.frames import FrameProtocol, Kind
 from gatepost.link.method_tests import OutgoingTests
 from gatepost.link.streaming import IncomingStream
@@ -57,6 +58,7 @@ class ServicesLink:
         self._server: asyncio.AbstractServer | None = None
         self._tasks = Tasks("link")
         self.tests = OutgoingTests(self._send_test)
+        self.explanations = Explanations(self._send_explain)
         self.requests: ServiceRequests | None = None  # both set by the composition root
         self.triggers: FunctionTriggers | None = None
 
@@ -180,6 +182,7 @@ class ServicesLink:
         self._acknowledged.pop(gateway, None)
         self._serving.discard(gateway)
         self.tests.fail_all()
+        self.explanations.fail_all()
         self._settle()
         for owner, answer in list(self._invocations.values()):
             if owner is gateway and not answer.done():
@@ -201,6 +204,8 @@ class ServicesLink:
                 self._take_result(head, body)
             case Kind.TESTED:
                 self.tests.take(head)
+            case Kind.EXPLAINED:
+                self.explanations.take(head)
             case Kind.CALL:
                 self._tasks.spawn(self._answer(gateway, head, body), name="call")
             case Kind.USAGE:
@@ -220,6 +225,10 @@ class ServicesLink:
     def _send_test(self, head: dict[str, Any]) -> bool:
         gateway = next(iter(self._acknowledged), None)
         return gateway is not None and gateway.send(Kind.TEST, head)
+
+    def _send_explain(self, head: dict[str, Any]) -> bool:
+        gateway = next(iter(self._acknowledged), None)
+        return gateway is not None and gateway.send(Kind.EXPLAIN, head)
 
     async def _answer(self, gateway: FrameProtocol, head: dict[str, Any], body: bytes) -> None:
         try:

@@ -19,6 +19,7 @@ from gatepost.kernel.errors import InternalFailure, ServiceError
 from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationResult, MethodTests, StreamBroken
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.calls import OutgoingCalls
+from gatepost.link.explanations import Find, answer_explain
 from gatepost.link.frames import FrameProtocol, Kind
 from gatepost.link.method_tests import answer_test
 from gatepost.link.publisher import error_head
@@ -158,6 +159,7 @@ class GatewayLink:
         self.invoker: FunctionInvoker | None = None  # set by the composition root
         self.calls = OutgoingCalls(self._send_call)
         self.tests: MethodTests | None = None  # set by the composition root
+        self.explain: Find | None = None  # set by the composition root
         self.synchronised = asyncio.Event()  # the first snapshot of this connection is in effect
 
     def start(self) -> None:
@@ -201,6 +203,9 @@ class GatewayLink:
             services.send(Kind.TESTED, await answer_test(head, self.tests))
         except ServiceError as error:
             services.send(Kind.TESTED, error_head(head["number"], error))
+
+    async def _explain(self, services: FrameProtocol, head: dict[str, Any]) -> None:
+        services.send(Kind.EXPLAINED, await answer_explain(head, self.explain))
 
     def _send_call(self, head: dict[str, Any], body: bytes) -> bool:
         return self._services is not None and self._services.send(Kind.CALL, head, body)
@@ -251,6 +256,8 @@ class GatewayLink:
                 self._taken(head)
             case Kind.TEST:
                 self._tasks.spawn(self._test(services, head), name="test method")
+            case Kind.EXPLAIN:
+                self._tasks.spawn(self._explain(services, head), name="explain")
             case Kind.ANSWER:
                 self.calls.take(head, body)
             case Kind.USAGE_ACK:

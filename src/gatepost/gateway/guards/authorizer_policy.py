@@ -25,6 +25,7 @@ from gatepost.gateway.responses import ACCESS_DENIED, Refusal
 from gatepost.gateway.route import StageFacts
 from gatepost.kernel.operations import Access
 from gatepost.languages.iam_policy_evaluation import Decision
+from gatepost.languages.iam_policy_trace import JointEvidence
 from gatepost.services.apigateway.deployment import Deployment
 
 NOT_ALLOWED: Final = "User is not authorized to access this resource"
@@ -59,7 +60,13 @@ class AuthorizerPolicyGuard:
                 ACCESS_DENIED,
                 message=EXPLICITLY_DENIED if decision.is_explicit else NOT_ALLOWED,
                 detail=_reason(decision, resource),
+                evidence=self._evidence(exchange, result, resource),
             )
+
+    def _evidence(self, exchange: Exchange, result: AuthorizerResult, resource: str) -> JointEvidence:
+        call = invocation_call(exchange, self._stage, ANONYMOUS)
+        identity = (result.policy,) if result.policy is not None else ()
+        return self._judge.evidence_of(call, Access(ACTION, resource, resource_policy=self._policy), identity)
 
     def _decide(self, exchange: Exchange, result: AuthorizerResult, resource: str) -> Decision:
         call = invocation_call(exchange, self._stage, ANONYMOUS)

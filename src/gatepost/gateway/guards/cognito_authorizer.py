@@ -151,6 +151,7 @@ class CognitoAuthorizerGuard:
         elif known.scopes is not None:
             raise Refusal(UNAUTHORIZED, detail="the method has no scopes: it takes id tokens, not access tokens")
         exchange.write(AUTHORIZER, known.result)
+        exchange.decide(self, known.result)
 
     def __repr__(self) -> str:
         scopes = f", scopes {' '.join(sorted(self._scopes))}" if self._scopes else ""

@@ -180,7 +180,7 @@ class LambdaAuthorizer:
         if answered.function_error:
             raise _failed(answered)
         result = parse_output(answered.payload, authorizer_id=self.id, name=f"the policy of authorizer {self.name}")
-        self._results.remember(identity, result, exchange.time_ms)
+        self._results.remember(identity, replace(result, is_remembered=True), exchange.time_ms)
         return replace(result, latency_ms=(clock.monotonic_ns() - started_ns) // 1_000_000)
 
     async def _invoke(self, exchange: Exchange, payload: bytes) -> InvocationResult:
@@ -241,10 +241,13 @@ class LambdaAuthorizerGuard:
         if found is None:
             return self._ask(exchange, identity)
         exchange.write(AUTHORIZER, found)
+        exchange.decide(self, found)
         return None
 
     async def _ask(self, exchange: Exchange, identity: Identity) -> None:
-        exchange.write(AUTHORIZER, await self._authorizer.ask(exchange, identity, self._input(exchange, identity)))
+        found = await self._authorizer.ask(exchange, identity, self._input(exchange, identity))
+        exchange.write(AUTHORIZER, found)
+        exchange.decide(self, found)
 
     def _input(self, exchange: Exchange, identity: Identity) -> Mapping[str, Any]:
         arn = invocation_arn(exchange, self._stage)

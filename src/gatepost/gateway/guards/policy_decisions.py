@@ -7,6 +7,7 @@ from typing import Protocol
 from gatepost.kernel.operations import Access, Call
 from gatepost.languages.iam_policy import Policy
 from gatepost.languages.iam_policy_evaluation import Decision
+from gatepost.languages.iam_policy_trace import JointEvidence
 
 
 class PolicyDecisions(Protocol):
@@ -22,4 +23,8 @@ class PolicyDecisions(Protocol):
 
     def judge(self, call: Call, access: Access, identity: tuple[Policy, ...]) -> Decision:
         """Decide for someone who is no principal and brings `identity` along: a deny is final, one allow is enough."""
+        ...
+
+    def evidence_of(self, call: Call, access: Access, identity: tuple[Policy, ...]) -> JointEvidence:
+        """Give why `judge` decides as it does, to be rendered when someone asks."""
         ...

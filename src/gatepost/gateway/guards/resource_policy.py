@@ -74,7 +74,10 @@ class ExplicitDenyGuard:
         call = invocation_call(exchange, self._stage, ANONYMOUS)
         decision = self._authorization.decide(call, Access(ACTION, resource, resource_policy=self._policy))
         if decision.is_explicit and not decision.is_allowed:
-            raise denied(AccessDeniedException(decision.sentence(ANONYMOUS.arn, ACTION, resource)), self._stage)
+            refusal = AccessDeniedException(decision.sentence(ANONYMOUS.arn, ACTION, resource))
+            access = Access(ACTION, resource, resource_policy=self._policy)
+            refusal.evidence = self._authorization.evidence_of(call, access, ())
+            raise denied(refusal, self._stage)
 
     def __repr__(self) -> str:
         return "ExplicitDenyGuard()"
@@ -129,7 +132,7 @@ def denied(error: AccessDeniedException, stage: StageFacts) -> Refusal:
     """Give the refusal for an IAM refusal, the account hidden but for four digits as AWS does it."""
     hidden = f":{'*' * (len(stage.account_id) - 4)}{stage.account_id[-4:]}:{stage.api_id}/"
     message = error.message.replace(f":{stage.account_id}:{stage.api_id}/", hidden)
-    return Refusal(ACCESS_DENIED, message=message, detail=error.detail or error.message)
+    return Refusal(ACCESS_DENIED, message=message, detail=error.detail or error.message, evidence=error.evidence)
 
 
 def policy_document(text: str, stage: StageFacts) -> str:

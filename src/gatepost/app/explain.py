@@ -1,0 +1,51 @@
+"""`GET /_gatepost/explain/{request id}` on the AWS endpoint: a denied operation, or a request of a deployed API."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from gatepost.awsapi.denials import Denials
+from gatepost.awsapi.own_routes import OwnRoute
+from gatepost.kernel.errors import ServiceUnavailable
+from gatepost.kernel.operations import Call
+from gatepost.link.explanations import Explanations
+from gatepost.wire.messages import Request, Response
+
+PREFIX: Final = "/_gatepost/explain/"
+ACTION: Final = "gatepost:Explain"
+ID_CHARACTERS_MAX: Final = 64
+
+
+class ExplainRoute:
+    """Answers by what services keeps, else by what the gateway remembers."""
+
+    def __init__(self, explanations: Explanations) -> None:
+        self.denials = Denials()
+        self._explanations = explanations
+
+    @property
+    def route(self) -> OwnRoute:
+        """Give the route; who asks needs gatepost:Explain."""
+        return OwnRoute("GET", PREFIX, self.handle, ACTION)
+
+    async def handle(self, request: Request, call: Call) -> Response:
+        """Find a request by its id: 404 when nobody remembers it, 503 when no gateway can be asked."""
+        del call
+        request_id = request.path.removeprefix(PREFIX)
+        if not 0 < len(request_id) <= ID_CHARACTERS_MAX:
+            return _json(400, {"message": f"a request id has 1 to {ID_CHARACTERS_MAX} characters"})
+        found = self.denials.find(request_id)
+        if found is None:
+            try:
+                found = await self._explanations.find(request_id)
+            except ServiceUnavailable as error:
+                return _json(503, {"message": error.message})
+        if found is None:
+            return _json(404, {"message": f"nothing is remembered of a request {request_id}"})
+        return _json(200, found)
+
+
+def _json(status: int, value: dict[str, Any]) -> Response:
+    return Response(status, [(b"content-type", b"application/json")], orjson.dumps(value))
