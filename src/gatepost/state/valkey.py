@@ -109,15 +109,17 @@ class ValkeyState:
     # -- connections
 
     async def _connect(self) -> None:
-        commands = await self._open(None)
-        listening = await self._open(self._pushed)
+        opened: list[RespConnection] = []
         try:
+            for pushed in (None, self._pushed):
+                opened.append(await self._open(pushed))
+            commands, listening = opened
             for script in scripts.ALL:
                 await commands.send(encode(("SCRIPT", "LOAD", script)))
-        except BaseException:
-            commands.close()
-            listening.close()
-            raise
+            opened = []
+        finally:
+            for connection in opened:  # one of them did not come up
+                connection.close()
         self._connection, self._listening = commands, listening
         self.epoch += 1
         if self._listeners:
