@@ -50,6 +50,14 @@ _ES256: Final = -7
 _RS256: Final = -257
 
 
+_REFUSALS: Final = (
+    WebAuthnChallengeNotFoundException,
+    WebAuthnCredentialNotSupportedException,
+    WebAuthnOriginNotAllowedException,
+    WebAuthnRelyingPartyMismatchException,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Registration:
     challenge: str
@@ -162,7 +170,7 @@ class Passkeys:
             raise InvalidParameterException("CREDENTIAL is not JSON") from None
         try:
             index, count = _asserted(credential, user, attempt.pool, challenge.state["challenge"])
-        except (WebAuthnOriginNotAllowedException, WebAuthnRelyingPartyMismatchException) as error:
+        except _REFUSALS as error:
             raise NotAuthorizedException(BAD_LOGIN, detail=error.message) from error
         user = await self._sign_in.users.change(attempt.pool, user.name, lambda user: _counted(user, index, count))
         return await self._sign_in.passed_first_factor(attempt, user, by_password=False)
