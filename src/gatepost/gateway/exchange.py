@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from gatepost.gateway.headers import media_type
 from gatepost.gateway.route import NO_ROUTE
 from gatepost.kernel.operations import Principal
+from gatepost.languages.json_path import MISSING
 from gatepost.wire.messages import Headers, Request
 
 if TYPE_CHECKING:
@@ -50,6 +52,14 @@ class FactNotWritten(Exception):
 
 class FactWrittenTwice(Exception):
     """Two guards claim the same fact: the plan is wrong."""
+
+
+def request_media(exchange: Exchange) -> str:
+    """Give the media type of the request's body: `application/json` when it says none."""
+    media = exchange.media
+    if not media:
+        media = exchange.media = media_type(exchange.request.header(b"content-type"))
+    return media
 
 
 class IntegrationCall:
@@ -97,6 +107,7 @@ class Exchange:
         "_facts",
         "call",
         "decisions",
+        "document",
         "domain",
         "extended_id",
         "full_path",
@@ -105,6 +116,7 @@ class Exchange:
         "keeps_call",
         "latency_ns",
         "mapping",
+        "media",
         "method",
         "path",
         "request",
@@ -136,6 +148,8 @@ class Exchange:
         self.is_traced = False  # X-Ray tracing is on for the stage
         self.keeps_call = False  # someone will ask what the integration was sent and answered
         self.call: IntegrationCall | None = None
+        self.media = ""  # see `request_media`
+        self.document: Any = MISSING  # what the body parses to, once a guard has parsed it; for one template
         self.verdict: Any = None  # a `responses.Verdict` once the request is refused
         self.decisions: list[tuple[object, object]] | None = None
         self._facts: dict[Fact[Any], object] | None = None

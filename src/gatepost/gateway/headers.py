@@ -90,6 +90,7 @@ def clean_field_value(value: str) -> bytes:
     return value.encode("utf-8").translate(None, _CONTROL).strip()
 
 
+@lru_cache(maxsize=1024)
 def media_type(content_type: bytes | None) -> str:
     """Give the media type of a Content-Type or of the first entry of an Accept header, in lower case.
 

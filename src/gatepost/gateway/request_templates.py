@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gatepost.gateway.content_handling import TO_BINARY, TO_TEXT, after_template, before_template
-from gatepost.gateway.exchange import Exchange
-from gatepost.gateway.headers import matches_any, media_type
+from gatepost.gateway.exchange import Exchange, request_media
+from gatepost.gateway.headers import matches_any
 from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.responses import UNSUPPORTED_MEDIA_TYPE, Refusal
 from gatepost.gateway.template_scope import TemplateScope
+from gatepost.languages.json_path import MISSING
 from gatepost.languages.vtl_api_gateway import MappingTemplate, Overrides
 from gatepost.services.apigateway.deployment import Integration
 
@@ -36,7 +37,7 @@ class RequestTemplates:
     def map(self, exchange: Exchange) -> tuple[bytes, Overrides]:
         """Give the body for the integration and what the template overrides. Raises: Refusal."""
         request = exchange.request
-        media = media_type(request.header(b"content-type"))
+        media = request_media(exchange)
         template = self.templates.get(media)
         if template is None and not self._passes_unmatched:
             raise Refusal(UNSUPPORTED_MEDIA_TYPE, detail=f"no request template for {media}, and passthrough is off")
@@ -44,7 +45,8 @@ class RequestTemplates:
         body, is_binary = before_template(request.body, is_binary=is_binary, handling=self._handling)
         overrides = Overrides()
         if template is not None:
-            body, is_binary = self._scope.render(template, exchange, body, overrides).body(), False
+            document = exchange.document if body is request.body else MISSING
+            body, is_binary = self._scope.render(template, exchange, body, overrides, document).body(), False
         return after_template(body, is_binary=is_binary, handling=self._handling), overrides
 
     def __repr__(self) -> str:

@@ -18,7 +18,7 @@ from gatepost.gateway.query import decode_parameter, parse_query
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, Refusal
 from gatepost.gateway.route import StageFacts
 from gatepost.gateway.trace import TRACE_HEADER, trace_root
-from gatepost.languages.json_path import JsonPaths
+from gatepost.languages.json_path import MISSING, JsonPaths
 from gatepost.languages.vtl_api_gateway import (
     Mapped,
     MappingTemplate,
@@ -56,9 +56,17 @@ class TemplateScope:
         return template
 
     def render(
-        self, template: MappingTemplate, exchange: Exchange, body: bytes, overrides: Overrides | None = None
+        self,
+        template: MappingTemplate,
+        exchange: Exchange,
+        body: bytes,
+        overrides: Overrides | None = None,
+        document: Any = MISSING,
     ) -> Mapped:
-        """Map a body, for a response with what the request's template wrote. Raises: Refusal when it fails."""
+        """Map a body, for a response with what the request's template wrote. Raises: Refusal when it fails.
+
+        `document` is what the body parses to, if someone has parsed it already.
+        """
         try:
             return template.render(
                 body.decode("utf-8", "replace"),
@@ -66,6 +74,7 @@ class TemplateScope:
                 stage_variables=self._variables,
                 parameters=lambda: request_parameters(exchange),
                 overrides=overrides,
+                document=document,
             )
         except TemplateError as error:
             raise Refusal(

@@ -57,9 +57,10 @@ class Parameters:
 NO_PARAMETERS: Final = Parameters()
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str | bytes) -> Any:
     """Parse JSON, with whole numbers of any size. Raises: ValueError."""
-    if _BIG_NUMBER not in text.encode("utf-8", "replace").translate(_DIGITS):
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+    if _BIG_NUMBER not in raw.translate(_DIGITS):
         return orjson.loads(text)
     orjson.loads(text)  # is stricter
     try:
@@ -71,12 +72,16 @@ def parse_json(text: str) -> Any:
 class Input(Host):
     """`$input`: the body and the parameters of the request (or the response) that a template maps."""
 
-    __slots__ = ("_body", "_document", "_json", "_parameters", "_paths", "_pristine")
+    __slots__ = ("_body", "_document", "_given", "_json", "_parameters", "_paths", "_pristine")
 
     METHODS: ClassVar[MethodTable]
 
-    def __init__(self, body: str, parameters: Callable[[], Parameters], paths: JsonPaths) -> None:
+    def __init__(
+        self, body: str, parameters: Callable[[], Parameters], paths: JsonPaths, document: Any = MISSING
+    ) -> None:
+        """Take a body; `document` is what it parses to, when someone has parsed it and needs it no more."""
         self._body = body
+        self._given = document
         self._parameters = parameters
         self._paths = paths
         self._document: Any = MISSING  # what $input.path hands out, and templates may change
@@ -88,6 +93,9 @@ class Input(Host):
         return self._body if name == "body" else None
 
     def _parse(self) -> Any:
+        if self._given is not MISSING:  # for the first who asks: what $input.path hands out may be changed
+            given, self._given = self._given, MISSING
+            return given
         try:
             return parse_json(self._body)
         except ValueError:
@@ -403,8 +411,11 @@ class MappingTemplate:
         stage_variables: Mapping[str, str],
         parameters: Callable[[], Parameters] = lambda: NO_PARAMETERS,
         overrides: Overrides | None = None,
+        document: Any = MISSING,
     ) -> Mapped:
         """Map a body. `parameters` is called when the template asks for them, each time.
+
+        `document` is what the body parses to, if it has been parsed already; nobody else may use it.
 
         `overrides` are those of the request's template, which a response's template reads and adds to.
 
@@ -412,7 +423,7 @@ class MappingTemplate:
         """
         overrides = Overrides() if overrides is None else overrides
         variables = {
-            "input": Input(body, parameters, self._paths),
+            "input": Input(body, parameters, self._paths, document),
             "context": Context(context, overrides),
             "stageVariables": dict(stage_variables),
             "util": self._util,

@@ -15,10 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-import orjson
-
-from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
-from gatepost.gateway.headers import media_type
+from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts, request_media
 from gatepost.gateway.mapping import MappingError, header_values, path_values, query_values
 from gatepost.gateway.responses import BAD_REQUEST_BODY, BAD_REQUEST_PARAMETERS, Refusal
 from gatepost.languages.json_schema import ModelSchema, SchemaError, compile_models
@@ -51,13 +48,21 @@ class ParametersGuard:
         for place, name in required:
             if place not in _READERS or not name:
                 raise MappingError(f"required request parameter {place}.{name}: use path, querystring or header")
-        self._required = tuple((_READERS[place], name) for place, name in required)
+        # A header is mostly there once: its first value is found without taking all of them apart.
+        self._headers = tuple((name, name.lower().encode("latin-1", "replace")) for at, name in required if at == "header")
+        self._required = tuple((_READERS[place], name) for place, name in required if place != "header")
+        self._order = {name: position for position, (_, name) in enumerate(required)}
         self._names = tuple(name for _, name in required)
 
     def check(self, exchange: Exchange) -> None:
         """Look for each of them. Raises: Refusal."""
         missing = [name for read, name in self._required if not any(map(str.strip, read(exchange, name)))]
+        request = exchange.request
+        for name, lower in self._headers:
+            if not request.header(lower) and not any(map(str.strip, header_values(exchange, name))):
+                missing.append(name)
         if missing:
+            missing.sort(key=self._order.__getitem__)
             message = f"Missing required request parameters: [{', '.join(missing)}]"
             raise Refusal(BAD_REQUEST_PARAMETERS, message=message, detail=message)
 
@@ -81,7 +86,7 @@ class BodyGuard:
     def check(self, exchange: Exchange) -> None:
         """Check the body. Raises: Refusal."""
         request = exchange.request
-        schema = self._schemas.get(media_type(request.header(b"content-type")), self._default)
+        schema = self._schemas.get(request_media(exchange), self._default)
         if schema is None:
             return
         body = request.body
@@ -92,6 +97,7 @@ class BodyGuard:
         value = _parsed(body)
         if not schema.is_valid(value):
             raise _invalid(schema.problems(value))
+        exchange.document = value
 
     def __repr__(self) -> str:
         return f"BodyGuard({', '.join(sorted(self._schemas))})"
@@ -101,9 +107,8 @@ def _parsed(body: bytes) -> Any:
     if not body:
         raise _invalid(["the request body is empty"])
     try:
-        text = body.decode()
-        return parse_json(text)
-    except (UnicodeDecodeError, orjson.JSONDecodeError, ValueError) as error:
+        return parse_json(body)
+    except ValueError as error:  # a UnicodeDecodeError is one
         raise _invalid([f"the request body is not JSON: {error}"]) from error
 
 
