@@ -45,6 +45,32 @@ def test_a_shopper_has_a_good_day(shop):
     assert day.stdout.endswith("A good day.\n")
 
 
+def test_the_shop_answers_under_its_own_name_over_tls(shop, tmp_path):
+    """As curl meets it, by HTTP/2; and the same day by HTTP/1.1 on the plain port, by Host."""
+    port = json.loads((shop.data / "endpoints.json").read_bytes())["tls"].rpartition(":")[2]
+    url = f"https://api.securecart.localhost:{port}/products?category=coffee&limit=1"
+    names = ("--resolve", f"api.securecart.localhost:{port}:127.0.0.1")
+    command = [
+        "curl",
+        "-sS",
+        "--http2",
+        "--cacert",
+        str(shop.data / "tls/ca.pem"),
+        *names,
+        "-w",
+        "\n%{http_version}",
+        url,
+    ]
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    body, _, version = told.rpartition("\n")
+    assert version == "2"
+    assert json.loads(body) == ask("GET", base_of(shop) + "/products?category=coffee&limit=1").json()
+    plain = ask("GET", shop.public + "/products?category=coffee&limit=1", headers={"Host": "api.securecart.localhost"})
+    assert plain.json() == json.loads(body)
+
+
 def test_the_lines_to_paste_work(shop):
     deadline = time.monotonic() + 20
     while "Running." not in shop.output.read_text() and time.monotonic() < deadline:
