@@ -211,8 +211,10 @@ class UsageKeys:
     def find(self, stage: StageKeys, digest: str) -> Member | None:
         """Find a key's line and make it a member of its plan for the stage."""
         page = self._pages.get(f"{stage.place}/{digest[:PAGE_CHARACTERS]}")
-        at = -1 if page is None else page.find(digest)
-        if page is None or at < 0:
+        if page is None:
+            return None
+        at = 0 if page.startswith(digest) else page.find(f"\n{digest}") + 1
+        if at == 0 and not page.startswith(digest):
             return None
         line = page[at : end if (end := page.find("\n", at)) >= 0 else len(page)]
         found, key_id, plan_ids, stage_keys = line.split(" ")

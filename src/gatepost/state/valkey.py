@@ -111,8 +111,8 @@ class ValkeyState:
     async def _connect(self) -> None:
         opened: list[RespConnection] = []
         try:
-            for pushed in (None, self._pushed):
-                opened.append(await self._open(pushed))
+            opened.append(await self._open(None))
+            opened.append(await self._open(self._pushed))
             commands, listening = opened
             for script in scripts.ALL:
                 await commands.send(encode(("SCRIPT", "LOAD", script)))

@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from gatepost.templates.ledger_entries.apigateway_usage import entries
+from gatepost.templates.resources.apigateway_usage import handlers
+from gatepost.templates.specification import Specification
 from tests.support.stacks import StackWorld, a_stack_world
 
 TEMPLATE = """
@@ -175,3 +178,12 @@ def test_a_stages_extensions_are_declared_beside_it_or_beside_its_sam_api(tmp_pa
             await world.settled(stack["StackId"])
 
     run(tmp_path, scenario)
+
+
+def test_the_ledger_speaks_for_every_property_of_every_type_that_is_handled() -> None:
+    specification = Specification.load()
+    assert {entry.type for entry in entries()} == set(handlers())
+    for entry in entries():
+        described = specification.find(entry.type)
+        assert described is not None
+        assert {name for name in entry.properties if "/" not in name} == set(described.properties)

@@ -9,6 +9,7 @@ import pytest
 from gatepost.config import Settings
 from gatepost.gateway.addresses import AddressBuckets, ClientAddresses
 from gatepost.gateway.buckets import LocalBuckets
+from gatepost.gateway.rate_limit_headers import FOREVER_S
 from gatepost.kernel.clock import FixedClock
 from gatepost.services.apigateway.deployment import StageSettings
 from gatepost.services.apigateway.stage_extensions import stage_extensions
@@ -136,3 +137,10 @@ def test_without_the_extension_no_answer_has_such_headers(tmp_path: Path) -> Non
 def test_tags_of_ours_that_mean_nothing_are_refused(tags: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="gatepost:"):
         stage_extensions(tags)
+
+
+def test_a_bucket_that_never_refills_is_a_day_away(tmp_path: Path) -> None:
+    gateway = a_gateway(tmp_path, KEYED, stage=stage(**HEADERS))
+    gateway.plan(throttle=Throttle(0, 0))
+    gateway.key()
+    assert header(gateway.one(), b"Retry-After") == str(FOREVER_S)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from gatepost.services.apigateway.api_key_pages import all_key_pages
 from gatepost.services.apigateway.model import BadRequestException, ConflictException, NotFoundException
+from gatepost.services.apigateway.usage_operations import USAGE_PATHS
 from tests.support.rest_apis import Control, a_call, a_seal, with_control
 
 VALUE = "the-value-of-a-key-0123456789"
@@ -233,3 +235,17 @@ def test_keys_of_another_region_are_not_there(tmp_path: Path) -> None:
 
     with_control(tmp_path, scenario)
     assert a_call("GetApiKey").region == "us-east-1"
+
+
+def test_a_restart_publishes_the_pages_that_stood(tmp_path: Path) -> None:
+    async def scenario(control: Control) -> None:
+        keys = [await control("CreateApiKey", enabled=True) for _ in range(5)]
+        await a_plan_with(control, *(key["id"] for key in keys))
+        standing = {key: value for key, value in control.changes.held.items() if "lines" in value}
+        assert {change.key: change.value for change in await all_key_pages(control.provider._store)} == standing
+
+    with_control(tmp_path, scenario)
+
+
+def test_every_operation_on_keys_and_plans_has_its_path() -> None:
+    assert len(USAGE_PATHS) == 17

@@ -9,6 +9,7 @@ import pytest
 
 from gatepost.services.apigateway.model import BadRequestException, ConflictException, NotFoundException
 from gatepost.services.apigateway.usage_model import UsagePlan
+from gatepost.services.apigateway.usage_plan_patches import throttle_of
 from tests.support.rest_apis import NOW_MS, Control, with_control
 
 
@@ -233,3 +234,9 @@ def test_a_quota_begins_anew_only_when_it_counts_in_another_way(tmp_path: Path) 
         assert control.changes.held[place]["quotaSinceMs"] == before["quotaSinceMs"] == NOW_MS
 
     with_control(tmp_path, scenario)
+
+
+def test_a_rate_without_a_burst_gets_the_requests_of_a_second() -> None:
+    found = [throttle_of({"rateLimit": rate}) for rate in (0.5, 2.5, 0)]
+    assert [each.burst for each in found if each is not None] == [1, 3, 0]
+    assert throttle_of({}) is throttle_of(None) is None

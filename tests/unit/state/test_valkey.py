@@ -1,0 +1,89 @@
+"""The state on a Valkey server: its address, its scripts, its password. Its promises are in the contract suite."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gatepost.kernel.clock import SystemClock
+from gatepost.kernel.errors import SettingsError, StateUnavailable
+from gatepost.state.base import Space
+from gatepost.state.valkey import ValkeyAddress, ValkeyState
+from gatepost.state.valkey_scripts import ALL
+from tests.support.valkeys import ValkeyProcess, a_valkey
+
+SPACE = Space("s", bytes_max=1_000)
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[ValkeyProcess]:
+    with a_valkey(tmp_path) as server:
+        yield server
+
+
+def a_state(server: ValkeyProcess, url: str = "") -> ValkeyState:
+    return ValkeyState(ValkeyAddress.parse(url or server.url), SystemClock(), deadline_ms=1_000)
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("valkey://h", ValkeyAddress("h", 6379)),
+        ("redis://h:1/2", ValkeyAddress("h", 1, 2)),
+        ("valkeys://u:p%40@h", ValkeyAddress("h", 6379, 0, "u", "p@", is_tls=True)),
+    ],
+)
+def test_an_address_is_read_from_its_url(url: str, address: ValkeyAddress) -> None:
+    assert ValkeyAddress.parse(url) == address
+    assert "p@" not in repr(address)
+
+
+@pytest.mark.parametrize("url", ["http://h", "valkey://", "valkey://h:x", "valkey://h/db"])
+def test_another_url_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="--state"):
+        ValkeyAddress.parse(url)
+
+
+def test_scripts_that_the_server_forgot_are_sent_again(valkey: ValkeyProcess) -> None:
+    async def scenario() -> None:
+        state = a_state(valkey)
+        assert await state.start()
+        valkey.ask(b"SCRIPT FLUSH\r\n")
+        assert await state.claim("n", owner="a", expires_after_ms=10_000)
+        assert not await state.claim("n", owner="b", expires_after_ms=10_000)
+        await state.close()
+
+    asyncio.run(scenario())
+    assert len(set(ALL)) == len(ALL)
+
+
+def test_a_password_is_needed_and_given(valkey: ValkeyProcess) -> None:
+    async def scenario() -> None:
+        valkey.ask(b"CONFIG SET requirepass secret\r\n")
+        stranger = a_state(valkey)
+        assert not await stranger.start()
+        with pytest.raises(StateUnavailable):
+            await stranger.recall(SPACE, "k")
+        await stranger.close()
+        friend = a_state(valkey, f"valkey://:secret@127.0.0.1:{valkey.port}/3")
+        assert await friend.start()
+        await friend.remember(SPACE, "k", b"v", expires_after_ms=10_000)
+        assert await friend.recall(SPACE, "k") == b"v"
+        await friend.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_space_whose_generation_was_evicted_shows_no_old_value(valkey: ValkeyProcess) -> None:
+    async def scenario() -> None:
+        state = a_state(valkey)
+        await state.start()
+        await state.remember(SPACE, "k", b"old", expires_after_ms=10_000)
+        valkey.ask(b"DEL gatepost:s:s\r\n")
+        assert await state.recall(SPACE, "k") is None
+        await state.close()
+
+    asyncio.run(scenario())
