@@ -29,6 +29,9 @@ def _judge(run: Run, server: str) -> list[Bar]:
         judged.below("AWS_PROXY p50 < 400 µs at 2 clients", "functions/2", "p50 µs", 400),
         judged.ratio("GetItem per CPU-second ≥ 5x MiniStack", "tables/GetItem", cpu, "MiniStack", 5.0),
         judged.ratio("GetItem per CPU-second ≥ 1.5x dynalite (aim 2x)", "tables/GetItem", cpu, "dynalite", 1.5),
+        judged.ratio("PutItem per CPU-second ≥ 1x dynalite", "tables/PutItem", cpu, "dynalite", 1.0),
+        judged.ratio("Query of 100 items per CPU-second ≥ 3x dynalite", "tables/Query", cpu, "dynalite", 3.0),
+        judged.share("a stream adds ≤ 20 % CPU to PutItem", "tables/streamed", "tables/PutItem", cpu, 1.2),
         judged.growth("CPU per GetItem at a million items ≤ 1.3x that at a thousand", 1.3),
         judged.below("ready in < 1.5 s without templates", "start/start", "ready s", 1.5),
         judged.below("idle memory of the gateway process < 60 MB", "start/memory", "gateway MB", 60),
@@ -67,6 +70,13 @@ class _Judge:
             if found is None
             else Bar(promise, f"{found:,.3g}" if found < 10 else f"{found:,.0f}", found < bound)
         )
+
+    def share(self, promise: str, case: str, plain: str, metric: str, most: float) -> Bar:
+        """Compare what a case costs with what a plainer one does; the metric counts requests per cost."""
+        with_it, without = self._median(case, metric), self._median(plain, metric)
+        if with_it is None or without is None:
+            return Bar(promise, "-", None)
+        return Bar(promise, f"{without / with_it - 1:+.0%}", without / with_it <= most)
 
     def growth(self, promise: str, most: float) -> Bar:
         """Compare the CPU of a GetItem on the large table with that on the small one."""

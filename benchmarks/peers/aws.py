@@ -100,13 +100,13 @@ class Aws:
         api.create_deployment(restApiId=api_id, stageName=stage)
         return api_id
 
-    def create_limited_user(self, table: str) -> tuple[str, str]:
-        """Create a user who may use one table and nothing else; give its key."""
+    def create_limited_user(self, *tables: str) -> tuple[str, str]:
+        """Create a user who may use these tables and nothing else; give its key."""
         iam = self.client("iam")
         iam.create_user(UserName="shopper")
         iam.put_user_policy(
             UserName="shopper",
-            PolicyName="one-table",
+            PolicyName="tables",
             PolicyDocument=json.dumps(
                 {
                     "Version": "2012-10-17",
@@ -114,7 +114,7 @@ class Aws:
                         {
                             "Effect": "Allow",
                             "Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
-                            "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}",
+                            "Resource": [f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}" for table in tables],
                         }
                     ],
                 }

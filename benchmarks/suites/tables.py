@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from benchmarks.figures import COMPILED, GATEPOST, Case, Metric, Suite
 from benchmarks.installation import Installation
@@ -27,12 +27,32 @@ TABLE: Final = "Orders"
 LARGE: Final = "OrdersLarge"
 ITEMS: Final = 1_000
 PER_CUSTOMER: Final = 100  # items under one partition key: what one Query gives
-OPERATIONS: Final = ("GetItem", "PutItem", "Query")
+INDEXED: Final = "OrdersIndexed"  # with a global index of everything
+STREAMED: Final = "OrdersStreamed"  # with a stream of both images
+TABLES: Final = (TABLE, INDEXED, STREAMED)
+
+
+class Work(NamedTuple):
+    """One table of the report: an operation on a table, and what it is called."""
+
+    operation: str
+    table: str
+    title: str
+
+
+WORKS: Final = {
+    "GetItem": Work("GetItem", TABLE, "GetItem"),
+    "PutItem": Work("PutItem", TABLE, "PutItem"),
+    "Query": Work("Query", TABLE, f"Query of {PER_CUSTOMER} items"),
+    "indexed": Work("PutItem", INDEXED, "PutItem into a table with a global index of whole items"),
+    "streamed": Work("PutItem", STREAMED, "PutItem into a table with a stream of new and old images"),
+    "transaction": Work("TransactWriteItems", TABLE, "TransactWriteItems of two items"),
+}
 METRICS: Final = (Metric("requests/s"), Metric("per CPU-second"), Metric("p50 µs", more_is_better=False))
 HOW: Final = [
     f"{CONNECTIONS} keep-alive connections of wrk, requests signed (SigV4) before the clock starts, each key in turn. "
     f"A table with partition and sort key, {ITEMS:,} items of about 400 bytes; Query gives {PER_CUSTOMER} of them.",
-    "Gatepost verifies every signature and evaluates the policy of an IAM user who may use this one table. moto and "
+    "Gatepost verifies every signature and evaluates the policy of an IAM user who may use these tables only. moto and "
     "MiniStack run as they start (no checks), dynalite checks neither.",
     "Every answer has status 200, or the server is out.",
 ]
@@ -64,6 +84,9 @@ def body(operation: str, number: int, table: str = TABLE) -> bytes:
         params = {"TableName": table, "Key": key(number)}
     elif operation == "PutItem":
         params = {"TableName": table, "Item": item(number)}
+    elif operation == "TransactWriteItems":
+        both = (number, (number + ITEMS // 2) % ITEMS)
+        params = {"TransactItems": [{"Put": {"TableName": table, "Item": item(one)}} for one in both]}
     else:
         params = {
             "TableName": table,
@@ -76,17 +99,27 @@ def body(operation: str, number: int, table: str = TABLE) -> bytes:
 def create_table(aws: Aws, name: str) -> None:
     """Create a table and wait until it can be used."""
     client = aws.client("dynamodb")
+    more: dict[str, Any] = {}
+    attributes = [
+        {"AttributeName": "customer", "AttributeType": "S"},
+        {"AttributeName": "order", "AttributeType": "S"},
+    ]
+    if name == INDEXED:
+        attributes.append({"AttributeName": "status", "AttributeType": "S"})
+        keys = [{"AttributeName": "status", "KeyType": "HASH"}]
+        index = {"IndexName": "by-status", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}
+        more["GlobalSecondaryIndexes"] = [index]
+    if name == STREAMED:
+        more["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     client.create_table(
         TableName=name,
-        AttributeDefinitions=[
-            {"AttributeName": "customer", "AttributeType": "S"},
-            {"AttributeName": "order", "AttributeType": "S"},
-        ],
+        AttributeDefinitions=attributes,
         KeySchema=[
             {"AttributeName": "customer", "KeyType": "HASH"},
             {"AttributeName": "order", "KeyType": "RANGE"},
         ],
         BillingMode="PAY_PER_REQUEST",
+        **more,
     )
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
 
@@ -101,8 +134,8 @@ def batches(table: str, count: int) -> Iterator[bytes]:
 def run(options: Options, cores: Cores, installation: Installation) -> Suite:
     """Measure the suite."""
     suite = Suite("tables", "Tables: DynamoDB on one core", list(HOW))
-    for operation in OPERATIONS:
-        suite.case(operation, operation if operation != "Query" else f"Query of {PER_CUSTOMER} items", *METRICS)
+    for name, work in WORKS.items():
+        suite.case(name, work.title, *METRICS)
     running: dict[str, tuple[Any, Signer]] = {}
     try:
         for name in (GATEPOST, COMPILED, "moto server", "MiniStack", "dynalite"):
@@ -112,8 +145,8 @@ def run(options: Options, cores: Cores, installation: Installation) -> Suite:
             except PeerFailed as error:
                 for case in suite.cases.values():
                     case.missing[name] = str(error)
-        for operation in OPERATIONS:
-            _measure(operation, suite.cases[operation], running, options, cores)
+        for name, work in WORKS.items():
+            _measure(work, suite.cases[name], running, options, cores)
         for name in [name for name in running if name != "Gatepost"]:
             running.pop(name)[0].stop()
         if "Gatepost" in running:
@@ -142,9 +175,10 @@ def _start(name: str, options: Options, cores: Cores, installation: Installation
     try:
         server.wait()
         aws = server.aws()
-        create_table(aws, TABLE)
+        for table in TABLES:
+            create_table(aws, table)
         fill(Signer(aws.port, aws.access_key_id, aws.secret_access_key), batches(TABLE, ITEMS), seconds_max=60)
-        user = aws.create_limited_user(TABLE) if name in OURS else (aws.access_key_id, aws.secret_access_key)
+        user = aws.create_limited_user(*TABLES) if name in OURS else (aws.access_key_id, aws.secret_access_key)
         return server, Signer(aws.port, *user)
     except PeerFailed:
         server.stop()
@@ -154,17 +188,15 @@ def _start(name: str, options: Options, cores: Cores, installation: Installation
         raise PeerFailed(f"{type(error).__name__}: {error}") from error
 
 
-def _measure(
-    operation: str, case: Case, running: dict[str, tuple[Any, Signer]], options: Options, cores: Cores
-) -> None:
-    step = PER_CUSTOMER if operation == "Query" else 1
+def _measure(work: Work, case: Case, running: dict[str, tuple[Any, Signer]], options: Options, cores: Cores) -> None:
+    operation, step = work.operation, PER_CUSTOMER if work.operation == "Query" else 1
 
     def measure(name: str, is_counted: bool) -> None:
         server, signer = running[name]
         # A signature holds for five minutes, so it is made anew for each measurement.
         file = write(
             HOME / "run" / f"requests-{operation}-{signer.port}",
-            (signer.request(operation, body(operation, number)) for number in range(0, ITEMS, step)),
+            (signer.request(operation, body(operation, number, work.table)) for number in range(0, ITEMS, step)),
         )
         seconds = options.seconds if is_counted else 1.0
         load = run_wrk(
