@@ -8,8 +8,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from gatepost.services.lambda_.model import Function
 from gatepost.services.lambda_.runner.interpreters import own_interpreter
 from tests.support.custom_runtimes import a_program, a_runtime
 from tests.support.functions import LiveRunner, a_live_runner, skip_without_a_box
+from tests.support.installed import python_packages
 
 BASH = r"""#!/bin/bash
 set -eu
@@ -337,15 +336,11 @@ def test_a_program_is_shut_in_as_pythons_workers_are(runner: LiveRunner) -> None
         assert uid >= 60_000
 
 
-def test_awss_own_python_client_works_unmodified(runner: LiveRunner, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-input", "--disable-pip-version-check",
-               "--timeout", "5", "--retries", "0", "--target", str(tmp_path), "awslambdaric"]  # fmt: skip
-    installed = subprocess.run(command, capture_output=True, timeout=90, check=False)
-    if installed.returncode:
-        pytest.skip("pip cannot install awslambdaric: " + installed.stderr.decode().strip().splitlines()[-1])
+def test_awss_own_python_client_works_unmodified(runner: LiveRunner) -> None:
+    packages = python_packages("awslambdaric")
     files: dict[str, str | bytes] = {
-        str(path.relative_to(tmp_path)): path.read_bytes()
-        for path in tmp_path.rglob("*")
+        str(path.relative_to(packages)): path.read_bytes()
+        for path in packages.rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
     files["bootstrap"] = f'#!/bin/sh\nexec {own_interpreter().executable} -m awslambdaric "$_HANDLER"\n'
