@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from gatepost.templates.ledger_entries.domain_names import entries
+from gatepost.templates.resources import certificates, domain_names
 from tests.support.stacks import StackWorld, a_stack_world
 
 API = """
@@ -228,3 +230,10 @@ def test_sams_domain_becomes_a_domain_name_with_its_mappings(tmp_path):
 
     mappings = run(tmp_path, work)
     assert {each["basePath"] for each in mappings["items"]} == {"(none)", "v1"}
+
+
+def test_what_is_made_has_its_entries_and_what_is_refused_says_what_would_work():
+    made = {**domain_names.handlers(), **certificates.handlers()}
+    statuses = {entry.type: entry.entry for entry in entries()}
+    assert {name for name, entry in statuses.items() if entry.status != "refused"} == set(made)
+    assert all("use AWS::ApiGateway::DomainName" in e.sentence for e in statuses.values() if e.status == "refused")
