@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 SAVE_AFTER_S: Final = 0.2
 RECONNECT_AFTER_S: Final = 0.1
 SNAPSHOT_PURPOSE: Final = "gateway-snapshot"
+SAVED: Final = b"gatepost snapshot 2\n"
+PART_BYTES: Final = 1024 * 1024  # sealed at once
+LENGTH_BYTES: Final = 4
 
 Watcher = Callable[[str, Mapping[str, Any] | None], None]
 
@@ -52,16 +55,28 @@ class LocalReplica:
     def load(self) -> bool:
         """Start from what was saved last and say whether there was anything."""
         try:
-            saved = orjson.loads(self._seal.open(self._path.read_bytes(), purpose=SNAPSHOT_PURPOSE))
+            saved = [orjson.loads(part) for part in self._opened(self._path.read_bytes())]
         except FileNotFoundError:
             return False
         except (OSError, ValueError, NotSealed) as error:
             log.error("the saved snapshot cannot be read; waiting for services", extra={"error": str(error)})
             return False
-        for topic, values in saved.items():
-            for key, value in values.items():
+        for part in saved:
+            for topic, key, value in part:
                 self._apply(topic, key, value)
         return True
+
+    def _opened(self, content: bytes) -> list[bytes]:
+        """Give the parts of a saved snapshot, opened. Raises: NotSealed, ValueError."""
+        if not content.startswith(SAVED):
+            raise ValueError("this is no snapshot of a version that we know")
+        sealed, at = [], len(SAVED)
+        while at < len(content):
+            size = int.from_bytes(content[at : at + LENGTH_BYTES], "big")
+            sealed.append(content[at + LENGTH_BYTES : at + LENGTH_BYTES + size])
+            at += LENGTH_BYTES + size
+        count = len(sealed)
+        return [self._seal.open(part, purpose=_purpose(index, count)) for index, part in enumerate(sealed)]
 
     def watch(self, topic: str, changed: Watcher) -> None:
         """Call `changed(key, value)` for what is there and for every later change, in order; None: gone."""
@@ -114,13 +129,28 @@ class LocalReplica:
 
     def _save(self) -> None:
         self._save_timer = None
-        content = orjson.dumps(self._state)
+        held = [(topic, key, value) for topic, values in self._state.items() for key, value in values.items()]
         loop = asyncio.get_running_loop()
-        self._saving = loop.run_in_executor(None, self._save_now, content)
+        self._saving = loop.run_in_executor(None, self._save_now, held)
 
-    def _save_now(self, content: bytes) -> None:
+    def _save_now(self, held: list[tuple[str, str, Any]]) -> None:
+        """Render and seal in a thread, a little at a time: no step holds the interpreter for long."""
+        parts: list[bytes] = []
+        lines: list[bytes] = []
+        size = 0
+        for each in held:
+            lines.append(orjson.dumps(each))
+            size += len(lines[-1])
+            if size >= PART_BYTES:
+                parts.append(b"[%b]" % b",".join(lines))
+                lines, size = [], 0
+        parts.append(b"[%b]" % b",".join(lines))
+        content = [SAVED]
+        for index, part in enumerate(parts):
+            sealed = self._seal.seal(part, purpose=_purpose(index, len(parts)))
+            content += (len(sealed).to_bytes(LENGTH_BYTES, "big"), sealed)
         try:
-            self._write(self._path, self._seal.seal(content, purpose=SNAPSHOT_PURPOSE))
+            self._write(self._path, b"".join(content))
         except (OSError, ValueError) as error:
             log.error("the snapshot was not saved", extra={"path": str(self._path), "error": str(error)})
 
@@ -131,6 +161,11 @@ class LocalReplica:
             self._save()
         if self._saving is not None:
             await self._saving
+
+
+def _purpose(index: int, count: int) -> str:
+    """Bind a part to its place: parts cannot be left out, doubled or put in another order."""
+    return f"{SNAPSHOT_PURPOSE}/{index}/{count}"
 
 
 class GatewayLink:
