@@ -40,6 +40,7 @@ async def a_core(folder: Path, **settings: Any) -> AsyncIterator[ServicesCore]:
         client=client,
         endpoint_url="http://127.0.0.1:4566",
         gateway_port=8080,
+        aws_port=4566,
     )
     await core.start()
     try:

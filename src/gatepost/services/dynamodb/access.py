@@ -117,8 +117,6 @@ class ItemAccess:
             return self._of_batch(call, params)
         if operation in ON_ARN:
             return (Access(f"dynamodb:{operation}", params["ResourceArn"], _tags_of(params)),)
-        if operation == "DescribeEndpoints":
-            return ()
         if operation in BACKUP_OPERATIONS:
             return _of_backup(call, params)
         if "TableName" not in params:

@@ -15,7 +15,7 @@ from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.ids import request_id as random_uuid
-from gatepost.kernel.operations import Access, Call, RecordKey, operation
+from gatepost.kernel.operations import Access, Call, RecordKey, operation, tag_context
 from gatepost.kernel.ports import FunctionTriggers
 from gatepost.services.events.model import (
     RULE,
@@ -71,8 +71,9 @@ class EventsProvider:
             return (Access(action),)
         arn = params.get("ResourceARN") or call.arn(f"rule/{params.get('Name') or params.get('Rule')}")
         rule = self._rules.get(str(arn))
-        context = {f"aws:resourcetag/{key.lower()}": value for key, value in rule[0].tags.items()} if rule else {}
-        return (Access(action, str(arn), context),)
+        held = {f"aws:resourcetag/{key.lower()}": value for key, value in rule[0].tags.items()} if rule else {}
+        tags = ((tag["Key"], tag["Value"]) for tag in params.get("Tags", ()))
+        return (Access(action, str(arn), held | tag_context(tags, params.get("TagKeys", ()))),)
 
     # --- rules -------------------------------------------------------------------------------------------------
 

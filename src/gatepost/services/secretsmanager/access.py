@@ -68,6 +68,7 @@ def _context(params: Mapping[str, Any]) -> dict[str, Value]:
         if member in params:
             value = params[member]
             context[key] = str(value).lower() if isinstance(value, bool) else str(value)
-    context["secretsmanager:modifyrotationrules"] = "true" if "RotationRules" in params else "false"
+    if "RotationRules" in params:
+        context["secretsmanager:modifyrotationrules"] = "true"
     tags = [(tag.get("Key", ""), tag.get("Value", "")) for tag in params.get("Tags", ())]
     return context | tag_context(tags, params.get("TagKeys", ()))

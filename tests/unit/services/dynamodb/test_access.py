@@ -20,7 +20,7 @@ def touched(operation, params):
     ("operation", "params", "expected"),
     [
         ("ListTables", {}, [("dynamodb:ListTables", "*")]),
-        ("DescribeEndpoints", {}, []),
+        ("DescribeEndpoints", {}, [("dynamodb:DescribeEndpoints", "*")]),
         ("GetItem", {"TableName": "things", "Key": KEY}, [("dynamodb:GetItem", ARN + "things")]),
         ("GetItem", {"TableName": ARN + "things", "Key": KEY}, [("dynamodb:GetItem", ARN + "things")]),
         ("Scan", {"TableName": "nothing", "IndexName": "by_n"}, [("dynamodb:Scan", ARN + "nothing/index/by_n")]),
