@@ -27,6 +27,7 @@ def _judge(run: Run, server: str) -> list[Bar]:
         judged.ratio("HTTP_PROXY ≥ 1.3x Envoy (aim 1.7x)", proxy, requests, "Envoy", 1.3),
         judged.at_least("AWS_PROXY ≥ 8,000 invocations/s at 16 clients", "functions/16", "invocations/s", 8_000),
         judged.below("AWS_PROXY p50 < 400 µs at 2 clients", "functions/2", "p50 µs", 400),
+        judged.below("AWS_PROXY p99 < 10 ms at 64 connections, 5,000/s, 2 KB", "functions/paced", "p99 µs", 10_000),
         judged.ratio("GetItem per CPU-second ≥ 5x MiniStack", "tables/GetItem", cpu, "MiniStack", 5.0),
         judged.ratio("GetItem per CPU-second ≥ 1.5x dynalite (aim 2x)", "tables/GetItem", cpu, "dynalite", 1.5),
         judged.ratio("PutItem per CPU-second ≥ 1x dynalite", "tables/PutItem", cpu, "dynalite", 1.0),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from benchmarks.figures import COMPILED, GATEPOST, Metric, Suite
 from benchmarks.installation import Installation
-from benchmarks.load.generators import run_wrk
+from benchmarks.load.generators import run_paced, run_wrk
 from benchmarks.load.requests import render, write
 from benchmarks.options import HOME, Cores, Options
 from benchmarks.peers.gatepost import Gatepost
@@ -25,6 +25,10 @@ def handler(event, context):
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
 """
 CLIENTS: Final = (2, 16)
+PACED: Final = "paced"
+PACED_CONNECTIONS: Final = 64
+PACED_PER_SECOND: Final = 5_000
+PADDING: Final = "x" * 500  # stands twice in the event, in headers and in multiValueHeaders: with it an event has 2 KB
 OURS: Final = (GATEPOST, COMPILED)
 METRICS: Final = (
     Metric("invocations/s"),
@@ -32,10 +36,13 @@ METRICS: Final = (
     Metric("p50 µs", more_is_better=False),
     Metric("p99 µs", more_is_better=False),
 )
+PACED_METRICS: Final = (Metric("p50 µs", more_is_better=False), Metric("p99 µs", more_is_better=False))
 HOW: Final = [
     "`GET /hello/{name}` by AWS_PROXY; the handler reads the event and the context and answers JSON. Both cores are "
     "shared by the server, its workers and wrk.",
     "Latency is of a closed loop: each client sends its next request when the last one is answered.",
+    f"`{PACED}`: {PACED_CONNECTIONS} connections at {PACED_PER_SECOND:,} requests/s offered, whatever the server does "
+    "(`benchmarks/load/paced.py`); latency counts from the time that was planned. Events have about 2 KB.",
 ]
 
 
@@ -44,6 +51,9 @@ def run(options: Options, cores: Cores, installation: Installation) -> Suite:
     suite = Suite("functions", "Functions: AWS_PROXY with a Python handler", list(HOW))
     for clients in CLIENTS:
         suite.case(str(clients), f"AWS_PROXY, {clients} clients", *METRICS)
+    paced = suite.case(
+        PACED, f"AWS_PROXY, {PACED_CONNECTIONS} connections, {PACED_PER_SECOND:,}/s offered", *PACED_METRICS
+    )
     running: dict[str, tuple[Any, int, Any]] = {}  # server, port, file of requests
     try:
         for name in (GATEPOST, COMPILED, "MiniStack", "serverless-offline"):
@@ -70,6 +80,23 @@ def run(options: Options, cores: Cores, installation: Installation) -> Suite:
                     case.add(name, **figures)
 
             interleave(list(running), options.rounds, measure, case)
+        ours = [name for name in running if name in OURS]  # the others are full long before
+
+        def measure_paced(name: str, is_counted: bool) -> None:
+            server, port, file = running[name]
+            load = run_paced(
+                server.process,
+                file,
+                port,
+                connections=PACED_CONNECTIONS,
+                rate=PACED_PER_SECOND,
+                seconds=options.seconds if is_counted else 2.0,
+                cores=cores.both,
+            )
+            if is_counted:
+                paced.add(name, **{"p50 µs": load.p50_us, "p99 µs": load.p99_us})
+
+        interleave(ours, options.rounds, measure_paced, paced)
     finally:
         for server, _, _ in running.values():
             server.stop()
@@ -108,4 +135,5 @@ def _start(name: str, options: Options, cores: Cores, installation: Installation
         server.stop()
         raise PeerFailed(f"{type(error).__name__}: {error}") from error
     headers = [("Host", f"{host}:{port}"), ("Accept", "*/*"), ("User-Agent", "bench/1")]
+    headers.append(("X-Padding", PADDING))
     return server, port, write(HOME / "run" / f"requests-hello-{name}", [render("GET", path, headers)])
