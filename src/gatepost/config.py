@@ -36,6 +36,7 @@ class Settings:
     any_credentials: bool = False  # unknown access keys are the administrator; loopback only
     drain_ms: int = 3_000  # how long running requests may finish at a stop; 0 to 60000
     service_endpoints: tuple[tuple[str, str], ...] = ()  # --service NAME=URL
+    quotas: tuple[tuple[str, str], ...] = ()  # --quota NAME=N: what REST APIs may hold, where it is not AWS's number
     tables_url: str = ""  # --tables: where table traffic goes; empty: tables are ours
     tables_throttled: bool = True  # provisioned tables refuse what exceeds their units
     account_throttle_rate: float = 10_000.0  # requests a second of all APIs together; AWS's default

@@ -69,7 +69,7 @@ def _settings(found: dict[str, Any]) -> Settings:
     found["tls_names"] = tuple(found["tls_names"])
     found["trusted_proxies"] = tuple(found["trusted_proxies"])
     found["templates"] = tuple(Path(path) for path in found["templates"])
-    for name in ("service_endpoints", "parameters"):
+    for name in ("service_endpoints", "parameters", "quotas"):
         found[name] = tuple((key, value) for key, value in found[name])
     return Settings(**found)
 

@@ -32,6 +32,7 @@ from gatepost.link.publisher import ServicesLink
 from gatepost.security.sealing import Seal
 from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.acm.provider import AcmProvider
+from gatepost.services.apigateway.limits import parse_limits
 from gatepost.services.apigateway.provider import ApiGateway
 from gatepost.services.apigateway.usage_model import Throttle
 from gatepost.services.apigatewayv2.provider import ApiGatewayV2
@@ -155,6 +156,7 @@ class ServicesCore:
             assets=self.assets,
             account_throttle=Throttle(settings.account_throttle_rate, settings.account_throttle_burst),
             is_lenient=settings.is_lenient,
+            limits=parse_limits(settings.quotas),
             tests=link.tests,
             functions=self._lambda,
         )

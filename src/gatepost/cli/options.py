@@ -95,6 +95,13 @@ throttling_option = click.option(
 TABLES: Final = (tables_option, throttling_option)
 LIMITS: Final = (
     click.option(
+        "--quota",
+        "quotas",
+        multiple=True,
+        metavar="NAME=N",
+        help="Raise or lower a quota of REST APIs, such as resources-per-api; may be repeated.",
+    ),
+    click.option(
         "--account-throttle-rate",
         type=float,
         default=10_000.0,
@@ -197,6 +204,7 @@ def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> 
         is_lenient=chosen["is_lenient"],
         any_credentials=chosen["any_credentials"],
         service_endpoints=pairs(chosen["service_endpoints"], "--service", form="NAME=URL"),
+        quotas=pairs(chosen.get("quotas", ()), "--quota", form="NAME=N"),
         account_throttle_rate=chosen.get("account_throttle_rate", 10_000.0),
         account_throttle_burst=chosen.get("account_throttle_burst", 5_000),
         state_url=chosen.get("state_url", ""),

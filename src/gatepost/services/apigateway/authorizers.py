@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.ids import random_id
-from gatepost.kernel.limits import API_GATEWAY_AUTHORIZERS_PER_API_MAX
 from gatepost.kernel.operations import Call
 from gatepost.services.apigateway.deployment import Authorizer, Method
 from gatepost.services.apigateway.functions import check_linear, is_function_uri
@@ -58,10 +57,11 @@ class Authorizers:
         """Add an authorizer. Raises: NotFoundException, BadRequestException, LimitExceededException."""
         check_supported("jwtConfiguration", params.get("jwtConfiguration"))
         authorizer = authorizer_from_aws(params, random_id(6))
+        authorizers_max = self._records.limits.authorizers_per_api
 
         def change(definition: Definition) -> tuple[Definition, dict[str, Any]]:
             check_authorizer(authorizer)
-            return with_authorizer(definition, authorizer), to_aws(authorizer)
+            return with_authorizer(definition, authorizer, authorizers_max), to_aws(authorizer)
 
         return await self._records.change_definition(call, params["restApiId"], change)
 
@@ -79,11 +79,12 @@ class Authorizers:
 
     async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Patch an authorizer. Raises: NotFoundException, BadRequestException."""
+        authorizers_max = self._records.limits.authorizers_per_api
 
         def change(definition: Definition) -> tuple[Definition, dict[str, Any]]:
             changed = PATCHES.apply(authorizer_of(definition, params["authorizerId"]), params)
             check_authorizer(changed)
-            return with_authorizer(definition, changed), to_aws(changed)
+            return with_authorizer(definition, changed, authorizers_max), to_aws(changed)
 
         return await self._records.change_definition(call, params["restApiId"], change)
 
@@ -143,7 +144,7 @@ def check_authorizer(authorizer: Authorizer) -> None:
     _check_validation_expression(authorizer)
 
 
-def with_authorizer(definition: Definition, authorizer: Authorizer) -> Definition:
+def with_authorizer(definition: Definition, authorizer: Authorizer, authorizers_max: int) -> Definition:
     """Give `definition` with `authorizer` added, or in place of the one with its id.
 
     Raises: BadRequestException for a name that is taken, LimitExceededException.
@@ -153,7 +154,7 @@ def with_authorizer(definition: Definition, authorizer: Authorizer) -> Definitio
         raise BadRequestException(
             f"Authorizer name must be unique. Authorizer {authorizer.name} already exists in this RestApi."
         )
-    if len(others) >= API_GATEWAY_AUTHORIZERS_PER_API_MAX:
+    if len(others) >= authorizers_max:
         raise LimitExceededException(
             "Maximum number of Authorizers for this API has been reached. Please contact AWS if you need additional "
             "Authorizers."

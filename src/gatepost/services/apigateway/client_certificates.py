@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from gatepost.kernel.ids import random_id
-from gatepost.kernel.limits import API_GATEWAY_CLIENT_CERTIFICATES_MAX
 from gatepost.kernel.operations import Call, Change, RecordKey
 from gatepost.kernel.ports import Publisher
 from gatepost.security.sealing import Seal
@@ -94,7 +93,7 @@ class ClientCertificates:
         tags = params.get("tags", {})
         check_tags(tags)
         held = await self._records.all_of(call, CLIENT_CERTIFICATE, "")
-        if len(held) >= API_GATEWAY_CLIENT_CERTIFICATES_MAX:
+        if len(held) >= self._records.limits.client_certificates:
             raise LimitExceededException(
                 "Maximum number of Client Certificates has been reached. Please contact AWS if you need additional "
                 "Client Certificates."

@@ -66,7 +66,7 @@ class Imports:
         api = _with_settings(new, imported, overwrites=True)
         check_settings(api)
         empty = Definition(resources={root.id: root})
-        definition = put_into(api_id, empty, imported, findings, overwrites=True)
+        definition = put_into(api_id, empty, imported, findings, overwrites=True, limits=self._records.limits)
         findings.check(fails_on_warnings=params.get("failOnWarnings", False))
         documented = await self._documented(call, api_id, imported, options, overwrites=True)
         await self._rest_apis.add(call, api, definition, *documented)
@@ -94,7 +94,9 @@ class Imports:
             held = await self._records.definition(call, api_id)
             api = _with_settings(held_api.value, imported, overwrites=overwrites)
             check_settings(api)
-            definition = put_into(api_id, held.value, imported, findings, overwrites=overwrites)
+            definition = put_into(
+                api_id, held.value, imported, findings, overwrites=overwrites, limits=self._records.limits
+            )
             findings.check(fails_on_warnings=params.get("failOnWarnings", False))
             documented = await self._documented(call, api_id, imported, options, overwrites=overwrites)
             writes = (touch(held_api, api.to_json()), touch(held, definition.to_json()), *documented)

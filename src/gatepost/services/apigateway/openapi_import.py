@@ -24,6 +24,7 @@ from gatepost.services.apigateway.deployment import (
 )
 from gatepost.services.apigateway.gateway_responses import check_response, gateway_response_from_aws
 from gatepost.services.apigateway.integrations import check_integration, check_integration_response_of
+from gatepost.services.apigateway.limits import AWS_LIMITS, ApiLimits
 from gatepost.services.apigateway.methods import check_method, check_method_response
 from gatepost.services.apigateway.model import BadRequestException, ConflictException, Definition
 from gatepost.services.apigateway.models import check_model
@@ -138,13 +139,19 @@ def read_api(document: Mapping[str, Any], base_path_mode: str, findings: Finding
 
 
 def put_into(
-    api_id: str, before: Definition, imported: ImportedApi, findings: Findings, *, overwrites: bool
+    api_id: str,
+    before: Definition,
+    imported: ImportedApi,
+    findings: Findings,
+    *,
+    overwrites: bool,
+    limits: ApiLimits = AWS_LIMITS,
 ) -> Definition:
     """Put what a document says into an API: instead of what is there, or over what has the same name.
 
     Resources keep their ids by path. What does not fit goes to `findings`. Raises: LimitExceededException.
     """
-    builder = _Builder(api_id, before, findings, overwrites=overwrites)
+    builder = _Builder(api_id, before, findings, overwrites=overwrites, limits=limits)
     for name, schema in imported.models.items():
         builder.add_model(name, schema)
     for validator in imported.request_validators:
@@ -164,7 +171,10 @@ def put_into(
 class _Builder:
     """A definition that grows."""
 
-    def __init__(self, api_id: str, before: Definition, findings: Findings, *, overwrites: bool) -> None:
+    def __init__(
+        self, api_id: str, before: Definition, findings: Findings, *, overwrites: bool, limits: ApiLimits
+    ) -> None:
+        self._limits = limits
         self._known_ids = {each.path: each.id for each in before.resources.values()}
         self._validator_ids = {each.name: each.id for each in before.request_validators.values()}
         self._authorizer_ids = {each.name: each.id for each in before.authorizers.values()}
@@ -207,7 +217,7 @@ class _Builder:
         new_id = stable_id(self._api_id, "authorizer", authorizer.name, length=6)
         authorizer = replace(authorizer, id=self._authorizer_ids.setdefault(authorizer.name, new_id))
         try:
-            self.definition = with_authorizer(self.definition, authorizer)
+            self.definition = with_authorizer(self.definition, authorizer, self._limits.authorizers_per_api)
         except BadRequestException as error:
             self._findings.add_error(f"Unable to create authorizer '{authorizer.name}': {error.message}")
 
@@ -228,7 +238,12 @@ class _Builder:
         parent = self.definition.resources[self._ids[above]]
         try:
             self.definition, resource = add_resource(
-                self.definition, self._api_id, parent, part, known_ids=self._known_ids
+                self.definition,
+                self._api_id,
+                parent,
+                part,
+                resources_max=self._limits.resources_per_api,
+                known_ids=self._known_ids,
             )
         except (BadRequestException, ConflictException) as error:
             self._findings.add_error(f"Unable to create resource at path '{path}': {error.message}")

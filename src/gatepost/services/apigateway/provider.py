@@ -22,6 +22,7 @@ from gatepost.services.apigateway.exports import Exports
 from gatepost.services.apigateway.gateway_responses import GatewayResponses
 from gatepost.services.apigateway.imports import Imports
 from gatepost.services.apigateway.integrations import Integrations
+from gatepost.services.apigateway.limits import AWS_LIMITS, ApiLimits
 from gatepost.services.apigateway.methods import Methods
 from gatepost.services.apigateway.models import Models
 from gatepost.services.apigateway.records import ApiRecords
@@ -54,11 +55,12 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         assets: Assets | None = None,
         account_throttle: Throttle = DEFAULT_THROTTLE,
         is_lenient: bool = False,
+        limits: ApiLimits = AWS_LIMITS,
         tests: MethodTests | None = None,
         functions: FunctionCalls | None = None,
     ) -> None:
         self._store = records
-        held = ApiRecords(records)
+        self.records = held = ApiRecords(records, limits)
         self._rest_apis = RestApis(held, publisher)
         self._imports = Imports(held, self._rest_apis, authorization, is_lenient=is_lenient)
         self._exports = Exports(held)

@@ -13,6 +13,7 @@ from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.operations import Call, RecordKey
 from gatepost.services.apigateway.deployment import Deployment, deployment_from_json
 from gatepost.services.apigateway.documentation_model import DOCUMENTATION_VERSION, DocumentationVersion
+from gatepost.services.apigateway.limits import AWS_LIMITS, ApiLimits
 from gatepost.services.apigateway.model import (
     CLIENT_CERTIFICATE,
     DEFINITION,
@@ -54,8 +55,9 @@ class ApiRecords:
     reads again, at most `ATTEMPTS_MAX` times.
     """
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, limits: ApiLimits = AWS_LIMITS) -> None:
         self.store = records
+        self.limits = limits
         self._turns: WeakValueDictionary[RecordKey, asyncio.Lock] = WeakValueDictionary()
 
     async def changing(self, call: Call, api_id: str, attempt: Callable[[], Awaitable[Result]]) -> Result:

@@ -33,7 +33,13 @@ class Resources:
 
         def change(definition: Definition) -> tuple[Definition, dict[str, Any]]:
             parent = resource_of(definition, params["parentId"])
-            changed, resource = add_resource(definition, api_id, parent, params["pathPart"])
+            changed, resource = add_resource(
+                definition,
+                api_id,
+                parent,
+                params["pathPart"],
+                resources_max=self._records.limits.resources_per_api,
+            )
             return changed, resource_to_aws(changed, resource)
 
         return await self._records.change_definition(call, api_id, change)

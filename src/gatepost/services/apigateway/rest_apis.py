@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.ids import random_id, stable_id
-from gatepost.kernel.limits import API_GATEWAY_EDGE_APIS_MAX, API_GATEWAY_REGIONAL_APIS_MAX
 from gatepost.kernel.operations import Call, Change, RecordKey
 from gatepost.kernel.ports import Publisher
 from gatepost.services.apigateway.deployment import REST_API_STAGE, Resource
@@ -43,7 +42,6 @@ POLICY_BYTES_MAX: Final = 8_192  # the limit for a REST API's resource policy
 
 _CUSTOM_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # it is a label of a host name
 _MEDIA_TYPE: Final = re.compile(r"[^\s/]+/[^\s/]+")
-_APIS_MAX: Final = {"REGIONAL": API_GATEWAY_REGIONAL_APIS_MAX, "EDGE": API_GATEWAY_EDGE_APIS_MAX}
 
 
 class RestApis:
@@ -69,7 +67,8 @@ class RestApis:
         """Store a new API, and what else belongs to it. Raises: ConflictException, LimitExceededException."""
         held = await self._records.all_of(call, REST_API, "")
         same_type = sum(1 for each in held if each.value["endpoint_type"] == api.endpoint_type)
-        if same_type >= _APIS_MAX[api.endpoint_type]:
+        limits = self._records.limits
+        if same_type >= (limits.regional_apis if api.endpoint_type == "REGIONAL" else limits.edge_apis):
             raise LimitExceededException(
                 "Maximum number of APIs has been reached. Please contact AWS if you need additional APIs."
             )

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gatepost.kernel.arn import parse_arn
-from gatepost.kernel.limits import API_GATEWAY_STAGES_PER_API_MAX
 from gatepost.kernel.operations import Call, Change, RecordKey
 from gatepost.kernel.ports import Publisher
 from gatepost.services.apigateway.canaries import CANARY_PATCHES, canary_from_aws
@@ -171,7 +170,7 @@ async def new_stage(records: ApiRecords, call: Call, stage: Stage) -> Write:
     names = {each.key.id for each in await records.stages(call, stage.api_id)}
     if key.id in names:
         raise ConflictException("Stage already exists")
-    if len(names) >= API_GATEWAY_STAGES_PER_API_MAX:
+    if len(names) >= records.limits.stages_per_api:
         raise LimitExceededException(
             "Maximum number of stages for this API has been reached. Please contact AWS if you need additional stages."
         )

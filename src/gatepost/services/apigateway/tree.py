@@ -36,7 +36,13 @@ def resource_of(definition: Definition, resource_id: str) -> Resource:
 
 
 def add_resource(
-    definition: Definition, api_id: str, parent: Resource, path_part: str, *, known_ids: Mapping[str, str] = NO_IDS
+    definition: Definition,
+    api_id: str,
+    parent: Resource,
+    path_part: str,
+    *,
+    resources_max: int = API_GATEWAY_RESOURCES_PER_API_MAX,
+    known_ids: Mapping[str, str] = NO_IDS,
 ) -> tuple[Definition, Resource]:
     """Hang a new resource named `path_part` under `parent`.
 
@@ -46,7 +52,7 @@ def add_resource(
     Raises: BadRequestException, ConflictException, LimitExceededException.
     """
     check_place(definition, parent, path_part)
-    if len(definition.resources) >= API_GATEWAY_RESOURCES_PER_API_MAX:
+    if len(definition.resources) >= resources_max:
         raise LimitExceededException(
             "Maximum number of Resources for this API has been reached. Please contact AWS if you need additional "
             "Resources."

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gatepost.services.apigateway import rest_apis
+from gatepost.services.apigateway.limits import ApiLimits
 from gatepost.services.apigateway.model import (
     BadRequestException,
     ConflictException,
@@ -128,10 +128,9 @@ def test_apis_are_listed_in_pages_per_region(tmp_path) -> None:
     with_control(tmp_path, scenario)
 
 
-def test_an_account_has_at_most_so_many_apis_of_a_type(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest_apis, "_APIS_MAX", {"EDGE": 2, "REGIONAL": 1})
-
+def test_an_account_has_at_most_so_many_apis_of_a_type(tmp_path) -> None:
     async def scenario(control: Control) -> None:
+        control.provider.records.limits = ApiLimits(edge_apis=2, regional_apis=1)
         for _ in range(2):
             await control.an_api()
         with pytest.raises(LimitExceededException):
