@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.app.secret_services import SecretServices
+from gatepost.app.user_pools import UserPoolParts, UserPools
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.awsapi.dispatch import Dispatcher
+from gatepost.config import Settings
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.operations import Change, Principal
 from gatepost.kernel.ports import Invocation, InvocationResult, InvocationStream
@@ -123,6 +125,12 @@ class StackWorld:
             self.records, self.heard, authorizer, seal, certificates=self.acm, assets=self.assets
         )
         self.acm.used_by(self.apigateway.domain_parts.certificate_uses)
+        self.user_pools = UserPools(
+            Settings(password_memory_kib=8_192, password_passes=1),
+            UserPoolParts(self.records, self.heard, seal, self.clock, self.lambda_, self.assets),
+            aws_port=4566,
+            endpoint_url="http://127.0.0.1:4566",
+        )
         self.responses = CustomResponses(lambda: "http://127.0.0.1:4566")
         self._late: list[Any] = []
         self.stacks = Stacks(
@@ -152,6 +160,7 @@ class StackWorld:
                 ApiGatewayV2(self.apigateway.domain_parts.v2),
                 self.cloudformation,
                 *self.secrets.providers,
+                self.user_pools.provider,
                 LogsProvider(LogStore(self.logs_db), self.clock, account_id=ACCOUNT, region=REGION),
             ),
             authorization=authorizer,
@@ -183,10 +192,12 @@ class StackWorld:
         await self.lambda_.start()
         await self.eventbridge.start()
         await self.secrets.start()
+        await self.user_pools.start()
 
     async def close(self) -> None:
         await self.stacks.close()
         await self.secrets.close()
+        await self.user_pools.close()
         await self.eventbridge.close()
         await self.lambda_.close()
         await self.dynamodb.close()

@@ -9,6 +9,7 @@ from gatepost.templates.ledger import Ledger, TypeEntry
 from gatepost.templates.ledger_entries import apigateway as apigateway_entries
 from gatepost.templates.ledger_entries import apigateway_usage as apigateway_usage_entries
 from gatepost.templates.ledger_entries import cloudformation as cloudformation_entries
+from gatepost.templates.ledger_entries import cognito_idp as cognito_idp_entries
 from gatepost.templates.ledger_entries import domain_names as domain_name_entries
 from gatepost.templates.ledger_entries import dynamodb as dynamodb_entries
 from gatepost.templates.ledger_entries import events as events_entries
@@ -25,6 +26,7 @@ from gatepost.templates.resources import (
     apigateway_usage,
     certificates,
     cloudformation,
+    cognito_idp,
     domain_names,
     dynamodb,
     events,
@@ -50,6 +52,7 @@ def resource_handlers() -> dict[str, ResourceHandler]:
         **apigateway_usage.handlers(),
         **certificates.handlers(),
         **cloudformation.handlers(),
+        **cognito_idp.handlers(),
         **domain_names.handlers(),
         **dynamodb.handlers(),
         **events.handlers(),
@@ -67,6 +70,7 @@ def all_entries() -> list[TypeEntry]:
         *apigateway_entries.entries(),
         *apigateway_usage_entries.entries(),
         *cloudformation_entries.entries(),
+        *cognito_idp_entries.entries(),
         *domain_name_entries.entries(),
         *dynamodb_entries.entries(),
         *events_entries.entries(),
