@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.platform import RunningPlatform, ask, gatepost, start_platform
+from tests.support.valkeys import a_valkey
 
 FLAGS = ("--durability", "process")
 
@@ -119,3 +120,27 @@ def test_the_account_throttle_is_a_setting_that_get_account_returns(data: Path) 
         assert counted[429] == 6 - counted[200]
     finally:
         platform.stop()
+
+
+def test_a_valkey_that_is_killed_and_started_again_under_load_causes_no_server_error(data: Path) -> None:
+    with a_valkey(data.parent) as valkey:
+        platform = start_platform(data, *FLAGS, "--state", valkey.url)
+        try:
+            url, plan, key = a_keyed_api(
+                platform, throttle={"rateLimit": 1000, "burstLimit": 1000}, quota={"limit": 100_000, "period": "DAY"}
+            )
+            counted = statuses(url, key, 30)
+            valkey.kill()
+            counted += statuses(url, key, 30)
+            valkey.start()
+            counted += statuses(url, key, 30)
+            valkey.pause()
+            began = time.monotonic()
+            counted += statuses(url, key, 30)
+            assert time.monotonic() - began < 2
+            valkey.go_on()
+            counted += statuses(url, key, 30)
+            assert counted == {200: 150}
+            assert used(platform, plan, key, 150)[0] == 150
+        finally:
+            platform.stop()

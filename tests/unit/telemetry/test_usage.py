@@ -274,3 +274,95 @@ def test_totals_keep_so_many_hours():
     for number in range(1, HOURS_KEPT + 10):
         totals.take(number, {"journal": "j", "hour_ms": number * HOUR, "counts": {"k": 1}})
     assert len(totals.hours) == HOURS_KEPT
+
+
+MONTH = "quota:a/r/gold/k1/MONTH/2025-10-01"
+
+
+def test_what_is_kept_is_never_sent_and_outlives_acknowledgements_and_restarts(tmp_path):
+    path, receiver = tmp_path / "usage.journal", Receiver()
+
+    async def life(uses, *, flushes):
+        journal = a_journal(path, receiver)
+        before = journal.standing(MONTH)
+        for _ in range(flushes):
+            for _ in range(uses):
+                journal.keep(MONTH)
+                journal.count("key:a/r/gold/k1/2025-10-09")
+            await journal.flush()
+            journal.send_waiting()
+            journal.acknowledge(receiver.sent[-1])
+        await journal.close()
+        return before
+
+    assert [asyncio.run(life(3, flushes=2)) for _ in range(4)] == [0, 6, 12, 18]
+    assert receiver.count("key:a/r/gold/k1/2025-10-09") == 24
+    assert receiver.count(MONTH) == 0
+
+
+def test_what_is_kept_counts_once_whenever_the_file_is_written_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr("gatepost.telemetry.usage.JOURNAL_BYTES_MAX", 300)
+    path, receiver = tmp_path / "usage.journal", Receiver()
+    chance = random.Random(7)
+
+    async def life():
+        journal = a_journal(path, receiver)
+        kept = 0
+        for _ in range(40):
+            for _ in range(chance.randrange(4)):
+                journal.keep(MONTH)
+                kept += 1
+            if chance.random() < 0.2:
+                journal.take_back(MONTH, 1)
+                kept -= 1
+            receiver.is_up = chance.random() < 0.5
+            await journal.flush()
+            journal.send_waiting()
+            if receiver.sent and chance.random() < 0.5:
+                journal.acknowledge(receiver.sent[-1])
+        await journal.close()
+        return kept
+
+    total = 0
+    for _ in range(8):
+        total += asyncio.run(life())
+        journal = a_journal(path, receiver)
+        assert journal.standing(MONTH) == total
+        asyncio.run(journal.close())
+
+
+def test_a_write_that_failed_keeps_what_was_kept(tmp_path, monkeypatch):
+    path, receiver = tmp_path / "usage.journal", Receiver()
+
+    async def scenario():
+        journal = a_journal(path, receiver)
+        journal.keep(MONTH)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", lambda _file: (_ for _ in ()).throw(OSError("full")))
+            await journal.flush()
+        journal.keep(MONTH)
+        await journal.flush()
+        await journal.close()
+
+    asyncio.run(scenario())
+    journal = a_journal(path, receiver)
+    assert journal.standing(MONTH) == 2
+    asyncio.run(journal.close())
+
+
+def test_only_the_last_periods_of_a_quota_stay(tmp_path):
+    path, receiver = tmp_path / "usage.journal", Receiver()
+
+    async def scenario():
+        journal = a_journal(path, receiver)
+        for day in range(10, 20):
+            journal.keep(f"quota:a/r/gold/k1/DAY/2025-10-{day}")
+        journal.keep("quota:a/r/gold/k2/DAY/2025-10-10")
+        await journal.close()
+
+    asyncio.run(scenario())
+    journal = a_journal(path, receiver)
+    kept = [day for day in range(10, 20) if journal.standing(f"quota:a/r/gold/k1/DAY/2025-10-{day}")]
+    assert kept == [17, 18, 19]
+    assert journal.standing("quota:a/r/gold/k2/DAY/2025-10-10") == 1
+    asyncio.run(journal.close())
