@@ -26,6 +26,9 @@ def read_options(arguments: list[str]) -> tuple[Options, Path | None]:
     parser.add_argument("--quick", action="store_true", help="a smoke test of everything in about three minutes")
     parser.add_argument("--rounds", type=int, help="interleaved rounds of each measurement (default 5, 1 to 20)")
     parser.add_argument("--seconds", type=float, help="length of one measurement (default 3, 1 to 30)")
+    parser.add_argument(
+        "--large-table", type=int, help="items of the large table (default 1,000,000; 1,000 to 20,000,000)"
+    )
     parser.add_argument("--suite", action="append", choices=SUITES, help="measure only this; may be repeated")
     parser.add_argument("--durability", choices=("full", "process"), default="full", help="Gatepost's setting")
     parser.add_argument(
@@ -37,6 +40,10 @@ def read_options(arguments: list[str]) -> tuple[Options, Path | None]:
         options = replace(options, rounds=min(20, max(1, chosen.rounds)))
     if chosen.seconds is not None:
         options = replace(options, seconds=min(30.0, max(1.0, chosen.seconds)))
+    if chosen.large_table is not None:
+        count = min(20_000_000, max(1_000, chosen.large_table))
+        seconds = max(options.large_table_seconds_max, count / 5_000)
+        options = replace(options, large_table_items=count, large_table_seconds_max=seconds)
     if chosen.suite:
         options = replace(options, suites=tuple(name for name in SUITES if name in chosen.suite))
     return options, chosen.output

@@ -33,7 +33,8 @@ def _judge(run: Run, server: str) -> list[Bar]:
         judged.ratio("PutItem per CPU-second ≥ 1x dynalite", "tables/PutItem", cpu, "dynalite", 1.0),
         judged.ratio("Query of 100 items per CPU-second ≥ 3x dynalite", "tables/Query", cpu, "dynalite", 3.0),
         judged.share("a stream adds ≤ 20 % CPU to PutItem", "tables/streamed", "tables/PutItem", cpu, 1.2),
-        judged.growth("CPU per GetItem at a million items ≤ 1.3x that at a thousand", 1.3),
+        judged.growth("CPU per GetItem at a million items ≤ 1.3x that at a thousand", "tables/size", 1.3),
+        judged.growth("CPU per Query in the large table ≤ 1.5x that at a thousand", "tables/size-query", 1.5),
         judged.below("ready in < 1.5 s without templates", "start/start", "ready s", 1.5),
         judged.below("idle memory of the gateway process < 60 MB", "start/memory", "gateway MB", 60),
         judged.below("idle memory of the services process < 80 MB", "start/memory", "services MB", 80),
@@ -79,9 +80,9 @@ class _Judge:
             return Bar(promise, "-", None)
         return Bar(promise, f"{without / with_it - 1:+.0%}", without / with_it <= most)
 
-    def growth(self, promise: str, most: float) -> Bar:
-        """Compare the CPU of a GetItem on the large table with that on the small one."""
-        case = self._cases.get("tables/size") if self._server == GATEPOST else None
+    def growth(self, promise: str, key: str, most: float) -> Bar:
+        """Compare the CPU of a read of the large table with that of the small one."""
+        case = self._cases.get(key) if self._server == GATEPOST else None
         small, large = (case.median(size, "µs CPU") if case else None for size in ("small", "large"))
         if small is None or large is None:
             return Bar(promise, "-", None)

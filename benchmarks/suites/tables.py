@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from benchmarks.figures import COMPILED, GATEPOST, Case, Metric, Suite
@@ -212,28 +212,41 @@ def _measure(work: Work, case: Case, running: dict[str, tuple[Any, Signer]], opt
 
 
 def _measure_sizes(suite: Suite, gatepost: tuple[Gatepost, Signer], options: Options, cores: Cores) -> None:
-    """Compare GetItem on the small table with GetItem on a large one in the same platform."""
+    """Compare reads of the small table with those of a large one in the same platform."""
     server, _ = gatepost
     aws = server.aws()
     signer = Signer(aws.port, aws.access_key_id, aws.secret_access_key)
     create_table(aws, LARGE)
     loaded = 25 * fill(signer, batches(LARGE, options.large_table_items), seconds_max=options.large_table_seconds_max)
-    case = suite.case(
-        "size", f"CPU of a GetItem in a table of {ITEMS:,} and of {loaded:,} items", Metric("µs CPU", "{:.1f}")
-    )
-    case.notes.append(
-        f"The same platform holds both tables; {20_000:,} keys in random order, signed by the administrator."
-    )
-    if loaded < options.large_table_items:
-        case.notes.append(f"Loading was ended after {options.large_table_seconds_max:g} s.")
-    keys = {"small": (TABLE, ITEMS), "large": (LARGE, loaded)}
+    sizes = {"small": (TABLE, ITEMS), "large": (LARGE, loaded)}
+    for key, operation, count in (("size", "GetItem", 20_000), ("size-query", "Query", 4_000)):
+        title = f"CPU of a {operation} in a table of {ITEMS:,} and of {loaded:,} items"
+        case = suite.case(key, title, Metric("µs CPU", "{:.1f}"))
+        case.notes.append(
+            f"The same platform holds both tables; {count:,} keys in random order, signed by the administrator."
+        )
+        if loaded < options.large_table_items:
+            case.notes.append(f"Loading was ended after {options.large_table_seconds_max:g} s.")
+        _measure_size(operation, count, case, sizes, (server, signer), options, cores)
+
+
+def _measure_size(
+    operation: str,
+    count: int,
+    case: Case,
+    sizes: Mapping[str, tuple[str, int]],
+    gatepost: tuple[Gatepost, Signer],
+    options: Options,
+    cores: Cores,
+) -> None:
+    server, signer = gatepost
 
     def measure(name: str, is_counted: bool) -> None:
-        table, count = keys[name]
+        table, items = sizes[name]
         chosen = random.Random(7)
         file = write(
             HOME / "run" / "requests-size",
-            (signer.request("GetItem", body("GetItem", chosen.randrange(count), table)) for _ in range(20_000)),
+            (signer.request(operation, body(operation, chosen.randrange(items), table)) for _ in range(count)),
         )
         load = run_wrk(
             server.process,
@@ -246,4 +259,4 @@ def _measure_sizes(suite: Suite, gatepost: tuple[Gatepost, Signer], options: Opt
         if is_counted:
             case.add(name, **{"µs CPU": 1e6 * load.cpu_seconds / load.requests})
 
-    interleave(list(keys), options.rounds, measure, case)
+    interleave(list(sizes), options.rounds, measure, case)
