@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.ids import request_id as random_uuid
 from gatepost.services.cognito_idp.desk import new_name
-from gatepost.services.cognito_idp.errors import InvalidLambdaResponseException
+from gatepost.services.cognito_idp.errors import InvalidLambdaResponseException, UserLambdaValidationException
 from gatepost.services.cognito_idp.messages import Messages
 from gatepost.services.cognito_idp.password_policy import PasswordSetting
-from gatepost.services.cognito_idp.pool import UserPool
+from gatepost.services.cognito_idp.pool import AppClient, UserPool
 from gatepost.services.cognito_idp.schema import check_attributes, check_required
 from gatepost.services.cognito_idp.triggers import Triggers
 from gatepost.services.cognito_idp.user import CONFIRMED, RESET_REQUIRED, User
@@ -36,7 +36,7 @@ class Migration:
     async def migrated(
         self,
         pool: UserPool,
-        client_id: str,
+        client: AppClient,
         login: str,
         source: str,
         client_metadata: Mapping[str, str] | None,
@@ -50,26 +50,12 @@ class Migration:
         """
         if not self._triggers.has(pool, "UserMigration"):
             return None
-        told = await self._triggers.fire(
-            pool,
-            "UserMigration",
-            source,
-            user_name=login,
-            client_id=client_id,
-            request={
-                **({"password": password} if source == "UserMigration_Authentication" else {}),
-                "validationData": dict(client_metadata or {}) or None,
-                "clientMetadata": dict(client_metadata or {}),
-            },
-            response={
-                "userAttributes": None,
-                "finalUserStatus": None,
-                "messageAction": None,
-                "desiredDeliveryMediums": None,
-                "forceAliasCreation": None,
-                "enableSMSMFA": None,
-            },
-        )
+        try:
+            told = await self._asked(pool, client.id, login, source, client_metadata, password)
+        except UserLambdaValidationException:
+            if client.hides_users:  # "the function does not know them" would tell who exists
+                return None
+            raise
         given = told.get("userAttributes")
         if not isinstance(given, Mapping) or not given:
             return None
@@ -89,8 +75,38 @@ class Migration:
             user = _with_sms(user)
         await self._users.create(pool, user, force_alias=bool(told.get("forceAliasCreation")))
         if told.get("messageAction") != "SUPPRESS":
-            await self._welcome(pool, user, client_id, told.get("desiredDeliveryMediums") or ["SMS"])
+            await self._welcome(pool, user, client.id, told.get("desiredDeliveryMediums") or ["SMS"])
         return await self._users.by_name(pool, name)
+
+    async def _asked(
+        self,
+        pool: UserPool,
+        client_id: str,
+        login: str,
+        source: str,
+        client_metadata: Mapping[str, str] | None,
+        password: str,
+    ) -> dict[str, Any]:
+        return await self._triggers.fire(
+            pool,
+            "UserMigration",
+            source,
+            user_name=login,
+            client_id=client_id,
+            request={
+                **({"password": password} if source == "UserMigration_Authentication" else {}),
+                "validationData": dict(client_metadata or {}) or None,
+                "clientMetadata": dict(client_metadata or {}),
+            },
+            response={
+                "userAttributes": None,
+                "finalUserStatus": None,
+                "messageAction": None,
+                "desiredDeliveryMediums": None,
+                "forceAliasCreation": None,
+                "enableSMSMFA": None,
+            },
+        )
 
     async def _welcome(self, pool: UserPool, user: User, client_id: str, media: object) -> None:
         for medium, attribute in (("EMAIL", "email"), ("SMS", "phone_number")):

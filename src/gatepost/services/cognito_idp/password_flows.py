@@ -80,7 +80,7 @@ class PasswordFlows:
     async def _migrated(self, attempt: Attempt, password: str) -> User | None:
         held = await self._migration.migrated(
             attempt.pool,
-            attempt.client.id,
+            attempt.client,
             attempt.login,
             "UserMigration_Authentication",
             attempt.metadata,

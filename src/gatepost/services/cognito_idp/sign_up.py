@@ -257,7 +257,7 @@ class SignUpOperations(Migration):
         held = await self._users.find(pool, params["Username"])
         if held is None:
             held = await self.migrated(
-                pool, client.id, params["Username"], "UserMigration_ForgotPassword", params.get("ClientMetadata")
+                pool, client, params["Username"], "UserMigration_ForgotPassword", params.get("ClientMetadata")
             )
         try:
             attribute = _recoverable(pool, held)
