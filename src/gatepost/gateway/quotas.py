@@ -30,6 +30,7 @@ from gatepost.state.leases import LosableState
 MS_NS: Final = 1_000_000
 QUOTA_PREFIX: Final = "quota:"
 LEASE_MAX: Final = 64
+LEASE_LOW: Final = 32  # at so many held the lease is filled up
 LEASE_PART: Final = 16
 LEASE_MS: Final = 1_000
 
@@ -113,6 +114,8 @@ class SharedQuotaUse(QuotaUse):
             if now_ns < self._expires_ns:
                 self._held -= 1
                 quotas.keep(self._keep)
+                if self._held == LEASE_LOW and self._fetch is None and quotas.state is not None:
+                    self._fetch_ahead(quotas.state, now_ns)
                 return True
             self._return()
         if now_ns < self._ask_again_ns:
@@ -129,13 +132,20 @@ class SharedQuotaUse(QuotaUse):
         self._quotas.keep(self._keep)
         return True
 
+    def _fetch_ahead(self, state: LosableState, now_ns: int) -> None:
+        """Fill the lease up before it is used up, as long as plenty remains."""
+        if not state.is_lost and self.limit - self.used > LEASE_MAX * LEASE_PART:
+            self._begin_fetch(now_ns)
+
+    def _begin_fetch(self, now_ns: int) -> asyncio.Future[None]:
+        self._fetch = asyncio.get_running_loop().create_future()
+        self._quotas.tasks.spawn(self._fetch_uses(self._fetch, now_ns), name="quota")
+        return self._fetch
+
     async def _wait(self, now_ns: int) -> bool:
         quotas = self._quotas
         while True:
-            if self._fetch is None:
-                self._fetch = asyncio.get_running_loop().create_future()
-                quotas.tasks.spawn(self._fetch_uses(self._fetch, now_ns), name="quota")
-            await asyncio.shield(self._fetch)
+            await asyncio.shield(self._fetch or self._begin_fetch(now_ns))
             if self._held > 0:
                 self._held -= 1
                 quotas.keep(self._keep)
@@ -162,7 +172,7 @@ class SharedQuotaUse(QuotaUse):
             counted = await settled(
                 state.add_to_quota(
                     counter,
-                    count=max(1, min(LEASE_MAX, remaining // LEASE_PART)),
+                    count=max(1, min(LEASE_MAX, remaining // LEASE_PART) - self._held),
                     limit=self.limit,
                     expires_at_ms=self._ends_at_ms,
                     at_least=self.used if self._epoch != state.epoch else self._quotas.standing(counter),

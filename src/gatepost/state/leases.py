@@ -2,9 +2,9 @@
 
 Theory. The bucket itself is in the shared state. A gateway takes a few tokens at once and spends them at memory's
 speed. How many, the *batch*, doubles from 1 while leases are used up, to at most `batch_max`: what the rate gives in
-`BATCH_MS`, but no more than a tenth of the burst and at least 1. A lease that is not used up within `LEASE_MS` is given
-back, and the next batch is 1 again. When the state says that the bucket is empty it also says for how long, and until
-then requests are refused here.
+`BATCH_MS`, but no more than a tenth of the burst and at least 1. A large lease is filled up when half of it is spent,
+so that nobody waits. One that is not used up within `LEASE_MS` is given back, and the next batch is 1 again. When the
+state says that the bucket is empty it also says for how long, and until then requests are refused here.
 
 The bound. Tokens are only ever spent once, so that N gateways never admit more over a time T than `rate * T + burst`,
 counted from a full bucket. In any other stretch of time they may admit up to `N * batch_max` more, which were leased
@@ -31,6 +31,7 @@ from gatepost.state.buckets import TokenBucket
 BATCH_MS: Final = 50
 BURST_PART: Final = 10
 LEASE_MS: Final = 1_000
+WORTH_FETCHING_AHEAD: Final = 8
 EMPTY_MS_MAX: Final = 1_000  # how long an answer "empty" is believed
 MS_NS: Final = 1_000_000
 
@@ -65,6 +66,7 @@ class LeasedBucket:
         "_fallback",
         "_fetch",
         "_held",
+        "_low",
         "_name",
         "_state",
         "_tasks",
@@ -83,6 +85,7 @@ class LeasedBucket:
         self._clock = clock
         self._tasks = tasks
         self._held = 0
+        self._low = -1  # at so many held tokens the next batch is fetched
         self._expires_ns = 0
         self._empty_until_ns = 0
         self._batch = 1
@@ -95,6 +98,8 @@ class LeasedBucket:
         if self._held > 0:
             if now_ns < self._expires_ns:
                 self._held -= 1
+                if self._held == self._low and self._fetch is None and not self._state.is_lost:
+                    self._begin_fetch()  # before the lease is used up, so that nobody waits
                 return True
             self._return()
         if now_ns < self._empty_until_ns:
@@ -103,15 +108,17 @@ class LeasedBucket:
             return self._take_alone(now_ns)
         return self._wait()
 
+    def _begin_fetch(self) -> asyncio.Future[None]:
+        self._fetch = asyncio.get_running_loop().create_future()
+        self._tasks.spawn(self._fetch_batch(self._fetch), name="lease")
+        return self._fetch
+
     async def _wait(self) -> bool:
         """Fetch a batch, or share in one that is on its way, until there is a token or none to be had."""
         self._wanted += 1
         try:
             while True:
-                if self._fetch is None:
-                    self._fetch = asyncio.get_running_loop().create_future()
-                    self._tasks.spawn(self._fetch_batch(self._fetch), name="lease")
-                await asyncio.shield(self._fetch)
+                await asyncio.shield(self._fetch or self._begin_fetch())
                 if self._held > 0:
                     self._held -= 1
                     return True
@@ -125,7 +132,7 @@ class LeasedBucket:
 
     async def _fetch_batch(self, fetched: asyncio.Future[None]) -> None:
         largest = batch_max(rate_per_second=self.rate_per_second, burst=self.burst)
-        count = min(max(self._batch, self._wanted), max(largest, self._wanted))
+        count = max(1, self._wanted, min(self._batch, largest) - self._held)
         try:
             taken = await settled(
                 self._state.take_tokens(
@@ -137,6 +144,7 @@ class LeasedBucket:
             if taken.granted:
                 self._held += taken.granted
                 self._batch = min(2 * self._batch, largest)
+                self._low = self._held // 2 if self._held >= WORTH_FETCHING_AHEAD else -1
                 self._expires_ns = now_ns + LEASE_MS * MS_NS
             else:
                 wait_ms = EMPTY_MS_MAX if taken.wait_ms >= NEVER_MS else min(taken.wait_ms, EMPTY_MS_MAX)
