@@ -12,6 +12,7 @@ from gatepost.app.listeners import local_host, url_of
 from gatepost.app.trusted_files import trust_variables
 from gatepost.app.usage_limits import UsageLimits
 from gatepost.awsapi.authorization import Authorizer
+from gatepost.gateway.backends.cache import CacheParts
 from gatepost.gateway.compiler import Parts
 from gatepost.gateway.custom_domains import CustomDomains
 from gatepost.gateway.function_urls import FunctionUrlDoor, FunctionUrlParts
@@ -73,7 +74,7 @@ class GatewayRole:
         self._clock = clock
         self._tasks = Tasks("gateway")
         data = DataDirectory(settings.data_dir.absolute())
-        seal = Seal(load_key(data.path / "seal.key"))
+        seal = self._seal = Seal(load_key(data.path / "seal.key"))
         self._replica = LocalReplica(data.gateway / "snapshot", seal, write_durably)
         self._link = GatewayLink(
             orders.link_path,
@@ -171,6 +172,7 @@ class GatewayRole:
             pools=self._pools,
             keys=self._limits.keys,
             limits=self._limits.stages,
+            cache=CacheParts(self._limits.shared, self._seal),
             services=self._link.calls,
             triggers=self._link.calls,
             logs=self._logs,

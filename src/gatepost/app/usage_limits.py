@@ -13,6 +13,8 @@ from gatepost.kernel.ports import Replica
 from gatepost.kernel.tasks import Tasks
 from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.usage_model import DIGEST_PURPOSE, Throttle
+from gatepost.state.base import SharedState
+from gatepost.state.memory import MemoryState
 from gatepost.state.valkey import ValkeyAddress, ValkeyState
 from gatepost.telemetry.usage import UsageJournal
 
@@ -23,6 +25,7 @@ class UsageLimits:
     def __init__(self, settings: Settings, *, seal: Seal, clock: Clock, journal: UsageJournal) -> None:
         self._tasks = Tasks("limits")
         self.state: ValkeyState | None = None
+        self._memory = MemoryState(clock)
         if settings.state_url:
             self.state = ValkeyState(ValkeyAddress.parse(settings.state_url), clock)
         buckets: Buckets = LocalBuckets(clock)
@@ -42,6 +45,11 @@ class UsageLimits:
         self.keys = UsageKeys(
             seal.digester(DIGEST_PURPOSE), clock=clock, buckets=buckets, quotas=quotas, count=journal.count
         )
+
+    @property
+    def shared(self) -> SharedState:
+        """Give what gateways share, or what this one remembers alone."""
+        return self.state if self.state is not None else self._memory
 
     async def start(self) -> None:
         """Connect to the shared state, if there is one; it may come later."""

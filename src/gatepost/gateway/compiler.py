@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gatepost.gateway.addresses import AddressBuckets
+from gatepost.gateway.backends import cache
 from gatepost.gateway.backends.aws_service import compile_aws_service
 from gatepost.gateway.backends.http_custom import compile_http_custom
 from gatepost.gateway.backends.http_proxy import compile_http_proxy
@@ -30,7 +31,6 @@ from gatepost.gateway.function_calls import FunctionCalls
 from gatepost.gateway.function_events import compile_function_events
 from gatepost.gateway.guards import (
     address,
-    address,
     authorizer_policy,
     endpoint,
     function_grant,
@@ -46,8 +46,6 @@ from gatepost.gateway.guards.function_grant import FunctionGrants
 from gatepost.gateway.guards.lambda_authorizer import AuthorizerParts
 from gatepost.gateway.guards.validation import Validators
 from gatepost.gateway.lifecycle import (
-    ADDRESS,
-    ADDRESS_REFUND,
     ADDRESS,
     ADDRESS_REFUND,
     API_KEY,
@@ -69,10 +67,7 @@ from gatepost.gateway.lifecycle import (
     OrderError,
     check_order,
 )
-from gatepost.gateway.addresses import AddressBuckets
 from gatepost.gateway.limits import StageLimits
-from gatepost.gateway.rate_limit_headers import rate_limit_headers
-from gatepost.services.apigateway.stage_extensions import StageExtensions, stage_extensions
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
 from gatepost.gateway.observers import Meters, RequestLog, StageLog
 from gatepost.gateway.passed_headers import PassedHeaders
@@ -98,7 +93,7 @@ from gatepost.kernel.ports import FunctionInvoker, FunctionTriggers, LogSink, Ro
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Deployment, Integration, Method, Resource, StageSettings
 from gatepost.services.apigateway.stage_extensions import StageExtensions, stage_extensions
-from gatepost.telemetry.metrics import Dimensions, Metrics
+from gatepost.telemetry.metrics import Dimensions, Meter, Metrics
 from gatepost.telemetry.usage import Counter
 
 Plans = Mapping[str, Plan]
@@ -106,8 +101,6 @@ Plans = Mapping[str, Plan]
 # "You can use any of the supported HTTP methods" for ANY:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-settings-method-request.html
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-# Stage settings that would refuse or change answers, with the value that asks for nothing.
-_NOT_ENFORCED: Final = {"cachingEnabled": False}
 NO_STAGE: Final = StageFacts("", "", "", "", "", "")
 
 
@@ -132,6 +125,7 @@ class Parts:
     pools: UserPools | None = None  # None: methods with COGNITO_USER_POOLS cannot work
     keys: UsageKeys | None = None  # None: methods that require an API key cannot work
     limits: StageLimits | None = None  # None: nothing is throttled
+    cache: cache.CacheParts | None = None  # None: stages with a cache cannot work
     logs: LogSink | None = None  # None: stages write no logs of their own
     invocation_ms_min: int = 0  # how long functions may take, whatever is declared: a debugger halts them
     chance: Callable[[], float] = chance  # decides which requests go to a canary
@@ -225,7 +219,6 @@ class _StageCompiler:
         self._extensions = StageExtensions()
         self._stage_problem = self._find_stage_problem()
         self._by_address = self._address_buckets()
-        self._by_address = self._address_buckets()
         self._usage = parts.usage(f"{deployment.api_id}/{settings.stage_name}")
         self._logs = StageLogs(settings, self._stage, parts.logs)
         self._problems += self._logs.problems
@@ -258,10 +251,6 @@ class _StageCompiler:
             self._extensions = stage_extensions(self._settings.tags)
         except ValueError as error:
             return str(error)
-        for key, method_settings in self._settings.method_settings.items():
-            for name in _NOT_ENFORCED:
-                if method_settings.get(name, _NOT_ENFORCED[name]) != _NOT_ENFORCED[name]:
-                    return f"method settings {key}: {name} is not supported"
         return ""
 
     def _plan(self, resource: Resource, method: Method) -> Plan:
@@ -269,7 +258,7 @@ class _StageCompiler:
         try:
             self._check_enforced(method)
             guards = self._guards(method, route)
-            backend = self._backend(method, route)
+            backend = self._cached(self._backend(method, route), method, route)
             check_order(guards, backend)
         except (MappingError, OrderError, ValueError) as error:  # ValueError: text that no header can hold, "2oo"
             self._problems.append(f"{route}: {error}")
@@ -296,8 +285,6 @@ class _StageCompiler:
             RESOURCE_POLICY: lambda: resource_policy.for_deployment(deployment, stage, authorization),
             ADDRESS: lambda: address.for_stage(self._by_address, self._parts.clock),
             ADDRESS_REFUND: lambda: address.refund_for_stage(self._by_address, method),
-            ADDRESS: lambda: address.for_stage(self._by_address, self._parts.clock),
-            ADDRESS_REFUND: lambda: address.refund_for_stage(self._by_address, method),
             API_KEY: lambda: usage.for_method(method, self._keys_of(method), deployment.api_key_source),
             THROTTLE: lambda: self._throttle(method, route),
             ARN_LENGTH: lambda: ArnLengthGuard(stage),
@@ -312,12 +299,6 @@ class _StageCompiler:
             if guard is not None:
                 guards.append(guard)
         return guards
-
-    def _address_buckets(self) -> AddressBuckets | None:
-        throttle, limits, stage = self._extensions.address_throttle, self._parts.limits, self._stage
-        if throttle is None or limits is None:
-            return None
-        return limits.by_address(f"{stage.api_id}/{stage.stage_name}", throttle)
 
     def _address_buckets(self) -> AddressBuckets | None:
         throttle, limits, stage = self._extensions.address_throttle, self._parts.limits, self._stage
@@ -399,6 +380,29 @@ class _StageCompiler:
             )
         raise MappingError(f"integration type {integration.type} does not exist")
 
+    def _cached(self, backend: Backend, method: Method, route: Route) -> Backend:
+        integration, parts = method.integration, self._parts
+        if integration is None:
+            return backend
+        return cache.in_front_of(
+            backend,
+            integration,
+            route,
+            self._stage,
+            self._settings,
+            parts=parts.cache,
+            signatures=parts.signatures,
+            meter=self._meter(route),
+            tasks=parts.tasks,
+            collapses=self._extensions.collapses_cache_misses,
+        )
+
+    def _meter(self, route: Route) -> Meter:
+        stage = self._stage
+        return self._parts.metrics.meter(
+            Dimensions(stage.api_id, stage.api_name, stage.stage_name, route.resource_path, route.http_method)
+        )
+
     def _aws(self, integration: Integration, method: Method, route: Route) -> Backend:
         parts, stage = self._parts, self._stage
         has_caller = method.authorization_type == "AWS_IAM"
@@ -428,15 +432,6 @@ class _StageCompiler:
 
     def _make(self, route: Route, guards: tuple[Guard, ...] | list[Guard], backend: Backend) -> Plan:
         parts = self._parts
-        meter = parts.metrics.meter(
-            Dimensions(
-                self._stage.api_id,
-                self._stage.api_name,
-                self._stage.stage_name,
-                route.resource_path,
-                route.http_method,
-            )
-        )
         finishers: list[Finisher] = [RequestIdHeaders()]
         if self._extensions.has_rate_limit_headers:
             finishers += rate_limit_headers(guards, parts.clock)
@@ -445,7 +440,7 @@ class _StageCompiler:
         if self._deployment.minimum_compression_bytes is not None:
             finishers.append(Pack(self._deployment.minimum_compression_bytes))
         observers: list[Observer] = [
-            Meters(meter, self._usage, parts.clock),
+            Meters(self._meter(route), self._usage, parts.clock),
             StageLog(parts.request_log, self._stage, route, Line(tuple(guards), backend)),
         ]
         logs = self._logs.observers(route)

@@ -25,12 +25,16 @@ MINUTES_KEPT_MAX: Final = 15
 class Figures:
     """What happened to one route, stage or API in some span of time."""
 
-    __slots__ = ("client_errors", "count", "integration_latency", "latency", "server_errors")
+    __slots__ = (
+        "cache_hits", "cache_misses", "client_errors", "count", "integration_latency", "latency", "server_errors",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.count = 0
         self.client_errors = 0  # AWS: 4XXError
         self.server_errors = 0  # AWS: 5XXError
+        self.cache_hits = 0  # AWS: CacheHitCount
+        self.cache_misses = 0
         self.latency = Histogram()
         self.integration_latency = Histogram()
 
@@ -39,6 +43,8 @@ class Figures:
         self.count += other.count
         self.client_errors += other.client_errors
         self.server_errors += other.server_errors
+        self.cache_hits += other.cache_hits
+        self.cache_misses += other.cache_misses
         self.latency.add(other.latency)
         self.integration_latency.add(other.integration_latency)
 
@@ -48,6 +54,8 @@ class Figures:
             "Count": self.count,
             "4XXError": self.client_errors,
             "5XXError": self.server_errors,
+            "CacheHitCount": self.cache_hits,
+            "CacheMissCount": self.cache_misses,
             "Latency": self.latency.to_json(),
             "IntegrationLatency": self.integration_latency.to_json(),
         }

@@ -7,10 +7,11 @@
             - { Title: Find coffee, Path: "/products?category=coffee" }
           RateLimitHeaders: true
           AddressThrottle: { RateLimit: 10, BurstLimit: 20 }
+          CollapseCacheMisses: true
 
-`RateLimitHeaders` (`RateLimit-*` and `Retry-After` on answers) and `AddressThrottle` (what an address may send without
-credentials) belong to a stage, or to the SAM API whose stage it is; they become tags of the stage
-(`services/apigateway/stage_extensions.py`).
+`RateLimitHeaders` (`RateLimit-*` and `Retry-After` on answers), `AddressThrottle` (what an address may send without
+credentials) and `CollapseCacheMisses` (one integration call for simultaneous misses of the stage's cache) belong to a
+stage, or to the SAM API whose stage it is; they become tags of the stage (`services/apigateway/stage_extensions.py`).
 What is written there is checked like everything else: an unknown key fails the deployment.
 """
 
@@ -20,7 +21,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gatepost.services.apigateway.stage_extensions import ADDRESS_THROTTLE, RATE_LIMIT_HEADERS, stage_extensions
+from gatepost.services.apigateway.stage_extensions import (
+    ADDRESS_THROTTLE,
+    COLLAPSE_CACHE_MISSES,
+    RATE_LIMIT_HEADERS,
+    stage_extensions,
+)
 from gatepost.templates.problems import Path
 
 TRY_MAX: Final = 20
@@ -115,6 +121,13 @@ def _rate_limit_headers(value: Any, type_name: str) -> Iterator[tuple[Path, str]
         yield (), "RateLimitHeaders is true or false"
 
 
+def _collapse_cache_misses(value: Any, type_name: str) -> Iterator[tuple[Path, str]]:
+    if type_name not in STAGE_TYPES:
+        yield (), f"CollapseCacheMisses belongs to a stage or a SAM API, not to {type_name}"
+    elif not isinstance(value, bool):
+        yield (), "CollapseCacheMisses is true or false"
+
+
 def _address_throttle(value: Any, type_name: str) -> Iterator[tuple[Path, str]]:
     if type_name not in STAGE_TYPES:
         yield (), f"AddressThrottle belongs to a stage or a SAM API, not to {type_name}"
@@ -154,6 +167,8 @@ def _stage_tags(keys: Mapping[str, Any]) -> list[dict[str, str]]:
         tags.append({"Key": ADDRESS_THROTTLE, "Value": value})
     if keys.get("RateLimitHeaders") is True:
         tags.append({"Key": RATE_LIMIT_HEADERS, "Value": "true"})
+    if keys.get("CollapseCacheMisses") is True:
+        tags.append({"Key": COLLAPSE_CACHE_MISSES, "Value": "true"})
     return tags
 
 
@@ -161,4 +176,5 @@ EXTENSIONS: Final[Mapping[str, Callable[[Any, str], Iterator[tuple[Path, str]]]]
     "Try": _try,
     "RateLimitHeaders": _rate_limit_headers,
     "AddressThrottle": _address_throttle,
+    "CollapseCacheMisses": _collapse_cache_misses,
 }

@@ -51,8 +51,10 @@ def test_what_cannot_be_enforced_is_never_served_without_it(method, reason):
 )
 def test_a_stage_whose_caching_nobody_does_is_not_served(method_settings, works):
     gateway = TestGateway()
-    stage = StageSettings("prod", "dep123", method_settings=method_settings)
-    gateway.deploy({"/orders": (Method("GET", integration=MOCK),)}, stage=stage)
+    stage = StageSettings("prod", "dep123", method_settings=method_settings, is_cache_cluster_enabled=True)
+    gateway.deploy(
+        {"/orders": (Method("GET", integration=MOCK),)}, stage=stage
+    )  # this gateway was built without a cache
     assert gateway.get().status == (200 if works else 500)
 
 

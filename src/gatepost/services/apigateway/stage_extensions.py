@@ -16,6 +16,7 @@ from gatepost.services.apigateway.usage_model import COUNT_MAX, RATE_MAX, Thrott
 PREFIX: Final = "gatepost:"
 ADDRESS_THROTTLE: Final = "gatepost:address-throttle"  # {rate}/{burst}
 RATE_LIMIT_HEADERS: Final = "gatepost:rate-limit-headers"  # true, false
+COLLAPSE_CACHE_MISSES: Final = "gatepost:collapse-cache-misses"  # true, false
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,12 @@ class StageExtensions:
 
     address_throttle: Throttle | None = None
     has_rate_limit_headers: bool = False
+    collapses_cache_misses: bool = False  # simultaneous misses of one entry: one integration call
 
 
 def stage_extensions(tags: Mapping[str, str]) -> StageExtensions:
     """Read a stage's tags. Raises: ValueError with a sentence when one of ours means nothing."""
-    throttle, headers = None, False
+    throttle, headers, collapses = None, False, False
     for name, value in tags.items():
         if not name.startswith(PREFIX):
             continue
@@ -36,12 +38,14 @@ def stage_extensions(tags: Mapping[str, str]) -> StageExtensions:
             throttle = _throttle(value)
         elif name == RATE_LIMIT_HEADERS and value in ("true", "false"):
             headers = value == "true"
+        elif name == COLLAPSE_CACHE_MISSES and value in ("true", "false"):
+            collapses = value == "true"
         else:
             raise ValueError(
-                f"the tag {name}={value[:100]} means nothing: use {ADDRESS_THROTTLE}=RATE/BURST or "
-                f"{RATE_LIMIT_HEADERS}=true"
+                f"the tag {name}={value[:100]} means nothing: use {ADDRESS_THROTTLE}=RATE/BURST, "
+                f"{RATE_LIMIT_HEADERS}=true or {COLLAPSE_CACHE_MISSES}=true"
             )
-    return StageExtensions(throttle, headers)
+    return StageExtensions(throttle, headers, collapses)
 
 
 def _throttle(text: str) -> Throttle:

@@ -56,7 +56,6 @@ UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("clientCertificateId", ANY): _LATER,
     ("accessLogSettings.destinationArn of Firehose", ANY): "use the ARN of a log group",
     ("webAclArn", ANY): _LATER,
-    ("cachingEnabled", "true"): "use false",
 }
 
 # The variables of `$context` that the gateway knows when it maps parameters and answers refusals.

@@ -53,9 +53,17 @@ def _statistics(figures: Mapping[str, Any]) -> Iterator[tuple[str, int, Statisti
             _COUNT,
             of_values({value: times for value, times in ((0.0, count - errors), (1.0, errors)) if times}),
         )
+    yield from _cache_counts(figures.get("CacheHitCount", 0), figures.get("CacheMissCount", 0))
     for name in ("Latency", "IntegrationLatency"):
         if figures[name]["count"]:
             yield name, _MILLISECONDS, _latency(figures[name])
+
+
+def _cache_counts(hits: int, misses: int) -> Iterator[tuple[str, int, Statistics]]:
+    """Give both counts of the cache: what met it are the samples, so that the average of the hits is their rate."""
+    if hits or misses:
+        yield "CacheHitCount", _COUNT, of_values({value: each for value, each in ((1.0, hits), (0.0, misses)) if each})
+        yield "CacheMissCount", _COUNT, of_values({value: each for value, each in ((0.0, hits), (1.0, misses)) if each})
 
 
 def _latency(told: Mapping[str, Any]) -> Statistics:

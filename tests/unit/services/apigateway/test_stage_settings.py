@@ -57,7 +57,7 @@ def test_what_asks_for_nothing_that_is_missing_is_taken(path: str, value: str) -
         ("throttling/rateLimit", "nan"),
         ("throttling/rateLimit", "inf"),
         ("throttling/rateLimit", "x"),
-        ("caching/enabled", "true"),
+        ("caching/enabled", "perhaps"),
         ("caching/ttlInSeconds", "3601"),
         ("caching/ttlInSeconds", "-1"),
         ("caching/unauthorizedCacheControlHeaderStrategy", "NOTHING"),
