@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,8 @@ from gatepost.kernel.errors import SettingsError
 
 LAYOUT_VERSION: Final = 1
 PRIVATE_FOLDERS: Final = ("store", "assets", "gateway", "cache", "run", "logs")
+LEFTOVER_PAUSE_S: Final = 0.05
+LEFTOVER_TRIES: Final = 60
 LASTING: Final = ("store", "assets", "functions", "gateway", "run", "tls", "administrator.json", "ca.key", "seal.key")
 OPEN_FOLDERS: Final = ("functions", "tls")  # function workers run as another user and read code and roots here
 
@@ -113,21 +116,24 @@ class DataDirectory:
     def own(self) -> int:
         """Take the directory for this platform and give the file descriptor that holds it.
 
-        The descriptor may be inherited. Raises: SettingsError when another platform owns the directory.
+        The descriptor may be inherited. What a supervisor that was killed has left behind gets 3 s to end: its roles do
+        so by themselves. Blocks. Raises: SettingsError when another platform owns the directory.
         """
         try:
             descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise self.unusable(error) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        tries = 0
+        while not _is_locked(descriptor):
             owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(descriptor)
-            raise SettingsError(
-                f"--data {self.path} is in use by another platform (process {owner}): "
-                "stop it with `gatepost stop`, or choose another --data"
-            ) from error
+            tries += 1
+            if tries > LEFTOVER_TRIES or _is_alive(owner):
+                os.close(descriptor)
+                raise SettingsError(
+                    f"--data {self.path} is in use by another platform (process {owner}): "
+                    "stop it with `gatepost stop`, or choose another --data"
+                )
+            time.sleep(LEFTOVER_PAUSE_S)
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
@@ -221,3 +227,23 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Take the lock, and say whether that worked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_alive(owner: str) -> bool:
+    """Say whether the process that owns a directory lives; one that nobody can name is taken to."""
+    try:
+        os.kill(int(owner), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OSError):
+        return True
+    return True

@@ -2,6 +2,8 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -102,3 +104,17 @@ def test_an_ephemeral_platform_never_takes_what_another_has_kept(tmp_path):
         data.begin_ephemeral()
     data.forget_ephemeral()
     assert (data.store / "records.db").exists()
+
+
+def test_what_a_killed_owner_has_left_behind_is_waited_for(tmp_path):
+    data = DataDirectory(tmp_path)
+    program = (
+        "import os, subprocess, sys, time\n"
+        "from pathlib import Path\n"
+        "from gatepost.storage.data_directory import DataDirectory\n"
+        f"lock = DataDirectory(Path({str(tmp_path)!r})).own()\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(0.6)'], pass_fds=(lock,))\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=False)
+    os.close(data.own())
