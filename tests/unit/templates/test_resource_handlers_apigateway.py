@@ -3,6 +3,8 @@
 
 import pytest
 
+from gatepost.templates.ledger_entries import apigateway as apigateway_entries
+from gatepost.templates.resources import apigateway, apigateway_documentation, apigateway_guards, apigateway_stages
 from tests.support.rest_apis import FUNCTION_URI
 from tests.unit.templates.test_resource_handlers import goes_through, run
 
@@ -259,3 +261,13 @@ Resources:
         assert "providerARNs" not in guard
 
     run(tmp_path, scenario)
+
+
+def test_every_type_that_is_made_is_in_the_ledger():
+    made = {
+        **apigateway.handlers(),
+        **apigateway_documentation.handlers(),
+        **apigateway_guards.handlers(),
+        **apigateway_stages.handlers(),
+    }
+    assert set(made) == {entry.type for entry in apigateway_entries.entries()}
