@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -408,3 +409,53 @@ def test_no_function_reads_the_memory_or_the_environment_of_another(either: Live
         pytest.skip("root cannot be given another user here: its interpreter is in a directory of root's")
     workers = [str(worker.pid) for pool in either.runner._pools.values() for worker in pool.workers]
     assert [one for one in opened if is_boxed(either) or one.partition("/")[0] in workers] == []
+
+
+BOMB = """
+    import os, time
+    def handler(event, context):
+        while True:
+            try:
+                os.fork()
+            except OSError:
+                time.sleep(0.001)
+"""
+HOG = """
+    def handler(event, context):
+        held = []
+        while True:
+            held.append(bytearray(16 << 20))
+            held[-1][::4096] = b"x" * (len(held[-1]) // 4096)
+"""
+NEIGHBOUR = """
+    count = 0
+    def handler(event, context):
+        global count
+        count += 1
+        return count
+"""
+
+
+@needs_root
+@pytest.mark.parametrize(("code", "ending"), [(BOMB, "Sandbox.Timedout"), (HOG, "Runtime.ExitError")])
+def test_a_fork_bomb_or_a_memory_hog_takes_down_its_own_invocation_only(tmp_path: Path, code: str, ending: str) -> None:
+    with a_live_runner(tmp_path, processes_max=64) as live:  # the machine is not ours alone
+        neighbour = live.deploy(NEIGHBOUR)
+        assert live.value(neighbour) == 1
+        [worker] = live.pids(neighbour)
+        function = live.deploy(code, timeout_s=1, memory_mb=256)
+        running = live.start(function)
+        answered = 1
+        while not running.done():
+            answered += 1
+            assert live.value(neighbour) == answered
+        error = json.loads(running.result().payload)
+        # Sixty-four processes use more than their memory before their time is up, where they come to be that fast.
+        assert error["errorType"] in {ending, "Runtime.ExitError"}
+        assert live.pids(neighbour) == [worker]
+        deadline = time.monotonic() + 5
+        while live.pids(function) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert live.pids(function) == []
+        assert live.value(neighbour) == answered + 1
+        assert json.loads(live.invoke(function).payload)["errorType"] in {ending, "Runtime.ExitError"}
