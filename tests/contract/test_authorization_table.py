@@ -30,7 +30,7 @@ ROOT = Principal("user", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/ana", "AIDAANA",
 # Cognito doesn't evaluate Identity and Access Management (IAM) policies in requests for this API operation": they are
 # authorized by a token, a code or a secret in the request.
 FREE = {
-    "sts": ["GetCallerIdentity", "GetSessionToken"],
+    "sts": ["AssumeRoleWithWebIdentity", "GetCallerIdentity", "GetSessionToken"],
     "cognito-idp": [
         "AssociateSoftwareToken",
         "ChangePassword",

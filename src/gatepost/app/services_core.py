@@ -12,6 +12,7 @@ from gatepost.app.code_downloads import CodeDownloads
 from gatepost.app.deliveries import ForwardedDeliveries
 from gatepost.app.explain import ExplainRoute
 from gatepost.app.local_authority import load_authority
+from gatepost.app.pool_issuers import PoolIssuers
 from gatepost.app.sealed_kinds import SEALED_KINDS
 from gatepost.app.secret_services import SecretServices
 from gatepost.app.table_service import TableService
@@ -49,6 +50,7 @@ from gatepost.services.logs.store import MIGRATIONS as LOG_MIGRATIONS
 from gatepost.services.logs.store import LogStore
 from gatepost.services.sts.provider import StsProvider
 from gatepost.services.sts.sessions import Sessions
+from gatepost.services.sts.web_identity import WebIdentities
 from gatepost.storage import items, records
 from gatepost.storage.assets import FileAssets
 from gatepost.storage.data_directory import DataDirectory, read_json, write_durably
@@ -103,7 +105,8 @@ class ServicesCore:
         self._explain = ExplainRoute(link.explanations)
         self._authorizer = authorizer = Authorizer(directory, self._explain.denials.note)
         sessions = Sessions(directory, SessionTokens(seal), clock)
-        self._iam = IamProvider(store, directory, link, seal, clock)
+        issuers = PoolIssuers(self._pool_document)
+        self._iam = IamProvider(store, directory, link, seal, clock, issuers)
         self._tables = TableService(settings, ItemStore(self._databases[1], clock), clock=clock, seal=seal)
         sealed = SealedRecords(store, seal, SEALED_KINDS)
         self._lambda = self._make_lambda(sealed, sessions, link, clock=clock)
@@ -118,7 +121,7 @@ class ServicesCore:
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
-            StsProvider(directory, sessions),
+            StsProvider(directory, sessions, WebIdentities(directory, issuers, clock)),
             *self._tables.providers,
             self._lambda,
             self._events,
@@ -170,6 +173,9 @@ class ServicesCore:
         names.append(f"*.lambda-url.{settings.region}.localhost")
         names.extend(each for name in settings.tls_names for each in (name, f"*.{name}"))
         return AcmProvider(store, link, seal, clock, lambda: authority, default_names=names)
+
+    def _pool_document(self, path: str) -> Mapping[str, Any] | None:
+        return self._user_pools.provider.discovery.document(path)  # the pools are made after IAM, which asks for them
 
     def _make_cloudwatch(self, clock: Clock) -> CloudWatchProvider:
         settings = self._settings

@@ -84,6 +84,14 @@ class RoleSessions(Protocol):
         ...
 
 
+class TokenIssuers(Protocol):
+    """Whose tokens can be verified here: the platform's own user pools."""
+
+    def keys(self, url: str) -> Mapping[str, Any] | None:
+        """Give the JWKS behind an issuer's URL, with `issuer` as tokens name it; None: it is none of ours."""
+        ...
+
+
 class Operations(Protocol):
     """AWS operations called from within, with the same validation and authorization as over HTTP."""
 

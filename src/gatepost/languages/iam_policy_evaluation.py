@@ -165,7 +165,7 @@ def decide(question: Question, policies: Policies) -> Decision:
         grant, match = search.granted_by_resource(policies.resource)
     allowed_by_resource = _allowed(search, resource_layer, match)
 
-    if subject.kind in ("service", "anonymous"):
+    if subject.kind in ("service", "anonymous", "web-identity"):
         return allowed_by_resource if match else _refused(search, resource_layer)
     if subject.kind == "root":
         if is_own_account and not policies.is_trust:

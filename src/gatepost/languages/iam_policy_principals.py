@@ -39,7 +39,10 @@ class Grant(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who asks, as policies see it. `role_arn` for role sessions, `service` for AWS services."""
+    """Who asks, as policies see it. `role_arn` for role sessions.
+
+    `service` is an AWS service, or a web identity's provider: a name or an ARN of an OpenID Connect provider.
+    """
 
     kind: str  # kernel.operations.PrincipalKind
     account_id: str
@@ -78,7 +81,7 @@ class Principals:
     def _spares(self, subject: Subject) -> bool:
         if self.is_everyone:
             return True
-        if subject.kind in ("service", "anonymous"):
+        if subject.kind in ("service", "anonymous", "web-identity"):
             return self._named(subject) is Grant.DIRECT
         if subject.account_id not in self.accounts:
             return False
@@ -86,6 +89,8 @@ class Principals:
         return is_listed and (not subject.role_arn or subject.role_arn in self.aws)
 
     def _named(self, subject: Subject) -> Grant:
+        if subject.kind == "web-identity":  # never by a star, which means principals of AWS
+            return Grant.DIRECT if subject.service in self.federated else Grant.NONE
         if self.is_everyone:
             return Grant.DIRECT
         if subject.kind == "service":

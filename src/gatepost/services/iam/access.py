@@ -10,7 +10,17 @@ from typing import Any, Final
 
 from gatepost.kernel.operations import Access, Call, pass_role, tag_context
 from gatepost.services.iam.directory import Directory
-from gatepost.services.iam.model import GROUP, INSTANCE_PROFILE, ROLE, USER, InstanceProfile, ManagedPolicy, Role, User
+from gatepost.services.iam.model import (
+    GROUP,
+    INSTANCE_PROFILE,
+    ROLE,
+    USER,
+    InstanceProfile,
+    ManagedPolicy,
+    OidcProvider,
+    Role,
+    User,
+)
 
 # Operations on everything at once: they need Resource "*".
 _UNBOUND: Final = frozenset(
@@ -23,6 +33,7 @@ _UNBOUND: Final = frozenset(
         "GetContextKeysForCustomPolicy",
         "ListGroups",
         "ListInstanceProfiles",
+        "ListOpenIDConnectProviders",
         "ListPolicies",
         "ListRoles",
         "ListUsers",
@@ -77,6 +88,11 @@ def _resource(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
         if stored is not None and not isinstance(stored.entity, ManagedPolicy):
             return stored.entity.arn, stored.entity
         return f"{own}{word}{params.get('Path', '/')}{name}", None
+    if call.operation == "CreateOpenIDConnectProvider":
+        return f"{own}oidc-provider/{params['Url'].partition('://')[2].rstrip('/')}", None
+    if "OpenIDConnectProviderArn" in params:
+        arn = params["OpenIDConnectProviderArn"]
+        return arn, directory.oidc_provider(arn)
     if "PolicyArn" in params:
         return params["PolicyArn"], directory.managed_policy(params["PolicyArn"])
     if "PolicyName" in params:
@@ -89,7 +105,7 @@ def _resource(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
 
 def _context(call: Call, params: Mapping[str, Any], entity: object | None) -> dict[str, str | tuple[str, ...]]:
     context: dict[str, str | tuple[str, ...]] = {}
-    if isinstance(entity, User | Role | ManagedPolicy | InstanceProfile):
+    if isinstance(entity, User | Role | ManagedPolicy | InstanceProfile | OidcProvider):
         for key, value in entity.tags:
             context[f"aws:resourcetag/{key.lower()}"] = value
             context[f"iam:resourcetag/{key.lower()}"] = value

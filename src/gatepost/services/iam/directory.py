@@ -28,6 +28,7 @@ from gatepost.services.iam.model import (
     AWS_POLICY_PREFIX,
     GROUP,
     INSTANCE_PROFILE,
+    OIDC_PROVIDER,
     POLICY,
     ROLE,
     USER,
@@ -38,6 +39,7 @@ from gatepost.services.iam.model import (
     Holder,
     InstanceProfile,
     ManagedPolicy,
+    OidcProvider,
     Role,
     Tags,
     User,
@@ -49,7 +51,7 @@ TOPIC: Final = "principal"
 SECRET_PURPOSE: Final = "secret-access-key"  # noqa: S105
 SESSIONS_MAX: Final = 10_000  # opened session tokens kept
 
-AnEntity = TypeVar("AnEntity", User, Group, Role, ManagedPolicy, InstanceProfile, Account)
+AnEntity = TypeVar("AnEntity", User, Group, Role, ManagedPolicy, InstanceProfile, Account, OidcProvider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,18 @@ class Directory:
     def instance_profile(self, account_id: str, name: str) -> InstanceProfile | None:
         """Find an instance profile by its name, in any case."""
         return _as(InstanceProfile, self.stored(INSTANCE_PROFILE, account_id, name))
+
+    def oidc_provider(self, arn: str) -> OidcProvider | None:
+        """Find an OpenID Connect provider by its ARN."""
+        parts = arn.split(":", 5)
+        if len(parts) != 6 or not parts[5].startswith("oidc-provider/"):
+            return None
+        found = _as(OidcProvider, self.stored(OIDC_PROVIDER, parts[4], parts[5].removeprefix("oidc-provider/")))
+        return found if found is not None and found.arn == arn else None
+
+    def oidc_providers(self, account_id: str) -> list[OidcProvider]:
+        """Give an account's OpenID Connect providers."""
+        return self.every(OIDC_PROVIDER, account_id, OidcProvider)
 
     def every(self, kind: str, account_id: str, entity_class: type[AnEntity]) -> list[AnEntity]:
         """Give all of a kind, in the order of their names."""

@@ -20,7 +20,8 @@ ROLE: Final = "iam.role"
 POLICY: Final = "iam.policy"
 INSTANCE_PROFILE: Final = "iam.instance_profile"
 ACCOUNT: Final = "iam.account"
-KINDS: Final = (ACCOUNT, USER, GROUP, ROLE, POLICY, INSTANCE_PROFILE)
+OIDC_PROVIDER: Final = "iam.oidc_provider"
+KINDS: Final = (ACCOUNT, USER, GROUP, ROLE, POLICY, INSTANCE_PROFILE, OIDC_PROVIDER)
 ACCOUNT_RECORD_ID: Final = "account"
 
 AWS_POLICY_PREFIX: Final = "arn:aws:iam::aws:policy/"
@@ -243,7 +244,25 @@ class Account:
         return f"arn:aws:iam::{self.account_id}:root"
 
 
-Entity = User | Group | Role | ManagedPolicy | InstanceProfile | Account
+@dataclass(frozen=True, slots=True)
+class OidcProvider:
+    """An OpenID Connect provider. `name` is its URL without scheme."""
+
+    account_id: str
+    name: str
+    url: str
+    client_ids: tuple[str, ...]
+    thumbprints: tuple[str, ...]
+    created_at_ms: int
+    tags: Tags = ()
+
+    @property
+    def arn(self) -> str:
+        """Give the provider's ARN."""
+        return f"arn:aws:iam::{self.account_id}:oidc-provider/{self.name}"
+
+
+Entity = User | Group | Role | ManagedPolicy | InstanceProfile | Account | OidcProvider
 Holder = User | Group | Role
 
 _CLASSES: Final[Mapping[str, type[Any]]] = {
@@ -253,6 +272,7 @@ _CLASSES: Final[Mapping[str, type[Any]]] = {
     POLICY: ManagedPolicy,
     INSTANCE_PROFILE: InstanceProfile,
     ACCOUNT: Account,
+    OIDC_PROVIDER: OidcProvider,
 }
 
 
@@ -277,6 +297,9 @@ def from_json(kind: str, value: Mapping[str, Any]) -> Entity:
         members["access_keys"] = tuple(AccessKey(**key) for key in members["access_keys"])
     if "versions" in members:
         members["versions"] = tuple(PolicyVersion(**version) for version in members["versions"])
+    for name in ("client_ids", "thumbprints"):
+        if name in members:
+            members[name] = tuple(members[name])
     if "groups" in members:
         members["groups"] = tuple(members["groups"])
     if "tags" in members:

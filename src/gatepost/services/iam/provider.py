@@ -8,7 +8,7 @@ from typing import Any
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.operations import Access, Call, Change
-from gatepost.kernel.ports import Credentials, Publisher
+from gatepost.kernel.ports import Credentials, Publisher, TokenIssuers
 from gatepost.security.access_keys import new_secret_access_key
 from gatepost.security.session_tokens import Sealing
 from gatepost.services.iam.access import access_of
@@ -19,6 +19,7 @@ from gatepost.services.iam.groups import GroupOperations
 from gatepost.services.iam.holders import HolderOperations
 from gatepost.services.iam.instance_profiles import InstanceProfileOperations
 from gatepost.services.iam.model import ACCOUNT, ACCOUNT_RECORD_ID, Account, whole_second
+from gatepost.services.iam.oidc_providers import OidcProviderOperations
 from gatepost.services.iam.policies import PolicyOperations
 from gatepost.services.iam.roles import RoleOperations
 from gatepost.services.iam.simulation import SimulationOperations
@@ -33,6 +34,7 @@ class IamProvider(
     PolicyOperations,
     HolderOperations,
     InstanceProfileOperations,
+    OidcProviderOperations,
     AccountOperations,
     SimulationOperations,
 ):
@@ -41,8 +43,16 @@ class IamProvider(
     service = "iam"
 
     def __init__(
-        self, records: Records, directory: Directory, publisher: Publisher, seal: Sealing, clock: Clock
+        self,
+        records: Records,
+        directory: Directory,
+        publisher: Publisher,
+        seal: Sealing,
+        clock: Clock,
+        issuers: TokenIssuers | None = None,
     ) -> None:
+        """Take where entities are kept; without `issuers` there can be no OpenID Connect providers."""
+        self._issuers = issuers
         self._directory = directory
         self._entities = Entities(records, directory, publisher)
         self._seal = seal

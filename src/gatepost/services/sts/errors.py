@@ -19,6 +19,20 @@ class PackedPolicyTooLargeException(ServiceError):
     status = 400
 
 
+class InvalidIdentityTokenException(ServiceError):
+    """A token proves nothing: no provider issued it, or it was changed, or it is for someone else."""
+
+    code = "InvalidIdentityToken"
+    status = 400
+
+
+class ExpiredTokenException(ServiceError):
+    """A token's time is over."""
+
+    code = "ExpiredTokenException"
+    status = 400
+
+
 class ValidationError(ServiceError):
     """A parameter breaks a rule that the model does not state."""
 

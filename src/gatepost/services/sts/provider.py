@@ -25,13 +25,15 @@ from gatepost.services.sts.errors import (
 )
 from gatepost.services.sts.roles import AssumableRole, Roles
 from gatepost.services.sts.sessions import SessionRequest, Sessions
+from gatepost.services.sts.web_identity import REFUSED, WebIdentities, audience_of
 
 # A role that does not exist trusts nobody, and is refused in the same words as one that does not trust the caller.
 NOBODY_IS_TRUSTED: Final = (
     '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"nobody.amazonaws.com"},'
     '"Action":"sts:AssumeRole"}}'
 )
-FREE: Final = frozenset({"GetCallerIdentity", "GetSessionToken"})  # no policy is asked
+# No policy of the caller's is asked; AssumeRoleWithWebIdentity asks the role's itself, of whom the token proves.
+FREE: Final = frozenset({"GetCallerIdentity", "GetSessionToken", "AssumeRoleWithWebIdentity"})
 CHAINED_DURATION_S_MAX: Final = 3_600
 SESSION_POLICY_CHARACTERS_MAX: Final = 2_048
 SESSION_POLICY_ARNS_MAX: Final = 10
@@ -47,16 +49,16 @@ class StsProvider:
 
     service = "sts"
 
-    def __init__(self, roles: Roles, sessions: Sessions) -> None:
+    def __init__(self, roles: Roles, sessions: Sessions, web_identities: WebIdentities | None = None) -> None:
+        """Take where roles are found; without `web_identities` no token is taken for a role."""
         self._roles = roles
         self._sessions = sessions
+        self._web_identities = web_identities
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
         """Say what a call touches: GetCallerIdentity and GetSessionToken need no permission."""
         if call.operation != "AssumeRole":
-            return (
-                () if call.operation in ("GetCallerIdentity", "GetSessionToken") else (Access(f"sts:{call.operation}"),)
-            )
+            return () if call.operation in FREE else (Access(f"sts:{call.operation}"),)
         arn = params["RoleArn"]
         role = self._roles.role_by_arn(arn)
         trust_policy = NOBODY_IS_TRUSTED if role is None else role.trust_policy
@@ -109,6 +111,40 @@ class StsProvider:
             answer["PackedPolicySize"] = packed
         if request.source_identity:
             answer["SourceIdentity"] = request.source_identity
+        return answer
+
+    @operation("AssumeRoleWithWebIdentity")
+    def assume_role_with_web_identity(self, call: Call, params: Params) -> Answer:
+        """Give credentials of a role to whoever holds a token of a user pool that its account trusts.
+
+        Raises: AccessDenied, InvalidIdentityToken, ExpiredTokenException, ValidationError, MalformedPolicyDocument.
+        """
+        _refuse(params, "ProviderId", "MinimumSessionTokenSize")
+        role = self._roles.role_by_arn(params["RoleArn"])
+        if role is None or self._web_identities is None:
+            raise AccessDeniedException(REFUSED)
+        provider, claims = self._web_identities.verify(role, params["WebIdentityToken"])
+        name = params["RoleSessionName"]
+        self._web_identities.check_trust(call, role, provider, claims, name)
+        duration_s: int = params.get("DurationSeconds", 3_600)
+        if duration_s > role.session_duration_s_max:
+            raise ValidationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+        policies = self._session_policies(params)
+        packed = _packed_percent(policies, ())
+        request = SessionRequest(session_name=name, duration_s=duration_s, policies=policies)
+        credentials = self._sessions.of_role(role, request, now_ms=call.now_ms)
+        answer: Answer = {
+            "Credentials": _to_aws(credentials),
+            "SubjectFromWebIdentityToken": str(claims["sub"]),
+            "AssumedRoleUser": {
+                "AssumedRoleId": f"{role.id}:{name}",
+                "Arn": f"arn:aws:sts::{role.account_id}:assumed-role/{role.name}/{name}",
+            },
+            "Provider": provider.arn,
+            "Audience": audience_of(claims),
+        }
+        if policies:
+            answer["PackedPolicySize"] = packed
         return answer
 
     @operation("GetSessionToken")

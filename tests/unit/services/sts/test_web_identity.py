@@ -1,0 +1,193 @@
+"""AssumeRoleWithWebIdentity by tokens of real keys: whom it lets in, and each thing that keeps out."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from functools import cache
+
+import pytest
+
+from gatepost.awsapi.dispatch import Dispatcher
+from gatepost.kernel.operations import Principal
+from gatepost.security.jwt import SigningKey
+from gatepost.services.iam.provider import IamProvider
+from gatepost.services.sts.provider import StsProvider
+from gatepost.services.sts.web_identity import WebIdentities
+from tests.support.identities import IdentityWorld
+from tests.support.policies import ACCOUNT, a_statement
+from tests.support.stores import some_records
+
+ISSUER = "http://localhost:4566/us-east-1_Shop"
+OTHER = "http://localhost:4566/us-east-1_Other"
+NAME = ISSUER.partition("://")[2]
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{NAME}"
+NOBODY = Principal("anonymous", ACCOUNT, "", "anonymous")
+
+
+@cache
+def a_key(issuer):
+    return SigningKey.generate(f"key of {issuer}")
+
+
+class Issuers:
+    def keys(self, url):
+        return {"issuer": url, "keys": [a_key(url).public_jwk()]} if url in (ISSUER, OTHER) else None
+
+
+class WebWorld(IdentityWorld):
+    def __post_init__(self):
+        super().__post_init__()
+        self.iam = IamProvider(self.records, self.directory, self.heard, self.seal, self.clock, Issuers())
+        self.sts = StsProvider(self.directory, self.sessions, WebIdentities(self.directory, Issuers(), self.clock))
+        self.dispatcher = Dispatcher(
+            (self.iam, self.sts),
+            authorization=self.authorizer,
+            clock=self.clock,
+            account_id=ACCOUNT,
+            region="us-east-1",
+        )
+
+    async def trusted(self, **condition):
+        """A provider, and a role that trusts it; give the role's ARN."""
+        await self.do("CreateOpenIDConnectProvider", Url=ISSUER, ClientIDList=["client-1"], ThumbprintList=[])
+        statement = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": PROVIDER}}
+        if condition:
+            statement["Condition"] = condition
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        role = await self.do("CreateRole", RoleName="web", AssumeRolePolicyDocument=document)
+        await self.allow_role("web", a_statement(action="s3:*"))
+        return role["Role"]["Arn"]
+
+    def token(self, issuer=ISSUER, key=None, **changes):
+        now_s = self.clock.now_ms() // 1000
+        claims = {"iss": issuer, "aud": "client-1", "sub": "s-1", "iat": now_s, "exp": now_s + 3600} | changes
+        return a_key(key or issuer).sign({name: value for name, value in claims.items() if value is not None})
+
+    async def assume(self, role, token, **params):
+        params = {"RoleArn": role, "RoleSessionName": "web", "WebIdentityToken": token} | params
+        return await self.do("AssumeRoleWithWebIdentity", NOBODY, service="sts", **params)
+
+    async def no(self, code, role, token, **params):
+        params = {"RoleArn": role, "RoleSessionName": "web", "WebIdentityToken": token} | params
+        return await self.refused(code, "AssumeRoleWithWebIdentity", NOBODY, service="sts", **params)
+
+
+def with_world(tmp_path, scenario):
+    async def whole():
+        async with some_records(tmp_path) as records:
+            world = WebWorld(records)
+            await world.iam.load()
+            await scenario(world)
+
+    asyncio.run(whole())
+
+
+def test_a_token_of_a_trusted_pool_gives_credentials_of_the_role(tmp_path):
+    async def scenario(world):
+        role = await world.trusted(StringEquals={f"{NAME}:aud": "client-1", f"{NAME}:sub": "s-1"})
+        answer = await world.assume(role, world.token())
+        assert answer["SubjectFromWebIdentityToken"] == "s-1"
+        assert (answer["Provider"], answer["Audience"]) == (PROVIDER, "client-1")
+        session = world.session_principal(answer["Credentials"])
+        assert session.arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/web/web"
+        assert world.may(session, "s3:GetObject", "arn:aws:s3:::b/k")
+        assert not world.may(session, "sqs:SendMessage")
+
+    with_world(tmp_path, scenario)
+
+
+def unsigned(world):
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    return (
+        f"{part({'alg': 'none', 'kid': a_key(ISSUER).kid})}.{part({'iss': ISSUER, 'aud': 'client-1', 'sub': 's-1'})}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        (lambda world: "nonsense", "InvalidIdentityToken"),
+        (unsigned, "InvalidIdentityToken"),
+        (lambda world: world.token(OTHER), "InvalidIdentityToken"),  # not a provider of the account
+        (lambda world: world.token("https://evil.example"), "InvalidIdentityToken"),
+        (lambda world: world.token(key=OTHER), "InvalidIdentityToken"),  # another's signature
+        (lambda world: world.token(aud="client-2"), "InvalidIdentityToken"),
+        (lambda world: world.token(aud=["client-1"]), "InvalidIdentityToken"),
+        (lambda world: world.token(aud=None), "InvalidIdentityToken"),
+        (lambda world: world.token(sub=None), "InvalidIdentityToken"),
+        (lambda world: world.token(exp=world.clock.now_ms() // 1000), "ExpiredTokenException"),
+        (lambda world: world.token(nbf=world.clock.now_ms() // 1000 + 9), "InvalidIdentityToken"),
+    ],
+)
+def test_a_token_that_proves_nothing_gives_nothing(tmp_path, token, code):
+    async def scenario(world):
+        await world.no(code, await world.trusted(), token(world))
+
+    with_world(tmp_path, scenario)
+
+
+def test_the_trust_policy_decides_about_the_provider_and_the_claims(tmp_path):
+    async def scenario(world):
+        role = await world.trusted(StringEquals={f"{NAME}:sub": "s-1"})
+        await world.no("AccessDeniedException", role, world.token(sub="s-2"))
+        for trusts in ({"AWS": "*"}, {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, {"Federated": f"{PROVIDER}x"}):
+            statement = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": trusts}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            await world.do("UpdateAssumeRolePolicy", RoleName="web", PolicyDocument=document)
+            await world.no("AccessDeniedException", role, world.token())
+        await world.no("AccessDeniedException", f"{role}-none", world.token())
+
+    with_world(tmp_path, scenario)
+
+
+def test_a_session_policy_narrows_and_durations_are_bounded(tmp_path):
+    async def scenario(world):
+        role = await world.trusted()
+        policy = json.dumps(
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+        )
+        session = world.session_principal((await world.assume(role, world.token(), Policy=policy))["Credentials"])
+        assert world.may(session, "s3:GetObject", "arn:aws:s3:::b/k")
+        assert not world.may(session, "s3:PutObject", "arn:aws:s3:::b/k")
+        await world.no("ValidationError", role, world.token(), DurationSeconds=7200)
+        await world.no("ValidationError", role, world.token(), ProviderId="www.amazon.com")
+
+    with_world(tmp_path, scenario)
+
+
+def test_providers_are_kept_changed_and_deleted(tmp_path):
+    async def scenario(world):
+        role = await world.trusted()
+        on = {"OpenIDConnectProviderArn": PROVIDER}
+        await world.do("AddClientIDToOpenIDConnectProvider", ClientID="client-2", **on)
+        await world.assume(role, world.token(aud="client-2"))
+        await world.do("RemoveClientIDFromOpenIDConnectProvider", ClientID="client-1", **on)
+        await world.no("InvalidIdentityToken", role, world.token())
+        await world.do("UpdateOpenIDConnectProviderThumbprint", ThumbprintList=["a" * 40], **on)
+        await world.do("TagOpenIDConnectProvider", Tags=[{"Key": "team", "Value": "shop"}], **on)
+        told = await world.do("GetOpenIDConnectProvider", **on)
+        assert (told["Url"], told["ClientIDList"], told["ThumbprintList"]) == (NAME, ["client-2"], ["a" * 40])
+        assert (await world.do("ListOpenIDConnectProviderTags", **on))["Tags"] == [{"Key": "team", "Value": "shop"}]
+        await world.do("UntagOpenIDConnectProvider", TagKeys=["team"], **on)
+        listed = await world.do("ListOpenIDConnectProviders")
+        assert listed["OpenIDConnectProviderList"] == [{"Arn": PROVIDER}]
+        await world.refused("EntityAlreadyExists", "CreateOpenIDConnectProvider", Url=ISSUER)
+        for _ in range(2):
+            await world.do("DeleteOpenIDConnectProvider", **on)
+        await world.refused("NoSuchEntity", "GetOpenIDConnectProvider", **on)
+        await world.no("InvalidIdentityToken", role, world.token(aud="client-2"))
+
+    with_world(tmp_path, scenario)
+
+
+def test_issuers_elsewhere_are_refused(tmp_path):
+    async def scenario(world):
+        url = "https://token.actions.githubusercontent.com"
+        words = await world.refused("InvalidInput", "CreateOpenIDConnectProvider", Url=url)
+        assert "user pools only" in words
+
+    with_world(tmp_path, scenario)
