@@ -87,7 +87,9 @@ class Endpoint:
         assert isinstance(answer, dict)
         return answer
 
-    def send(self, method: str, path: str, body: bytes = b"", *, is_signed: bool = True) -> tuple[int, bytes]:
+    def send(
+        self, method: str, path: str, body: bytes = b"", *, query: str = "", is_signed: bool = True
+    ) -> tuple[int, bytes]:
         """Send one request, once more on a connection that went stale. Raises: OSError."""
         headers = [("Host", self._host), ("Content-Type", "application/json")]
         if is_signed:
@@ -96,7 +98,7 @@ class Endpoint:
             headers = sign(
                 method,
                 path,
-                "",
+                query,
                 headers,
                 body,
                 access_key_id=self._access_key_id,
@@ -105,10 +107,11 @@ class Endpoint:
                 service=path.split("/")[3] if path.startswith("/_gatepost/operations/") else "gatepost",
                 now_ms=self._clock.now_ms(),
             )
+        target = f"{path}?{query}" if query else path
         with suppress(http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-            return self._exchange(method, path, headers, body)
+            return self._exchange(method, target, headers, body)
         self._connection.close()
-        return self._exchange(method, path, headers, body)
+        return self._exchange(method, target, headers, body)
 
     def _exchange(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, bytes]:
         self._connection.request(method, path, body=body, headers=dict(headers))

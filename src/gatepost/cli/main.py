@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "stop": ("gatepost.cli.state", "Stop the platform that owns the data directory."),
     "env": ("gatepost.cli.state", 'Print exports for AWS tools: eval "$(gatepost env)".'),
     "exec": ("gatepost.cli.exec", "Run a command against a fresh platform and keep its exit code."),
+    "outbox": ("gatepost.cli.outbox", "Read the e-mails and SMS that users were sent, with their codes."),
     "tables": ("gatepost.cli.tables", "Look into DynamoDB tables; move items to and from files."),
     "explain": ("gatepost.cli.explain", "Show why a request was answered as it was, and what would change it."),
     "trust": ("gatepost.cli.trust", "Have this machine trust the local certificate authority; --undo: no longer."),
