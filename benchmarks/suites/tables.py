@@ -58,12 +58,12 @@ HOW: Final = [
 ]
 
 
-def item(number: int) -> dict[str, Any]:
-    """Give an order in wire form: about 400 bytes of JSON."""
+def item(number: int, version: int = 0) -> dict[str, Any]:
+    """Give an order in wire form: about 400 bytes of JSON. Writing one version over another changes it."""
     return {
         "customer": {"S": f"customer#{number // PER_CUSTOMER:07d}"},
         "order": {"S": f"order#{number:09d}"},
-        "status": {"S": "SHIPPED"},
+        "status": {"S": ("SHIPPED", "ORDERED")[version]},
         "total": {"N": f"{number % 1000}.95"},
         "paid": {"BOOL": True},
         "lines": {"L": [{"M": {"sku": {"S": "walnut-board"}, "count": {"N": "2"}}}]},
@@ -78,15 +78,15 @@ def key(number: int) -> dict[str, Any]:
     return {"customer": whole["customer"], "order": whole["order"]}
 
 
-def body(operation: str, number: int, table: str = TABLE) -> bytes:
+def body(operation: str, number: int, table: str = TABLE, version: int = 0) -> bytes:
     """Give one operation's parameters."""
     if operation == "GetItem":
         params = {"TableName": table, "Key": key(number)}
     elif operation == "PutItem":
-        params = {"TableName": table, "Item": item(number)}
+        params = {"TableName": table, "Item": item(number, version)}
     elif operation == "TransactWriteItems":
         both = (number, (number + ITEMS // 2) % ITEMS)
-        params = {"TransactItems": [{"Put": {"TableName": table, "Item": item(one)}} for one in both]}
+        params = {"TransactItems": [{"Put": {"TableName": table, "Item": item(one, version)}} for one in both]}
     else:
         params = {
             "TableName": table,
@@ -196,7 +196,11 @@ def _measure(work: Work, case: Case, running: dict[str, tuple[Any, Signer]], opt
         # A signature holds for five minutes, so it is made anew for each measurement.
         file = write(
             HOME / "run" / f"requests-{operation}-{signer.port}",
-            (signer.request(operation, body(operation, number, work.table)) for number in range(0, ITEMS, step)),
+            (
+                signer.request(operation, body(operation, number, work.table, version))
+                for version in (0, 1)
+                for number in range(0, ITEMS, step)
+            ),
         )
         seconds = options.seconds if is_counted else 1.0
         load = run_wrk(
