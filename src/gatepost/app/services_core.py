@@ -116,8 +116,7 @@ class ServicesCore:
         self.cloudwatch = self._make_cloudwatch(clock)
         self.acm = self._make_acm(store, link, seal, clock=clock)
         self._apigateway = self._make_apigateway(store, link, seal)
-        joined = UserPoolParts(store, link, seal, clock, self._lambda, self.assets)
-        self._user_pools = UserPools(settings, joined, aws_port=aws_port, endpoint_url=endpoint_url)
+        self._user_pools = self._make_user_pools(store, link, seal, clock, aws_port=aws_port, url=endpoint_url)
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
@@ -147,6 +146,12 @@ class ServicesCore:
             account_id=settings.account_id,
             region=settings.region,
         )
+
+    def _make_user_pools(
+        self, store: SqliteRecords, link: ServicesLink, seal: Seal, clock: Clock, *, aws_port: int, url: str
+    ) -> UserPools:
+        parts = UserPoolParts(store, link, seal, clock, self._lambda, self.assets)
+        return UserPools(self._settings, parts, aws_port=aws_port, endpoint_url=url)
 
     def _make_apigateway(self, store: SqliteRecords, link: ServicesLink, seal: Seal) -> ApiGateway:
         settings = self._settings
