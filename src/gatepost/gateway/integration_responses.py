@@ -87,11 +87,14 @@ class IntegrationResponses:
         if chosen is not None:
             content_type, template = chosen
             body, is_binary = self._scope.render(template, exchange, body, overrides).body(), False
-        body = after_template(body, is_binary=is_binary, handling=declared.handling, wants_binary=wants_binary)
-        headers = _mapped(declared, exchange, answered, overridden(overrides.response, "header"))
-        if not any(name.lower() == _TYPE for name, _ in headers):
+        if declared.handling or wants_binary:
+            body = after_template(body, is_binary=is_binary, handling=declared.handling, wants_binary=wants_binary)
+        own = overridden(overrides.response, "header")
+        headers = _mapped(declared, exchange, answered, own) if own or declared.parameters else []
+        if not headers or not any(name.lower() == _TYPE for name, _ in headers):
             headers.insert(0, (b"Content-Type", content_type))
-        return Response(_status(overrides.response.get("status"), declared.status), headers, body)
+        override = overrides.response.get("status")
+        return Response(declared.status if override is None else _status(override), headers, body)
 
     def _choose(self, text: str) -> _Declared:
         for each in self._declared:
@@ -125,9 +128,7 @@ def _mapped(declared: _Declared, exchange: Exchange, answered: Answered, own: Ma
     return headers
 
 
-def _status(override: Any, declared: int) -> int:
-    if override is None:
-        return declared
+def _status(override: Any) -> int:
     text = str(override).strip()
     if len(text) != 3 or not text.isascii() or not text.isdigit() or not "200" <= text <= "599":
         raise Refusal(API_CONFIGURATION_ERROR, detail=f"responseOverride.status is {text[:32]!r}, not 200 to 599")

@@ -41,13 +41,15 @@ class RequestTemplates:
         template = self.templates.get(media)
         if template is None and not self._passes_unmatched:
             raise Refusal(UNSUPPORTED_MEDIA_TYPE, detail=f"no request template for {media}, and passthrough is off")
-        is_binary = matches_any(media, self._scope.stage.binary_media_types)
-        body, is_binary = before_template(request.body, is_binary=is_binary, handling=self._handling)
+        body, handling, binary = request.body, self._handling, self._scope.stage.binary_media_types
         overrides = Overrides()
+        if template is not None and not binary and not handling:  # the usual case: text to text
+            return self._scope.render(template, exchange, body, overrides, exchange.document).body(), overrides
+        body, is_binary = before_template(body, is_binary=matches_any(media, binary), handling=handling)
         if template is not None:
             document = exchange.document if body is request.body else MISSING
             body, is_binary = self._scope.render(template, exchange, body, overrides, document).body(), False
-        return after_template(body, is_binary=is_binary, handling=self._handling), overrides
+        return after_template(body, is_binary=is_binary, handling=handling), overrides
 
     def __repr__(self) -> str:
         return f"{', '.join(sorted(self.templates)) or 'no template'}{'' if self._passes_unmatched else '; else 415'}"

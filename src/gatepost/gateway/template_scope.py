@@ -123,7 +123,7 @@ def overridden(overrides: Mapping[str, Any], place: str) -> dict[str, str]:
     Raises: Refusal for what is neither text nor a number.
     """
     values = overrides.get(place)
-    if not isinstance(values, Mapping):
+    if not values or not isinstance(values, Mapping):
         return {}
     return {str(name): _text(f"{place}.{name}", value) for name, value in values.items() if value is not None}
 

@@ -49,7 +49,9 @@ class ParametersGuard:
             if place not in _READERS or not name:
                 raise MappingError(f"required request parameter {place}.{name}: use path, querystring or header")
         # A header is mostly there once: its first value is found without taking all of them apart.
-        self._headers = tuple((name, name.lower().encode("latin-1", "replace")) for at, name in required if at == "header")
+        self._headers = tuple(
+            (name, name.lower().encode("latin-1", "replace")) for at, name in required if at == "header"
+        )
         self._required = tuple((_READERS[place], name) for place, name in required if place != "header")
         self._order = {name: position for position, (_, name) in enumerate(required)}
         self._names = tuple(name for _, name in required)
