@@ -23,6 +23,8 @@ from gatepost.services.apigateway.usage_model import (
     API_KEY_DIGEST,
     API_KEY_PLACE,
     DIGEST_PURPOSE,
+    USAGE,
+    USAGE_EXTENSION,
     USAGE_PLAN_KEY,
     ApiKey,
 )
@@ -182,7 +184,11 @@ class ApiKeys:
             key = held.value
             async with self._pages.turn(call, key.digest):
                 gone = [Write(held.key, None, held.version), Write(call.key(API_KEY_DIGEST, key.digest), None)]
-                gone.extend(Write(call.key(USAGE_PLAN_KEY, f"{plan}/{key_id}"), None) for plan in key.plan_ids)
+                gone.extend(
+                    Write(call.key(kind, f"{plan}/{key_id}"), None)
+                    for plan in key.plan_ids
+                    for kind in (USAGE_PLAN_KEY, USAGE, USAGE_EXTENSION)
+                )
                 await self._records.store.commit(gone)
                 await self._pages.publish(call, [key.digest])
 

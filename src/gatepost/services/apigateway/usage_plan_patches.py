@@ -151,11 +151,14 @@ def _all_throttles(patch: Patch) -> dict[str, Throttle]:
 
 
 def _one_throttle(given: Any, patch: Patch) -> Throttle:
-    numbers = given.values() if isinstance(given, dict) else ()
-    if set(given) - {"rateLimit", "burstLimit"} or not all(type(each) in (int, float) for each in numbers):
-        raise BadRequestException(f"Invalid patch value  '{patch.value[:200]}' specified for path '{patch.path}'")
-    throttle = throttle_of(given)
-    if throttle is None or type(throttle.burst) is not int:
+    is_throttle = (
+        isinstance(given, dict)
+        and set(given) <= {"rateLimit", "burstLimit"}
+        and type(given.get("rateLimit")) in (int, float)
+        and type(given.get("burstLimit", 0)) is int
+    )
+    throttle = throttle_of(given) if is_throttle else None
+    if throttle is None:
         raise BadRequestException(f"Invalid patch value  '{patch.value[:200]}' specified for path '{patch.path}'")
     return throttle
 

@@ -23,6 +23,7 @@ from gatepost.services.apigateway.records import ApiRecords, Held
 from gatepost.services.apigateway.tag_limits import check_tags
 from gatepost.services.apigateway.usage_model import (
     COUNT_MAX,
+    PUBLISHED_EXTENSION,
     PUBLISHED_PLAN,
     USAGE,
     USAGE_EXTENSION,
@@ -142,7 +143,7 @@ class UsagePlans:
 
         async def attempt() -> None:
             held = await self.held(call, plan_id)
-            if held.value.stages:
+            if await self._standing_stages(call, held.value):
                 raise BadRequestException(
                     f"Cannot delete Usage Plan {plan_id} because there are API Stages associated to it"
                 )
@@ -152,6 +153,12 @@ class UsagePlans:
             await self._publisher.publish(Change(PUBLISHED_PLAN, f"{call.account_id}/{call.region}/{plan_id}", None))
 
         await self.changing(call, attempt)
+
+    async def _standing_stages(self, call: Call, plan: UsagePlan) -> tuple[str, ...]:
+        """Give those of a plan's stages that were not deleted with their API."""
+        store = self._records.store
+        places = [(each.name, call.key(STAGE, f"{each.api_id}/{each.stage}")) for each in plan.stages]
+        return tuple([name for name, place in places if await store.get(place) is not None])
 
     # -- the keys of a plan
 
@@ -229,6 +236,8 @@ class UsagePlans:
             lambda held: replace(held, plan_ids=tuple(each for each in held.plan_ids if each != plan_id)),
             *gone,
         )
+        place = f"{call.account_id}/{call.region}/{plan_id}/{key_id}"
+        await self._publisher.publish(Change(PUBLISHED_EXTENSION, place, None))
 
     async def member(self, call: Call, plan_id: str, key_id: str) -> ApiKey:
         """Give a key that is in a plan. Raises: NotFoundException."""

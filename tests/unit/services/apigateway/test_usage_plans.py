@@ -225,6 +225,30 @@ def test_a_plan_with_stages_is_not_deleted_and_one_without_leaves_its_keys(tmp_p
     with_control(tmp_path, scenario)
 
 
+def test_a_plan_whose_apis_are_gone_is_deleted(tmp_path: Path) -> None:
+    async def scenario(control: Control) -> None:
+        stage = await a_stage(control)
+        plan = await control("CreateUsagePlan", name="gold", apiStages=[stage])
+        await control("DeleteRestApi", restApiId=stage["apiId"])
+        await control("DeleteUsagePlan", usagePlanId=plan["id"])
+
+    with_control(tmp_path, scenario)
+
+
+def test_what_was_granted_to_a_key_goes_with_its_place_in_the_plan(tmp_path: Path) -> None:
+    async def scenario(control: Control) -> None:
+        plan = await control("CreateUsagePlan", name="gold", quota={"limit": 5, "period": "DAY"})
+        key = await a_key_in(control, plan)
+        patches = [{"op": "replace", "path": "/remaining", "value": "9"}]
+        await control("UpdateUsage", usagePlanId=plan["id"], keyId=key["id"], patchOperations=patches)
+        place = f"000000000000/us-east-1/{plan['id']}/{key['id']}"
+        assert place in control.changes.held
+        await control("DeleteUsagePlanKey", usagePlanId=plan["id"], keyId=key["id"])
+        assert place not in control.changes.held
+
+    with_control(tmp_path, scenario)
+
+
 def test_a_quota_begins_anew_only_when_it_counts_in_another_way(tmp_path: Path) -> None:
     async def scenario(control: Control) -> None:
         plan = await control("CreateUsagePlan", name="gold", quota={"limit": 10, "period": "DAY"})
