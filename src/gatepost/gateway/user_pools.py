@@ -94,4 +94,14 @@ class UserPools:
         if f"{pool.arn}/{claims.get('origin_jti')}" in self._revoked:
             return False
         signed_out = self._revoked.get(f"{pool.arn}/sub/{claims.get('sub')}")
-        return signed_out is None or claims.get("iat", 0) * 1000 >= signed_out["before_ms"] // 1000 * 1000
+        return signed_out is None or made_at_ms(claims) > signed_out["before_ms"]
+
+
+def made_at_ms(claims: Mapping[str, Any]) -> int:
+    """Give when a pool made a token: its `jti` ends in the millisecond; without that, the second of `iat` begins."""
+    second_ms = int(claims.get("iat", 0)) * 1000
+    try:
+        at_ms = int(str(claims.get("jti"))[-12:], 16)
+    except ValueError:
+        return second_ms
+    return at_ms if 0 <= at_ms - second_ms < 1000 else second_ms

@@ -200,6 +200,23 @@ def test_who_signed_out_everywhere_needs_a_token_from_later():
     assert answered(gateway, an_id_token(gateway))[0] == 200
 
 
+def test_in_the_second_of_a_sign_out_the_millisecond_counts():
+    gateway = a_gateway()
+
+    def token():
+        return an_id_token(gateway, jti=f"0-{gateway.clock.now_ms():012x}")
+
+    gateway.clock.advance(ms=1_000 - gateway.clock.now_ms() % 1_000)
+    before = token()
+    assert answered(gateway, before)[0] == 200
+    gateway.clock.advance(ms=5)
+    now_ms = gateway.clock.now_ms()
+    gateway.pools.take_revocation(f"{ARN}/sub/s-1", {"before_ms": now_ms, "expires_at_ms": now_ms + 10_000})
+    assert answered(gateway, before) == UNAUTHORIZED
+    gateway.clock.advance(ms=5)
+    assert answered(gateway, token())[0] == 200
+
+
 def test_when_the_keys_change_old_tokens_are_verified_again():
     gateway = a_gateway()
     token = an_id_token(gateway)
