@@ -1,7 +1,7 @@
 """Items as people write them: plain JSON and plain text, to DynamoDB's typed values and back.
 
 Numbers keep their digits. What plain JSON cannot say is an object with one name: `{"$B": "base64"}`, `{"$SS": [...]}`,
-`{"$NS": [...]}`, `{"$BS": [...]}`.
+`{"$NS": [...]}`, `{"$BS": [...]}`; a map that looks like one of these is `{"$M": {...}}`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ Value = dict[str, Any]
 Item = dict[str, Value]
 
 _TYPED: Final = {"$B": "B", "$SS": "SS", "$NS": "NS", "$BS": "BS"}
+_MAP: Final = "$M"
 _DOLLARS: Final = {tag: name for name, tag in _TYPED.items()}
 
 
@@ -48,6 +49,8 @@ def typed(value: Any) -> Value:
         ((name, content),) = value.items()
         if name in _TYPED:
             return {_TYPED[name]: [str(one) for one in content] if isinstance(content, list) else str(content)}
+        if name == _MAP and isinstance(content, dict):
+            value = content
     return {"M": {name: typed(element) for name, element in value.items()}}
 
 
@@ -59,7 +62,8 @@ def plain_json(value: Value) -> str:
     if tag == "L":
         return "[" + ", ".join(plain_json(element) for element in content) + "]"
     if tag == "M":
-        return item_json(content)
+        is_like_another = len(content) == 1 and next(iter(content)) in {*_TYPED, _MAP}
+        return f'{{"{_MAP}": {item_json(content)}}}' if is_like_another else item_json(content)
     if tag == "NULL":
         return "null"
     if tag == "NS":

@@ -31,6 +31,13 @@ values: st.SearchStrategy[dict[str, Any]] = st.recursive(
 )
 
 
+@pytest.mark.parametrize("name", ["$B", "$SS", "$NS", "$BS", "$M"])
+@pytest.mark.parametrize("value", [{"B": "AAE="}, {"M": {"$B": {"S": "x"}}}, {"L": []}, {"S": "x"}])
+def test_a_map_that_looks_like_another_type_stays_a_map(name: str, value: dict[str, Any]) -> None:
+    item = {"a": {"M": {name: value}}, name: value}
+    assert parse_item(item_json(item)) == item
+
+
 @given(st.dictionaries(texts, values, max_size=4))
 def test_an_item_comes_back_as_it_went(item: dict[str, Any]) -> None:
     assert parse_item(item_json(item)) == item

@@ -302,6 +302,6 @@ def test_what_templates_and_tools_ask_is_answered() -> None:
 
 def test_what_gatepost_does_not_have_says_so() -> None:
     async def scenario(db):
-        return (await db.refused("ListGlobalTables")).message
+        return (await db.refused("DescribeGlobalTable", GlobalTableName="things")).message
 
-    assert "does not have dynamodb:ListGlobalTables" in on_dynamodb(scenario)
+    assert "does not have dynamodb:DescribeGlobalTable: a table is in one region" in on_dynamodb(scenario)
