@@ -9,10 +9,11 @@ Nothing here does I/O; `Parts` holds what the made parts will use later.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from gatepost.gateway.addresses import AddressBuckets
+from gatepost.gateway.backend_certificates import BackendCertificates
 from gatepost.gateway.backends import cache
 from gatepost.gateway.backends.aws_service import compile_aws_service
 from gatepost.gateway.backends.http_custom import compile_http_custom
@@ -118,6 +119,7 @@ class Parts:
     usage: Callable[[str], Counter]  # by `{api_id}/{stage_name}`
     signatures: signature.SignatureParts | None = None  # None: methods with AWS_IAM cannot work
     http: HttpProxyParts | None = None  # None: HTTP_PROXY cannot work
+    certificates: BackendCertificates | None = None  # None: stages with a client certificate cannot work
     grants: FunctionGrants | None = None  # None: AWS_PROXY without credentials cannot work
     role_sessions: RoleSessions | None = None  # None: AWS_PROXY with credentials cannot work
     services: ServiceRequests | None = None  # None: AWS with other services than Lambda cannot work
@@ -215,7 +217,6 @@ class _StageCompiler:
         self._authorizers = Authorizers(
             deployment, self._stage, _authorizer_parts(parts), parts.passed_to_lambda, parts.pools
         )
-        self._extensions = StageExtensions()
         self._extensions = StageExtensions()
         self._stage_problem = self._find_stage_problem()
         self._by_address = self._address_buckets()
@@ -368,17 +369,28 @@ class _StageCompiler:
         if integration.type == "AWS":
             return self._aws(integration, method, route)
         if integration.type == "HTTP":
-            return compile_http_custom(integration, self._scope, route, parts.http, tasks=parts.tasks)
+            return compile_http_custom(integration, self._scope, route, self._http(), tasks=parts.tasks)
         if integration.type == "HTTP_PROXY":
             return compile_http_proxy(
                 integration,
                 self._stage,
                 route,
-                parts.http,
+                self._http(),
                 tasks=parts.tasks,
                 drops_authorization=method.authorization_type == "AWS_IAM",
             )
         raise MappingError(f"integration type {integration.type} does not exist")
+
+    def _http(self) -> HttpProxyParts | None:
+        """Give what HTTP integrations use: with a client of its own where the stage names a certificate."""
+        http, certificate_id = self._parts.http, self._settings.client_certificate_id
+        if http is None or not certificate_id:
+            return http
+        certificates, stage = self._parts.certificates, self._stage
+        if certificates is None:
+            raise MappingError("clientCertificateId: this gateway holds no certificates")
+        sender = certificates.sender(stage.account_id, stage.region, certificate_id, http.client)
+        return replace(http, client=sender, unverified_client=None)  # nothing is sent without the certificate
 
     def _cached(self, backend: Backend, method: Method, route: Route) -> Backend:
         integration, parts = method.integration, self._parts
@@ -433,8 +445,6 @@ class _StageCompiler:
     def _make(self, route: Route, guards: tuple[Guard, ...] | list[Guard], backend: Backend) -> Plan:
         parts = self._parts
         finishers: list[Finisher] = [RequestIdHeaders()]
-        if self._extensions.has_rate_limit_headers:
-            finishers += rate_limit_headers(guards, parts.clock)
         if self._extensions.has_rate_limit_headers:
             finishers += rate_limit_headers(guards, parts.clock)
         if self._deployment.minimum_compression_bytes is not None:

@@ -103,6 +103,8 @@ def test_headers_say_what_is_left_of_the_tightest_limit_and_when_to_come_back(tm
     refused = gateway.one()
     assert refused.status == 429
     assert header(refused, b"RateLimit-Remaining") == "0"
+    names = [name for name, _ in refused.headers if name.startswith((b"RateLimit", b"Retry"))]
+    assert len(names) == len(set(names))
     assert header(refused, b"Retry-After") == str(-(-(86_400_000 - gateway.clock.now_ms() % 86_400_000) // 1000))
 
 
