@@ -1,6 +1,5 @@
 """Pools: made with AWS's defaults, set anew by each update, refused where we do not do what is asked."""
 
-
 from __future__ import annotations
 
 from typing import Any
