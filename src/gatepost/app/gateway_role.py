@@ -12,6 +12,7 @@ from gatepost.app.listeners import local_host, url_of
 from gatepost.app.trusted_files import trust_variables
 from gatepost.app.usage_limits import UsageLimits
 from gatepost.awsapi.authorization import Authorizer
+from gatepost.gateway.backend_certificates import BackendCertificates
 from gatepost.gateway.backends.cache import CacheParts
 from gatepost.gateway.compiler import Parts
 from gatepost.gateway.custom_domains import CustomDomains
@@ -34,6 +35,7 @@ from gatepost.kernel.clock import Clock, SystemClock
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.subscriber import GatewayLink, LocalReplica
+from gatepost.security.peer_certificates import problem_with, unverified_context
 from gatepost.security.sealing import Seal, load_key
 from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.cloudwatch.model import TOPIC as METRIC_STORE
@@ -102,6 +104,15 @@ class GatewayRole:
         ids = RequestIds()
         policy = AddressPolicy()
         self._client = Client(clock=clock, allow_address=policy)
+        self._unverified_client = Client(
+            clock=clock,
+            allow_address=policy,
+            tls=unverified_context(),
+            check_certificate=lambda shown, host: problem_with(shown, host, clock.now_ms()),
+        )
+        self._certificates = BackendCertificates(
+            seal, lambda context: Client(clock=clock, allow_address=policy, tls=context)
+        )
         self._pools = UserPools(clock)
         parts = self._make_parts(ids, policy)
         self._tls_names = TlsNames(seal)
@@ -165,7 +176,14 @@ class GatewayRole:
             request_log=self._request_log,
             failures=ObserverFailures(),
             signatures=SignatureParts(self._directory, Authorizer(self._directory)),
-            http=HttpProxyParts(self._client, self._clock, policy=policy, own_listener=self._own_listener),
+            certificates=self._certificates,
+            http=HttpProxyParts(
+                self._client,
+                self._clock,
+                policy=policy,
+                unverified_client=self._unverified_client,
+                own_listener=self._own_listener,
+            ),
             usage=self._usage.counter,
             grants=self._grants,
             role_sessions=self._sessions,
@@ -192,6 +210,7 @@ class GatewayRole:
         self._replica.watch(METRIC_STORE, self._minutes.follow)
         self._limits.follow(self._replica)
         await self._limits.start()
+        self._certificates.follow(self._replica)
         self._plans.follow(self._replica)
         self._tls_names.follow(self._replica)
         self._domains.follow(self._replica)
@@ -223,6 +242,8 @@ class GatewayRole:
         await self._link.close()
         await self._replica.close()
         await self._client.close()
+        await self._unverified_client.close()
+        await self._certificates.close()
         self._access_log.close()
         self._refusal_file.close()
         return {"cut_off": cut_off}

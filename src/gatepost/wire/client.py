@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Final
 
 from gatepost.kernel.clock import Clock
@@ -34,6 +35,7 @@ class Client:
 
     `allow_address` decides for each resolved IP address whether a connection may be made to it. `tls` is
     the context for `is_tls` requests; by default certificates are verified against the system's authorities.
+    `check_certificate(der, host)` says what is wrong with a server's certificate beyond that, "" for nothing.
     """
 
     def __init__(
@@ -43,9 +45,11 @@ class Client:
         limits: ClientLimits | None = None,
         allow_address: AllowAddress | None = None,
         tls: ssl.SSLContext | None = None,
+        check_certificate: Callable[[bytes, str], str] | None = None,
     ) -> None:
         self._limits = limits or ClientLimits()
         self._tls = tls
+        self._check_certificate = check_certificate
         self._renderer = RequestRenderer()
         self._tasks = Tasks("client")
         self._addresses = Addresses(clock=clock, keep_ms=self._limits.names_ms, allow=allow_address)
@@ -111,6 +115,7 @@ class Client:
             host,
             port,
             tls=self._tls_context if is_tls else None,
+            check_certificate=self._check_certificate,
             limits=self._limits,
             addresses=self._addresses,
             tasks=self._tasks,

@@ -24,6 +24,7 @@ class Pool:
         port: int,
         *,
         tls: Callable[[], ssl.SSLContext] | None,
+        check_certificate: Callable[[bytes, str], str] | None = None,
         limits: ClientLimits,
         addresses: Addresses,
         tasks: Tasks,
@@ -31,6 +32,7 @@ class Pool:
         self._host = host
         self._port = port
         self._tls = tls
+        self._check_certificate = check_certificate
         self._limits = limits
         self._addresses = addresses
         self._tasks = tasks
@@ -152,9 +154,20 @@ class Pool:
             except OSError as error:  # refused, unreachable, or (ssl.SSLError) not trusted
                 failure = ConnectFailed(f"{self._host}:{self._port} at {address}: {error}")
             else:
-                self._all.add(made[1])
-                return made[1]
+                problem = self._problem_with(made[0])
+                if not problem:
+                    self._all.add(made[1])
+                    return made[1]
+                made[0].abort()
+                failure = ConnectFailed(f"{self._host}:{self._port} at {address}: {problem}")
         return failure
+
+    def _problem_with(self, transport: asyncio.Transport) -> str:
+        """Say why the server's certificate is not taken, where someone looks at it beside OpenSSL."""
+        if self._tls is None or self._check_certificate is None:
+            return ""
+        shown = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return self._check_certificate(shown, self._host) if shown else "the server shows no certificate"
 
     def _make(self) -> UpstreamConnection:
         return UpstreamConnection(limits=self._limits, freed=self._pass_on, lost=self._lose)

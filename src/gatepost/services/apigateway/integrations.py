@@ -205,7 +205,8 @@ def check_integration(method: Method, integration: Integration) -> None:
         if integration.http_method not in HTTP_METHODS:
             raise BadRequestException(f"Invalid HttpMethod specified. Valid options are {','.join(HTTP_METHODS)}")
         check_uri(integration)
-    check_supported("tlsConfig.insecureSkipVerification", integration.is_tls_verification_skipped)
+    setting = f"tlsConfig.insecureSkipVerification of {integration.type}"
+    check_supported(setting, integration.is_tls_verification_skipped)
     check_supported(f"credentials of {integration.type}", integration.credentials_arn)
     if integration.credentials_arn:
         check_credentials(integration.credentials_arn)
