@@ -94,6 +94,20 @@ def server_context(
     return context
 
 
+def client_context(certificate_pem: str, private_key_pem: bytes) -> ssl.SSLContext:
+    """Give a context for connections to servers, verified against the system's authorities, with a certificate of ours.
+
+    Raises: BadContext.
+    """
+    context = ssl.create_default_context()
+    try:
+        with _briefly_in_a_file(certificate_pem.encode() + private_key_pem) as path:
+            context.load_cert_chain(path)
+    except (ssl.SSLError, ValueError) as error:
+        raise BadContext(f"OpenSSL does not take the certificate: {error}") from error
+    return context
+
+
 @contextmanager
 def _briefly_in_a_file(content: bytes) -> Iterator[str]:
     """Keep `content` where OpenSSL can read it: in memory on Linux, else in a file of mode 0600 that is deleted."""

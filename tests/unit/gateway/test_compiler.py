@@ -41,6 +41,14 @@ def test_what_cannot_be_enforced_is_never_served_without_it(method, reason):
     assert reason in found["decisions"][0]["verdict"]
 
 
+def test_a_stage_with_a_certificate_that_nobody_holds_is_not_served():
+    gateway = TestGateway()
+    stage = StageSettings("prod", "dep123", client_certificate_id="c1")
+    proxy = Integration("HTTP_PROXY", http_method="GET", uri="https://example.com/")
+    compiled = gateway.deploy({"/orders": (Method("GET", integration=proxy),)}, stage=stage)
+    assert compiled.problems == ("GET /orders: clientCertificateId: this gateway holds no certificates",)
+
+
 @pytest.mark.parametrize(
     ("method_settings", "works"),
     [

@@ -1,7 +1,7 @@
 """Client certificates: by which the gateway shows backends who it is. Private keys are sealed and never given out.
 
 Published under `CLIENT_CERTIFICATE`, key `{account}/{region}/{id}`, as `{"certificate_pem": …,
-"sealed_private_key": …}`: base64 of the PEM text, sealed for `SEAL_PURPOSE`.
+"sealed_private_key": …}`: base64 of the PEM text, sealed for `CERTIFICATE_PURPOSE`.
 
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/getting-started-client-side-ssl-authentication.html
 """
@@ -20,6 +20,7 @@ from gatepost.kernel.operations import Call, Change, RecordKey
 from gatepost.kernel.ports import Publisher
 from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.model import (
+    CERTIFICATE_PURPOSE,
     CLIENT_CERTIFICATE,
     NO_CERTIFICATE,
     STAGE,
@@ -34,7 +35,6 @@ from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.tag_limits import check_tags
 from gatepost.storage.base import Records, Write
 
-SEAL_PURPOSE: Final = "apigateway-client-certificate"
 DAYS: Final = 365
 KEY_BITS: Final = 2_048
 
@@ -100,8 +100,8 @@ class ClientCertificates:
             )
         expires_at_ms = call.now_ms + DAYS * _DAY_MS
         loop = asyncio.get_running_loop()
-        certificate_pem, key_pem = await loop.run_in_executor(None, _make, call.now_ms, expires_at_ms)
-        sealed = self._seal.seal(key_pem, purpose=SEAL_PURPOSE)
+        certificate_pem, key_pem = await loop.run_in_executor(None, make_certificate, call.now_ms, expires_at_ms)
+        sealed = self._seal.seal(key_pem, purpose=CERTIFICATE_PURPOSE)
         certificate = ClientCertificate(
             id=random_id(6),
             certificate_pem=certificate_pem,
@@ -195,7 +195,7 @@ def _published_key(key: RecordKey) -> str:
     return f"{key.account_id}/{key.region}/{key.id}"
 
 
-def _make(from_ms: int, until_ms: int) -> tuple[str, bytes]:
+def make_certificate(from_ms: int, until_ms: int) -> tuple[str, bytes]:
     """Make an RSA key and a certificate signed with it; give both as PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization

@@ -44,7 +44,7 @@ class MethodInvocations:
         definition = (await self._records.definition(call, api_id)).value
         resource = resource_of(definition, params["resourceId"])
         method = method_of(definition, params["resourceId"], params["httpMethod"])
-        check_supported("clientCertificateId", params.get("clientCertificateId"))
+        check_supported("clientCertificateId of TestInvokeMethod", params.get("clientCertificateId"))
         if method.integration is None:
             raise BadRequestException("No integration defined for method")
         check_method(definition, method)

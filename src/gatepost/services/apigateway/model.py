@@ -41,6 +41,7 @@ STAGE: Final = "apigateway.stage"
 ACCOUNT: Final = "apigateway.account"
 NO_CERTIFICATE: Final = "Invalid Client Certificate identifier specified"
 CLIENT_CERTIFICATE: Final = "apigateway_client_certificate"  # a topic as well
+CERTIFICATE_PURPOSE: Final = "apigateway-client-certificate"  # what its private key is sealed for
 API_ID_OWNER: Final = "apigateway.api_id_owner"
 
 PRINCIPAL: Final = "apigateway.amazonaws.com"  # to whom roles are handed, and who invokes functions

@@ -269,7 +269,6 @@ def _cache_cluster(settings: StageSettings, patch: Patch) -> StageSettings:
 
 
 def _certificate(settings: StageSettings, patch: Patch) -> StageSettings:
-    check_supported("clientCertificateId", patch.value)
     return replace(settings, client_certificate_id=patch.value)
 
 

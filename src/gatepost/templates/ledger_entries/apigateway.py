@@ -185,7 +185,7 @@ def _stage() -> TypeEntry:
             "CacheClusterEnabled": supported("cacheClusterEnabled"),
             "CacheClusterSize": supported("cacheClusterSize"),
             "CanarySetting": supported("canarySettings"),
-            "ClientCertificateId": supported("clientCertificateId"),
+            "ClientCertificateId": ENFORCED,
             "DeploymentId": ENFORCED,
             "Description": ENFORCED,
             "DocumentationVersion": supported("documentationVersion"),
@@ -213,7 +213,7 @@ def _deployment() -> TypeEntry:
             "StageDescription/CacheClusterEnabled": supported("cacheClusterEnabled"),
             "StageDescription/CacheClusterSize": supported("cacheClusterSize"),
             "StageDescription/CanarySetting": supported("canarySettings"),
-            "StageDescription/ClientCertificateId": supported("clientCertificateId"),
+            "StageDescription/ClientCertificateId": ENFORCED,
             "StageDescription/DocumentationVersion": supported("documentationVersion"),
             "StageDescription/Tags": refused(
                 "a deployment's stage takes no tags here: declare an AWS::ApiGateway::Stage"

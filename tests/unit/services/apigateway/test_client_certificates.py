@@ -6,8 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from gatepost.services.apigateway.client_certificates import SEAL_PURPOSE
-from gatepost.services.apigateway.model import CLIENT_CERTIFICATE, BadRequestException, NotFoundException
+from gatepost.services.apigateway.model import CERTIFICATE_PURPOSE, CLIENT_CERTIFICATE, BadRequestException, NotFoundException
 from tests.support.rest_apis import NOW_MS, Control, a_seal, with_control
 
 
@@ -26,7 +25,7 @@ def test_a_certificate_lives_from_generate_to_delete(tmp_path) -> None:
         (change,) = [each for each in control.changes.told if each.topic == CLIENT_CERTIFICATE]
         assert change.key == f"000000000000/us-east-1/{named['clientCertificateId']}"
         sealed = base64.b64decode(change.value["sealed_private_key"])
-        key = load_pem_private_key(a_seal().open(sealed, purpose=SEAL_PURPOSE), None)
+        key = load_pem_private_key(a_seal().open(sealed, purpose=CERTIFICATE_PURPOSE), None)
         assert key.public_key() == certificate.public_key()
         assert await control.provider.published() == [change]
 
