@@ -162,8 +162,13 @@ class Http2Connection(asyncio.Protocol):
             if self._drained > DRAINED_BYTES_MAX:
                 self._transport.abort()
             return
-        if not self._meter.take(data, self._server.clock.monotonic_ns()):
+        verdict = self._meter.take(data, self._server.clock.monotonic_ns())
+        if verdict == "flood":
             self._flood("frames that ask for nothing")
+            return
+        if verdict == "too_large":
+            self._server.refusal(WireRefusal("malformed", "a frame is too large"))
+            self._end(ErrorCodes.FRAME_SIZE_ERROR)
             return
         try:
             events = self._h2.receive_data(data)

@@ -11,10 +11,11 @@ CVE-2023-44487 (rapid reset), CVE-2024-27316 and its kin (continuations).
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 PREFACE_BYTES: Final = 24
 FRAME_HEAD_BYTES: Final = 9
+FRAME_BYTES_MAX: Final = 16_384  # SETTINGS_MAX_FRAME_SIZE as it is unless announced, which we do not do
 TOKENS_MAX: Final = 1_000
 TOKENS_PER_S: Final = 100
 SMALL_BYTES: Final = 256  # a DATA frame of fewer bytes, which does not end its stream, costs
@@ -31,6 +32,9 @@ END_STREAM: Final = 1
 EMPTY_DATA_COST: Final = 5
 _COSTS: Final = {HEADERS: 0, RST_STREAM: 5, SETTINGS: 10, PING: 2, WINDOW_UPDATE: 1, CONTINUATION: 5}
 UNKNOWN_COST: Final = 2  # PRIORITY too, which means nothing any more
+
+
+Verdict = Literal["", "flood", "too_large"]
 
 
 class FrameMeter:
@@ -54,8 +58,11 @@ class FrameMeter:
         self._tokens -= tokens
         return self._tokens >= 0
 
-    def take(self, data: bytes, now_ns: int) -> bool:
-        """Count the frames in `data`; say whether the client may go on."""
+    def take(self, data: bytes, now_ns: int) -> Verdict:
+        """Count the frames in `data`; "" lets the client go on.
+
+        A frame that is too large is known by its head: nobody may have us wait for the rest of it.
+        """
         self._tokens = min(self._tokens + (now_ns - self._last_ns) * TOKENS_PER_S / 1e9, TOKENS_MAX)
         self._last_ns = now_ns
         at, size = 0, len(data)
@@ -73,10 +80,12 @@ class FrameMeter:
                 break
             self._head = b""
             self._skip = int.from_bytes(head[:3], "big")
+            if self._skip > FRAME_BYTES_MAX:
+                return "too_large"
             self._tokens -= self._cost(head)
             if self._tokens < 0:
-                return False
-        return True
+                return "flood"
+        return ""
 
     def _cost(self, head: bytes) -> int:
         kind = head[3]

@@ -154,7 +154,8 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
 
     def expired(self) -> None:
         """End a handshake that takes too long. Called by the wheel."""
-        self._server.counters.handshakes_failed += 1
+        if self._state in {_HELLO, _HANDSHAKE}:
+            self._server.counters.handshakes_failed += 1
         self._raw.abort()
 
     # -- the handshake

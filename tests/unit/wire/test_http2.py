@@ -20,7 +20,7 @@ from tests.support.wire import a_server, echo
 
 AUTHORITY = an_authority("shop.test")
 TERMS = terms_for(issued(AUTHORITY, "api.shop.test"), "api.shop.test")
-NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, ENHANCE_YOUR_CALM = 0, 1, 7, 11
+NO_ERROR, PROTOCOL_ERROR, FRAME_SIZE_ERROR, ENHANCE_YOUR_CALM = 0, 1, 6, 11
 
 
 @asynccontextmanager
@@ -338,6 +338,18 @@ def test_a_flood_of_frames_that_ask_for_nothing_ends_the_connection(kind):
     assert refusals == {"connections": 1}
 
 
+def test_a_frame_longer_than_allowed_is_refused_by_its_head_and_not_waited_for():
+    """The library looks at the length when all of the frame has arrived: 16 MB for each connection."""
+
+    async def scenario():
+        async with serving() as (_, port), an_http2_client(port, asking()) as client:
+            await client.read()
+            client.writer.write(b"\x50\x52\x49" + b"\0" * 6)
+            return await client.until_the_end()
+
+    assert run(scenario) == FRAME_SIZE_ERROR
+
+
 def test_a_rapid_reset_ends_the_connection_and_every_handler():
     running = []
 
@@ -448,9 +460,10 @@ def test_the_meter_gives_tokens_back_with_time_and_reads_frames_in_any_pieces():
     meter = FrameMeter(0)
     pings = a_frame(6, b"12345678") * 500
     data = PREFACE + pings
-    assert all(meter.take(data[at : at + 7], 0) for at in range(0, len(data), 7))
-    assert not meter.take(a_frame(6, b"12345678"), 0)
-    assert meter.take(a_frame(6, b"12345678"), 10**9)
+    assert {meter.take(data[at : at + 7], 0) for at in range(0, len(data), 7)} == {""}
+    assert meter.take(a_frame(6, b"12345678"), 0) == "flood"
+    assert meter.take(a_frame(6, b"12345678"), 10**9) == ""
+    assert FrameMeter(0).take(PREFACE + b"\0\x40\1" + b"\0" * 6, 0) == "too_large"
 
 
 # -- draining, noise, real clients
