@@ -9,11 +9,40 @@ from hypothesis import strategies as st
 
 from gatepost.languages.json_schema import ModelSchema, SchemaError, compile_models, model_uri
 
-KEYWORDS = (
-    "$ref $schema additionalItems additionalProperties allOf anyOf default definitions dependencies enum "
-    "exclusiveMaximum exclusiveMinimum format id items maxItems maxLength maxProperties maximum minItems minLength "
-    "minProperties minimum multipleOf not oneOf pattern patternProperties properties required type uniqueItems"
-).split()
+KEYWORDS = [
+    "$ref",
+    "$schema",
+    "additionalItems",
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "default",
+    "definitions",
+    "dependencies",
+    "enum",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "id",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "not",
+    "oneOf",
+    "pattern",
+    "patternProperties",
+    "properties",
+    "required",
+    "type",
+    "uniqueItems",
+]
 REFERENCES = st.sampled_from(
     [
         "#",
