@@ -120,6 +120,38 @@ def test_what_functions_say_is_in_their_logs(shop):
     assert any("CatalogueFunction" in name for name in groups)
 
 
+def test_integrators_need_a_key_and_get_what_their_plan_gives(shop):
+    apigateway = shop.client("apigateway")
+    url = base_of(shop) + "/partners/products?category=tea&limit=1"
+    assert ask("GET", url).status == 403
+    (stack,) = shop.client("cloudformation").describe_stacks(StackName="securecart")["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    key = apigateway.get_api_key(apiKey=outputs["BronzeKeyId"], includeValue=True)["value"]
+    statuses = [ask("GET", url, headers={"x-api-key": key}).status for _ in range(30)]
+    assert statuses[:10] == [200] * 10
+    assert 429 in statuses
+    plans = {plan["name"]: plan["id"] for plan in apigateway.get_usage_plans()["items"]}
+    assert set(plans) == {"securecart-bronze", "securecart-silver", "securecart-partner"}
+
+
+def test_a_shelf_that_was_just_shown_is_shown_again_without_a_function(shop):
+    def cached():
+        return ask("GET", base_of(shop) + "/products?category=garden&limit=3")
+
+    assert cached().body == cached().body
+    logs = shop.client("logs")
+    (group,) = (each["logGroupName"] for each in logs.describe_log_groups()["logGroups"] if "Catal" in str(each))
+
+    def starts():
+        events = logs.filter_log_events(logGroupName=group, filterPattern="START")["events"]
+        return len(events)
+
+    before = starts()
+    for _ in range(5):
+        assert cached().status == 200
+    assert starts() == before
+
+
 def test_a_second_deployment_of_the_same_template_changes_nothing(shop):
     told = gatepost("deploy", str(SHOP / "template.yaml"), "--data", str(shop.data))
     assert told.stdout == "securecart: nothing has changed\n", told.stderr

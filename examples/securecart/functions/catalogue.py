@@ -18,6 +18,7 @@ logger = Logger()
 app = APIGatewayRestResolver()
 
 
+@app.get("/partners/products")
 @app.get("/products")
 def list_products() -> dict[str, Any]:
     """List one category by name, page by page."""
