@@ -104,12 +104,7 @@ class GatewayRole:
         ids = RequestIds()
         policy = AddressPolicy()
         self._client = Client(clock=clock, allow_address=policy)
-        self._unverified_client = Client(
-            clock=clock,
-            allow_address=policy,
-            tls=unverified_context(),
-            check_certificate=lambda shown, host: problem_with(shown, host, clock.now_ms()),
-        )
+        self._unverified_client = _unverified_client(clock, policy)
         self._certificates = BackendCertificates(
             seal, lambda context: Client(clock=clock, allow_address=policy, tls=context)
         )
@@ -316,6 +311,16 @@ class GatewayRole:
                 }
             )
         return found
+
+
+def _unverified_client(clock: Clock, policy: AddressPolicy) -> Client:
+    """Make the client of integrations that take a certificate of any issuer (insecureSkipVerification)."""
+    return Client(
+        clock=clock,
+        allow_address=policy,
+        tls=unverified_context(),
+        check_certificate=lambda shown, host: problem_with(shown, host, clock.now_ms()),
+    )
 
 
 async def serve(orders: Orders, stopping: asyncio.Event) -> Callable[[], Awaitable[dict[str, int]]]:
