@@ -116,7 +116,7 @@ class Statement:
         if self.is_not_resource and self.is_allow and not all(p.is_known(keys) for p in self.resources):
             return False
         for pattern in self.resources:
-            if pattern.matches(resource, keys):
+            if resource.startswith(pattern.start) and pattern.matches(resource, keys):
                 return not self.is_not_resource
         return self.is_not_resource
 

@@ -244,13 +244,15 @@ class ResourcePattern:
     """One entry of Resource or NotResource.
 
     A star at the end of an ARN's segment may run over colons; one inside a segment stays in it, which `fields` checks.
-    `glob` is None when the pattern has variables and is compiled per request.
+    `glob` is None when the pattern has variables and is compiled per request. What fits begins with `start`: most
+    patterns of a policy are passed over by looking at that.
     """
 
     text: str
     tokens: tuple[Token, ...]
     glob: Glob | None
     fields: tuple[tuple[int, Glob], ...]
+    start: str = ""
 
     def matches(self, resource: str, keys: Keys) -> bool:
         """Say whether `resource` (an ARN or `*`) is meant. A variable without a value matches nothing."""
@@ -274,7 +276,9 @@ def compile_resource(text: str, *, has_variables: bool) -> ResourcePattern:
     plain = [token for token in tokens if not isinstance(token, Variable)]
     if len(plain) != len(tokens):
         return ResourcePattern(text, tokens, None, ())
-    return ResourcePattern(text, tokens, compile_glob(plain), _inner_fields(plain))
+    glob = compile_glob(plain)
+    first = glob.chunks[0]
+    return ResourcePattern(text, tokens, glob, _inner_fields(plain), first if isinstance(first, str) else "")
 
 
 def _inner_fields(tokens: Sequence[str | Wildcard]) -> tuple[tuple[int, Glob], ...]:
