@@ -101,6 +101,8 @@ class Senders:
         self._stopping.set()
         for thread in self._threads:
             thread.join(60)
+        self._tables.close()
+        self._functions.close()
 
     @property
     def count(self) -> int:
@@ -174,6 +176,8 @@ def functions_hear_of_everything(folder: Path, *, kills: int, chance: random.Ran
             if victim == "supervisor":
                 platform.process.kill()
                 platform.process.wait()
+                for client in platform.clients.values():
+                    client.close()
                 platform = start_platform(folder / "data", str(folder / "template.yaml"), command="up", ports=ports)
             else:
                 os.kill(pid_of(platform, victim), signal.SIGKILL)

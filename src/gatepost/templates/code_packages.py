@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import stat
@@ -16,9 +15,10 @@ from typing import Final
 from gatepost.kernel.errors import SettingsError
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.limits import LAMBDA_UNZIPPED_BYTES_MAX
+from gatepost.templates.package_zip import PackageZip, ZippedFile
 from gatepost.templates.requirements import Requirements
 
-CACHE_FORMAT: Final = "1"
+CACHE_FORMAT: Final = "2"
 FILES_MAX: Final = 50_000
 IGNORED: Final = frozenset(
     {
@@ -40,18 +40,6 @@ IGNORED: Final = frozenset(
 )
 IGNORED_SUFFIXES: Final = (".pyc", ".pyo")
 REQUIREMENTS: Final = "requirements.txt"
-_ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class PackedFile:
-    """One file of a folder: where it lies, what it is called in the package, what tells whether it has changed."""
-
-    path: Path
-    name: str
-    size: int
-    modified_ns: int
-    is_executable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +57,7 @@ class CodePackages:
         self._cache_dir = cache_dir / "packages"
         self._uploads = uploads
         self._requirements = requirements
+        self._zip = PackageZip(_read)
 
     def upload_file(self, path: Path) -> str:
         """Upload one file as it is (a zip, an OpenAPI document) and give its SHA-256. Raises: SettingsError."""
@@ -102,7 +91,8 @@ class CodePackages:
             installed = self._requirements.install(requirements, runtime)
             own = {file.name for file in files}
             files = [*files, *(file for file in _walk(installed) if file.name not in own and file.name[0] != ".")]
-        content = _zipped(files, path)
+        _check_size(files, path)
+        content = self._zip.make(files)
         sha256 = hashlib.sha256(content).hexdigest()
         if not self._uploads.has(sha256):
             self._uploads.put(content)
@@ -110,12 +100,13 @@ class CodePackages:
         return sha256
 
 
-def _walk(folder: Path) -> Iterator[PackedFile]:
+def _walk(folder: Path) -> Iterator[ZippedFile]:
     """Give a folder's files in the order of their names. Raises: SettingsError for links that lead out of it."""
     root = folder.resolve()
+    start = len(os.path.join(folder, ""))  # noqa: PTH118 - with its separator
     count = 0
     todo = [folder]
-    found: list[PackedFile] = []
+    found: list[ZippedFile] = []
     while todo:
         current = todo.pop()
         with os.scandir(current) as scan:
@@ -137,32 +128,24 @@ def _walk(folder: Path) -> Iterator[PackedFile]:
             count += 1
             if count > FILES_MAX:
                 raise SettingsError(f"{folder} has more than {FILES_MAX} files")
-            name = path.relative_to(folder).as_posix()
+            name = entry.path[start:].replace(os.sep, "/")
             found.append(
-                PackedFile(path, name, details.st_size, details.st_mtime_ns, bool(details.st_mode & stat.S_IXUSR))
+                ZippedFile(path, name, details.st_size, details.st_mtime_ns, bool(details.st_mode & stat.S_IXUSR))
             )
     yield from sorted(found, key=lambda file: file.name)
 
 
-def _fingerprint(files: list[PackedFile], requirements_key: str) -> str:
+def _fingerprint(files: list[ZippedFile], requirements_key: str) -> str:
     digest = hashlib.sha256(f"{CACHE_FORMAT}\0{requirements_key}".encode())
     for file in files:
         digest.update(f"\0{file.name}\0{file.size}\0{file.modified_ns}\0{file.is_executable}".encode())
     return digest.hexdigest()
 
 
-def _zipped(files: list[PackedFile], folder: Path) -> bytes:
+def _check_size(files: list[ZippedFile], folder: Path) -> None:
     total = sum(file.size for file in files)
     if total > LAMBDA_UNZIPPED_BYTES_MAX:
         raise SettingsError(f"{folder} has {total} bytes: a function's code may have {LAMBDA_UNZIPPED_BYTES_MAX}")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
-        for file in sorted(files, key=lambda each: each.name):
-            entry = zipfile.ZipInfo(file.name, _ZIP_DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = (stat.S_IFREG | (0o755 if file.is_executable else 0o644)) << 16
-            package.writestr(entry, _read(file.path))
-    return buffer.getvalue()
 
 
 def _read(path: Path) -> bytes:

@@ -6,6 +6,7 @@ are refused, counted while unpacking and not by what the zip says of itself.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
@@ -34,10 +36,11 @@ class BadCode(Exception):
         self.is_too_large = is_too_large
 
 
-def extract(archive: Path, sha256: str, functions: Path) -> Path:
+def extract(archive: Path, sha256: str, functions: Path, like: Twin | None = None) -> Path:
     """Unpack `archive` to `functions/sha256` unless it is there, and give that directory. Blocks: call it in a thread.
 
-    The directory appears whole or not at all, and what it holds is on the disk before. Raises: BadCode, OSError.
+    Files that `like` has, too, are linked and not written again, with their bytecode. The directory appears whole or
+    not at all, and what it holds is on the disk before. Raises: BadCode, OSError.
     """
     target = functions / sha256
     if target.is_dir():
@@ -48,7 +51,7 @@ def extract(archive: Path, sha256: str, functions: Path) -> Path:
         scratch.chmod(0o755)
         try:
             with zipfile.ZipFile(archive) as content:
-                _unpack(content, scratch)
+                _unpack(content, scratch, Unchanged(like, functions))
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             # NotImplementedError: a compression we lack; RuntimeError: an encrypted zip.
             raise BadCode("Could not unzip uploaded file. Please check your file, then try to upload again.") from error
@@ -71,7 +74,69 @@ def remove_leftovers(functions: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _unpack(content: zipfile.ZipFile, folder: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """Code of the same function that is unpacked already: its package and its digest."""
+
+    archive: Path
+    sha256: str
+
+
+class Unchanged:
+    """Finds the files of a package in the directory of one that was unpacked before: same name, size, mode and CRC.
+
+    Unpacked files are never written again, so that two directories may share them.
+    """
+
+    def __init__(self, like: Twin | None, functions: Path) -> None:
+        self._folder = functions / like.sha256 if like is not None else functions
+        self._entries: dict[str, zipfile.ZipInfo] = {}
+        self._caches: dict[Path, list[str]] = {}
+        if like is not None and self._folder.is_dir():
+            try:
+                with zipfile.ZipFile(like.archive) as content:
+                    self._entries = {entry.filename: entry for entry in content.infolist()}
+            except (OSError, zipfile.BadZipFile):
+                self._entries = {}
+
+    def link(self, entry: zipfile.ZipInfo, path: Path) -> bool:
+        """Make `path` the unpacked file of `entry`, and say whether there was one. Raises: BadCode."""
+        twin = self._entries.get(entry.filename)
+        if twin is None or _identity(twin) != _identity(entry):
+            return False
+        source = self._folder / entry.filename
+        try:
+            found = source.lstat()
+            if not stat.S_ISREG(found.st_mode) or found.st_size != entry.file_size:
+                return False
+            path.hardlink_to(source)
+        except FileExistsError as error:
+            raise BadCode(f"The zip has an entry named {path.name!r} twice") from error
+        except OSError:
+            return False  # another file system, too many links
+        if path.suffix == ".py":
+            self._link_bytecode(source, path)
+        return True
+
+    def _link_bytecode(self, source: Path, path: Path) -> None:
+        cache = source.parent / "__pycache__"
+        names = self._caches.get(cache)
+        if names is None:
+            names = self._caches[cache] = [one.name for one in cache.iterdir()] if cache.is_dir() else []
+        for name in names:
+            if name.startswith(f"{path.stem}.") and name.endswith(".pyc"):
+                folder = path.parent / "__pycache__"
+                with contextlib.suppress(OSError):
+                    folder.mkdir(mode=0o755, exist_ok=True)
+                    folder.chmod(0o755)
+                    (folder / name).hardlink_to(cache / name)
+
+
+def _identity(entry: zipfile.ZipInfo) -> tuple[int, int, int]:
+    return entry.CRC, entry.file_size, entry.external_attr
+
+
+def _unpack(content: zipfile.ZipFile, folder: Path, unchanged: Unchanged) -> None:
     entries = content.infolist()
     if len(entries) > ENTRIES_MAX:
         raise BadCode(f"The zip has {len(entries)} entries: at most {ENTRIES_MAX} are unpacked", is_too_large=True)
@@ -79,13 +144,17 @@ def _unpack(content: zipfile.ZipFile, folder: Path) -> None:
         raise _too_large()
     left = LAMBDA_UNZIPPED_BYTES_MAX
     links: list[tuple[Path, str]] = []
+    made: set[Path] = set()
     for entry in entries:
         path = folder / _safe_name(entry.filename)
         mode = entry.external_attr >> 16
         if entry.is_dir():
-            _make_folders(path, folder)
+            _make_folders(path, folder, made)
             continue
-        _make_folders(path.parent, folder)
+        _make_folders(path.parent, folder, made)
+        if not stat.S_ISLNK(mode) and unchanged.link(entry, path):
+            left -= entry.file_size
+            continue
         with content.open(entry) as source:
             if stat.S_ISLNK(mode):
                 links.append((path, source.read(LINK_BYTES_MAX).decode("utf-8", "surrogateescape")))
@@ -112,7 +181,10 @@ def _safe_name(name: str) -> str:
     return str(path)
 
 
-def _make_folders(path: Path, folder: Path) -> None:
+def _make_folders(path: Path, folder: Path, made_before: set[Path]) -> None:
+    if path in made_before:
+        return
+    made_before.add(path)
     for parent in [*reversed(path.relative_to(folder).parents), path.relative_to(folder)]:
         made = folder / parent
         if not made.is_dir():

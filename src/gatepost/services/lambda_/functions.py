@@ -123,7 +123,7 @@ class Functions:
         function = self._catalogue.named(call, params["FunctionName"])
         refuse_unsupported(params)
         check_revision(function.revision_id, params)
-        upload = await self._uploads.take(params)
+        upload = await self._uploads.take(params, like=function.code_sha256)
         architecture = configured(function, {"Architectures": params.get("Architectures")}).architecture
         changes: dict[str, Any] = {
             "code_sha256": upload.sha256,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gatepost.kernel.limits import LAMBDA_ZIP_BYTES_MAX
 from gatepost.kernel.ports import Assets
-from gatepost.services.lambda_.code import BadCode, extract
+from gatepost.services.lambda_.code import BadCode, Twin, extract
 from gatepost.services.lambda_.configuration import bad
 from gatepost.services.lambda_.model import RequestTooLargeException, ServiceException
 
@@ -34,8 +34,11 @@ class Uploads:
         self._assets = assets
         self._functions_dir = functions_dir
 
-    async def take(self, code: Mapping[str, Any], *, what: str = "function code") -> Upload:
-        """Keep and unpack a package. Raises: InvalidParameterValueException, RequestTooLargeException."""
+    async def take(self, code: Mapping[str, Any], *, what: str = "function code", like: str = "") -> Upload:
+        """Keep and unpack a package; `like` is the digest of the code that it replaces, which it may share files with.
+
+        Raises: InvalidParameterValueException, RequestTooLargeException.
+        """
         if code.get("ImageUri"):
             raise bad("ImageUri is not supported by Gatepost: container images are not run here; use ZipFile")
         for name in _REFUSED:
@@ -55,13 +58,14 @@ class Uploads:
         archive = self._assets.path(sha256)
         if archive is None:
             raise bad(f"There is no asset {sha256}: upload it first")
-        await self._unpack(archive, sha256)
+        replaced = self._assets.path(like) if like else None
+        await self._unpack(archive, sha256, Twin(replaced, like) if replaced is not None else None)
         return Upload(sha256, archive.stat().st_size)
 
-    async def _unpack(self, archive: Path, sha256: str) -> None:
+    async def _unpack(self, archive: Path, sha256: str, like: Twin | None) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(None, extract, archive, sha256, self._functions_dir)
+            await loop.run_in_executor(None, extract, archive, sha256, self._functions_dir, like)
         except BadCode as error:
             raise bad(error.message) from error
         except OSError as error:

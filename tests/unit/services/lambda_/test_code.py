@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import shutil
 import stat
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from gatepost.services.lambda_.code import BadCode, extract, remove_leftovers
+from gatepost.services.lambda_.code import BadCode, Twin, extract, remove_leftovers
 
 SHA = "a" * 64
 
@@ -142,3 +144,55 @@ def test_what_a_killed_process_left_behind_is_removed(tmp_path) -> None:
     (folder / f".{SHA}.python3.11").touch()
     remove_leftovers(folder)
     assert {one.name for one in folder.iterdir()} == {living, SHA, f".{SHA}.python3.11"}
+
+
+def a_package(folder: Path, name: str, files: dict[str, bytes], *, mode: int = 0o644) -> tuple[Path, str]:
+    archive = folder / f"{name}.zip"
+    with zipfile.ZipFile(archive, "w") as content:
+        for path, data in files.items():
+            entry = zipfile.ZipInfo(path)
+            entry.external_attr = (0o100000 | mode) << 16
+            content.writestr(entry, data)
+    return archive, hashlib.sha256(archive.read_bytes()).hexdigest()
+
+
+def test_files_that_have_not_changed_are_shared_with_the_code_before(tmp_path: Path) -> None:
+    functions = tmp_path / "functions"
+    functions.mkdir()
+    files = {"app.py": b"x = 1\n", "lib/a.py": b"a = 1\n", "lib/data": b"d"}
+    archive, sha256 = a_package(tmp_path, "old", files)
+    old = extract(archive, sha256, functions)
+    (old / "lib" / "__pycache__").mkdir()
+    (old / "lib" / "__pycache__" / "a.cpython-311.pyc").write_bytes(b"code")
+    (old / "lib" / "__pycache__" / "other.cpython-311.pyc").write_bytes(b"code")
+    changed, digest = a_package(tmp_path, "new", {**files, "app.py": b"x = 2\n"})
+    new = extract(changed, digest, functions, Twin(archive, sha256))
+    assert {path: (new / path).read_bytes() for path in files} == {**files, "app.py": b"x = 2\n"}
+    assert [(old / path).samefile(new / path) for path in files] == [False, True, True]
+    assert (new / "lib" / "__pycache__" / "a.cpython-311.pyc").read_bytes() == b"code"
+    assert not (new / "lib" / "__pycache__" / "other.cpython-311.pyc").exists()
+    shutil.rmtree(old)
+    assert (new / "lib" / "a.py").read_bytes() == b"a = 1\n"
+
+
+def test_what_differs_in_its_mode_or_is_no_file_is_written_anew(tmp_path: Path) -> None:
+    functions = tmp_path / "functions"
+    functions.mkdir()
+    archive, sha256 = a_package(tmp_path, "old", {"run": b"#!", "moved": b"m"})
+    old = extract(archive, sha256, functions)
+    (old / "moved").unlink()
+    (old / "moved").symlink_to("/etc/passwd")  # nobody does so; it would not be followed
+    changed, digest = a_package(tmp_path, "new", {"run": b"#!", "moved": b"m"}, mode=0o755)
+    new = extract(changed, digest, functions, Twin(archive, sha256))
+    assert not (old / "run").samefile(new / "run")
+    assert ((new / "run").stat().st_mode & 0o777, (new / "moved").read_bytes()) == (0o755, b"m")
+    same, again = a_package(tmp_path, "same", {"run": b"#!", "moved": b"m", "x": b""})
+    third = extract(same, again, functions, Twin(archive, sha256))
+    assert not (third / "moved").is_symlink()
+
+
+def test_code_whose_package_is_gone_is_unpacked_as_if_there_were_none_before(tmp_path: Path) -> None:
+    archive, digest = a_package(tmp_path, "new", {"a": b"a"})
+    (tmp_path / "functions").mkdir()
+    new = extract(archive, digest, tmp_path / "functions", Twin(tmp_path / "gone.zip", "0" * 64))
+    assert (new / "a").read_bytes() == b"a"
