@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -49,6 +49,16 @@ class KeyPages:
         changes = [await self._page(call.account_id, call.region, prefix) for prefix in prefixes]
         for start in range(0, len(changes), _CHANGES_MAX):
             await self._publisher.publish(*changes[start : start + _CHANGES_MAX])
+
+    async def publish_all(self, call: Call, digests: Iterable[str]) -> None:
+        """Tell the gateway what now stands in many pages, so many at once, each in its turn."""
+        pages = sorted({digest[:PAGE_CHARACTERS] for digest in digests})
+        for start in range(0, len(pages), _CHANGES_MAX):
+            some = pages[start : start + _CHANGES_MAX]
+            async with AsyncExitStack() as turns:
+                for page in some:  # in one order, so that nobody waits in a circle
+                    await turns.enter_async_context(self.turn(call, page))
+                await self.publish(call, some)
 
     async def _page(self, account_id: str, region: str, prefix: str) -> Change:
         lines: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,11 +13,12 @@ from gatepost.services.apigateway.api_keys import ApiKeys
 from gatepost.services.apigateway.api_keys_csv import KeyRow, parse_key_rows
 from gatepost.services.apigateway.model import BadRequestException, ConflictException, NotFoundException
 from gatepost.services.apigateway.records import ApiRecords
-from gatepost.services.apigateway.usage_model import API_KEY_PLACE, ApiKey
+from gatepost.services.apigateway.usage_model import API_KEY_PLACE, ApiKey, UsagePlan
 from gatepost.services.apigateway.usage_plans import UsagePlans, check_one_plan_per_stage
 from gatepost.storage.base import Write
 
 KEYS_AT_ONCE: Final = 500
+ROWS_IN_A_ROW: Final = 50
 WARNINGS_MAX: Final = 1_000
 
 
@@ -52,19 +54,24 @@ class ApiKeyImports:
         keys: list[ApiKey] = []
         warnings: list[str] = []
         values: set[str] = set()
-        for row in rows:
+        plans: dict[str, UsagePlan] = {}
+        for number, row in enumerate(rows):
+            if number % ROWS_IN_A_ROW == 0:
+                await asyncio.sleep(0)  # others get their turn
             try:
                 if row.value in values or (row.value and await self._keys.exists(call, row.value)):
                     raise ConflictException("API Key already exists")
-                keys.append(await self._key(call, row))
+                keys.append(await self._key(call, row, plans))
                 values.add(row.value)
             except (BadRequestException, NotFoundException, ConflictException) as error:
                 warnings.append(f"Line {row.line}: {error.message}")
         return keys, warnings
 
-    async def _key(self, call: Call, row: KeyRow) -> ApiKey:
-        plans = [(await self._plans.held(call, plan_id)).value for plan_id in row.plan_ids]
-        check_one_plan_per_stage(plans)
+    async def _key(self, call: Call, row: KeyRow, plans: dict[str, UsagePlan]) -> ApiKey:
+        for plan_id in row.plan_ids:
+            if plan_id not in plans:
+                plans[plan_id] = (await self._plans.held(call, plan_id)).value
+        check_one_plan_per_stage([plans[plan_id] for plan_id in row.plan_ids])
         given = {"name": row.name, "description": row.description, "enabled": row.is_enabled}
         return self._keys.new(call, row.value, given, row.plan_ids)
 
@@ -79,6 +86,4 @@ class ApiKeyImports:
         except VersionConflict:
             raise ConflictException("API Key already exists") from None
         finally:
-            for digest in {key.digest[:3]: key.digest for key in keys}.values():
-                async with self._pages.turn(call, digest):
-                    await self._pages.publish(call, [digest])
+            await self._pages.publish_all(call, [key.digest for key in keys])
