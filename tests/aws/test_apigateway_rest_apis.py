@@ -19,7 +19,9 @@ from tests.support.rest_apis import FUNCTION_URI
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[AwsAccount]:
-    with an_aws_account(tmp_path, lambda world: ApiGateway(world.records, world.heard, world.authorizer, world.seal)) as made:
+    with an_aws_account(
+        tmp_path, lambda world: ApiGateway(world.records, world.heard, world.authorizer, world.seal)
+    ) as made:
         yield made
 
 
@@ -124,10 +126,10 @@ def test_a_stage_is_patched_with_escaped_paths(apigateway: Any) -> None:
         apigateway.update_stage,
         restApiId=api_id,
         stageName="prod",
-        patchOperations=[{"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "1"}],
+        patchOperations=[{"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "much"}],
     )
     assert (code, status) == ("BadRequestException", 400)
-    assert "throttlingRateLimit" in message
+    assert message == "Invalid patch value  'much' specified for path '/*/*/throttling/rateLimit'"
 
 
 def test_documents_are_imported_overwritten_and_merged(apigateway: Any) -> None:
@@ -193,9 +195,9 @@ def test_a_policy_in_a_document_needs_update_rest_api_policy(account: AwsAccount
 
 
 def test_an_operation_that_is_missing_says_so(apigateway: Any) -> None:
-    code, status, message = failure(apigateway.get_sdk_types)
+    code, status, message = failure(apigateway.get_vpc_links)
     assert (code, status) == ("NotImplemented", 501)
-    assert "GetSdkTypes" in message
+    assert "GetVpcLinks" in message
 
 
 def test_a_stage_is_exported_and_imported_again(apigateway: Any) -> None:
