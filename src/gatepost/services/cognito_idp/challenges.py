@@ -7,18 +7,17 @@ just then between two steps has to begin again.
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.ids import LOWER_ALPHANUMERIC, random_id
 from gatepost.services.cognito_idp.errors import NotAuthorizedException
 
 SESSIONS_MAX: Final = 50_000
-_LENGTH: Final = 64
-_ALPHABET: Final = LOWER_ALPHANUMERIC + "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
+_BYTES: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Challenges:
 
     def open(self, challenge: Challenge) -> str:
         """Begin a session and give its text."""
-        session = random_id(_LENGTH, _ALPHABET)
+        session = secrets.token_urlsafe(_BYTES)
         self._open[session] = challenge
         while len(self._open) > SESSIONS_MAX:
             self._open.popitem(last=False)

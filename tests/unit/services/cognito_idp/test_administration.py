@@ -1,6 +1,5 @@
 """What administrators do: clients, users, groups, resource servers, identity providers, lists and filters."""
 
-
 from __future__ import annotations
 
 from typing import Any

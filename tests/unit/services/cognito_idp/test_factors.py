@@ -16,6 +16,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from pycognito.aws_srp import AWSSRP, generate_hash_device
 
+from gatepost.kernel.clock import FixedClock
+from gatepost.services.cognito_idp.challenges import SESSIONS_MAX, Challenge, Challenges
+from gatepost.services.cognito_idp.choice_flow import CODES
+from gatepost.services.cognito_idp.custom_flow import ROUNDS_MAX
+from gatepost.services.cognito_idp.device_operations import devices_page
+from gatepost.services.cognito_idp.devices import DEVICES_MAX
+from gatepost.services.cognito_idp.passkeys import PASSKEYS_MAX
+from gatepost.services.cognito_idp.second_factors import STEP_S, matching_step
+from gatepost.services.cognito_idp.self_service import auth_factors
+from gatepost.services.cognito_idp.user import User
 from tests.support.user_pools import OTHER_PASSWORD, PASSWORD, Aws, Run, attributes_of, claims_of
 from tests.unit.services.cognito_idp.test_signing_in import proof_of, respond, srp
 
@@ -611,5 +621,73 @@ def test_a_remembered_device_proves_itself_instead_of_a_code(pools: Run) -> None
         await aws("AdminForgetDevice", **admin)
         await aws.fails("ResourceNotFoundException", "AdminGetDevice", **admin)
         await aws.fails("NotAuthorizedException", "InitiateAuth", **call, AuthParameters={**given, "DEVICE_KEY": key})
+
+    pools(scenario)
+
+
+# --- bounds ----------------------------------------------------------------------------------------------------
+
+
+def a_user(**changes: Any) -> User:
+    return User("us-east-1_Pool12345", "ann", {"sub": "s"}, "CONFIRMED", 0, 0, **changes)
+
+
+def test_no_more_sessions_are_open_than_said_and_the_oldest_goes() -> None:
+    challenges = Challenges(FixedClock())
+    sessions = [challenges.open(Challenge("p", "c", "ann", "SMS_MFA", 1 << 50)) for _ in range(SESSIONS_MAX + 1)]
+    assert len(challenges) == SESSIONS_MAX
+    with pytest.raises(Exception, match="Invalid session"):
+        challenges.take(sessions[0], client_id="c", name="SMS_MFA")
+    assert challenges.take(sessions[1], client_id="c", name="SMS_MFA").user_name == "ann"
+
+
+def test_functions_that_never_end_a_sign_in_are_stopped(pools: Run) -> None:
+    functions = captcha()
+
+    def forever(event: dict[str, Any]) -> None:
+        event["response"] = {"challengeName": "CUSTOM_CHALLENGE"}
+
+    async def scenario(aws: Aws) -> None:
+        await aws.a_pool(LambdaConfig=aws.functions.config())
+        await aws.a_client("ALLOW_CUSTOM_AUTH")
+        await aws.a_user()
+        challenge = await aws.start("CUSTOM_AUTH")
+        for _ in range(ROUNDS_MAX):
+            challenge = await aws.answer(challenge, ANSWER="0")
+        await aws.refuses_answer("NotAuthorizedException", challenge, ANSWER="0")
+
+    pools(scenario, functions={**functions, "DefineAuthChallenge": forever})
+
+
+@pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "١٢٣٤٥٦", "12 456"])
+def test_texts_that_are_no_codes_match_no_step(code: str) -> None:
+    secret = pyotp.random_base32()
+    assert matching_step(secret, code, 0) is None
+    assert matching_step("", pyotp.TOTP(secret).at(0), 0) is None
+    assert matching_step(secret, pyotp.TOTP(secret).at(STEP_S * 7), STEP_S * 7000) == 7
+
+
+def test_devices_are_listed_by_pages() -> None:
+    device = {"name": "", "ip": "", "is_remembered": True, "created_at_ms": 0, "changed_at_ms": 0, "last_used_at_ms": 0}
+    user = a_user(devices=[{**device, "key": str(number)} for number in range(DEVICES_MAX)])
+    first = devices_page(user, {})
+    rest = devices_page(user, {"PaginationToken": first["PaginationToken"]})
+    keys = [one["DeviceKey"] for page in (first, rest) for one in page["Devices"]]
+    assert keys == [str(number) for number in range(DEVICES_MAX)]
+    assert "PaginationToken" not in rest
+
+
+def test_factors_are_listed_as_the_pool_and_the_user_have_them(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        await a_choice(aws)
+        await aws.a_user(**ADDRESSES)
+        token = await a_passkey(aws, Authenticator())
+        told = await aws("GetUserAuthFactors", AccessToken=token)
+        assert told["ConfiguredUserAuthFactors"] == ["PASSWORD", *CODES, "WEB_AUTHN"]
+        assert await aws("AdminGetUserAuthFactors", UserPoolId=aws.pool_id, Username="ann") == told
+        pool = aws.provider._pools.find(aws.pool_id)
+        assert pool is not None
+        assert auth_factors(pool, a_user())["ConfiguredUserAuthFactors"] == []
+        assert PASSKEYS_MAX == 20
 
     pools(scenario)

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from gatepost.services.cognito_idp.codes import LIVES_MS, SENT_PER_HOUR_MAX, SIGN_UP, WRONG_MAX
+from gatepost.services.cognito_idp.migration import Migration
+from gatepost.services.cognito_idp.sign_up import SignUpOperations
 from tests.support.user_pools import OTHER_PASSWORD, PASSWORD, Aws, Run, attributes_of
 
 
@@ -59,7 +62,7 @@ def test_a_code_is_good_once_and_a_wrong_one_five_times_at_most(pools: Run) -> N
         right = aws.mail.code
         wrong = "000000" if right != "000000" else "000001"
         params = {"ClientId": aws.client_id, "Username": "ann"}
-        for _ in range(5):
+        for _ in range(WRONG_MAX):
             await aws.fails("CodeMismatchException", "ConfirmSignUp", **params, ConfirmationCode=wrong)
         await aws.fails("LimitExceededException", "ConfirmSignUp", **params, ConfirmationCode=right)
         await aws("ResendConfirmationCode", **params)
@@ -226,7 +229,7 @@ def test_codes_can_be_asked_for_only_so_often_an_hour(pools: Run) -> None:
         await aws.a_user("ann", email="ann@example.com", email_verified="true")
         for name in ("ann", "nobody"):
             params = {"ClientId": aws.client_id, "Username": name}
-            for _ in range(20):
+            for _ in range(SENT_PER_HOUR_MAX):
                 await aws("ForgotPassword", **params)
             await aws.fails("LimitExceededException", "ForgotPassword", **params)
         aws.clock.advance(ms=3_600_000)
@@ -271,3 +274,8 @@ def test_a_client_with_legacy_errors_says_who_exists(pools: Run) -> None:
         assert await aws.fails("UserNotFoundException", "InitiateAuth", **call) == "User does not exist."
 
     pools(scenario)
+
+
+def test_a_sign_ups_code_lives_a_day_and_migration_is_a_part_of_the_way_in() -> None:
+    assert LIVES_MS[SIGN_UP] == 86_400_000
+    assert issubclass(SignUpOperations, Migration)

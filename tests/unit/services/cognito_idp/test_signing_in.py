@@ -13,6 +13,10 @@ import pytest
 from pycognito.aws_srp import AWSSRP
 
 from gatepost.security.srp import N
+from gatepost.services.cognito_idp.auth_operations import FOR_ADMINISTRATORS
+from gatepost.services.cognito_idp.lockout import FORGOTTEN_AFTER_MS, FREE_ATTEMPTS, LOCK_MS_MAX
+from gatepost.services.cognito_idp.password_flows import TIMESTAMP_SKEW_MS
+from gatepost.services.cognito_idp.sign_in import BAD_LOGIN
 from tests.support.user_pools import OTHER_PASSWORD, PASSWORD, Aws, Run, attributes_of, claims_of
 
 
@@ -87,7 +91,7 @@ def test_a_flow_that_the_client_does_not_allow_is_refused(pools: Run) -> None:
         message = await refused(aws, "InvalidParameterException")
         assert message == "USER_PASSWORD_AUTH flow not enabled for this client"
         params = {"ClientId": aws.client_id, "AuthParameters": {"USERNAME": "ann", "PASSWORD": PASSWORD}}
-        for flow in ("ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"):
+        for flow in sorted(FOR_ADMINISTRATORS):
             await aws.fails("InvalidParameterException", "InitiateAuth", **params, AuthFlow=flow)
         admin = {**params, "UserPoolId": aws.pool_id, "AuthFlow": "ADMIN_USER_PASSWORD_AUTH"}
         await aws.fails("InvalidParameterException", "AdminInitiateAuth", **admin)
@@ -103,8 +107,8 @@ def test_five_wrong_passwords_lock_out_for_seconds_that_double(pools: Run, name:
     async def scenario(aws: Aws) -> None:
         await a_shop(aws)
         await aws.a_user()
-        for _ in range(5):
-            assert await refused(aws, name=name, password="wrong") == "Incorrect username or password."
+        for _ in range(FREE_ATTEMPTS):
+            assert await refused(aws, name=name, password="wrong") == BAD_LOGIN
         for lock_s in (1, 2, 4, 8):
             assert await refused(aws, name=name) == "Password attempts exceeded"
             aws.clock.advance(ms=lock_s * 1000 - 1)
@@ -129,13 +133,13 @@ def test_a_lock_lasts_a_quarter_of_an_hour_at_most_and_is_forgotten_after_anothe
             await refused(aws, password="wrong")
         for _ in range(20):
             assert await refused(aws, password="wrong") == "Incorrect username or password."
-            aws.clock.advance(ms=15 * 60_000)
+            aws.clock.advance(ms=LOCK_MS_MAX)
         await refused(aws, password="wrong")
-        aws.clock.advance(ms=15 * 60_000 - 1)
+        aws.clock.advance(ms=LOCK_MS_MAX - 1)
         assert await refused(aws) == "Password attempts exceeded"
         aws.clock.advance(ms=1)
         assert await refused(aws, password="wrong") == "Incorrect username or password."
-        aws.clock.advance(ms=2 * 15 * 60_000)
+        aws.clock.advance(ms=LOCK_MS_MAX + FORGOTTEN_AFTER_MS)
         for _ in range(5):
             assert await refused(aws, password="wrong") == "Incorrect username or password."
         assert await refused(aws) == "Password attempts exceeded"
@@ -296,6 +300,7 @@ def test_a_proof_is_good_once_for_its_client_and_for_a_while(pools: Run) -> None
         assert "session is expired" in await refuses(late)
         fresh = await a_proof()
         assert await refuses({**fresh, "TIMESTAMP": "Mon Jan 1 00:00:00 UTC 2024"})
+        assert TIMESTAMP_SKEW_MS == 10 * 60_000
         block = fresh["PASSWORD_CLAIM_SECRET_BLOCK"]
         for broken in ("", "AAAA", block[:-4] + "AAAA", block[4:], "é"):
             await refuses({**fresh, "PASSWORD_CLAIM_SECRET_BLOCK": broken})

@@ -8,7 +8,11 @@ import pytest
 
 from gatepost.kernel.clock import FixedClock
 from gatepost.security.jwt import SigningKey, Verifier, verifying_keys
-from gatepost.services.cognito_idp.tokens import made_at_ms
+from gatepost.services.cognito_idp.claims import ACCESS_RESERVED, ID_RESERVED, with_claims, with_scopes
+from gatepost.services.cognito_idp.discovery import is_discovery_path
+from gatepost.services.cognito_idp.errors import InvalidLambdaResponseException
+from gatepost.services.cognito_idp.signed_in import AccessTokens
+from gatepost.services.cognito_idp.tokens import Grant, made_at_ms
 from tests.support.user_pools import ISSUER, PASSWORD, Aws, Run, claims_of
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -344,3 +348,66 @@ def test_nothing_secret_lies_open_in_the_store(pools: Run, tmp_path: Any) -> Non
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("store.db*"))
     assert b"ann@example.com" in kept
     assert [secret for secret in secrets if secret.encode() in kept] == []
+
+
+# --- for the OAuth endpoints -----------------------------------------------------------------------------------
+
+
+def test_tokens_of_the_hosted_pages_say_so_and_show_what_the_scopes_ask_for(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        await a_shop(aws)
+        found = aws.provider._pools.find(aws.pool_id)
+        client = aws.provider._pools.client(aws.client_id)
+        assert found is not None
+        assert client is not None
+        held = await aws.provider._users.get(found, "ann")
+        grant = Grant(found, client, held.user, scopes=("openid", "email"), is_hosted=True, nonce="n")
+        result = await aws.provider._tokens.issue(grant)
+        identity, access = claims_of(result["IdToken"]), claims_of(result["AccessToken"])
+        assert (access["scope"], access["version"]) == ("openid email", 2)
+        assert (identity["nonce"], identity["email"]) == ("n", "ann@example.com")
+        assert len(identity["at_hash"]) == 22
+        reader: AccessTokens = aws.provider._access_tokens
+        assert (await reader.read(result["AccessToken"], scope="openid")).user.name == "ann"
+        await refuses_access(aws, result["AccessToken"])  # without aws.cognito.signin.user.admin
+        again = await refresh(aws, result["RefreshToken"])
+        assert claims_of(again["AccessToken"])["scope"] == "openid email"
+        plain = await aws.provider._tokens.issue(
+            Grant(found, client, held.user, scopes=("orders/read",), is_hosted=True)
+        )
+        assert "IdToken" not in plain
+        own = await aws.provider._tokens.issue_to_client(found, client, ["orders/read"])
+        told = claims_of(own["AccessToken"])
+        assert (told["sub"], told["scope"], told["token_use"]) == (aws.client_id, "orders/read", "access")
+        assert {"username", "origin_jti"} & told.keys() == set()
+
+    pools(scenario)
+
+
+def test_what_is_reserved_cannot_be_claimed() -> None:
+    told = {
+        "claimsToAddOrOverride": dict.fromkeys((*ID_RESERVED, *ACCESS_RESERVED, "cognito:groups", "aws:x"), "forged")
+    }
+    forged = with_claims({"sub": "s"}, told, reserved=ID_RESERVED | ACCESS_RESERVED, texts_only=False)
+    assert forged == {"sub": "s"}
+    gone = with_claims({"sub": "s"}, {"claimsToSuppress": ["sub", 7, None]}, reserved=ID_RESERVED, texts_only=False)
+    assert gone == {"sub": "s"}
+    for nonsense in ({"claimsToAddOrOverride": "x"}, {"claimsToSuppress": "x"}, {"claimsToAddOrOverride": {"a": {}}}):
+        with pytest.raises(InvalidLambdaResponseException):
+            with_claims({}, nonsense, reserved=ID_RESERVED, texts_only=True)
+    assert with_scopes(["a", "b"], {"scopesToAdd": ["c", "c", "d e", 7, " "], "scopesToSuppress": ["a"]}) == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        ("/us-east-1_Abc/.well-known/jwks.json", True),
+        ("/us-east-1_Abc/.well-known/openid-configuration", True),
+        ("/us-east-1_Abc/.well-known/", False),
+        ("/us-east-1_A-c/.well-known/jwks.json", False),
+        ("/x/us-east-1_Abc/.well-known/jwks.json", False),
+        ("/us-east-1_Abc/.well-known/jwks.json/", False),
+    ],
+)
+def test_discovery_paths_are_exact(path: str, is_one: bool) -> None:
+    assert is_discovery_path(path) is is_one
