@@ -36,7 +36,7 @@ from gatepost.kernel.ids import random_id
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.subscriber import GatewayLink, LocalReplica
 from gatepost.security.peer_certificates import problem_with, unverified_context
-from gatepost.security.sealing import Seal, load_key
+from gatepost.security.sealing import KEY_VARIABLE, Seal, load_key
 from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.cloudwatch.model import TOPIC as METRIC_STORE
 from gatepost.services.iam.directory import TOPIC as PRINCIPAL
@@ -76,7 +76,7 @@ class GatewayRole:
         self._clock = clock
         self._tasks = Tasks("gateway")
         data = DataDirectory(settings.data_dir.absolute())
-        seal = self._seal = Seal(load_key(data.path / "seal.key"))
+        seal = self._seal = Seal(load_key(data.path / "seal.key", os.environ.pop(KEY_VARIABLE, "")))
         self._replica = LocalReplica(data.gateway / "snapshot", seal, write_durably)
         self._link = GatewayLink(
             orders.link_path,

@@ -20,7 +20,7 @@ from gatepost.config import LOOPBACK_HOSTS
 from gatepost.kernel.clock import Clock, SystemClock
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.publisher import ServicesLink
-from gatepost.security.sealing import Seal, load_key
+from gatepost.security.sealing import KEY_VARIABLE, Seal, load_key
 from gatepost.storage.data_directory import DataDirectory
 from gatepost.wire.client import Client
 from gatepost.wire.messages import Request, Response
@@ -39,7 +39,7 @@ class ServicesRole:
         self._clock = clock
         self._tasks = Tasks("services")
         self._data = DataDirectory(settings.data_dir.absolute())
-        self._seal = Seal(load_key(self._data.path / "seal.key"))
+        self._seal = Seal(load_key(self._data.path / "seal.key", os.environ.pop(KEY_VARIABLE, "")))
         self._link = ServicesLink(take_usage=self._take_usage, take_telemetry=self._take_telemetry)
         self._state = PlatformState(
             lambda: self._link.gateways, templates={str(path): "waiting" for path in settings.templates}

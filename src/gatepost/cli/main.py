@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "tables": ("gatepost.cli.tables", "Look into DynamoDB tables; move items to and from files."),
     "explain": ("gatepost.cli.explain", "Show why a request was answered as it was, and what would change it."),
     "trust": ("gatepost.cli.trust", "Have this machine trust the local certificate authority; --undo: no longer."),
+    "rotate-key": ("gatepost.cli.rotate_key", "Seal secrets by a new key from now on."),
     "doctor": ("gatepost.cli.doctor", "Check this machine, and say how to mend what is wrong."),
 }
 
@@ -47,7 +48,7 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(COMMANDS[cmd_name][0]), f"{cmd_name}_command")
+        command = getattr(import_module(COMMANDS[cmd_name][0]), f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
 

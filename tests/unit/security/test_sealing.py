@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.kernel.errors import SettingsError
-from gatepost.security.sealing import NotSealed, Seal, load_key
+from gatepost.security.sealing import NotSealed, Seal, load_key, rotated
 
 KEY = bytes(range(32))
 
@@ -99,3 +99,31 @@ def test_a_digest_is_the_same_for_one_key_and_purpose_and_another_for_others() -
     }
     assert len(others | {digest(b"secret")}) == 4
     assert len(digest(b"")) == 32
+
+
+def test_after_a_rotation_the_new_key_seals_and_the_old_ones_still_open() -> None:
+    old = bytes(32)
+    before = Seal(old).seal(b"one", purpose="p")
+    keys = rotated(rotated(old))
+    assert len(keys) == 96
+    after = Seal(keys).seal(b"two", purpose="p")
+    assert (Seal(keys).open(before, purpose="p"), Seal(keys).open(after, purpose="p")) == (b"one", b"two")
+    with pytest.raises(NotSealed):
+        Seal(old).open(after, purpose="p")
+    with pytest.raises(NotSealed):
+        Seal(keys).open(before, purpose="q")
+    assert Seal(keys).digester("p")(b"x") == Seal(old).digester("p")(b"x")
+
+
+def test_rotations_are_bounded() -> None:
+    with pytest.raises(SettingsError, match="16 sealing keys"):
+        rotated(bytes(32 * 16))
+
+
+def test_a_key_that_is_given_needs_no_file(tmp_path: Path) -> None:
+    assert load_key(tmp_path / "seal.key", "ab" * 32) == b"\xab" * 32
+    assert not (tmp_path / "seal.key").exists()
+    for wrong in ("ab" * 31, "xy" * 32, "ab" * 32 * 17):
+        with pytest.raises(SettingsError, match="openssl rand -hex 32") as caught:
+            load_key(tmp_path / "seal.key", wrong)
+        assert wrong not in str(caught.value)
