@@ -1,0 +1,84 @@
+"""AWS's page "Patch operations" for domain names, row by row; nothing else is taken.
+
+Source: https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
+"""
+
+import asyncio
+
+import pytest
+
+from gatepost.kernel.ports import CertificateInfo
+from gatepost.services.apigateway.domain_mappings import BasePathMappings
+from gatepost.services.apigateway.domain_names import DomainNames
+from gatepost.services.apigateway.domain_records import DomainRecords
+from gatepost.services.apigateway.model import BadRequestException
+from gatepost.services.apigateway.records import ApiRecords
+from tests.support.rest_apis import KeptChanges, a_call
+from tests.support.stores import some_records
+
+OPS = ("add", "replace", "remove", "copy", "move", "test")
+NAME = "api.shop.test"
+
+
+class Issued:
+    """Certificates that all are there and good for one name."""
+
+    def certificate(self, arn):
+        return CertificateInfo(arn, (NAME,), "EC_prime256v1", "IMPORTED", "ISSUED", 1)
+
+
+DOMAIN_ROWS = [
+    ("/regionalCertificateArn", "replace", "other", "regionalCertificateArn"),
+    ("/regionalCertificateName", "replace", "mine", "regionalCertificateName"),
+    ("/ownershipVerificationCertificateArn", "replace", "other", "ownershipVerificationCertificateArn"),
+    ("/securityPolicy", "replace", "TLS_1_0", "securityPolicy"),
+    ("/routingMode", "replace", "ROUTING_RULE_ONLY", "routingMode"),
+    ("/endpointAccessMode", "replace", "BASIC", "endpointAccessMode"),
+    ("/endpointConfiguration/ipAddressType", "replace", "dualstack", ""),
+    ("/endpointConfiguration/types/REGIONAL", "replace", "EDGE", ""),
+    ("/mutualTlsAuthentication/truststoreUri", "add replace", "", ""),
+    ("/mutualTlsAuthentication/truststoreVersion", "add replace", "", ""),
+    ("/domainName", "", "x", ""),
+    ("/tags/a", "", "x", ""),
+    ("/policy", "", "{}", ""),
+]
+
+
+def with_a_domain(tmp_path, work):
+    async def scenario():
+        async with some_records(tmp_path) as records:
+            held = ApiRecords(records)
+            names = DomainNames(DomainRecords(held, KeptChanges()), Issued(), None)
+            params = {"domainName": NAME, "regionalCertificateArn": "arn"}
+            await names.create(a_call("CreateDomainName"), params | {"endpointConfiguration": {"types": ["REGIONAL"]}})
+            return await work(names, held)
+
+    return asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("path", "ops", "value", "shown"), DOMAIN_ROWS, ids=lambda each: str(each)[:40])
+def test_a_domain_name_takes_what_the_page_lists_and_nothing_else(tmp_path, path, ops, value, shown):
+    async def work(names, _):
+        for op in OPS:
+            params = {"domainName": NAME, "patchOperations": [{"op": op, "path": path, "value": value}]}
+            if op in ops.split():
+                answer = await names.update(a_call("UpdateDomainName"), params)
+                assert not shown or answer[shown] == value
+            else:
+                with pytest.raises(BadRequestException, match=r"Invalid patch (path|operation)"):
+                    await names.update(a_call("UpdateDomainName"), params)
+
+    with_a_domain(tmp_path, work)
+
+
+def test_a_mapping_needs_an_api_that_is_there_and_one_level(tmp_path):
+    async def work(_, held):
+        mappings = BasePathMappings(DomainRecords(held, KeptChanges()))
+        call = a_call("CreateBasePathMapping")
+        params = {"domainName": NAME, "basePath": "v1", "restApiId": "nothere"}
+        with pytest.raises(BadRequestException, match="Invalid REST API identifier"):
+            await mappings.create(call, params)
+        with pytest.raises(BadRequestException, match="V1 doesn't support the slash"):
+            await mappings.create(call, {**params, "basePath": "a/b"})
+
+    with_a_domain(tmp_path, work)
