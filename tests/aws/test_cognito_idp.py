@@ -237,3 +237,63 @@ def test_amazon_cognito_identity_js_signs_up_and_in_by_srp(platform: Any, shop: 
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
     assert told == {"name": "Jo", "refused": "NotAuthorizedException", "email": "jo@example.com", "valid": True}
+
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Pool:
+    Type: AWS::Cognito::UserPool
+    Properties: {AutoVerifiedAttributes: [email]}
+  Client:
+    Type: AWS::Cognito::UserPoolClient
+    Properties: {UserPoolId: !Ref Pool, ClientName: web, ExplicitAuthFlows: [ALLOW_USER_PASSWORD_AUTH, ALLOW_REFRESH_TOKEN_AUTH]}
+  Gate:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.11
+      Handler: gate.handler
+      CodeUri: gate
+      Events:
+        Users:
+          Type: Cognito
+          Properties: {UserPool: !Ref Pool, Trigger: [PreSignUp, PreTokenGeneration]}
+Outputs:
+  PoolId: {Value: !Ref Pool}
+  ClientId: {Value: !Ref Client}
+"""
+GATE = """
+def handler(event, context):
+    if event['triggerSource'] == 'PreSignUp_SignUp':
+        if not event['request']['userAttributes']['email'].endswith('@example.com'):
+            raise Exception('only example.com')
+        event['response']['autoConfirmUser'] = True
+        event['response']['autoVerifyEmail'] = True
+    else:
+        event['response']['claimsOverrideDetails'] = {'claimsToAddOrOverride': {'tier': 'gold'}}
+    return event
+"""
+
+
+def test_functions_of_a_sam_template_are_asked_as_triggers(platform: Any, tmp_path: Path) -> None:
+    from gatepost.security.jwt import unverified_claims
+
+    (tmp_path / "gate").mkdir()
+    (tmp_path / "gate" / "gate.py").write_text(GATE)
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    ended = gatepost(
+        "deploy", str(tmp_path / "template.yaml"), "--stack-name", "triggers", "--data", str(platform.data), "--json"
+    )
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+    stack = platform.client("cloudformation").describe_stacks(StackName="triggers")["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    aws = anonymous(platform)
+    params = {"ClientId": outputs["ClientId"], "Password": PASSWORD}
+    email = [{"Name": "email", "Value": "zoe@example.com"}]
+    assert aws.sign_up(**params, Username="zoe", UserAttributes=email)["UserConfirmed"] is True
+    given = {"USERNAME": "zoe", "PASSWORD": PASSWORD}
+    told = aws.initiate_auth(ClientId=outputs["ClientId"], AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
+    claims = unverified_claims(told["AuthenticationResult"]["IdToken"])
+    assert (claims["tier"], claims["email_verified"]) == ("gold", True)
+    with pytest.raises(ClientError, match="PreSignUp failed with error only example"):
+        aws.sign_up(**params, Username="eve", UserAttributes=[{"Name": "email", "Value": "eve@evil.test"}])
