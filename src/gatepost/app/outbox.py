@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import smtplib
-import ssl
 from collections import OrderedDict
 from dataclasses import asdict
-from email.message import EmailMessage
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -65,6 +62,8 @@ class Outbox:
             writes.append(Write(_key(oldest), None))
         await self._records.commit(writes)
         if self._smtp is not None and message.medium == "EMAIL":
+            import smtplib
+
             server = self._smtp
             try:
                 await asyncio.get_running_loop().run_in_executor(None, deliver, server, message)
@@ -121,6 +120,10 @@ def parse_smtp(url: str) -> SplitResult:
 
 def deliver(server: SplitResult, message: OutgoingMessage) -> None:
     """Send one e-mail. Blocks for at most some ten seconds. Raises: OSError, SMTPException."""
+    import smtplib
+    import ssl
+    from email.message import EmailMessage
+
     mail = EmailMessage()
     mail["Subject"] = " ".join(message.subject.split())
     mail["From"] = " ".join(message.sender.split())
