@@ -145,6 +145,40 @@ def test_a_table_is_made_and_changed(tmp_path):
     run(tmp_path, scenario)
 
 
+def test_a_tables_maximum_on_demand_is_set_changed_and_taken_away(tmp_path):
+    async def scenario(world):
+        def bounded(reads, writes):
+            return TABLE.replace(
+                "TableName: orders", f"TableName: orders\n      OnDemandThroughput: {{MaxReadRequestUnits: {reads}}}"
+            ).replace(
+                "Projection: {ProjectionType: ALL}",
+                "Projection: {ProjectionType: ALL}\n"
+                f"          OnDemandThroughput: {{MaxWriteRequestUnits: {writes}}}",
+            )
+
+        async def maxima():
+            table = (await world.do("dynamodb", "DescribeTable", TableName="orders"))["Table"]
+            (index,) = table["GlobalSecondaryIndexes"]
+            return [
+                (
+                    one.get("OnDemandThroughput", {}).get("MaxReadRequestUnits"),
+                    one.get("OnDemandThroughput", {}).get("MaxWriteRequestUnits"),
+                )
+                for one in (table, index)
+            ]
+
+        for template, expected in (
+            (bounded(5, 6), [(5, -1), (-1, 6)]),
+            (bounded(7, 8), [(7, -1), (-1, 8)]),
+            (TABLE, [(None, None), (None, None)]),
+        ):
+            stack = await world.deploy(template)
+            assert stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), await world.events()
+            assert await maxima() == expected
+
+    run(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("failing", ["UpdateTimeToLive", "DescribeTimeToLive"])
 def test_a_tables_update_that_fails_half_way_is_undone(tmp_path, failing):
     async def scenario(world):

@@ -45,6 +45,7 @@ CHANGES: Final = frozenset(
         "BillingMode",
         "DeletionProtectionEnabled",
         "GlobalSecondaryIndexUpdates",
+        "OnDemandThroughput",
         "ProvisionedThroughput",
         "SSESpecification",
         "StreamSpecification",
@@ -138,10 +139,12 @@ class Administration:
     def _changed(self, call: Call, definition: TableDefinition, params: Params) -> TableDefinition:
         billing_mode = params.get("BillingMode", definition.billing_mode)
         changes: dict[str, Any] = {}
-        if "ProvisionedThroughput" in params or billing_mode != definition.billing_mode:
+        is_other = billing_mode != definition.billing_mode
+        if is_other or not {"ProvisionedThroughput", "OnDemandThroughput"}.isdisjoint(params):
             changes["billing_mode"] = billing_mode
-            changes["throughput"] = throughput_of(params, billing_mode, "table")
-        if billing_mode != definition.billing_mode and billing_mode == PAY_PER_REQUEST:
+            before = None if is_other else definition.throughput
+            changes["throughput"] = throughput_of(params, billing_mode, "table", before)
+        if is_other and billing_mode == PAY_PER_REQUEST:
             changes["billing_mode_set_at_ms"] = call.now_ms
             changes["indexes"] = tuple(replace(index, throughput=Throughput()) for index in definition.indexes)
         if "DeletionProtectionEnabled" in params:
@@ -240,7 +243,7 @@ def _index_changed(definition: TableDefinition, change: Params, params: Params) 
         used = {*definition.keys.names}.union(*(one.keys.names for one in others))
         types = tuple(pair for pair in definition.attribute_types if pair[0] in used)
         return replace(definition, indexes=others, attribute_types=types)
-    throughput = throughput_of(change["Update"], definition.billing_mode, name)
+    throughput = throughput_of(change["Update"], definition.billing_mode, name, index.throughput)
     updated = tuple(replace(one, throughput=throughput) if one is index else one for one in definition.indexes)
     return replace(definition, indexes=updated)
 

@@ -72,6 +72,13 @@ class ProvisionedThroughputExceededException(ServiceError):
     status = 400
 
 
+class ThrottlingException(ProvisionedThroughputExceededException):
+    """The maximum throughput of a table or index on demand is used up: the same refusal under another code."""
+
+    code = "ThrottlingException"
+    status = 400
+
+
 class ItemRejected(ValidationException):
     """An item or key breaks a rule that only the table's schema or the item's state can tell.
 
@@ -144,10 +151,25 @@ class UnknownTable(ResourceNotFoundException):
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Provisioned units per second; zeros on demand."""
+    """Provisioned units per second, zeros on demand; or the most that is taken on demand, 0: no bound."""
 
     read_units: int = 0
     write_units: int = 0
+    read_max: int = 0  # AWS: OnDemandThroughput.MaxReadRequestUnits
+    write_max: int = 0
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether on demand more than so much is refused."""
+        return bool(self.read_max or self.write_max)
+
+    def to_json(self) -> list[int]:
+        """Give the units as they are stored."""
+        return [self.read_units, self.write_units, self.read_max, self.write_max]
+
+    def maximum_to_aws(self) -> dict[str, int]:
+        """Render as OnDemandThroughput; -1: no bound."""
+        return {"MaxReadRequestUnits": self.read_max or -1, "MaxWriteRequestUnits": self.write_max or -1}
 
     def to_aws(self) -> dict[str, object]:
         """Render as ProvisionedThroughputDescription."""
@@ -185,7 +207,7 @@ class IndexDefinition:
             "is_local": self.is_local,
             "projection_type": self.projection_type,
             "non_key_attributes": list(self.non_key_attributes),
-            "throughput": [self.throughput.read_units, self.throughput.write_units],
+            "throughput": self.throughput.to_json(),
             "status": self.status,
         }
 
@@ -250,7 +272,7 @@ class TableDefinition:
             "billing_mode": self.billing_mode,
             "created_at_ms": self.created_at_ms,
             "indexes": [index.to_json() for index in self.indexes],
-            "throughput": [self.throughput.read_units, self.throughput.write_units],
+            "throughput": self.throughput.to_json(),
             "deletion_protection_enabled": self.deletion_protection_enabled,
             "table_class": self.table_class,
             "ttl_attribute": self.ttl_attribute,
@@ -276,6 +298,7 @@ class Table:
     arn: str
     readable: Mapping[str, ItemIndex] = field(default_factory=dict)  # the indexes that are filled, by name
     is_pending: bool = False  # being restored: nothing may touch its items yet
+    is_metered: bool = False  # its units, or those of an index, are bounded
 
 
 def open_table(store_id: int, definition: TableDefinition) -> Table:
@@ -294,7 +317,9 @@ def open_table(store_id: int, definition: TableDefinition) -> Table:
     )
     active = {index.name for index in definition.indexes if index.status == ACTIVE}
     readable = {index.name: index for index in items.indexes if index.name in active}
-    return Table(definition, items, definition.arn, readable, definition.status != ACTIVE)
+    throughputs = (definition.throughput, *(index.throughput for index in definition.indexes))
+    is_metered = definition.is_provisioned or any(one.is_bounded for one in throughputs)
+    return Table(definition, items, definition.arn, readable, definition.status != ACTIVE, is_metered)
 
 
 def keys_to_json(keys: KeySchema) -> list[list[str]]:

@@ -60,12 +60,12 @@ class Reads:
         projection = self.projection(params)
         table = self._tables.find(call, params["TableName"])
         key = key_bytes(table, params["Key"])
-        is_provisioned = table.definition.is_provisioned
-        if is_provisioned:
+        is_metered = table.is_metered
+        if is_metered:
             self._meter.admit_read(table)
         row = self.row(table, key)
         detail = wants_capacity(params)
-        if detail or is_provisioned:
+        if detail or is_metered:
             consumed = Consumed(table)
             size = 0 if row is None else row[0]
             consumed.table_units = read_units(size, consistent=params.get("ConsistentRead", False))

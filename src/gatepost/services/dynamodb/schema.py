@@ -28,7 +28,6 @@ LOCAL_INDEXES_MAX: Final = 5
 GLOBAL_INDEXES_MAX: Final = 20
 PROJECTED_ATTRIBUTES_MAX: Final = 100
 REFUSED_CREATE: Final = {
-    "OnDemandThroughput": "maximum throughput of on-demand tables",
     "WarmThroughput": "warm throughput",
     "GlobalTableSourceArn": "global tables",
     "GlobalTableSettingsReplicationMode": "global tables",
@@ -39,7 +38,6 @@ REFUSED_UPDATE: Final = {
     "MultiRegionConsistency": "global tables",
     "GlobalTableWitnessUpdates": "global tables",
     "GlobalTableSettingsReplicationMode": "global tables",
-    "OnDemandThroughput": "maximum throughput of on-demand tables",
     "WarmThroughput": "warm throughput",
     "DisassociationProtectionEnabled": "disassociation protection",
     "VectorIndexUpdates": "vector indexes",
@@ -150,16 +148,30 @@ def key_schema(elements: Sequence[Mapping[str, str]], types: Mapping[str, str]) 
     return KeySchema(attributes[0], attributes[1] if len(attributes) == 2 else None)
 
 
-def throughput_of(params: Mapping[str, Any], billing_mode: str, of: str) -> Throughput:
-    """Read ProvisionedThroughput against the billing mode. Raises: ValidationException."""
+def throughput_of(
+    params: Mapping[str, Any], billing_mode: str, of: str, before: Throughput | None = None
+) -> Throughput:
+    """Read ProvisionedThroughput, or OnDemandThroughput, against the billing mode. Raises: ValidationException.
+
+    Of the maximum what is not given stays as it was `before`; -1 takes it away.
+    """
     given = params.get("ProvisionedThroughput")
+    maximum: Mapping[str, int] = params.get("OnDemandThroughput", {})
     if billing_mode == PAY_PER_REQUEST:
         if given is not None and (given["ReadCapacityUnits"], given["WriteCapacityUnits"]) != (0, 0):
             raise ValidationException(
                 INVALID + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
                 "PAY_PER_REQUEST"
             )
-        return Throughput()
+        reads, writes = (0, 0) if before is None else (before.read_max, before.write_max)
+        return Throughput(
+            read_max=_maximum(maximum.get("MaxReadRequestUnits", reads or -1)),
+            write_max=_maximum(maximum.get("MaxWriteRequestUnits", writes or -1)),
+        )
+    if maximum:
+        raise ValidationException(
+            INVALID + "OnDemandThroughput can only be specified when BillingMode is PAY_PER_REQUEST"
+        )
     if given is None:
         where = "" if of == "table" else f" for index: {of}"
         raise ValidationException(
@@ -167,6 +179,14 @@ def throughput_of(params: Mapping[str, Any], billing_mode: str, of: str) -> Thro
             f"PROVISIONED{where}"
         )
     return Throughput(given["ReadCapacityUnits"], given["WriteCapacityUnits"])
+
+
+def _maximum(units: int) -> int:
+    if units == -1:
+        return 0
+    if units < 1:
+        raise ValidationException(INVALID + f"Maximum request units must be -1 or greater than 0: {units}")
+    return units
 
 
 def _indexes(
@@ -214,7 +234,7 @@ def index_definition(
     index_id: int, given: Mapping[str, Any], types: Mapping[str, str], throughput: Throughput, *, is_local: bool
 ) -> IndexDefinition:
     """Read one secondary index. Raises: ValidationException."""
-    refuse(given, {"OnDemandThroughput": REFUSED_CREATE["OnDemandThroughput"], "WarmThroughput": "warm throughput"})
+    refuse(given, {"WarmThroughput": "warm throughput"})
     keys = key_schema(given["KeySchema"], types)
     projection = given.get("Projection", {})
     projection_type = projection.get("ProjectionType")

@@ -155,6 +155,8 @@ class Tables:
                 "BillingMode": PAY_PER_REQUEST,
                 "LastUpdateToPayPerRequestDateTime": definition.billing_mode_set_at_ms,
             }
+        if definition.throughput.is_bounded:
+            description["OnDemandThroughput"] = definition.throughput.maximum_to_aws()
         if definition.restore is not None:
             description["RestoreSummary"] = _restore_summary(definition.restore, is_done=definition.status == "ACTIVE")
         if definition.stream_view:
@@ -226,6 +228,8 @@ def _describe_index(table: Table, index: IndexDefinition, items: int, size: int)
     if not index.is_local:
         described["IndexStatus"] = index.status
         described["ProvisionedThroughput"] = index.throughput.to_aws()
+        if index.throughput.is_bounded:
+            described["OnDemandThroughput"] = index.throughput.maximum_to_aws()
         if index.status != "ACTIVE":
             described["Backfilling"] = True
     return described

@@ -4,6 +4,7 @@ A bucket refills at the provisioned units per second and keeps up to 300 seconds
 capacity. A request is let in while the bucket holds something and is charged for what it turned out to cost,
 so that one large request may overdraw it; then further ones are refused until it has refilled. On AWS the burst
 is "best effort" and a partition has its own limits: approximated. Buckets start full and are not kept over a restart.
+The maximum throughput of a table on demand is a bucket like these; what has no maximum has no bucket.
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/burst-adaptive-capacity.html
 """
 
@@ -14,7 +15,12 @@ from typing import Final
 
 from gatepost.kernel.clock import Clock
 from gatepost.services.dynamodb.capacity import Consumed
-from gatepost.services.dynamodb.model import ProvisionedThroughputExceededException, Table, Throughput
+from gatepost.services.dynamodb.model import (
+    ProvisionedThroughputExceededException,
+    Table,
+    ThrottlingException,
+    Throughput,
+)
 
 BURST_S: Final = 300
 REFUSED: Final = (
@@ -33,13 +39,20 @@ def refusal(table: Table, index: str, *, is_write: bool) -> ProvisionedThroughpu
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ThrottlingReason.html
     """
-    reason = f"{'Index' if index else 'Table'}{'Write' if is_write else 'Read'}ProvisionedThroughputExceeded"
     resource = f"{table.arn}/index/{index}" if index else table.arn
+    what = f"{'Index' if index else 'Table'}{'Write' if is_write else 'Read'}"
+    if not table.definition.is_provisioned:
+        reasons = [{"reason": f"{what}MaxOnDemandThroughputExceeded", "resource": resource}]
+        return ThrottlingException(REFUSED_ON_DEMAND, members={"throttlingReasons": reasons})
+    reason = f"{what}ProvisionedThroughputExceeded"
     return ProvisionedThroughputExceededException(
         REFUSED_INDEX if index else REFUSED, members={"ThrottlingReasons": [{"reason": reason, "resource": resource}]}
     )
 
 
+REFUSED_ON_DEMAND: Final = (  # unverified
+    "Throughput exceeds the maximum OnDemandThroughput configured on table or index."
+)
 BucketKey = tuple[int, str, bool]
 
 
@@ -68,7 +81,7 @@ class ThroughputMeter:
 
     def admit_read(self, table: Table, index: str = "") -> None:
         """Let a read in. Raises: ProvisionedThroughputExceededException."""
-        if self._is_throttled(table) and self._bucket(table, index, is_write=False).tokens <= 0:
+        if self._is_throttled(table) and self._is_empty(table, index, is_write=False):
             raise refusal(table, index, is_write=False)
 
     def admit_write(self, table: Table) -> None:
@@ -78,10 +91,10 @@ class ThroughputMeter:
         """
         if not self._is_throttled(table):
             return
-        if self._bucket(table, "", is_write=True).tokens <= 0:
+        if self._is_empty(table, "", is_write=True):
             raise refusal(table, "", is_write=True)
         for index in table.definition.indexes:
-            if not index.is_local and self._bucket(table, index.name, is_write=True).tokens <= 0:
+            if not index.is_local and self._is_empty(table, index.name, is_write=True):
                 raise refusal(table, index.name, is_write=True)
 
     def charge(self, consumed: Consumed, *, is_write: bool) -> None:
@@ -90,9 +103,9 @@ class ThroughputMeter:
         if not self._is_throttled(table):
             return
         own = consumed.table_units + sum(consumed.local_indexes.values())
-        self._bucket(table, "", is_write=is_write).tokens -= own
+        self._take(table, "", own, is_write=is_write)
         for name, units in consumed.global_indexes.items():
-            self._bucket(table, name, is_write=is_write).tokens -= units
+            self._take(table, name, units, is_write=is_write)
 
     def forget(self, table_ids: Iterable[int]) -> None:
         """Drop the buckets of tables that are gone."""
@@ -100,11 +113,25 @@ class ThroughputMeter:
         self._buckets = {key: bucket for key, bucket in self._buckets.items() if key[0] not in gone}
 
     def _is_throttled(self, table: Table) -> bool:
-        return self._is_throttling and table.definition.is_provisioned
+        return self._is_throttling and table.is_metered
 
-    def _bucket(self, table: Table, index: str, *, is_write: bool) -> _Bucket:
+    def _is_empty(self, table: Table, index: str, *, is_write: bool) -> bool:
+        bucket = self._bucket(table, index, is_write=is_write)
+        return bucket is not None and bucket.tokens <= 0
+
+    def _take(self, table: Table, index: str, units: float, *, is_write: bool) -> None:
+        bucket = self._bucket(table, index, is_write=is_write)
+        if bucket is not None:
+            bucket.tokens -= units
+
+    def _bucket(self, table: Table, index: str, *, is_write: bool) -> _Bucket | None:
+        """Give the bucket as it is now; None: on demand, and without a maximum."""
         throughput = _throughput(table, index)
         units = throughput.write_units if is_write else throughput.read_units
+        if not table.definition.is_provisioned:
+            units = throughput.write_max if is_write else throughput.read_max
+            if not units:
+                return None
         key = (table.items.id, index, is_write)
         now_ns = self._clock.monotonic_ns()
         bucket = self._buckets.get(key)

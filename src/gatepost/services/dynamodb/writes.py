@@ -262,7 +262,7 @@ class Writes:
         if attributes:
             answer["Attributes"] = attributes
         detail = wants_capacity(params)
-        if detail or prepared.table.definition.is_provisioned:
+        if detail or prepared.table.is_metered:
             consumed = Consumed(prepared.table)
             consumed.table_units = outcome.units
             consumed.add_writes(outcome.index_writes)

@@ -21,6 +21,10 @@ _PROVISIONED: Final = replace(
     ),
     under={**_CLUSTERS, UNTHROTTLED: inert("nothing is throttled: --no-table-throttling")},
 )
+_ON_DEMAND: Final = replace(
+    approximated("one bucket per table and index with a burst of 300 s"),
+    under={**_CLUSTERS, UNTHROTTLED: inert("nothing is throttled: --no-table-throttling")},
+)
 _INSIGHTS: Final = refused("there is no Contributor Insights: remove it")
 
 
@@ -41,14 +45,14 @@ def entries() -> tuple[TypeEntry, ...]:
         "DeletionProtectionEnabled": ENFORCED,
         "GlobalSecondaryIndexes": ENFORCED,
         "GlobalSecondaryIndexes/ContributorInsightsSpecification": _INSIGHTS,
-        "GlobalSecondaryIndexes/OnDemandThroughput": supported("OnDemandThroughput"),
+        "GlobalSecondaryIndexes/OnDemandThroughput": _ON_DEMAND,
         "GlobalSecondaryIndexes/ProvisionedThroughput": _PROVISIONED,
         "GlobalSecondaryIndexes/WarmThroughput": supported("WarmThroughput"),
         "ImportSourceSpecification": refused("there is no S3 to import from: seed the table by BatchWriteItem"),
         "KeySchema": ENFORCED,
         "KinesisStreamSpecification": refused("there is no Kinesis: remove it"),
         "LocalSecondaryIndexes": ENFORCED,
-        "OnDemandThroughput": supported("OnDemandThroughput"),
+        "OnDemandThroughput": _ON_DEMAND,
         "PointInTimeRecoverySpecification": ENFORCED,
         "ProvisionedThroughput": _PROVISIONED,
         "ResourcePolicy": replace(

@@ -193,7 +193,10 @@ def _settings(work: Work, table: Mapping[str, Any]) -> Parameters:
         ]
         if moved:
             plain["GlobalSecondaryIndexUpdates"] = moved
-    for key in ("OnDemandThroughput", "TableClass", "WarmThroughput"):
+    maximum = _maximum(work.properties)
+    if billing == "PAY_PER_REQUEST" and maximum != _maximum({} if "BillingMode" in plain else table):
+        plain["OnDemandThroughput"] = maximum
+    for key in ("TableClass", "WarmThroughput"):
         if work.changed(key) and key in work.properties:
             plain[key] = work.properties[key]
     if work.changed("DeletionProtectionEnabled"):
@@ -210,6 +213,12 @@ def _settings(work: Work, table: Mapping[str, Any]) -> Parameters:
     return updates
 
 
+def _maximum(described: Mapping[str, Any]) -> dict[str, int]:
+    """Give the OnDemandThroughput of a table or index in full: -1 where there is no bound."""
+    given = described.get("OnDemandThroughput") or {}
+    return {name: int(given.get(name, -1)) for name in ("MaxReadRequestUnits", "MaxWriteRequestUnits")}
+
+
 def _index_additions(work: Work, table: Mapping[str, Any]) -> Parameters:
     updates: Parameters = []
     standing = _standing_indexes(table)
@@ -221,6 +230,9 @@ def _index_additions(work: Work, table: Mapping[str, Any]) -> Parameters:
             change = [{"Create": create}]
             updates.append({"AttributeDefinitions": attributes, "GlobalSecondaryIndexUpdates": change})
             continue
+        if not is_provisioned and _maximum(index) != _maximum(standing[name]):
+            update = {"IndexName": name, "OnDemandThroughput": _maximum(index)}
+            updates.append({"GlobalSecondaryIndexUpdates": [{"Update": update}]})
         throughput = index.get("ProvisionedThroughput")
         has = standing[name].get("ProvisionedThroughput", {})
         if is_provisioned and throughput and any(has.get(key) != value for key, value in throughput.items()):

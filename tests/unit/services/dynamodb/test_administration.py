@@ -25,7 +25,15 @@ PROVISIONED = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {"ReadCapa
         ),
         ({"StreamSpecification": {"StreamEnabled": True}}, "StreamViewType is required when StreamEnabled is true"),
         ({"SSESpecification": {"Enabled": True}}, "does not encrypt tables with KMS keys"),
-        ({"OnDemandThroughput": {"MaxReadRequestUnits": 1}}, "does not have maximum throughput of on-demand tables"),
+        ({"OnDemandThroughput": {"MaxReadRequestUnits": 0}}, "must be -1 or greater than 0"),
+        (
+            {
+                "BillingMode": "PROVISIONED",
+                "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+                "OnDemandThroughput": {"MaxReadRequestUnits": 1},
+            },
+            "OnDemandThroughput can only be specified when BillingMode is PAY_PER_REQUEST",
+        ),
         ({"ResourcePolicy": "{}"}, "Invalid policy document"),
         ({"GlobalSecondaryIndexes": []}, "List of GlobalSecondaryIndexes is empty"),
         (

@@ -107,3 +107,52 @@ def test_with_throttling_off_a_provisioned_table_takes_more_than_its_units() -> 
         await many(db, "GetItem", 700, TableName="things", Key=dict(KEY))
 
     on_dynamodb(scenario, is_throttling=False)
+
+
+def test_a_table_on_demand_takes_no_more_than_its_maximum() -> None:
+    async def scenario(db):
+        index = {**an_index("by_color", "color:S"), "OnDemandThroughput": {"MaxWriteRequestUnits": 2}}
+        maximum = {"MaxReadRequestUnits": 1, "MaxWriteRequestUnits": 1}
+        await db("CreateTable", **a_table(OnDemandThroughput=maximum, GlobalSecondaryIndexes=[index]))
+        table = (await db("DescribeTable", TableName="things"))["Table"]
+        assert table["OnDemandThroughput"] == maximum
+        assert table["GlobalSecondaryIndexes"][0]["OnDemandThroughput"] == {
+            "MaxReadRequestUnits": -1,
+            "MaxWriteRequestUnits": 2,
+        }
+        await many(db, "PutItem", 300, TableName="things", Item=dict(KEY))
+        error = await db.refused("PutItem", TableName="things", Item=dict(KEY))
+        assert error.code == "ThrottlingException"
+        assert error.members["throttlingReasons"] == [
+            {
+                "reason": "TableWriteMaxOnDemandThroughputExceeded",
+                "resource": "arn:aws:dynamodb:us-east-1:000000000000:table/things",
+            }
+        ]
+        await many(db, "GetItem", 600, TableName="things", Key=dict(KEY))
+        assert (await db.refused("GetItem", TableName="things", Key=dict(KEY))).code == "ThrottlingException"
+        removed = {"MaxWriteRequestUnits": -1}
+        await db("UpdateTable", TableName="things", OnDemandThroughput=removed)
+        table = (await db("DescribeTable", TableName="things"))["Table"]
+        assert table["OnDemandThroughput"] == {"MaxReadRequestUnits": 1, "MaxWriteRequestUnits": -1}
+        await many(db, "PutItem", 400, TableName="things", Item=dict(KEY))
+        update = {"IndexName": "by_color", "OnDemandThroughput": {"MaxWriteRequestUnits": 1}}
+        await db("UpdateTable", TableName="things", GlobalSecondaryIndexUpdates=[{"Update": update}])
+        for number in range(300):
+            await db("PutItem", TableName="things", Item={**KEY, "sk": {"S": f"{number}"}, "color": {"S": "red"}})
+        error = await db.refused("PutItem", TableName="things", Item={**KEY, "color": {"S": "blue"}})
+        assert error.members["throttlingReasons"][0]["reason"] == "IndexWriteMaxOnDemandThroughputExceeded"
+
+    on_dynamodb(scenario)
+
+
+def test_a_maximum_is_kept_with_the_table_and_reads_of_others_have_none() -> None:
+    async def scenario(db):
+        await db("CreateTable", **a_table(OnDemandThroughput={"MaxWriteRequestUnits": 1}))
+        await many(db, "GetItem", 700, TableName="things", Key=dict(KEY))
+        provisioned = {"BillingMode": "PROVISIONED", **units(5, 5)}
+        await db("UpdateTable", TableName="things", **provisioned)
+        table = (await db("DescribeTable", TableName="things"))["Table"]
+        assert "OnDemandThroughput" not in table
+
+    on_dynamodb(scenario)

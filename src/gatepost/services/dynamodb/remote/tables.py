@@ -67,7 +67,7 @@ ON_TABLES: Final = frozenset(
     }
 )
 # What would touch more than the table: other regions, keys, streams, buckets, or policies that we do not evaluate.
-_REFUSED: Final = frozenset(REFUSED_UPDATE) - {"OnDemandThroughput", "WarmThroughput", "VectorIndexUpdates"} | {
+_REFUSED: Final = frozenset(REFUSED_UPDATE) - {"WarmThroughput", "VectorIndexUpdates"} | {
     "GlobalTableSourceArn",
     "ResourcePolicy",
     "SSESpecificationOverride",
