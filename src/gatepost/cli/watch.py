@@ -32,6 +32,7 @@ from gatepost.templates.problems import TemplateRefused
 STEP_MS: Final = 10  # how long a change waits for others that belong to it
 DEBOUNCE_MS: Final = 200  # at most
 FILES_SHOWN: Final = 3
+MENDED_S: Final = 0.3  # between looks at a template that cannot be read
 POLL_MS: Final = 300  # where the system cannot tell of changes
 QUIET_MS: Final = 1_500  # without a save, until the stack is brought to the same state
 
@@ -109,7 +110,7 @@ class Watcher:
         """Watch until `stopping` is set. Blocks: it is for a thread of its own."""
         try:
             for project in self._projects:
-                self._learn(project)
+                self._learn_first(project)
             while not self.stopping.is_set():
                 self._watch()
         except (OSError, OperationFailed, click.ClickException) as error:
@@ -136,6 +137,23 @@ class Watcher:
                 cache=self._cache,
             )
         )
+
+    def _learn_first(self, project: Project) -> None:
+        """Learn what was deployed; a template that was broken since has to be mended first."""
+        told = ""
+        project.note()
+        while not self.stopping.is_set():
+            try:
+                self._learn(project)
+                return
+            except (TemplateRefused, SettingsError) as error:
+                if told != str(error):
+                    told = str(error)
+                    self._tell(
+                        {"watch": "kept", "error": f"{_words(error)}\n{project.template} stays as it was deployed"}
+                    )
+                project.stamps = dict.fromkeys(project.stamps, 0)  # it is deployed when it can be
+            self.stopping.wait(MENDED_S)
 
     def _learn(self, project: Project) -> None:
         """Note what a template was made of and what its functions are called."""
