@@ -19,9 +19,10 @@ from tests.support.rest_apis import FUNCTION_URI
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[AwsAccount]:
-    with an_aws_account(
-        tmp_path, lambda world: ApiGateway(world.records, world.heard, world.authorizer, world.seal)
-    ) as made:
+    def provider(world: Any) -> ApiGateway:
+        return ApiGateway(world.records, world.heard, world.authorizer, world.seal)
+
+    with an_aws_account(tmp_path, provider) as made:
         yield made
 
 

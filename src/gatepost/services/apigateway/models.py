@@ -22,6 +22,7 @@ from gatepost.services.apigateway.patches import PatchTable, rule
 from gatepost.services.apigateway.records import ApiRecords
 
 SCHEMA_BYTES_MAX: Final = 400 * 1024  # AWS: payload model schema size, 400 KB
+DEPTH_MAX: Final = 100  # levels of a schema: a bound of ours
 MODELS_MAX: Final = 5_000  # unverified: AWS publishes no limit
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9]+")
@@ -55,10 +56,11 @@ class Models:
 
     async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a model. Raises: NotFoundException, BadRequestException."""
-        if params.get("flatten"):
-            raise BadRequestException("flatten is not supported by Gatepost: a schema is given as it is; leave it out")
         definition = (await self._records.definition(call, params["restApiId"])).value
-        return model_of(definition, params["modelName"]).to_aws()
+        model = model_of(definition, params["modelName"])
+        if params.get("flatten") and model.schema:
+            model = replace(model, schema=json.dumps(flattened(definition, params["restApiId"], model)))
+        return model.to_aws()
 
     async def list(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a page of an API's models, by name. Raises: NotFoundException, BadRequestException."""
@@ -105,6 +107,53 @@ def check_model(model: ApiModel) -> None:
         raise BadRequestException("Invalid model schema specified. Schema must be valid JSON.") from None
     if not isinstance(schema, dict):
         raise BadRequestException("Invalid model schema specified. Schema must be a JSON object.")
+    if not _is_shallow(schema):
+        raise BadRequestException(f"Invalid model schema specified. It is nested deeper than {DEPTH_MAX} levels.")
+
+
+def _is_shallow(schema: Any) -> bool:
+    level = [schema]
+    for _ in range(DEPTH_MAX):
+        below = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = [value for values in below for value in values]
+        if not level:
+            return True
+    return False
+
+
+def flattened(definition: Definition, api_id: str, model: ApiModel) -> dict[str, Any]:
+    """Give a model's schema with those of the models that it names, directly or not, under `definitions`.
+
+    Each is there once, so that models that name each other end. A reference to a model that is not there stays.
+    """
+    base = f"https://apigateway.amazonaws.com/restapis/{api_id}/models/"
+    found: dict[str, Any] = {}
+    waiting = [model.name]
+
+    def local(value: Any) -> Any:
+        if isinstance(value, list):
+            return [local(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        changed = {name: local(each) for name, each in value.items()}
+        reference = value.get("$ref")
+        if isinstance(reference, str) and reference.startswith(base):
+            named = reference.removeprefix(base)
+            if named in definition.models:
+                waiting.append(named)
+                changed["$ref"] = f"#/definitions/{named}"
+        return changed
+
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = None
+            found[name] = local(json.loads(definition.models[name].schema or "{}"))
+    top = dict(found.pop(model.name))
+    # A model that names itself, or is named by those that it names, is among the definitions too.
+    if f"#/definitions/{model.name}" in json.dumps([top, found]):
+        found[model.name] = dict(top)
+    return top | ({"definitions": {**top.get("definitions", {}), **found}} if found else {})
 
 
 def _with_model(definition: Definition, model: ApiModel) -> Definition:

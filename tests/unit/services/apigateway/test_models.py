@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from gatepost.services.apigateway.model import BadRequestException, ConflictException, NotFoundException
@@ -56,12 +58,25 @@ def test_a_model_that_cannot_be_is_refused(tmp_path, params: dict, words: str) -
     with_control(tmp_path, scenario)
 
 
-def test_a_schema_is_not_flattened(tmp_path) -> None:
+def test_a_schema_is_flattened_with_all_that_it_names(tmp_path) -> None:
     async def scenario(control: Control) -> None:
         api_id = (await control.an_api())["id"]
-        with pytest.raises(BadRequestException, match="flatten is not supported"):
-            await control("GetModel", restApiId=api_id, modelName="Empty", flatten=True)
-        assert (await control("GetModel", restApiId=api_id, modelName="Empty", flatten=False))["name"] == "Empty"
+        base = f"https://apigateway.amazonaws.com/restapis/{api_id}/models/"
+        schemas = {
+            "Order": {"type": "object", "properties": {"lines": {"items": {"$ref": f"{base}Line"}}}},
+            "Line": {"properties": {"order": {"$ref": f"{base}Order"}, "gone": {"$ref": f"{base}Gone"}}},
+        }
+        for name, schema in schemas.items():
+            made = {"restApiId": api_id, "name": name, "contentType": "application/json"}
+            await control("CreateModel", **made, schema=json.dumps(schema))
+        order = {"type": "object", "properties": {"lines": {"items": {"$ref": "#/definitions/Line"}}}}
+        line = {"properties": {"order": {"$ref": "#/definitions/Order"}, "gone": {"$ref": f"{base}Gone"}}}
+        flat = await control("GetModel", restApiId=api_id, modelName="Order", flatten=True)
+        assert json.loads(flat["schema"]) == order | {"definitions": {"Line": line, "Order": order}}
+        plain = await control("GetModel", restApiId=api_id, modelName="Order", flatten=False)
+        assert json.loads(plain["schema"]) == schemas["Order"]
+        empty = await control("GetModel", restApiId=api_id, modelName="Empty", flatten=True)
+        assert "definitions" not in json.loads(empty["schema"])
 
     with_control(tmp_path, scenario)
 
@@ -84,5 +99,27 @@ def test_a_model_that_a_method_names_stays(tmp_path) -> None:
         for name, user in (("Empty", "/orders GET"), ("Error", "/carts GET")):
             with pytest.raises(ConflictException, match=f"is referenced in method request: {user}"):
                 await control("DeleteModel", restApiId=api["id"], modelName=name)
+
+    with_control(tmp_path, scenario)
+
+
+def test_a_schema_is_nested_100_levels_deep_at_most(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        api = await control.an_api()
+
+        async def made(name: str, levels: int) -> None:
+            schema = '{"not":' * levels + "{}" + "}" * levels
+            named = {"restApiId": api["id"], "name": name, "contentType": "application/json"}
+            await control("CreateModel", **named, schema=schema)
+
+        for levels in (100, 400, 900, 20_000):
+            with pytest.raises(BadRequestException, match=r"nested deeper than 100|must be valid JSON"):
+                await made("Deep", levels)
+        await made("Shallow", 99)
+        assert (await control("GetModel", restApiId=api["id"], modelName="Shallow", flatten=True))["schema"]
+        await control("GetModelTemplate", restApiId=api["id"], modelName="Shallow")
+        await control.a_method(api)
+        await control("CreateDeployment", restApiId=api["id"], stageName="prod")
+        await control("GetExport", restApiId=api["id"], stageName="prod", exportType="oas30")
 
     with_control(tmp_path, scenario)
