@@ -57,7 +57,7 @@ class Passwords:
                 f"argon2 needs at least 8 KiB a lane and one pass, not {memory_kib} KiB, {passes}, {lanes}"
             )
         self._costs = (memory_kib, passes, lanes)
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or _cores()
         self._waiting_max = waiting_max
         self._running = 0
         self._pool: ThreadPoolExecutor | None = None
@@ -122,6 +122,12 @@ class Passwords:
             memory_kib, passes, lanes = self._costs
             self._hasher = argon2.PasswordHasher(passes, memory_kib, lanes)
         return self._hasher
+
+
+def _cores() -> int:
+    """Give how many cores this process may use, which can be fewer than there are."""
+    affinity: Any = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _bytes(password: str) -> bytes:

@@ -44,7 +44,7 @@ class ChoiceFlow:
             return {**await self._go(attempt, user, preferred), "AvailableChallenges": available}
         if preferred and preferred not in ("PASSWORD", "PASSWORD_SRP", "WEB_AUTHN", *CODES):
             raise InvalidParameterException("PREFERRED_CHALLENGE is no challenge that there is")
-        if user is not None:
+        if user is not None and not attempt.client.hides_users:
             self._sign_in.check_state(user)
         await self._sign_in.ask_before(attempt, user)
         name = user.name if user is not None else self._sign_in.invented_name(attempt.pool, attempt.login)
@@ -54,14 +54,16 @@ class ChoiceFlow:
         return {**answer, "AvailableChallenges": available}
 
     def available(self, attempt: Attempt, user: User | None) -> list[str]:
-        """Give the challenges that a user may begin with; somebody who does not exist seems to have passwords only.
+        """Give the challenges that a user may begin with. A user who needs a second factor begins with a password.
 
-        A user who needs a second factor begins with a password, as on AWS.
+        Somebody who does not exist seems to have a password and what users of this pool are signed up with.
         """
         found = ["PASSWORD", "PASSWORD_SRP"]
         allowed = attempt.pool.first_factors
         if user is None:
-            return found
+            usual = {*attempt.pool.auto_verified, *attempt.pool.username_attributes}
+            codes = [factor for factor, attribute in CODES.items() if factor in allowed and attribute in usual]
+            return [*found, *(codes if attempt.pool.mfa != "ON" else [])]
         if not user.has_password():
             found = []
         if attempt.pool.mfa == "ON" or (attempt.pool.mfa == "OPTIONAL" and user.usable_factors(attempt.pool)):
@@ -111,7 +113,9 @@ class ChoiceFlow:
                 raise InvalidParameterException("Missing required parameter SRP_A")
             return await self._passwords.begin_srp(attempt)
         if user is None:
-            raise NotAuthorizedException(BAD_LOGIN)
+            if chosen not in CODES:
+                raise NotAuthorizedException(BAD_LOGIN)
+            return self._second_factors.seem_to_ask(attempt, name, chosen)
         self._sign_in.check_state(user)
         await self._sign_in.ask_before(attempt, user)
         if chosen == "WEB_AUTHN":

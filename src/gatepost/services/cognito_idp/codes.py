@@ -152,10 +152,11 @@ def recovery_attribute(pool: UserPool, user: User) -> str:
     )
 
 
-def simulated_details(pool: UserPool, login: str) -> dict[str, str]:
+def simulated_details(pool: UserPool, login: str, *, attribute: str = "") -> dict[str, str]:
     """Give CodeDeliveryDetails for somebody who does not exist, the same each time (PreventUserExistenceErrors)."""
     is_phone = "phone_number" in pool.auto_verified and "email" not in pool.auto_verified
-    attribute = "phone_number" if is_phone else "email"
+    attribute = attribute or ("phone_number" if is_phone else "email")
+    is_phone = attribute == "phone_number"
     digits = f"{sum(login.encode('utf-8', 'surrogatepass')) * 7919 % 10_000:04d}"
     letter = chr(97 + sum(pool.id.encode() + login.encode("utf-8", "surrogatepass")) % 26)
     told = f"+1555000{digits}" if is_phone else f"{login[:1] or letter}@{letter}"

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gatepost.services.cognito_idp.challenges import Challenge
-from gatepost.services.cognito_idp.codes import new_code
+from gatepost.services.cognito_idp.codes import new_code, simulated_details
 from gatepost.services.cognito_idp.errors import (
     ExpiredCodeException,
     InvalidParameterException,
@@ -109,6 +109,18 @@ class SecondFactors:
             attempt, user.name, factor, shown, source=source, code=code, by_password=not is_first, is_first=is_first
         )
 
+    def seem_to_ask(self, attempt: Attempt, name: str, factor: str) -> Answer:
+        """Ask somebody who does not exist for a code that was sent nowhere. Raises: LimitExceededException."""
+        self._sign_in.lockout.check(attempt.pool.id, f"code {name}")
+        if not self._pace.take(attempt.pool.id, name):
+            raise LimitExceededException("Attempt limit exceeded, please try after some time.")
+        details = simulated_details(attempt.pool, attempt.login, attribute=_ATTRIBUTES[factor])
+        shown = {
+            "CODE_DELIVERY_DELIVERY_MEDIUM": details["DeliveryMedium"],
+            "CODE_DELIVERY_DESTINATION": details["Destination"],
+        }
+        return self._sign_in.challenge(attempt, name, factor, shown, is_real=False, is_first=True)
+
     async def chosen(self, attempt: Attempt, session: str) -> Answer:
         """Answer SELECT_MFA_TYPE. Raises: NotAuthorizedException, InvalidParameterException."""
         attempt, challenge, user = await self._sign_in.responding(attempt, session, "SELECT_MFA_TYPE")
@@ -124,6 +136,10 @@ class SecondFactors:
         Raises: CodeMismatchException, ExpiredCodeException, NotAuthorizedException.
         """
         sign_in = self._sign_in
+        if not sign_in.challenges.peek(session).is_real:
+            unreal = sign_in.challenges.take(session, client_id=attempt.client.id, name=name)
+            sign_in.lockout.check(attempt.pool.id, f"code {unreal.user_name}")
+            raise sign_in.wrong_code(session, unreal)
         attempt, challenge, user = await sign_in.responding(attempt, session, name)
         given = attempt.parameters.get(_CODES[name], "")
         if not given:

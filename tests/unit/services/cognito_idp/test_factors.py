@@ -385,8 +385,23 @@ def test_a_user_chooses_among_the_factors_that_there_are(pools: Run) -> None:
         asked = await aws.answer(told, "nobody", ANSWER="PASSWORD")
         await aws.refuses_answer("NotAuthorizedException", asked, "nobody", PASSWORD=PASSWORD)
 
+    async def nobody_with_a_mailbox(aws: Aws) -> None:
+        await a_choice(aws, UsernameAttributes=["email"])
+        told = await aws.start("USER_AUTH", "nobody@example.com")
+        assert told["AvailableChallenges"] == ["PASSWORD", "PASSWORD_SRP", "EMAIL_OTP"]
+        code = await aws.answer(told, "nobody@example.com", ANSWER="EMAIL_OTP")
+        assert code["ChallengeParameters"] == {
+            "CODE_DELIVERY_DELIVERY_MEDIUM": "EMAIL",
+            "CODE_DELIVERY_DESTINATION": code["ChallengeParameters"]["CODE_DELIVERY_DESTINATION"],
+        }
+        assert aws.mail.messages == []
+        for _ in range(3):
+            await aws.refuses_answer("CodeMismatchException", code, "nobody@example.com", EMAIL_OTP_CODE="123456")
+        await aws.refuses_answer("NotAuthorizedException", code, "nobody@example.com", EMAIL_OTP_CODE="123456")
+
     pools(scenario)
     pools(nobody)
+    pools(nobody_with_a_mailbox)
 
 
 def test_who_needs_a_second_factor_begins_with_a_password(pools: Run) -> None:
