@@ -6,7 +6,7 @@ Everything that can be refused is refused here, with file, line and path, before
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from gatepost.templates.intrinsics import (
     waits_for,
 )
 from gatepost.templates.ledger import Finding, Ledger, without_gaps
-from gatepost.templates.parameters import parameter_values, typed_values
+from gatepost.templates.parameters import STORED_TYPES, parameter_values, stored_names, typed_values
 from gatepost.templates.problems import Path, Problem, TemplateRefused
 from gatepost.templates.references import Declared, in_order, missing_names
 from gatepost.templates.rules import broken_rules
@@ -66,6 +66,7 @@ class Compiled:
 
     template: Template
     texts: Mapping[str, str]  # of parameters
+    stored: Mapping[str, str]  # what Parameter Store has for those that name a parameter there
     scope: Scope
     resources: Mapping[str, ActiveResource]
     order: tuple[str, ...]
@@ -81,6 +82,10 @@ class Compiled:
     def warnings(self) -> list[str]:
         """Give one line for each thing that was accepted but is not enforced, each once."""
         return list(dict.fromkeys(str(finding) for finding in self.findings if finding.is_warning))
+
+
+ReadStored = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
+"""Gives the values of those parameters of Parameter Store that are there and not sealed, by their names."""
 
 
 class TemplateCompiler:
@@ -111,13 +116,34 @@ class TemplateCompiler:
         files: Files,
         exports: Mapping[str, str],
         acceptance: Acceptance,
+        read_stored: ReadStored | None = None,
     ) -> Compiled:
-        """Compile a template with the parameter values that were given.
+        """Compile a template with the parameter values that were given; `read_stored` asks Parameter Store.
 
         Raises: TemplateRefused with everything that is wrong.
         """
         template = await self.read(text, file=file, given=given, place=place, files=files)
-        return self.bind(template, given=given, place=place, exports=exports, acceptance=acceptance)
+        stored = await self._stored(template, given, read_stored)
+        return self.bind(template, given=given, place=place, exports=exports, acceptance=acceptance, stored=stored)
+
+    async def _stored(
+        self, template: Template, given: Mapping[str, str], read_stored: ReadStored | None
+    ) -> Mapping[str, str]:
+        """Read the values that parameters name. Raises: TemplateRefused for those that are not there."""
+        names = stored_names(template.parameters, parameter_values(template.parameters, given, template.where))
+        if not names:
+            return {}
+        found = await read_stored(sorted(set(names.values()))) if read_stored is not None else {}
+        problems = [
+            template.where.problem(
+                ("Parameters", parameter), f"Parameter Store has no plain parameter {name}, which {parameter} names"
+            )
+            for parameter, name in names.items()
+            if name not in found
+        ]
+        if problems:
+            raise TemplateRefused(problems)
+        return {parameter: found[name] for parameter, name in names.items()}
 
     def bind(
         self,
@@ -127,13 +153,14 @@ class TemplateCompiler:
         place: Place,
         exports: Mapping[str, str],
         acceptance: Acceptance,
+        stored: Mapping[str, str] | None = None,
     ) -> Compiled:
         """Give a template its values. Raises: TemplateRefused."""
         problems = missing_names(template)
         if problems:
             raise TemplateRefused(problems)
         texts = parameter_values(template.parameters, given, template.where)
-        return self._bound(template, texts, {}, place=place, exports=exports, acceptance=acceptance)
+        return self._bound(template, texts, {}, place=place, exports=exports, acceptance=acceptance, stored=stored)
 
     def _bound(
         self,
@@ -144,9 +171,10 @@ class TemplateCompiler:
         place: Place,
         exports: Mapping[str, str],
         acceptance: Acceptance,
+        stored: Mapping[str, str] | None = None,
     ) -> Compiled:
         scope = Scope(
-            parameters={**typed_values(template.parameters, texts), **late},
+            parameters={**typed_values(template.parameters, texts, stored), **late},
             pseudo=place.pseudo(),
             mappings=template.mappings,
             conditions=template.conditions,
@@ -164,6 +192,7 @@ class TemplateCompiler:
         return Compiled(
             template=template,
             texts=texts,
+            stored=stored or {},
             scope=scope,
             resources=resources,
             order=tuple(in_order(template, {name: resource.needs for name, resource in resources.items()})),
@@ -194,6 +223,7 @@ class TemplateCompiler:
         problems = missing_names(template)
         if problems:
             raise TemplateRefused(problems)
+        waited_for |= {name for name, one in template.parameters.items() if one.get("Type") in STORED_TYPES}
         deciding = json.dumps([template.conditions, template.rules, template.mappings])
         if any(f'"{name}"' in deciding or f"${{{name}}}" in deciding for name in waited_for):
             return None

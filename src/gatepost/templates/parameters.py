@@ -29,6 +29,10 @@ DECLARATION_KEYS: Final = (
     "NoEcho",
 )
 PLAIN_TYPES: Final = ("String", "Number", "List<Number>", "CommaDelimitedList")
+_STORED: Final = "AWS::SSM::Parameter::Value<"
+STORED_TYPES: Final = {f"{_STORED}{kind}>": kind for kind in ("String", "List<String>", "CommaDelimitedList")}
+"""Types whose text names a parameter of Parameter Store, with the type of what stands there."""
+NAME_TYPE: Final = "AWS::SSM::Parameter::Name"
 VALUE_BYTES_MAX: Final = 4096
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 MASK: Final = "****"
@@ -72,9 +76,24 @@ def parameter_values(
     return values
 
 
-def typed_values(declared: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Give what Ref gives for each parameter: a list for list types, else the text."""
-    return {name: _typed(str(declared[name].get("Type")), text) for name, text in texts.items()}
+def typed_values(
+    declared: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str], stored: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Give what Ref gives for each parameter: a list for list types, else the text.
+
+    `stored` are the values in Parameter Store, by the template's parameter.
+    """
+    values: dict[str, Any] = {}
+    for name, text in texts.items():
+        kind = str(declared[name].get("Type"))
+        held = (stored or {}).get(name)
+        values[name] = _typed(kind, text) if held is None else _typed(STORED_TYPES[kind], held)
+    return values
+
+
+def stored_names(declared: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) -> dict[str, str]:
+    """Give the names in Parameter Store that values are to be read from, by the template's parameter."""
+    return {name: text for name, text in texts.items() if declared[name].get("Type") in STORED_TYPES}
 
 
 def shown_value(declaration: Mapping[str, Any], text: str) -> str:
@@ -112,10 +131,8 @@ def _declaration_faults(name: str, declaration: Mapping[str, Any]) -> list[tuple
     kind = declaration.get("Type")
     if not isinstance(kind, str):
         faults.append(("", f"parameter {name} has no Type"))
-    elif kind.startswith("AWS::SSM::"):
-        faults.append(("Type", f"{kind} reads Systems Manager, which is not here yet: use String"))
-    elif kind not in PLAIN_TYPES:
-        hint = f"use one of {', '.join(PLAIN_TYPES)}"
+    elif kind not in (*PLAIN_TYPES, *STORED_TYPES, NAME_TYPE):
+        hint = f"use one of {', '.join((*PLAIN_TYPES, *STORED_TYPES))}"
         reason = "looks resources up that are not here" if kind.startswith(("AWS::", "List<AWS::")) else "is no type"
         faults.append(("Type", f"the parameter type {kind} {reason}: {hint}"))
     pattern = declaration.get("AllowedPattern")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.errors import SettingsError
+from gatepost.kernel.errors import ServiceError, SettingsError
 from gatepost.kernel.operations import Call, Principal
 from gatepost.kernel.ports import Assets, Identities, Operations, RoleSessions
 from gatepost.kernel.tasks import Tasks
@@ -34,6 +34,7 @@ from gatepost.templates.stack_operation import StackOperation
 from gatepost.templates.stack_tags import ACCEPT_TAG, FILE_TAG, LENIENT_TAG, resource_tags
 from gatepost.templates.workshop import CLOUDFORMATION, Workshop
 
+STORED_AT_ONCE: Final = 10  # GetParameters takes no more
 MESSAGE_CHARACTERS_MAX: Final = 20_000
 
 
@@ -112,7 +113,7 @@ class Stacks:
         """Work out the changes of a request against `stack` as it stands. Raises: ValidationError."""
         records = StackRecords(self._records, call.account_id, call.region)
         try:
-            compiled = await self._compile(records, stack, request)
+            compiled = await self._compile(records, stack, request, lambda: self._acting(request, call.principal))
             nested = NestedTemplates(
                 self._compiler,
                 self._files,
@@ -171,8 +172,28 @@ class Stacks:
             raise ValidationError("The template is gone: it is not among the assets any more")
         return path.read_bytes()
 
-    async def _compile(self, records: StackRecords, stack: Stack, request: StackRequest) -> Compiled:
-        """Compile a request's template. Raises: TemplateRefused, ValidationError."""
+    async def _compile(
+        self, records: StackRecords, stack: Stack, request: StackRequest, principal: Callable[[], Principal]
+    ) -> Compiled:
+        """Compile a request's template; `principal` reads what its parameters name in Parameter Store.
+
+        Raises: TemplateRefused, ValidationError.
+        """
+
+        async def read_stored(names: Sequence[str]) -> dict[str, str]:
+            found: dict[str, str] = {}
+            for at in range(0, len(names), STORED_AT_ONCE):
+                params = {"Names": list(names[at : at + STORED_AT_ONCE])}
+                try:
+                    answer = await self._operations.invoke(
+                        principal(), "ssm", "GetParameters", params, region=records.region, called_via=(CLOUDFORMATION,)
+                    )
+                except ServiceError as error:
+                    raise TemplateRefused([Problem(f"Parameter Store cannot be read: {error.message}")]) from error
+                plain = [one for one in answer["Parameters"] if one["Type"] != "SecureString"]
+                found |= {f"{one['Name']}{one.get('Selector', '')}": one["Value"] for one in plain}
+            return found
+
         return await self._compiler.compile(
             self._text(request),
             file=file_of(request),
@@ -181,6 +202,7 @@ class Stacks:
             files=self._files,
             exports={name: value for name, (_, value) in (await records.exports()).items()},
             acceptance=self._acceptance_of(request),
+            read_stored=read_stored,
         )
 
     def _acceptance_of(self, request: StackRequest) -> Acceptance:
@@ -264,7 +286,7 @@ class Stacks:
                 progress=progress,
                 execution=Execution(self._workshop(stack, request, running, place.account_id, place.region), progress),
                 running=running,
-                compiled=lambda: self._compile(records, stack, request),
+                compiled=lambda: self._compile(records, stack, request, lambda: self._principal(request, running)),
                 shown_parameters=_shown_parameters,
                 stack_tags=resource_tags(request.tags),
             )
@@ -298,8 +320,12 @@ class Stacks:
 
     def _principal(self, request: StackRequest, running: Running) -> Principal:
         """Give who the stack acts as: its role, or who asked for the operation."""
+        return self._acting(request, principal_from_json(running.principal))
+
+    def _acting(self, request: StackRequest, asking: Principal) -> Principal:
+        """Give the stack's role, or who asks. Raises: AccessDeniedException when the role cannot be assumed."""
         if not request.role_arn:
-            return principal_from_json(running.principal)
+            return asking
         credentials = self._roles.assume(request.role_arn, service=CLOUDFORMATION, session_name="AWSCloudFormation")
         identity = self._identities.find(credentials.access_key_id, credentials.session_token, self._clock.now_ms())
         if identity is None:
@@ -330,7 +356,13 @@ def principal_from_json(value: Mapping[str, Any]) -> Principal:
 def _shown_parameters(compiled: Compiled) -> list[dict[str, Any]]:
     declared = compiled.template.parameters
     return [
-        {"ParameterKey": name, "ParameterValue": shown_value(declared[name], text)}
+        {
+            "ParameterKey": name,
+            "ParameterValue": shown_value(declared[name], text),
+            **(
+                {"ResolvedValue": shown_value(declared[name], compiled.stored[name])} if name in compiled.stored else {}
+            ),
+        }
         for name, text in compiled.texts.items()
     ]
 

@@ -52,7 +52,7 @@ def test_a_value_is_what_was_given_or_the_default(declaration, given, value):
         ("{Type: String, MaxLength: 2}", {"P": "abc"}, "must contain at most 2 characters"),
         ("{Type: List<Number>}", {"P": "1,x"}, "must be a number"),
         ("{Type: String}", {"P": "x" * 4097}, "has more than 4096 bytes"),
-        ("{Type: AWS::SSM::Parameter::Value<String>}", {"P": "x"}, "reads Systems Manager, which is not here yet"),
+        ("{Type: AWS::SSM::Parameter::Value<Number>}", {"P": "x"}, "looks resources up that are not here"),
         ("{Type: AWS::EC2::VPC::Id}", {"P": "x"}, "looks resources up that are not here"),
         ("{Type: Strin}", {"P": "x"}, "the parameter type Strin is no type"),
         ("{Default: x}", {}, "parameter P has no Type"),
