@@ -65,11 +65,12 @@ class RemoteSchemas:
     async def ask(self, call: Call, names: Iterable[str]) -> None:
         """Ask the cluster for tables; one question for all who want to know. Raises: ServiceError."""
         for name in names:
-            asking = self._asking.get(name)
-            if asking is not None:
-                await asyncio.wait([asking])  # whoever asks tells how it went; if badly, we ask ourselves
-            for _ in self.missing([name]):
-                await self._ask(call, name)
+            while self.missing([name]):
+                asking = self._asking.get(name)
+                if asking is None:
+                    await self._ask(call, name)
+                    break
+                await asyncio.wait([asking])  # whoever asks is told how it went; if badly, the next one asks
 
     async def _ask(self, call: Call, name: str) -> None:
         asking = self._asking[name] = asyncio.get_running_loop().create_future()
