@@ -38,6 +38,8 @@ ALLOWED_BY: Final = {
 }
 FOR_ADMINISTRATORS: Final = frozenset({"ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"})
 REFRESHING: Final = frozenset({"REFRESH_TOKEN", "REFRESH_TOKEN_AUTH"})
+NAME_CHARACTERS_MAX: Final = 2_048
+PARAMETERS_CHARACTERS_MAX: Final = 65_536
 CODES: Final = frozenset({"SMS_MFA", "SMS_OTP", "EMAIL_OTP", "SOFTWARE_TOKEN_MFA"})
 
 
@@ -72,7 +74,7 @@ class AuthOperations:
         return await self._initiate(pool, self._pools.client_of(pool, params["ClientId"]), params)
 
     async def _initiate(self, pool: UserPool, client: AppClient, params: Params) -> Answer:
-        flow, given = params["AuthFlow"], params.get("AuthParameters") or {}
+        flow, given = params["AuthFlow"], checked(params.get("AuthParameters"))
         if ALLOWED_BY[flow] not in client.flows:
             raise InvalidParameterException(f"{flow} flow not enabled for this client")
         metadata = params.get("ClientMetadata") or {}
@@ -149,7 +151,7 @@ class AuthOperations:
         return await self._respond(pool, self._pools.client_of(pool, params["ClientId"]), params)
 
     async def _respond(self, pool: UserPool, client: AppClient, params: Params) -> Answer:
-        name, given = params["ChallengeName"], params.get("ChallengeResponses") or {}
+        name, given = params["ChallengeName"], checked(params.get("ChallengeResponses"))
         session = params.get("Session") or ""
         login = given.get("USERNAME", "")
         if not login:
@@ -159,8 +161,10 @@ class AuthOperations:
             pool, client, login, given, params.get("ClientMetadata") or {}, device_key=given.get("DEVICE_KEY", "")
         )
         if name == "PASSWORD_VERIFIER":
-            if session:
+            if session and self._sign_in.challenges.peek(session).flow == "CUSTOM_AUTH":
                 return await self._custom_flow.password_proved(attempt, session)
+            if session:
+                self._sign_in.challenges.take(session, client_id=client.id, name=name)
             going_on, user = await self._password_flows.end_srp(attempt)
             if ALLOWED_BY.get(going_on.flow) not in client.flows or going_on.flow == "CUSTOM_AUTH":
                 raise NotAuthorizedException("Invalid session for the user.")
@@ -183,3 +187,13 @@ class AuthOperations:
         if name not in answers:
             raise UnsupportedOperationException(f"{name} is no challenge that is answered here.")
         return await answers[name](attempt, session)
+
+
+def checked(given: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Refuse parameters of a size that no client sends: parts of them are remembered. Raises: InvalidParameter…."""
+    given = given or {}
+    if any(len(given.get(name, "")) > NAME_CHARACTERS_MAX for name in ("USERNAME", "DEVICE_KEY")):
+        raise InvalidParameterException(f"USERNAME and DEVICE_KEY have at most {NAME_CHARACTERS_MAX} characters.")
+    if sum(len(name) + len(value) for name, value in given.items()) > PARAMETERS_CHARACTERS_MAX:
+        raise InvalidParameterException(f"Parameters have at most {PARAMETERS_CHARACTERS_MAX} characters together.")
+    return given

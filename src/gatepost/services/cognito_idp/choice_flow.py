@@ -111,7 +111,8 @@ class ChoiceFlow:
         if chosen == "PASSWORD_SRP":
             if not attempt.parameters.get("SRP_A"):
                 raise InvalidParameterException("Missing required parameter SRP_A")
-            return await self._passwords.begin_srp(attempt)
+            opened = self._sign_in.challenge(attempt, name, "PASSWORD_VERIFIER", {}, is_real=user is not None)
+            return await self._passwords.begin_srp(attempt, session=opened["Session"])
         if user is None:
             if chosen not in CODES:
                 raise NotAuthorizedException(BAD_LOGIN)

@@ -376,6 +376,10 @@ def test_a_user_chooses_among_the_factors_that_there_are(pools: Run) -> None:
         client = srp(aws)
         told = await aws.start("USER_AUTH")
         proving = await aws.answer(told, ANSWER="PASSWORD_SRP", SRP_A=client.get_auth_params()["SRP_A"])
+        assert "AuthenticationResult" in await aws.answer(proving, **proof_of(aws, client, proving))
+        proving = await aws.start(
+            "USER_AUTH", PREFERRED_CHALLENGE="PASSWORD_SRP", SRP_A=client.get_auth_params()["SRP_A"]
+        )
         assert "AuthenticationResult" in await respond(aws, proof_of(aws, client, proving))
 
     async def nobody(aws: Aws) -> None:
