@@ -38,13 +38,13 @@ from gatepost.services.apigateway.deployment import Integration, IntegrationResp
 from gatepost.wire.messages import Response
 
 # AWS takes `{statusCode: 200}` without quotes too: frameworks have written it so for years (unverified).
-_STATUS_CODE: Final = re.compile(r"""["']?statusCode["']?\s*:\s*["']?(\d{3})(?!\d)""")
+_STATUS_CODE: Final = re.compile(rb"""["']?statusCode["']?\s*:\s*["']?(\d{3})(?!\d)""")
 STATUS_TEXT_BYTES_MAX: Final = 64 * 1024
 
 
-def status_of(text: str) -> int | None:
-    """Find the status code that a rendered request template or a passed-through body names."""
-    found = _STATUS_CODE.search(text)
+def status_of(body: bytes) -> int | None:
+    """Find the status code that a rendered request template or a passed-through body names, in its first 64 KB."""
+    found = _STATUS_CODE.search(body, 0, STATUS_TEXT_BYTES_MAX)
     return int(found.group(1)) if found else None
 
 
@@ -107,7 +107,7 @@ class Mock:
             )
         if not self._passes_unmatched:
             raise Refusal(UNSUPPORTED_MEDIA_TYPE, detail=f"no request template for {media}, and passthrough is off")
-        status = status_of(exchange.request.body[:STATUS_TEXT_BYTES_MAX].decode("utf-8", "replace"))
+        status = status_of(exchange.request.body)
         answer = self._choose(status) if status is not None else None
         if answer is None:
             raise _no_status()
@@ -140,7 +140,7 @@ class MappedMock:
         """Render the declared answer. Raises: Refusal."""
         exchange.integration_ns = 0
         body, overrides = self._requests.map(exchange)
-        status = status_of(body[:STATUS_TEXT_BYTES_MAX].decode("utf-8", "replace"))
+        status = status_of(body)
         if status is None:
             raise _no_status()
         return self._responses.answer(exchange, str(status), NOTHING_ANSWERED, overrides)
@@ -168,7 +168,7 @@ def compile_mock(integration: Integration, scope: TemplateScope) -> Mock | Mappe
         return MappedMock(requests, compile_integration_responses(integration.responses, scope))
     statuses = {}
     for media, text in texts.items():
-        status = status_of(text or "")
+        status = status_of((text or "").encode())
         if status is None:
             raise MappingError(f"the request template for {media} has no statusCode, which should be an integer")
         statuses[media] = status
