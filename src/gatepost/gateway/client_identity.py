@@ -48,7 +48,7 @@ def client_certificate(request: Request) -> ClientCertificate | None:
     tls = request.peer.tls
     if tls is None or tls.client_certificate is None:
         return None
-    known = tls.client
+    known: ClientCertificate | None = tls.client
     if known is None:
         known = tls.client = ClientCertificate(tls.client_certificate)
     return known
