@@ -14,12 +14,15 @@ from gatepost.templates.document import ActiveResource
 IAM_TYPES: Final = {
     "AWS::IAM::AccessKey": "",
     "AWS::IAM::Group": "GroupName",
+    "AWS::IAM::GroupPolicy": "",
     "AWS::IAM::InstanceProfile": "InstanceProfileName",
     "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::IAM::OIDCProvider": "",
     "AWS::IAM::Policy": "",
     "AWS::IAM::Role": "RoleName",
     "AWS::IAM::RolePolicy": "",
     "AWS::IAM::User": "UserName",
+    "AWS::IAM::UserPolicy": "",
     "AWS::IAM::UserToGroupAddition": "",
 }
 

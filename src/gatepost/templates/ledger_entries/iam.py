@@ -61,6 +61,28 @@ ENTRIES: Final = (
         {"PolicyDocument": ENFORCED, "PolicyName": ENFORCED, "RoleName": ENFORCED},
     ),
     TypeEntry(
+        "AWS::IAM::GroupPolicy",
+        ENFORCED,
+        {"PolicyDocument": ENFORCED, "PolicyName": ENFORCED, "GroupName": ENFORCED},
+    ),
+    TypeEntry(
+        "AWS::IAM::UserPolicy",
+        ENFORCED,
+        {"PolicyDocument": ENFORCED, "PolicyName": ENFORCED, "UserName": ENFORCED},
+    ),
+    TypeEntry(
+        "AWS::IAM::OIDCProvider",
+        ENFORCED,
+        {
+            "ClientIdList": ENFORCED,
+            "Tags": _TAGS,
+            "ThumbprintList": inert(
+                "the keys of the platform's own user pools are at hand: no certificate is looked at"
+            ),
+            "Url": ENFORCED,
+        },
+    ),
+    TypeEntry(
         "AWS::IAM::User",
         ENFORCED,
         {

@@ -177,12 +177,16 @@ class InlinePolicy(Unnamed):
             await unless_gone(work.invoke("iam", f"Delete{noun}Policy", parameters))
 
 
-class RolePolicy(Unnamed):
-    """AWS::IAM::RolePolicy: one inline policy of one role."""
+class HolderPolicy(Unnamed):
+    """AWS::IAM::RolePolicy, UserPolicy and GroupPolicy: one inline policy of one role, user or group."""
+
+    def __init__(self, holder: str) -> None:
+        """Take AWS's word for the holder: Role, User, Group."""
+        self._holder = holder
 
     async def create(self, work: Work) -> Outcome:
-        """Put the policy on the role."""
-        physical_id = f"{work.properties['PolicyName']}|{work.properties['RoleName']}"
+        """Put the policy on its holder."""
+        physical_id = f"{work.properties['PolicyName']}|{work.properties[f'{self._holder}Name']}"
         await work.initiated(physical_id)
         await self._put(work)
         return Outcome(physical_id)
@@ -193,21 +197,62 @@ class RolePolicy(Unnamed):
         return Outcome(physical_id)
 
     async def delete(self, work: Work, physical_id: str) -> None:
-        """Take the policy from the role."""
+        """Take the policy from its holder."""
         del physical_id
-        parameters = {"RoleName": work.properties["RoleName"], "PolicyName": work.properties["PolicyName"]}
-        await unless_gone(work.invoke("iam", "DeleteRolePolicy", parameters))
+        await unless_gone(work.invoke("iam", f"Delete{self._holder}Policy", self._named(work)))
 
     async def _put(self, work: Work) -> None:
-        await work.invoke(
-            "iam",
-            "PutRolePolicy",
-            {
-                "RoleName": work.properties["RoleName"],
-                "PolicyName": work.properties["PolicyName"],
-                "PolicyDocument": json_text(work.properties.get("PolicyDocument", {})),
-            },
+        document = json_text(work.properties.get("PolicyDocument", {}))
+        await work.invoke("iam", f"Put{self._holder}Policy", {**self._named(work), "PolicyDocument": document})
+
+    def _named(self, work: Work) -> dict[str, object]:
+        holder = f"{self._holder}Name"
+        return {holder: work.properties[holder], "PolicyName": work.properties["PolicyName"]}
+
+
+class OidcProvider(Unnamed):
+    """AWS::IAM::OIDCProvider, for one of the platform's own user pools."""
+
+    name_property = "Url"
+
+    async def create(self, work: Work) -> Outcome:
+        """Register the provider."""
+        properties = work.properties
+        url = str(properties.get("Url", ""))
+        arn = f"arn:aws:iam::{work.account_id}:oidc-provider/{url.partition('://')[2].rstrip('/')}"
+        await work.initiated(arn)
+        parameters = present(
+            Url=url,
+            ClientIDList=properties.get("ClientIdList"),
+            ThumbprintList=properties.get("ThumbprintList"),
+            Tags=properties.get("Tags"),
         )
+        await work.invoke("iam", "CreateOpenIDConnectProvider", parameters)
+        await work.made(arn)
+        return Outcome(arn, {"Arn": arn})
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Change client ids, thumbprints and tags."""
+        on = {"OpenIDConnectProviderArn": physical_id}
+        added, gone = added_and_gone(work.before.get("ClientIdList") or [], work.properties.get("ClientIdList") or [])
+        for client in added:
+            await work.invoke("iam", "AddClientIDToOpenIDConnectProvider", {**on, "ClientID": client})
+        for client in gone:
+            await work.invoke("iam", "RemoveClientIDFromOpenIDConnectProvider", {**on, "ClientID": client})
+        if work.changed("ThumbprintList"):
+            prints = work.properties.get("ThumbprintList") or []
+            await work.invoke("iam", "UpdateOpenIDConnectProviderThumbprint", {**on, "ThumbprintList": prints})
+        tags, untagged = tag_changes(work.before, work.properties)
+        if untagged:
+            await work.invoke("iam", "UntagOpenIDConnectProvider", {**on, "TagKeys": untagged})
+        if tags:
+            listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+            await work.invoke("iam", "TagOpenIDConnectProvider", {**on, "Tags": listed})
+        return Outcome(physical_id, {"Arn": physical_id})
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Take the provider away."""
+        await work.invoke("iam", "DeleteOpenIDConnectProvider", {"OpenIDConnectProviderArn": physical_id})
 
 
 class ManagedPolicy(Unnamed):
@@ -478,7 +523,10 @@ def handlers() -> dict[str, ResourceHandler]:
         "AWS::IAM::ManagedPolicy": ManagedPolicy(),
         "AWS::IAM::Policy": InlinePolicy(),
         "AWS::IAM::Role": Role(),
-        "AWS::IAM::RolePolicy": RolePolicy(),
+        "AWS::IAM::GroupPolicy": HolderPolicy("Group"),
+        "AWS::IAM::OIDCProvider": OidcProvider(),
+        "AWS::IAM::RolePolicy": HolderPolicy("Role"),
+        "AWS::IAM::UserPolicy": HolderPolicy("User"),
         "AWS::IAM::User": User(),
         "AWS::IAM::UserToGroupAddition": UserToGroupAddition(),
     }
