@@ -12,6 +12,7 @@ import pytest
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.operations import Principal
 from gatepost.security.jwt import SigningKey
+from gatepost.services.iam.oidc_providers import CLIENTS_MAX
 from gatepost.services.iam.provider import IamProvider
 from gatepost.services.sts.provider import StsProvider
 from gatepost.services.sts.web_identity import WebIdentities
@@ -180,6 +181,17 @@ def test_providers_are_kept_changed_and_deleted(tmp_path):
             await world.do("DeleteOpenIDConnectProvider", **on)
         await world.refused("NoSuchEntity", "GetOpenIDConnectProvider", **on)
         await world.no("InvalidIdentityToken", role, world.token(aud="client-2"))
+
+    with_world(tmp_path, scenario)
+
+
+def test_a_provider_has_a_bound_of_clients(tmp_path):
+    async def scenario(world):
+        clients = [f"c{number}" for number in range(CLIENTS_MAX + 1)]
+        await world.refused("LimitExceeded", "CreateOpenIDConnectProvider", Url=ISSUER, ClientIDList=clients)
+        await world.do("CreateOpenIDConnectProvider", Url=ISSUER, ClientIDList=clients[1:])
+        one_more = {"OpenIDConnectProviderArn": PROVIDER, "ClientID": "one-more"}
+        await world.refused("LimitExceeded", "AddClientIDToOpenIDConnectProvider", **one_more)
 
     with_world(tmp_path, scenario)
 
