@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.support.npm import NODE, npm_packages
-from tests.support.platform import gatepost
+from tests.support.platform import gatepost, start_platform
 
 PASSWORD = "Passw0rd!"
 
@@ -169,23 +169,31 @@ def test_users_come_by_file(platform: Any, shop: dict[str, Any]) -> None:
     assert len(code_to(platform, "bulk@example.com")) == 6
 
 
-def test_pycognito_signs_in_by_srp(platform: Any, shop: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    from pycognito.aws_srp import AWSSRP
+def test_pycognito_signs_in_by_srp_and_verifies_the_tokens_by_the_keys_that_it_finds(
+    platform: Any, shop: dict[str, Any]
+) -> None:
+    from pycognito import Cognito
 
     admin = platform.client("cognito-idp")
-    admin.admin_create_user(UserPoolId=shop["pool"], Username="pia@example.com", MessageAction="SUPPRESS")
-    admin.admin_set_user_password(
-        UserPoolId=shop["pool"], Username="pia@example.com", Password=PASSWORD, Permanent=True
+    name = "pia@example.com"
+    admin.admin_create_user(UserPoolId=shop["pool"], Username=name, MessageAction="SUPPRESS")
+    admin.admin_set_user_password(UserPoolId=shop["pool"], Username=name, Password=PASSWORD, Permanent=True)
+    endpoint = f"http://localhost:{platform.aws.rpartition(':')[2]}"
+    key = {"access_key": platform.key["access_key_id"], "secret_key": platform.key["secret_access_key"]}
+    user = Cognito(
+        shop["pool"],
+        shop["client"],
+        username=name,
+        user_pool_region="us-east-1",
+        boto3_client_kwargs={"endpoint_url": endpoint},
+        **key,
     )
-    client = AWSSRP(
-        username="pia@example.com",
-        password=PASSWORD,
-        pool_id=shop["pool"],
-        client_id=shop["client"],
-        client=anonymous(platform),
-    )
-    tokens = client.authenticate_user()["AuthenticationResult"]
-    assert anonymous(platform).get_user(AccessToken=tokens["AccessToken"])["UserAttributes"]
+    user.authenticate(password=PASSWORD)
+    assert user.id_claims["email"] == name
+    user.renew_access_token()
+    user.change_password(PASSWORD, "0ther-Passw0rd")
+    assert user.get_user().sub == user.id_claims["sub"]
+    user.logout()
 
 
 JAVASCRIPT = """
@@ -258,11 +266,29 @@ Resources:
         Users:
           Type: Cognito
           Properties: {UserPool: !Ref Pool, Trigger: [PreSignUp, PreTokenGeneration]}
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: prod
+      Auth: {DefaultAuthorizer: Users, Authorizers: {Users: {UserPoolArn: !GetAtt Pool.Arn}}}
+  Who:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.11
+      Handler: gate.who
+      CodeUri: gate
+      Events: {Get: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /who, Method: get}}}
 Outputs:
+  ApiId: {Value: !Ref Api}
   PoolId: {Value: !Ref Pool}
   ClientId: {Value: !Ref Client}
 """
 GATE = """
+import json
+
+def who(event, context):
+    return {'statusCode': 200, 'body': json.dumps(event['requestContext']['authorizer']['claims'])}
+
 def handler(event, context):
     if event['triggerSource'] == 'PreSignUp_SignUp':
         if not event['request']['userAttributes']['email'].endswith('@example.com'):
@@ -295,5 +321,71 @@ def test_functions_of_a_sam_template_are_asked_as_triggers(platform: Any, tmp_pa
     told = aws.initiate_auth(ClientId=outputs["ClientId"], AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
     claims = unverified_claims(told["AuthenticationResult"]["IdToken"])
     assert (claims["tier"], claims["email_verified"]) == ("gold", True)
+    url = platform.stage_url(outputs["ApiId"], "prod") + "/who"
+
+    def who(token: str) -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers={"Authorization": token})) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    tokens = told["AuthenticationResult"]
+    status, seen = who(tokens["IdToken"])
+    assert (status, seen["cognito:username"], seen["tier"]) == (200, "zoe", "gold")
+    for bad in (tokens["AccessToken"], tokens["IdToken"][:-6] + "AAAAAA", "x"):
+        assert who(bad)[0] == 401
+    aws.revoke_token(Token=tokens["RefreshToken"], ClientId=outputs["ClientId"])
+    assert who(tokens["IdToken"])[0] == 401
     with pytest.raises(ClientError, match="PreSignUp failed with error only example"):
         aws.sign_up(**params, Username="eve", UserAttributes=[{"Name": "email", "Value": "eve@evil.test"}])
+
+
+VERIFY = """
+const { CognitoJwtVerifier } = require('aws-jwt-verify');
+const [userPoolId, clientId, jwks, idToken, accessToken] = process.argv.slice(2);
+const told = [];
+for (const [tokenUse, token] of [['id', idToken], ['access', accessToken]]) {
+  const verifier = CognitoJwtVerifier.create({ userPoolId, clientId, tokenUse });
+  verifier.cacheJwks(JSON.parse(jwks));
+  told.push(verifier.verifySync(token).sub);
+  try { verifier.verifySync(token.slice(0, -6) + 'AAAAAA'); told.push('verified'); } catch { told.push('refused'); }
+}
+console.log(JSON.stringify(told));
+"""
+
+
+def test_aws_jwt_verify_takes_tokens_with_awss_issuer(tmp_path: Path) -> None:
+    running = start_platform(tmp_path / "data", "--ephemeral", "--issuer", "aws")
+    try:
+        admin = running.client("cognito-idp")
+        pool = admin.create_user_pool(PoolName="shop")["UserPool"]["Id"]
+        client = admin.create_user_pool_client(
+            UserPoolId=pool, ClientName="web", ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
+        )["UserPoolClient"]["ClientId"]
+        admin.admin_create_user(UserPoolId=pool, Username="pia", MessageAction="SUPPRESS")
+        admin.admin_set_user_password(UserPoolId=pool, Username="pia", Password=PASSWORD, Permanent=True)
+        with urllib.request.urlopen(f"{running.aws}/{pool}/.well-known/jwks.json") as answer:
+            jwks = answer.read().decode()
+        given = {"USERNAME": "pia", "PASSWORD": PASSWORD}
+        tokens = admin.admin_initiate_auth(
+            UserPoolId=pool, ClientId=client, AuthFlow="ADMIN_USER_PASSWORD_AUTH", AuthParameters=given
+        )["AuthenticationResult"]
+        sub = admin.admin_get_user(UserPoolId=pool, Username="pia")["UserAttributes"][0]["Value"]
+        folder = npm_packages("aws-jwt-verify@5")
+        if folder is None:
+            pytest.skip("aws-jwt-verify cannot be installed here")
+        script = tmp_path / "verify.js"
+        script.write_text(VERIFY)
+        ended = subprocess.run(
+            [str(NODE), str(script), pool, client, jwks, tokens["IdToken"], tokens["AccessToken"]],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env={**os.environ, "NODE_PATH": str(folder / "node_modules")},
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout) == [sub, "refused", sub, "refused"]
+    finally:
+        running.stop()
