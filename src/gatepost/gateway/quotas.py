@@ -21,9 +21,8 @@ from typing import Any, Final
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import StateUnavailable
 from gatepost.kernel.tasks import Tasks
-from gatepost.services.apigateway.usage import quota_at
 from gatepost.services.apigateway.usage_model import Quota
-from gatepost.services.apigateway.usage_periods import Period, day_of, period_of
+from gatepost.services.apigateway.usage_periods import Period, day_of, period_of, quota_at
 from gatepost.state.base import NEVER_MS, settled
 from gatepost.state.leases import LosableState
 

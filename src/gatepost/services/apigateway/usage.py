@@ -20,7 +20,7 @@ from gatepost.services.apigateway.usage_model import (
     USAGE_PLAN_KEY,
     Quota,
 )
-from gatepost.services.apigateway.usage_periods import day_of, period_of_day
+from gatepost.services.apigateway.usage_periods import day_of, period_of_day, quota_at
 from gatepost.services.apigateway.usage_plans import UsagePlans
 from gatepost.storage.base import Records
 
@@ -122,12 +122,6 @@ class Usage:
     async def _counts(self, call: Call, plan_id: str, key_id: str) -> Mapping[str, int]:
         record = await self._records.store.get(call.key(USAGE, f"{plan_id}/{key_id}"))
         return record.value if record else {}
-
-
-def quota_at(quota: Quota, day: date) -> int:
-    """Give the quota of the period that holds a day: less in the first one, by the offset."""
-    is_first = period_of_day(quota.period, day) == period_of_day(quota.period, day_of(quota.since_ms))
-    return quota.limit - quota.offset if is_first else quota.limit
 
 
 def _used_in(counts: Mapping[str, int], period: str, day: date) -> int:

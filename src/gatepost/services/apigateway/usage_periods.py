@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
+from gatepost.services.apigateway.usage_model import Quota
+
 PERIODS: Final = ("DAY", "WEEK", "MONTH")
 DAY_MS: Final = 86_400_000
 
@@ -42,6 +44,12 @@ def period_of_day(kind: str, day: date) -> Period:
         first = day.replace(day=1)
         after = (first + timedelta(days=31)).replace(day=1)
     return Period(first.isoformat(), _starts_at_ms(first), _starts_at_ms(after))
+
+
+def quota_at(quota: Quota, day: date) -> int:
+    """Give the quota of the period that holds a day: less in the first one, by the offset."""
+    is_first = period_of_day(quota.period, day) == period_of_day(quota.period, day_of(quota.since_ms))
+    return quota.limit - quota.offset if is_first else quota.limit
 
 
 def _starts_at_ms(day: date) -> int:
