@@ -17,7 +17,7 @@ from tests.support.item_stores import disagreements
 from tests.support.platform import start_platform
 
 KILLS = 3
-KILLS_SOAK = 60
+KILLS_SOAK = 40
 TOKENS = 7  # every so many writes are one transaction of two items
 KEYS = {
     "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
