@@ -28,6 +28,7 @@ from gatepost.services.cognito_idp.domains import DomainOperations, Domains
 from gatepost.services.cognito_idp.errors import InvalidParameterException
 from gatepost.services.cognito_idp.group_operations import GroupOperations
 from gatepost.services.cognito_idp.groups_store import GroupStore
+from gatepost.services.cognito_idp.hosted import Hosted
 from gatepost.services.cognito_idp.import_jobs import ImportOperations, Imports
 from gatepost.services.cognito_idp.messages import Messages
 from gatepost.services.cognito_idp.passkeys import Passkeys
@@ -159,6 +160,22 @@ class CognitoIdpProvider(
     async def published(self) -> Sequence[Change]:
         """Give the pools' public keys and what was revoked."""
         return [*self._pools.published(), *self._revocations.published()]
+
+    @property
+    def hosted(self) -> Hosted:
+        """Give what the OAuth endpoints and the hosted pages build on."""
+        return Hosted(
+            self._pools,
+            self._domains,
+            self._users,
+            self._things,
+            self._sign_in,
+            self._password_flows,
+            self._second_factors,
+            self._passkeys,
+            self._tokens,
+            self._access_tokens,
+        )
 
     @property
     def imports(self) -> Imports:

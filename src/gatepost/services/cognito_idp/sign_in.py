@@ -169,8 +169,8 @@ class SignIn:
         """Give what a response belongs to; the session is used up. Raises: NotAuthorizedException."""
         challenge = self.challenges.take(session, client_id=attempt.client.id, name=name)
         held = await self.users.by_name(attempt.pool, challenge.user_name) if challenge.is_real else None
-        if held is None:
-            raise NotAuthorizedException("Invalid session for the user.")
+        if held is None or bool(challenge.state.get("is_hosted")) != attempt.is_hosted:
+            raise NotAuthorizedException("Invalid session for the user.")  # pages and API do not finish each other's
         if not held.user.is_enabled:
             raise NotAuthorizedException("User is disabled.")
         going_on = replace(
@@ -178,7 +178,6 @@ class SignIn:
             login=challenge.state.get("login", challenge.user_name),
             flow=challenge.flow,
             device_key=attempt.parameters.get("DEVICE_KEY") or challenge.state.get("device_key", ""),
-            is_hosted=bool(challenge.state.get("is_hosted")),
         )
         return going_on, challenge, held.user
 
