@@ -1,9 +1,10 @@
 """What the OAuth endpoints and the hosted pages build on: the same steps as InitiateAuth, with the user at their end.
 
-A page makes an `Attempt` with `is_hosted=True` and hands it to a flow. The answer is either a challenge (ChallengeName,
-Session, ChallengeParameters), to be shown and answered by `answer`, or `{"User": User, "Source": …}`: then the page gives
-out a code, and `Tokens.issue` makes tokens when that is redeemed. Errors are the operations' own; a page never tells who
-exists, whatever the client's PreventUserExistenceErrors says. Pages and API do not finish each other's sign-ins.
+A page makes an `Attempt` with `is_hosted=True` and hands it to a flow. The answer is either a challenge
+(ChallengeName, Session, ChallengeParameters), to be shown and answered by `answer`, or `{"User": User, "Source": …}`:
+then the page gives out a code, and `Tokens.issue` makes tokens when that is redeemed. Errors are the operations' own; a
+page never tells who exists, whatever the client's PreventUserExistenceErrors says. Pages and API do not finish each
+other's sign-ins.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from gatepost.services.cognito_idp.discovery import is_discovery_path
 from gatepost.services.cognito_idp.errors import InvalidLambdaResponseException
 from gatepost.services.cognito_idp.signed_in import AccessTokens
 from gatepost.services.cognito_idp.tokens import Grant, made_at_ms
-from tests.support.user_pools import ISSUER, PASSWORD, Aws, Run, claims_of
+from tests.support.user_pools import ISSUER, PASSWORD, Aws, Run, claims_of, with_pools
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
@@ -348,6 +348,48 @@ def test_nothing_secret_lies_open_in_the_store(pools: Run, tmp_path: Any) -> Non
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("store.db*"))
     assert b"ann@example.com" in kept
     assert [secret for secret in secrets if secret.encode() in kept] == []
+
+
+def test_pools_users_keys_and_revocations_are_the_same_after_a_restart(tmp_path: Any) -> None:
+    async def before(aws: Aws) -> Any:
+        await a_shop(aws, GenerateSecret=False)
+        result, revoked = await aws.sign_in(), await aws.sign_in()
+        await aws("RevokeToken", Token=revoked["RefreshToken"], ClientId=aws.client_id)
+        await aws("CreateUserPoolDomain", UserPoolId=aws.pool_id, Domain="shop")
+        return aws.pool_id, aws.client_id, result, revoked
+
+    told = with_pools(tmp_path, before)
+
+    async def after(aws: Aws) -> None:
+        aws.pool_id, aws.client_id, result, revoked = told
+        assert (await aws("GetUser", AccessToken=result["AccessToken"]))["Username"] == "ann"
+        await refresh(aws, result["RefreshToken"])
+        await aws.sign_in()
+        assert await refuses_access(aws, revoked["AccessToken"]) == "Access Token has been revoked"
+        assert await refuses_refresh(aws, revoked["RefreshToken"]) == "Refresh Token has been revoked"
+        assert (await aws("DescribeUserPoolDomain", Domain="shop"))["DomainDescription"]["UserPoolId"] == aws.pool_id
+        topics = sorted(change.topic for change in await aws.provider.published())
+        assert topics == ["jwks", "revocations"]
+        aws.clock.advance(ms=31 * 86_400_000)
+
+    with_pools(tmp_path, after)
+
+
+def test_revocations_are_forgotten_once_no_token_can_be_meant(tmp_path: Any) -> None:
+    async def scenario(aws: Aws) -> None:
+        await a_shop(aws)
+        result = await aws.sign_in()
+        await aws("RevokeToken", Token=result["RefreshToken"], ClientId=aws.client_id)
+        revocations = aws.provider._revocations
+        aws.clock.advance(ms=30 * 86_400_000 - 1)
+        await revocations.load()
+        assert len(revocations.published()) == 1
+        aws.clock.advance(ms=1)
+        await revocations.load()
+        assert revocations.published() == []
+        assert [key for topic, key in aws.changes.held if topic == "revocations"] == []
+
+    with_pools(tmp_path, scenario)
 
 
 # --- for the OAuth endpoints -----------------------------------------------------------------------------------
