@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from typing import Any
 
@@ -198,3 +199,57 @@ def test_secrets_and_parameters_by_boto3(platform: RunningPlatform) -> None:
     assert [(one["Name"], one["Value"]) for one in found] == [("/identity/url", "x")]
     with pytest.raises(parameters.exceptions.ParameterNotFound):
         parameters.get_parameter(Name="/identity/none")
+
+
+ROTATOR = """
+import boto3
+def handler(event, context):
+    secrets = boto3.client("secretsmanager")
+    arn, token, step = event["SecretId"], event["ClientRequestToken"], event["Step"]
+    if step == "createSecret":
+        password = secrets.get_random_password(PasswordLength=20)["RandomPassword"]
+        secrets.put_secret_value(
+            SecretId=arn, ClientRequestToken=token, SecretString=password, VersionStages=["AWSPENDING"]
+        )
+    if step == "finishSecret":
+        stages = secrets.describe_secret(SecretId=arn)["VersionIdsToStages"]
+        current = next(version for version, labels in stages.items() if "AWSCURRENT" in labels)
+        secrets.update_secret_version_stage(
+            SecretId=arn, VersionStage="AWSCURRENT", MoveToVersionId=token, RemoveFromVersionId=current
+        )
+"""
+
+
+def test_a_function_rotates_a_secret_as_its_own_role(platform: RunningPlatform) -> None:
+    iam, functions, secrets = (platform.client(name) for name in ("iam", "lambda", "secretsmanager"))
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="rotator", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    may = {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    iam.put_role_policy(RoleName="rotator", PolicyName="own", PolicyDocument=policy)
+    function = functions.create_function(
+        FunctionName="rotator",
+        Runtime="python3.11",
+        Handler="app.handler",
+        Role=role,
+        Code={"ZipFile": a_zip(ROTATOR)},
+        Timeout=30,
+    )["FunctionArn"]
+    arn = secrets.create_secret(Name="identity/rotated", SecretString="old")["ARN"]
+    functions.add_permission(
+        FunctionName="rotator",
+        StatementId="secrets",
+        Action="lambda:InvokeFunction",
+        Principal="secretsmanager.amazonaws.com",
+        SourceArn=arn,
+    )
+    rules = {"AutomaticallyAfterDays": 30}
+    token = secrets.rotate_secret(SecretId=arn, RotationLambdaARN=function, RotationRules=rules)["VersionId"]
+    deadline = time.monotonic() + 30
+    while "LastRotatedDate" not in (described := secrets.describe_secret(SecretId=arn)):
+        assert time.monotonic() < deadline, described
+        time.sleep(0.05)
+    assert described["VersionIdsToStages"][token] == ["AWSCURRENT"]
+    assert len(secrets.get_secret_value(SecretId=arn)["SecretString"]) == 20
+    assert secrets.get_secret_value(SecretId=arn, VersionStage="AWSPREVIOUS")["SecretString"] == "old"
