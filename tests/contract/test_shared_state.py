@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from gatepost.kernel.clock import FixedClock, SystemClock
 from gatepost.state.base import NEVER_MS, VALUE_BYTES_MAX, Counted, SharedState, Space, settled
 from gatepost.state.memory import MemoryState
+from gatepost.state.server import StateServer
 from gatepost.state.valkey import ValkeyAddress, ValkeyState
 from tests.support.valkeys import ValkeyProcess, a_valkey
 
@@ -66,13 +68,32 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyProcess]:
         yield server
 
 
-@pytest.fixture(params=["memory", "valkey"])
+@pytest.fixture(params=["memory", "process", "valkey"])
 def make_bench(request: pytest.FixtureRequest) -> MakeBench:
     if request.param == "memory":
         return a_memory_bench
+    if request.param == "process":
+        folder: Path = request.getfixturevalue("tmp_path")
+        return lambda: a_server_bench(str(folder / "state.sock"))
     server: ValkeyProcess = request.getfixturevalue("valkey")
     server.ask(b"FLUSHALL\r\n")
     return lambda: a_valkey_bench(server)
+
+
+@asynccontextmanager
+async def a_server_bench(path: str) -> AsyncIterator[Bench]:
+    clock = FixedClock()
+
+    async def pass_ms(ms: int) -> None:
+        clock.advance(ms=ms)
+
+    server = StateServer(MemoryState(clock))
+    await server.serve(path)
+    state = ValkeyState(ValkeyAddress("", 0, path=path), SystemClock(), deadline_ms=2_000)
+    assert await state.start()
+    yield Bench(state, clock.now_ms, pass_ms)
+    await state.close()
+    await server.close()
 
 
 @asynccontextmanager
@@ -208,6 +229,29 @@ def test_a_name_is_claimed_by_one_owner_until_it_expires_or_is_released(make_ben
         assert await settled(state.claim("leader", owner="b", expires_after_ms=30))
         await bench.pass_ms(60)
         assert await settled(state.claim("leader", owner="a", expires_after_ms=30))
+
+    run(make_bench, scenario)
+
+
+def test_places_are_held_up_to_their_limit_until_they_expire_or_are_let_go(make_bench: MakeBench) -> None:
+    async def scenario(bench: Bench) -> None:
+        async def hold(owner: str, count: int, *, limit: int = 5, expires_after_ms: int = HOUR_MS) -> int:
+            return await settled(
+                bench.state.hold("f", owner=owner, count=count, limit=limit, expires_after_ms=expires_after_ms)
+            )
+
+        assert await hold("a", 3) == 3
+        assert await hold("b", 3) == 2
+        assert await hold("b", 2) == 2
+        assert await hold("a", 4) == 3
+        assert await hold("a", 1) == 1
+        assert await hold("b", 9) == 4
+        assert await hold("c", 1) == 0
+        assert await hold("b", 4, limit=2) == 1
+        assert await hold("b", 0) == 0
+        assert await hold("c", 9, expires_after_ms=30) == 4
+        await bench.pass_ms(60)
+        assert await hold("a", 9) == 5
 
     run(make_bench, scenario)
 

@@ -87,6 +87,14 @@ class SharedState(Protocol):
         """Give `name` up; False when it was not `owner`'s."""
         ...
 
+    def hold(self, name: str, *, owner: str, count: int, limit: int, expires_after_ms: int) -> Answer[int]:
+        """Have `owner` hold `count` of the `limit` places of `name`, and give how many they are.
+
+        Fewer when others hold the rest. It replaces what `owner` held before, so that saying it again keeps the places
+        for another `expires_after_ms`; who does not say it again loses them then. 0 lets all go.
+        """
+        ...
+
     def remember(self, space: Space, key: str, value: bytes, *, expires_after_ms: int) -> Answer[None]:
         """Keep `value` for a while. It may go earlier when `space` is full. Over VALUE_BYTES_MAX: ValueError."""
         ...

@@ -56,6 +56,7 @@ class MemoryState:
         self._buckets: dict[str, TokenBucket] = {}
         self._counters: dict[str, tuple[int, int]] = {}  # what it stands at, when it expires
         self._claims: dict[str, tuple[int, str]] = {}  # when it expires, who has it
+        self._held: dict[str, dict[str, tuple[int, int]]] = {}  # by name and owner: how many, when they expire
         self._spaces: OrderedDict[str, _Entries] = OrderedDict()  # least recently written first
         self._listeners: dict[str, list[Callable[[bytes], None]]] = {}
         self.bytes = 0  # remembered in all spaces
@@ -133,6 +134,23 @@ class MemoryState:
             return False
         del self._claims[name]
         return expires > self._now_ms()
+
+    def hold(self, name: str, *, owner: str, count: int, limit: int, expires_after_ms: int) -> int:
+        """Hold places. See `SharedState`."""
+        now_ms = self._now_ms()
+        holders = self._held.get(name, {})
+        others = {other: held for other, held in holders.items() if other != owner and held[1] > now_ms}
+        granted = max(0, min(count, limit - sum(held[0] for held in others.values())))
+        if granted:
+            others[owner] = (granted, now_ms + expires_after_ms)
+        if name not in self._held:
+            check_name(name)
+            self._make_room(self._held, CLAIMS_MAX, lambda kept: all(held[1] <= now_ms for held in kept.values()))
+        if others:
+            self._held[name] = others
+        else:
+            self._held.pop(name, None)
+        return granted
 
     def _make_room(self, kept: dict[str, _Kept], count_max: int, has_expired: Callable[[_Kept], bool]) -> None:
         if len(kept) < count_max:

@@ -27,7 +27,7 @@ class ReplyError(Exception):
     """The server answers a command with an error: `NOSCRIPT …`, `OOM …`."""
 
 
-class _Incomplete(Exception):
+class Incomplete(Exception):
     """The rest of a reply has not arrived yet."""
 
 
@@ -41,10 +41,10 @@ def encode(arguments: Sequence[Argument]) -> bytes:
 
 
 def parse(buffer: bytes | bytearray, at: int, depth: int = 0) -> tuple[Any, int]:
-    """Read one reply from `at` on and give it with where it ends. Raises: _Incomplete, ValueError."""
+    """Read one reply from `at` on and give it with where it ends. Raises: Incomplete, ValueError."""
     end = buffer.find(b"\r\n", at)
     if end < 0:
-        raise _Incomplete
+        raise Incomplete
     kind, line = buffer[at], bytes(buffer[at + 1 : end])
     after = end + 2
     match kind:
@@ -61,7 +61,7 @@ def parse(buffer: bytes | bytearray, at: int, depth: int = 0) -> tuple[Any, int]
             if size > REPLY_BYTES_MAX:
                 raise ValueError(f"a reply of {size} bytes")
             if len(buffer) < after + size + 2:
-                raise _Incomplete
+                raise Incomplete
             return bytes(buffer[after : after + size]), after + size + 2
         case 0x2A:  # *
             count = int(line)
@@ -140,7 +140,7 @@ class RespConnection(asyncio.Protocol):
             while at < len(self._buffer):
                 reply, at = parse(self._buffer, at)
                 self._take(reply)
-        except _Incomplete:
+        except Incomplete:
             pass
         except ValueError as error:
             self.close(f"this is no Valkey server: {error}")

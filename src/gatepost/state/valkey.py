@@ -52,6 +52,7 @@ class ValkeyAddress:
     user: str = ""
     password: str = field(default="", repr=False)
     is_tls: bool = False
+    path: str = ""  # of the Unix socket of `state.server`, instead of host and port
 
     @classmethod
     def parse(cls, url: str) -> ValkeyAddress:
@@ -130,12 +131,14 @@ class ValkeyState:
     async def _open(self, pushed: Callable[[list[Any]], None] | None) -> RespConnection:
         address, loop = self._address, asyncio.get_running_loop()
         context = ssl.create_default_context() if address.is_tls else None
-        opening = loop.create_connection(
-            lambda: RespConnection(clock=self._clock, deadline_ms=self._deadline_ms, lost=self._lost, pushed=pushed),
-            address.host,
-            address.port,
-            ssl=context,
-        )
+
+        def made() -> RespConnection:
+            return RespConnection(clock=self._clock, deadline_ms=self._deadline_ms, lost=self._lost, pushed=pushed)
+
+        if address.path:
+            _, connection = await asyncio.wait_for(loop.create_unix_connection(made, address.path), CONNECT_WITHIN_S)
+            return connection
+        opening = loop.create_connection(made, address.host, address.port, ssl=context)
         _, connection = await asyncio.wait_for(opening, CONNECT_WITHIN_S)
         if address.password:
             user = (address.user,) if address.user else ()
@@ -243,13 +246,17 @@ class ValkeyState:
         """Give a name up. See `SharedState`."""
         return self._so(self._run(scripts.RELEASE, f"{PREFIX}c:{check_name(name)}", owner))
 
+    def hold(self, name: str, *, owner: str, count: int, limit: int, expires_after_ms: int) -> Awaitable[int]:
+        """Hold places. See `SharedState`."""
+        return self._run(scripts.HOLD, f"{PREFIX}h:{check_name(name)}", owner, count, limit, expires_after_ms)
+
     def remember(self, space: Space, key: str, value: bytes, *, expires_after_ms: int) -> Awaitable[None]:
         """Keep a value. See `SharedState`."""
         check_value(value)
         if expires_after_ms <= 0:
             return self.forget(space, key)
         name = _space(space)
-        return self._done(self._run(scripts.REMEMBER, name, check_name(key), value, expires_after_ms))
+        return self._done(self._run(scripts.REMEMBER, name, check_name(key), value, expires_after_ms, space.bytes_max))
 
     async def recall(self, space: Space, key: str) -> bytes | None:
         """Give a value. See `SharedState`."""

@@ -73,6 +73,31 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """
 
+# KEYS: name. ARGV: owner, count, limit, milliseconds. A hash of owner to "count expiry". Gives: how many are held.
+HOLD: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local free, last = tonumber(ARGV[3]), now + ARGV[4]
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local count, expires = string.match(all[i + 1], '(%d+) (%d+)')
+  if tonumber(expires) <= now then
+    redis.call('HDEL', KEYS[1], all[i])
+  elseif all[i] ~= ARGV[1] then
+    free = free - count
+    last = math.max(last, tonumber(expires))
+  end
+end
+local granted = math.max(0, math.min(tonumber(ARGV[2]), free))
+if granted > 0 then
+  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %.0f', granted, now + ARGV[4]))
+else
+  redis.call('HDEL', KEYS[1], ARGV[1])
+end
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last))
+return granted
+"""
+
 # A space is a generation, which is part of its values' names: forgetting all is another generation. One that was lost
 # (a server that evicts) is replaced by a new one, so that no old value comes back.
 _GENERATION: Final = """
@@ -85,7 +110,7 @@ end
 local entry = KEYS[1] .. ':' .. generation .. ':' .. ARGV[1]
 """
 
-# KEYS: space. ARGV: key, value, milliseconds.
+# KEYS: space. ARGV: key, value, milliseconds, the space's bound (which a server leaves to its `maxmemory`).
 REMEMBER: Final = _GENERATION + "redis.call('SET', entry, ARGV[2], 'PX', ARGV[3]) return 0"
 # KEYS: space. ARGV: key.
 RECALL: Final = _GENERATION + "return redis.call('GET', entry)"
@@ -105,6 +130,7 @@ ALL: Final = (
     ADD_TO_QUOTA,
     CLAIM,
     RELEASE,
+    HOLD,
     REMEMBER,
     RECALL,
     FORGET,
