@@ -102,7 +102,7 @@ class ServicesCore:
         self._downloads = CodeDownloads(seal, clock, self.assets, endpoint_url=endpoint_url)
         self.usage = UsageRecords(store, account_id=settings.account_id, region=settings.region)
         self._directory = directory = Directory(seal)
-        self._explain = ExplainRoute(link.explanations)
+        self._explain = ExplainRoute(link.explanations, data.store)
         self._authorizer = authorizer = Authorizer(directory, self._explain.denials.note)
         sessions = Sessions(directory, SessionTokens(seal), clock)
         issuers = PoolIssuers(self._pool_document)
@@ -293,6 +293,7 @@ class ServicesCore:
 
     async def close(self) -> None:
         """Stop what runs and close the stores."""
+        self._explain.close()
         await self._asset_sweep.close()
         await self._stacks.close()
         await self._secrets.close()

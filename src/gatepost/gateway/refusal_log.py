@@ -9,13 +9,11 @@ import asyncio
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from gatepost.gateway.observers import RequestLog
+from gatepost.telemetry.request_lines import find_line
 
 FILE_BYTES_MAX: Final = 8 * 1024 * 1024
 FILES_KEPT: Final = 1
-ID_CHARACTERS_MAX: Final = 64
 
 
 class RefusalLog:
@@ -29,25 +27,6 @@ class RefusalLog:
         """Give what is known of a request, as JSON values; files are read beside the loop."""
         self._remembered.flush()
         found = self._remembered.find(request_id)
-        if found is not None or not request_id or len(request_id) > ID_CHARACTERS_MAX:
+        if found is not None:
             return found
-        return await asyncio.get_running_loop().run_in_executor(None, self._written, request_id)
-
-    def _written(self, request_id: str) -> dict[str, Any] | None:
-        mark = f'"requestId":{orjson.dumps(request_id).decode()}'.encode()
-        for path in (self._path, self._path.with_name(f"{self._path.name}.1")):
-            try:
-                content = path.read_bytes()
-            except OSError:
-                continue
-            at = content.rfind(mark)
-            if at < 0:
-                continue
-            start = content.rfind(b"\n", 0, at) + 1
-            end = content.find(b"\n", at)
-            try:
-                found: dict[str, Any] = orjson.loads(content[start : end if end >= 0 else len(content)])
-            except orjson.JSONDecodeError:  # a line that is being written
-                continue
-            return found
-        return None
+        return await asyncio.get_running_loop().run_in_executor(None, find_line, self._path, request_id)

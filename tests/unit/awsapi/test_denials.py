@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gatepost.awsapi.authorization import Authorizer
-from gatepost.awsapi.denials import DENIALS_MAX, Denials
+from gatepost.awsapi.denials import DENIALS_MAX, WRITTEN_PER_SECOND, Denials
 from gatepost.kernel.errors import AccessDeniedException
 from gatepost.kernel.operations import Access
 from tests.support.identities import IdentityWorld
@@ -49,5 +49,22 @@ def test_only_the_newest_are_kept(tmp_path):
                 denials.note(replace(world.call(world.root), request_id=str(number)), AccessDeniedException("no"))
             assert denials.find("0") is None
             assert denials.find(str(DENIALS_MAX)) is not None
+
+    asyncio.run(scenario())
+
+
+def test_a_flood_of_denials_is_written_down_in_part(tmp_path):
+    async def scenario():
+        async with some_records(tmp_path) as records:
+            world = IdentityWorld(records)
+            lines: list[bytes] = []
+            denials = Denials(lines.append)
+            call = world.call(world.root)
+            for second in range(2):
+                for number in range(WRITTEN_PER_SECOND + 5):
+                    at_ms = call.now_ms + second * 1000
+                    denials.note(replace(call, request_id=str(number), now_ms=at_ms), AccessDeniedException("no"))
+            assert len(lines) == 2 * WRITTEN_PER_SECOND
+            assert all(line.endswith(b"}\n") for line in lines)
 
     asyncio.run(scenario())
