@@ -188,8 +188,9 @@ class AdminUserOperations(SignUpOperations):
         self, pool: UserPool, condition: UserFilter | None, after: str, count_max: int
     ) -> tuple[list[User], str]:
         if condition is not None and not condition.is_prefix:
-            if condition.attribute == "sub":
-                held = await self._users.by_alias(pool, "sub", condition.value)
+            is_unique = condition.attribute in pool.username_attributes and not pool.is_case_sensitive
+            if condition.attribute == "sub" or is_unique:
+                held = await self._users.by_alias(pool, condition.attribute, condition.value)
                 return ([held.user] if held else []), ""
             if condition.attribute == "username":
                 held = await self._users.by_name(pool, condition.value)

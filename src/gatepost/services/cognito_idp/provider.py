@@ -28,9 +28,9 @@ from gatepost.services.cognito_idp.domains import DomainOperations, Domains
 from gatepost.services.cognito_idp.errors import InvalidParameterException
 from gatepost.services.cognito_idp.group_operations import GroupOperations
 from gatepost.services.cognito_idp.groups_store import GroupStore
-from gatepost.services.cognito_idp.hosted import Hosted
 from gatepost.services.cognito_idp.import_jobs import ImportOperations, Imports
 from gatepost.services.cognito_idp.messages import Messages
+from gatepost.services.cognito_idp.page_parts import Hosted
 from gatepost.services.cognito_idp.passkeys import Passkeys
 from gatepost.services.cognito_idp.password_flows import PasswordFlows
 from gatepost.services.cognito_idp.password_policy import PasswordSetting

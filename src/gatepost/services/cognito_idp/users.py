@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -76,13 +77,18 @@ class Users:
         return found
 
     async def page(self, pool: UserPool, *, after: str = "", count_max: int = PAGE) -> list[tuple[str, User]]:
-        """Give users in the order of their names, each with the place that the next page begins after."""
+        """Give users in the order of their names, each with the place that the next page begins after.
+
+        They are to be shown: they come without their secrets, and must not be written back. Others get a turn after
+        each page.
+        """
         prefix = f"{pool.id}{SEPARATOR}"
         start = f"{prefix}{after}" if after else ""
         records = await self._records.page(
             USER, pool.account_id, pool.region, prefix=prefix, after=start, count_max=count_max
         )
-        return [(record.key.id.removeprefix(prefix), self._held(pool, record).user) for record in records]
+        await asyncio.sleep(0)
+        return [(record.key.id.removeprefix(prefix), User.from_json(record.value, Secrets())) for record in records]
 
     async def members(self, pool: UserPool, group: str, *, after: str = "", count_max: int = PAGE) -> list[str]:
         """Give the names of a group's users, in order."""

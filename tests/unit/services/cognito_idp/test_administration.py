@@ -286,6 +286,25 @@ def test_users_are_listed_by_pages_and_found_by_filters(pools: Run) -> None:
     pools(scenario)
 
 
+def test_an_address_that_stands_for_the_name_is_found_at_once(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        await aws.a_pool(UsernameAttributes=["email"], UsernameConfiguration={"CaseSensitive": False})
+        await aws.a_user("ann@example.com")
+        for text, count in (('email = "ANN@example.com"', 1), ('email = "bob@example.com"', 0), ('email ^= "ann"', 1)):
+            assert len((await aws("ListUsers", UserPoolId=aws.pool_id, Filter=text))["Users"]) == count
+        await aws("ListUsers", UserPoolId=aws.pool_id)
+        await aws(
+            "AdminUpdateUserAttributes",
+            UserPoolId=aws.pool_id,
+            Username="ann@example.com",
+            UserAttributes=[{"Name": "nickname", "Value": "A"}],
+        )
+        await aws.a_client()
+        await aws.sign_in("ann@example.com")  # what was listed has kept its secrets
+
+    pools(scenario)
+
+
 def test_filters_are_parsed() -> None:
     found = parse_filter(r'"given_name" ^= "A \"quoted\" name"')
     assert found is not None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gatepost.kernel.errors import ServiceError
-from gatepost.services.cognito_idp.hosted import Hosted
+from gatepost.services.cognito_idp.page_parts import Hosted
 from gatepost.services.cognito_idp.sign_in import Attempt
 from gatepost.services.cognito_idp.tokens import Grant
 from tests.support.user_pools import OTHER_PASSWORD, PASSWORD, Aws, Run, claims_of
