@@ -248,7 +248,8 @@ class GatewayRole:
         self._usage.connected()
         self._minutes.reconnected()
 
-    def _acknowledged(self, number: int) -> None:
+    def _acknowledged(self, gateway_id: str, number: int) -> None:
+        del gateway_id
         self._usage.acknowledge(number)
 
     def _own_listener(self, api_id: str) -> tuple[str, int] | None:

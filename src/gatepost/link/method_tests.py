@@ -12,7 +12,8 @@ from gatepost.kernel.ports import MethodTest, MethodTestResult, MethodTests
 
 TESTS_MAX: Final = 100
 
-Send = Callable[[dict[str, Any]], bool]
+Send = Callable[[dict[str, Any]], object | None]
+"""Asks a gateway, and says which; None when there is none."""
 
 
 class OutgoingTests:
@@ -20,7 +21,7 @@ class OutgoingTests:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._waiting: dict[int, asyncio.Future[MethodTestResult]] = {}
+        self._waiting: dict[int, tuple[object, asyncio.Future[MethodTestResult]]] = {}
         self._last = 0
 
     async def test(self, test: MethodTest) -> MethodTestResult:
@@ -30,17 +31,18 @@ class OutgoingTests:
         self._last += 1
         number = self._last
         result: asyncio.Future[MethodTestResult] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = result
+        gateway = self._send({"number": number, **asdict(test)})
+        if gateway is None:
+            raise ServiceUnavailable("No gateway is connected that could run the method")
+        self._waiting[number] = (gateway, result)
         try:
-            if not self._send({"number": number, **asdict(test)}):
-                raise ServiceUnavailable("No gateway is connected that could run the method")
             return await result
         finally:
             del self._waiting[number]
 
     def take(self, head: Mapping[str, Any]) -> None:
         """Take a TESTED frame."""
-        waiting = self._waiting.get(head["number"])
+        _, waiting = self._waiting.get(head["number"], (None, None))
         if waiting is None or waiting.done():
             return
         if "error_code" in head:
@@ -52,10 +54,10 @@ class OutgoingTests:
         headers = tuple((name, value) for name, value in head["headers"])
         waiting.set_result(MethodTestResult(head["status"], headers, head["body"], head["log"], head["latency_ms"]))
 
-    def fail_all(self) -> None:
-        """Fail whatever waits: the gateway is gone."""
-        for waiting in self._waiting.values():
-            if not waiting.done():
+    def lost(self, gateway: object) -> None:
+        """Fail what waits for this gateway: it is gone."""
+        for owner, waiting in self._waiting.values():
+            if owner is gateway and not waiting.done():
                 waiting.set_exception(ServiceUnavailable("The gateway that ran the method is gone"))
 
 

@@ -51,6 +51,8 @@ class ServicesLink:
         self._number = 0
         self._acknowledged: dict[FrameProtocol, int] = {}
         self._serving: set[FrameProtocol] = set()
+        self._names: dict[FrameProtocol, str] = {}
+        self._running: dict[FrameProtocol, int] = {}  # how many invocations each gateway has from here
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._invocations: dict[int, tuple[FrameProtocol, asyncio.Future[InvocationResult]]] = {}
         self._streams: dict[int, IncomingStream] = {}  # by the number of their invocation
@@ -91,6 +93,11 @@ class ServicesLink:
         """How many gateways are connected and take requests."""
         return len(self._serving)
 
+    @property
+    def serving(self) -> set[str]:
+        """Give the ids of gateways that are connected and take requests."""
+        return {self._names.get(gateway, "") for gateway in self._serving}
+
     async def publish(self, *changes: Change) -> None:
         """Return once every connected gateway has acknowledged `changes`, or after 2 s. Never raises."""
         if not changes:
@@ -119,7 +126,7 @@ class ServicesLink:
         try:
             return await answer
         finally:
-            self._invocations.pop(number, None)
+            self._end(number)
 
     async def stream(self, invocation: Invocation) -> InvocationStream:
         """Have a connected gateway run a function, and give its answer as it comes. Raises: as `invoke`."""
@@ -130,7 +137,7 @@ class ServicesLink:
         )
 
         def ended(answer: asyncio.Future[InvocationResult]) -> None:
-            self._invocations.pop(number, None)
+            self._end(number)
             self._streams.pop(number, None)
             error = answer.exception()
             if error is None:
@@ -153,7 +160,7 @@ class ServicesLink:
         return stream
 
     def _begin(self) -> tuple[int, FrameProtocol, asyncio.Future[InvocationResult]]:
-        gateway = next(iter(self._acknowledged), None)
+        gateway = min(self._acknowledged, key=lambda each: self._running.get(each, 0), default=None)
         if gateway is None:
             raise ServiceUnavailable("No gateway is connected that could run the function")
         if len(self._invocations) >= INVOCATIONS_MAX:
@@ -162,7 +169,13 @@ class ServicesLink:
         number = self._last_invocation
         answer: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
         self._invocations[number] = (gateway, answer)
+        self._running[gateway] = self._running.get(gateway, 0) + 1
         return number, gateway, answer
+
+    def _end(self, number: int) -> None:
+        gateway, _ = self._invocations.pop(number, (None, None))
+        if gateway in self._running:
+            self._running[gateway] -= 1
 
     def _hold(self, change: Change) -> None:
         if change.value is None:
@@ -181,8 +194,10 @@ class ServicesLink:
     def _lost(self, gateway: FrameProtocol) -> None:
         self._acknowledged.pop(gateway, None)
         self._serving.discard(gateway)
-        self.tests.fail_all()
-        self.explanations.fail_all()
+        self._names.pop(gateway, None)
+        self._running.pop(gateway, None)
+        self.tests.lost(gateway)
+        self.explanations.lost(gateway)
         self._settle()
         for owner, answer in list(self._invocations.values()):
             if owner is gateway and not answer.done():
@@ -191,6 +206,7 @@ class ServicesLink:
     def _received(self, gateway: FrameProtocol, kind: Kind, head: dict[str, Any], body: bytes) -> None:
         match kind:
             case Kind.HELLO:
+                self._names[gateway] = head["gateway_id"]
                 self._send_snapshot(gateway)
             case Kind.ACK:
                 if gateway in self._acknowledged:
@@ -205,7 +221,7 @@ class ServicesLink:
             case Kind.TESTED:
                 self.tests.take(head)
             case Kind.EXPLAINED:
-                self.explanations.take(head)
+                self.explanations.take(gateway, head)
             case Kind.CALL:
                 self._tasks.spawn(self._answer(gateway, head, body), name="call")
             case Kind.USAGE:
@@ -222,13 +238,12 @@ class ServicesLink:
         gateway.send(Kind.SNAPSHOT_END, {"number": self._number})
         self._acknowledged[gateway] = 0
 
-    def _send_test(self, head: dict[str, Any]) -> bool:
+    def _send_test(self, head: dict[str, Any]) -> FrameProtocol | None:
         gateway = next(iter(self._acknowledged), None)
-        return gateway is not None and gateway.send(Kind.TEST, head)
+        return gateway if gateway is not None and gateway.send(Kind.TEST, head) else None
 
-    def _send_explain(self, head: dict[str, Any]) -> bool:
-        gateway = next(iter(self._acknowledged), None)
-        return gateway is not None and gateway.send(Kind.EXPLAIN, head)
+    def _send_explain(self, head: dict[str, Any]) -> list[FrameProtocol]:
+        return [gateway for gateway in self._acknowledged if gateway.send(Kind.EXPLAIN, head)]
 
     async def _answer(self, gateway: FrameProtocol, head: dict[str, Any], body: bytes) -> None:
         try:
@@ -238,7 +253,7 @@ class ServicesLink:
 
     async def _acknowledge_usage(self, gateway: FrameProtocol, head: dict[str, Any]) -> None:
         await self._take_usage(head["gateway_id"], head["number"], head["counts"])
-        gateway.send(Kind.USAGE_ACK, {"number": head["number"]})
+        gateway.send(Kind.USAGE_ACK, {"gateway_id": head["gateway_id"], "number": head["number"]})
 
     def _take_piece(self, head: Mapping[str, Any], piece: bytes) -> None:
         stream = self._streams.get(head["number"])

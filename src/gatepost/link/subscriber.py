@@ -177,7 +177,7 @@ class GatewayLink:
         *,
         gateway_id: str,
         replica: LocalReplica,
-        usage_acknowledged: Callable[[int], None],
+        usage_acknowledged: Callable[[str, int], None],
         connected: Callable[[], None],
     ) -> None:
         self._path = path
@@ -224,9 +224,9 @@ class GatewayLink:
         """Whether droppable frames may be sent now."""
         return self._services is not None and not self._services.is_full
 
-    def send_usage(self, number: int, counts: Mapping[str, Any]) -> bool:
-        """Send a journalled batch and say whether it left."""
-        head = {"gateway_id": self._gateway_id, "number": number, "counts": counts}
+    def send_usage(self, number: int, counts: Mapping[str, Any], *, gateway_id: str = "") -> bool:
+        """Send a journalled batch, this gateway's own or one that a former gateway left, and say whether it left."""
+        head = {"gateway_id": gateway_id or self._gateway_id, "number": number, "counts": counts}
         return self._services is not None and self._services.send(Kind.USAGE, head)
 
     def send_telemetry(self, batch: dict[str, Any]) -> bool:
@@ -296,7 +296,7 @@ class GatewayLink:
             case Kind.ANSWER:
                 self.calls.take(head, body)
             case Kind.USAGE_ACK:
-                self._usage_acknowledged(head["number"])
+                self._usage_acknowledged(head["gateway_id"], head["number"])
             case _:
                 log.error("services sent what only a gateway sends", extra={"kind": kind.name})
 

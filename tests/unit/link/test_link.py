@@ -56,13 +56,13 @@ class Platform:
         await link.serve(str(self.folder / "s"))
         return link
 
-    def gateway(self):
-        replica = LocalReplica(self.folder / "snapshot", SEAL, write_durably)
+    def gateway(self, gateway_id="g1"):
+        replica = LocalReplica(self.folder / f"snapshot-{gateway_id}", SEAL, write_durably)
         link = GatewayLink(
             str(self.folder / "s"),
-            gateway_id="g1",
+            gateway_id=gateway_id,
             replica=replica,
-            usage_acknowledged=self.acknowledged.append,
+            usage_acknowledged=lambda _gateway_id, number: self.acknowledged.append(number),
             connected=lambda: None,
         )
         link.invoker = Echo()
@@ -167,7 +167,7 @@ def test_a_gateway_starts_from_what_it_saved_when_services_is_down(tmp_path):
         await gateway.close()
         await replica.close()
         await services.close()
-        again = LocalReplica(tmp_path / "snapshot", SEAL, write_durably)
+        again = LocalReplica(tmp_path / "snapshot-g1", SEAL, write_durably)
         assert again.load()
         seen = {}
         again.watch("t", lambda key, value: seen.update({key: value}))
@@ -178,8 +178,8 @@ def test_a_gateway_starts_from_what_it_saved_when_services_is_down(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"gateway-snapshot\0{"])
 def test_a_damaged_snapshot_is_not_used(tmp_path, content):
-    (tmp_path / "snapshot").write_bytes(content)
-    assert not LocalReplica(tmp_path / "snapshot", SEAL, write_durably).load()
+    (tmp_path / "snapshot-g1").write_bytes(content)
+    assert not LocalReplica(tmp_path / "snapshot-g1", SEAL, write_durably).load()
 
 
 def test_services_have_functions_run_by_the_gateway(tmp_path):
@@ -249,3 +249,44 @@ def test_bytes_that_are_no_frame_close_the_connection_only(tmp_path):
         await services.close()
 
     in_a_platform(tmp_path, scenario)
+
+
+def test_what_services_has_run_goes_to_the_gateway_that_has_least_to_do(tmp_path):
+    async def scenario(platform):
+        services = await platform.services()
+        gateways = [platform.gateway(name)[0] for name in ("g1", "g2", "g3")]
+        ran = []
+        for number, gateway in enumerate(gateways):
+            gateway.invoker = Hanging(number, ran)
+            gateway.serving()
+        await until(lambda: services.serving == {"g1", "g2", "g3"})
+        running = [
+            asyncio.ensure_future(services.invoke(Invocation(function_arn="f", payload=b"{}", request_id=str(n))))
+            for n in range(6)
+        ]
+        await until(lambda: len(ran) == 6)
+        spread = sorted(ran)
+        await gateways[0].close()
+        outcomes = await asyncio.gather(*running[:3], return_exceptions=True)
+        lost = [type(outcome).__name__ for outcome in outcomes if isinstance(outcome, Exception)]
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for gateway in gateways[1:]:
+            await gateway.close()
+        await services.close()
+        return spread, lost
+
+    class Hanging:
+        def __init__(self, number, ran):
+            self.number = number
+            self.ran = ran
+
+        async def invoke(self, invocation):
+            self.ran.append(self.number)
+            await asyncio.sleep(0.5 if self.number else 60)
+            return InvocationResult(200, b"")
+
+    spread, lost = in_a_platform(tmp_path, scenario)
+    assert spread == [0, 0, 1, 1, 2, 2]
+    assert lost == ["ServiceUnavailable"]
