@@ -25,6 +25,7 @@ from gatepost.security.srp import (
 from gatepost.services.cognito_idp.errors import (
     InvalidParameterException,
     NotAuthorizedException,
+    UserLambdaValidationException,
     UserNotFoundException,
 )
 from gatepost.services.cognito_idp.migration import Migration
@@ -63,29 +64,49 @@ class PasswordFlows:
         who = user.name if user is not None else attempt.pool.canonical(attempt.login)
         sign_in.lockout.check(attempt.pool.id, who)
         if user is None:
-            migrated = await self._migrated(attempt, password)
+            migrated = await self._migrated(attempt, password, who)
             if migrated is not None:
                 return await sign_in.passed_first_factor(attempt, migrated)
             if not attempt.client.hides_users and not attempt.is_hosted:
                 raise UserNotFoundException("User does not exist.")
         await sign_in.ask_before(attempt, user)
-        if not await sign_in.passwords.matches(user, password) or user is None:
+        is_right = await sign_in.passwords.matches(user, password)
+        sign_in.lockout.check(attempt.pool.id, who)  # again: hundreds of guesses at once wait here for their turn
+        if not is_right or user is None:
             sign_in.lockout.failed(attempt.pool.id, who)
             if user is not None and not user.has_password():
                 sign_in.check_state(user)
             raise NotAuthorizedException(BAD_LOGIN)
         sign_in.lockout.succeeded(attempt.pool.id, who)
-        return await sign_in.passed_first_factor(attempt, user)
+        return await sign_in.passed_first_factor(attempt, await self._renewed(attempt, user, password))
 
-    async def _migrated(self, attempt: Attempt, password: str) -> User | None:
-        held = await self._migration.migrated(
-            attempt.pool,
-            attempt.client,
-            attempt.login,
-            "UserMigration_Authentication",
-            attempt.metadata,
-            password,
-        )
+    async def _renewed(self, attempt: Attempt, user: User, password: str) -> User:
+        """Keep the password at today's costs, where they have changed since it was set."""
+        renewed = await self._sign_in.passwords.renewed_hash(user, password)
+        if not renewed:
+            return user
+        before = user.secrets.password_hash
+
+        def keep(user: User) -> User:
+            return user.with_secrets(password_hash=renewed) if user.secrets.password_hash == before else user
+
+        return await self._sign_in.users.change(attempt.pool, user.name, keep)
+
+    async def _migrated(self, attempt: Attempt, password: str, who: str) -> User | None:
+        """Ask the UserMigration trigger; what it refuses counts as a wrong password: it may know the user."""
+        lockout = self._sign_in.lockout
+        try:
+            held = await self._migration.migrated(
+                attempt.pool,
+                attempt.client,
+                attempt.login,
+                "UserMigration_Authentication",
+                attempt.metadata,
+                password,
+            )
+        except UserLambdaValidationException:
+            lockout.failed(attempt.pool.id, who)
+            raise
         return held.user if held is not None else None
 
     # --- by SRP ------------------------------------------------------------------------------------------------
@@ -161,6 +182,7 @@ class PasswordFlows:
                 lambda: ServerTurn(int(block["b"], 16), base).key(_nobody(base), int(block["a"], 16))
             )
         self._use_up(raw, int(block["ends_ms"]))
+        sign_in.lockout.check(attempt.pool.id, name)  # again: others may have been wrong in the meantime
         if not right or held is None:
             sign_in.lockout.failed(attempt.pool.id, name)
             raise NotAuthorizedException(BAD_LOGIN)

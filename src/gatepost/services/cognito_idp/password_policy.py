@@ -94,6 +94,18 @@ class PasswordSetting:
         kept = user.secrets.password_hash if user is not None else ""
         return await self._verify(kept or None, password)
 
+    async def renewed_hash(self, user: User, password: str) -> str:
+        """Give a hash of a right password at today's costs; empty: the one that is kept is as good.
+
+        Raises: TooManyRequestsException.
+        """
+        if not self._passwords.is_outdated(user.secrets.password_hash):
+            return ""
+        try:
+            return await self._passwords.hash(password)
+        except TooManyPasswords as error:
+            raise _too_many(error) from error
+
     async def run(self, work: Any) -> Any:
         """Do SRP's powers in the threads for passwords. Raises: TooManyRequestsException."""
         try:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pycognito.aws_srp import AWSSRP
 
+from gatepost.kernel.errors import ServiceError
 from gatepost.security.srp import N
 from gatepost.services.cognito_idp.auth_operations import FOR_ADMINISTRATORS
 from gatepost.services.cognito_idp.lockout import FORGOTTEN_AFTER_MS, FREE_ATTEMPTS, LOCK_MS_MAX
@@ -232,6 +233,30 @@ def test_a_temporary_password_ends_after_the_pools_days(pools: Run, days: float,
     pools(scenario)
 
 
+def test_a_password_is_kept_at_the_costs_of_today_once_it_is_seen(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        await a_shop(aws)
+        await aws.a_user()
+        pool = aws.provider._pools.find(aws.pool_id)
+        assert pool is not None
+
+        async def kept() -> str:
+            return (await aws.provider._users.get(pool, "ann")).user.secrets.password_hash
+
+        before = await kept()
+        await aws.sign_in()
+        assert await kept() == before
+        aws.provider._passwords._costs = (128, 2, 1)
+        aws.provider._passwords._hasher = None
+        await refused(aws, password=OTHER_PASSWORD)
+        assert await kept() == before
+        await aws.sign_in()
+        assert "m=128,t=2,p=1" in await kept()
+        await aws.sign_in()
+
+    pools(scenario)
+
+
 def test_a_reset_password_has_to_be_set_anew(pools: Run) -> None:
     async def scenario(aws: Aws) -> None:
         await a_shop(aws)
@@ -413,5 +438,60 @@ def test_aliases_and_phone_numbers_sign_in(pools: Run) -> None:
         assert attributes_of(await aws.user())["phone_number_verified"] == "false"
         for gone in ("+15555550100", "+15555550199"):
             await refused(aws, name=gone)
+
+    pools(scenario)
+
+
+def test_many_guesses_at_once_get_no_further_than_one_after_the_other(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        await a_shop(aws)
+        await aws.a_user()
+
+        async def guess(password: str) -> str:
+            try:
+                await aws(
+                    "InitiateAuth",
+                    ClientId=aws.client_id,
+                    AuthFlow="USER_PASSWORD_AUTH",
+                    AuthParameters={"USERNAME": "ann", "PASSWORD": password},
+                )
+            except ServiceError as error:
+                return error.message
+            return "in"
+
+        wrong = [f"Guess-{number}" for number in range(30)]
+        answers = await asyncio.gather(*(guess(password) for password in [*wrong, PASSWORD]))
+        assert answers.count(BAD_LOGIN) == FREE_ATTEMPTS
+        assert "in" not in answers
+
+    pools(scenario)
+
+
+def test_many_proofs_at_once_get_no_further_than_one_after_the_other(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        await a_shop(aws)
+        await aws.a_user()
+
+        async def a_proof(password: str) -> dict[str, str]:
+            client = srp(aws, password=password)
+            begun = await aws(
+                "InitiateAuth",
+                ClientId=aws.client_id,
+                AuthFlow="USER_SRP_AUTH",
+                AuthParameters=client.get_auth_params(),
+            )
+            return proof_of(aws, client, begun)
+
+        async def show(proof: dict[str, str]) -> str:
+            try:
+                await respond(aws, proof)
+            except ServiceError as error:
+                return error.message
+            return "in"
+
+        proofs = [await a_proof(password) for password in [*(f"Guess-{n}" for n in range(12)), PASSWORD]]
+        answers = await asyncio.gather(*(show(proof) for proof in proofs))
+        assert answers.count(BAD_LOGIN) == FREE_ATTEMPTS
+        assert "in" not in answers
 
     pools(scenario)
