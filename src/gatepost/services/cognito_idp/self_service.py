@@ -59,9 +59,12 @@ class SelfServiceOperations(AdminUserOperations):
         who = await self._access_tokens.read(params["AccessToken"])
         self._password_lockout.check(who.pool.id, who.user.name)
         previous = params.get("PreviousPassword") or ""
-        if who.user.has_password() and not await self._password_setting.matches(who.user, previous):
-            self._password_lockout.failed(who.pool.id, who.user.name)
-            raise NotAuthorizedException(BAD_LOGIN)
+        if who.user.has_password():
+            is_right = await self._password_setting.matches(who.user, previous)
+            self._password_lockout.check(who.pool.id, who.user.name)  # again: many guesses wait for their turn
+            if not is_right:
+                self._password_lockout.failed(who.pool.id, who.user.name)
+                raise NotAuthorizedException(BAD_LOGIN)
         check_policy(who.pool, params["ProposedPassword"])
         new = await self._password_setting.with_password(who.pool, who.user, params["ProposedPassword"])
         before = who.user.secrets.password_hash

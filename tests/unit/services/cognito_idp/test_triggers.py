@@ -320,3 +320,22 @@ def test_users_come_from_elsewhere_when_they_sign_in_or_forget(pools: Run) -> No
         assert "CodeDeliveryDetails" in await aws("ForgotPassword", ClientId=aws.client_id, Username="none")
 
     pools(scenario, functions={"UserMigration": migrate})
+
+
+@pytest.mark.parametrize("hides", ["ENABLED", "LEGACY"])
+def test_what_the_migration_trigger_refuses_counts_as_a_wrong_password(pools: Run, hides: str) -> None:
+    def migrate(event: dict[str, Any]) -> None:
+        raise PermissionError("Bad password")
+
+    async def scenario(aws: Aws) -> None:
+        await aws.a_pool(LambdaConfig=aws.functions.config())
+        await aws.a_client(PreventUserExistenceErrors=hides)
+        wrong = {"USERNAME": "old", "PASSWORD": OTHER_PASSWORD}
+        call = {"ClientId": aws.client_id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": wrong}
+        code = "NotAuthorizedException" if hides == "ENABLED" else "UserLambdaValidationException"
+        for _ in range(5):
+            await aws.fails(code, "InitiateAuth", **call)
+        message = await aws.fails("NotAuthorizedException", "InitiateAuth", **call)
+        assert message == "Password attempts exceeded"
+
+    pools(scenario, functions={"UserMigration": migrate})
