@@ -25,7 +25,7 @@ from gatepost.services.sts.errors import (
 )
 from gatepost.services.sts.roles import AssumableRole, Roles
 from gatepost.services.sts.sessions import SessionRequest, Sessions
-from gatepost.services.sts.web_identity import REFUSED, WebIdentities, audience_of
+from gatepost.services.sts.web_identity import REFUSED, WebIdentities, audience_of, provider_keys, tags_of
 
 # A role that does not exist trusts nobody, and is refused in the same words as one that does not trust the caller.
 NOBODY_IS_TRUSTED: Final = (
@@ -130,8 +130,16 @@ class StsProvider:
         if duration_s > role.session_duration_s_max:
             raise ValidationError("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
         policies = self._session_policies(params)
-        packed = _packed_percent(policies, ())
-        request = SessionRequest(session_name=name, duration_s=duration_s, policies=policies)
+        tags, transitive = tags_of(claims)
+        packed = _packed_percent(policies, tags)
+        request = SessionRequest(
+            session_name=name,
+            duration_s=duration_s,
+            policies=policies,
+            tags=tags,
+            transitive_tag_keys=transitive,
+            provider_keys=provider_keys(provider, claims),
+        )
         credentials = self._sessions.of_role(role, request, now_ms=call.now_ms)
         answer: Answer = {
             "Credentials": _to_aws(credentials),
@@ -143,7 +151,7 @@ class StsProvider:
             "Provider": provider.arn,
             "Audience": audience_of(claims),
         }
-        if policies:
+        if policies or tags:
             answer["PackedPolicySize"] = packed
         return answer
 

@@ -2,7 +2,10 @@
 
 The request is not signed. In order: the token's form and issuer; a provider of that issuer in the role's account;
 signature and times; the audience, which has to be one of the provider's client ids; the role's trust policy, which sees
-the provider as Federated principal and the condition keys `{provider}:aud`, `{provider}:sub` and `{provider}:amr`.
+the provider as Federated principal and the condition keys `{provider}:aud`, `{provider}:sub` and `{provider}:amr`. The
+session's own policies see these keys as well. Tags in the token need the trust policy's leave for sts:TagSession.
+
+Identity pools (`cognito-identity.amazonaws.com`) are a provider in every account, whose audiences are pools' ids.
 
 Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html. Words: unverified.
 """
@@ -10,11 +13,12 @@ Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import AccessDeniedException
-from gatepost.kernel.operations import Call
+from gatepost.kernel.operations import Call, tag_context
 from gatepost.kernel.ports import TokenIssuers
 from gatepost.languages.iam_policy import CompiledPolicies, PolicyError
 from gatepost.languages.iam_policy_evaluation import Policies, Question, decide
@@ -25,6 +29,11 @@ from gatepost.services.sts.errors import ExpiredTokenException, InvalidIdentityT
 from gatepost.services.sts.roles import AssumableRole
 
 ACTION: Final = "sts:AssumeRoleWithWebIdentity"
+TAG_ACTION: Final = "sts:TagSession"
+IDENTITY_POOLS: Final = "cognito-identity.amazonaws.com"
+"""The provider of identity pools' tokens: every account has it, and trust policies name the pool as `aud`."""
+TAGS_CLAIM: Final = "https://aws.amazon.com/tags"
+TAGS_MAX: Final = 50
 REFUSED: Final = f"Not authorized to perform {ACTION}"
 
 
@@ -60,6 +69,16 @@ class OidcProviders(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _IdentityPools:
+    """The built-in provider."""
+
+    arn: str = IDENTITY_POOLS
+    name: str = IDENTITY_POOLS
+    url: str = f"https://{IDENTITY_POOLS}"
+    client_ids: tuple[str, ...] = ()
+
+
 class WebIdentities:
     """Verifies tokens, and asks trust policies about them."""
 
@@ -87,7 +106,7 @@ class WebIdentities:
             raise InvalidIdentityTokenException("Couldn't verify the token's signature, issuer or times.") from bad
         except BadKey as bad:
             raise InvalidIdentityTokenException("The issuer has no keys that can be used.") from bad
-        if audience_of(claims) not in provider.client_ids:
+        if provider.name != IDENTITY_POOLS and audience_of(claims) not in provider.client_ids:
             raise InvalidIdentityTokenException("Incorrect token audience")
         if not isinstance(claims.get("sub"), str):
             raise InvalidIdentityTokenException("The token has no sub")
@@ -95,6 +114,10 @@ class WebIdentities:
 
     def _provider_of(self, account_id: str, issuer: str) -> tuple[OidcProviderFacts, Mapping[str, Any]] | None:
         """Find an account's provider whose user pool issues tokens as `issuer`, with the pool's keys."""
+        pools = _IdentityPools()
+        if issuer == pools.url:
+            jwks = self._issuers.keys(issuer)
+            return (pools, jwks) if jwks is not None else None
         for provider in self._providers.oidc_providers(account_id):
             jwks = self._issuers.keys(provider.url)
             if jwks is not None and jwks["issuer"] == issuer:
@@ -104,30 +127,71 @@ class WebIdentities:
     def check_trust(
         self, call: Call, role: AssumableRole, provider: OidcProviderFacts, claims: Mapping[str, Any], session_name: str
     ) -> None:
-        """Ask the role's trust policy. Raises: AccessDenied."""
-        prefix = provider.name.lower()
+        """Ask the role's trust policy. Raises: AccessDenied, InvalidIdentityToken."""
+        tags, transitive = tags_of(claims)
         keys: dict[str, KeyValue] = {
-            f"{prefix}:aud": audience_of(claims),
-            f"{prefix}:sub": str(claims["sub"]),
+            **dict(provider_keys(provider, claims)),
             "aws:federatedprovider": provider.arn,
             "aws:sourceip": call.source_ip,
             "aws:securetransport": "true" if call.is_tls else "false",
             "sts:rolesessionname": session_name,
+            **tag_context(tags),
         }
-        amr = claims.get("amr")
-        if isinstance(amr, list) and all(isinstance(one, str) for one in amr):
-            keys[f"{prefix}:amr"] = tuple(amr)
+        if transitive:
+            keys["sts:transitivetagkeys"] = transitive
         subject = Subject("web-identity", role.account_id, provider.arn, service=provider.arn)
-        question = Question(subject, ACTION, role.arn, role.account_id, keys)
         try:
             trust = self._compiled.get(role.trust_policy, "trust")
         except PolicyError as error:
             raise AccessDeniedException(REFUSED) from error
-        if not decide(question, Policies(resource=trust, is_trust=True)).is_allowed:
-            raise AccessDeniedException(REFUSED)
+        for action in (ACTION, TAG_ACTION) if tags else (ACTION,):
+            question = Question(subject, action, role.arn, role.account_id, keys)
+            if not decide(question, Policies(resource=trust, is_trust=True)).is_allowed:
+                raise AccessDeniedException(f"Not authorized to perform {action}")
+
+
+def provider_keys(
+    provider: OidcProviderFacts, claims: Mapping[str, Any]
+) -> tuple[tuple[str, str | tuple[str, ...]], ...]:
+    """Give the condition keys that a provider's token fills: audience, subject, and `amr` where it has one."""
+    prefix = provider.name.lower()
+    found: list[tuple[str, str | tuple[str, ...]]] = [
+        (f"{prefix}:aud", audience_of(claims)),
+        (f"{prefix}:sub", str(claims["sub"])),
+    ]
+    amr = claims.get("amr")
+    if isinstance(amr, list) and all(isinstance(one, str) for one in amr):
+        found.append((f"{prefix}:amr", tuple(amr)))
+    return tuple(found)
 
 
 def audience_of(claims: Mapping[str, Any]) -> str:
     """Give whom a token is for: `aud`, or `client_id` where an access token has that."""
     audience = claims.get("aud", claims.get("client_id", ""))
     return audience if isinstance(audience, str) else ""
+
+
+def tags_of(claims: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Give the session tags in a token, and which of them go on in chains.
+
+    Raises: InvalidIdentityToken when they are not as AWS has them.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_adding-assume-role-idp
+    """
+    told = claims.get(TAGS_CLAIM)
+    if told is None:
+        return (), ()
+    refusal = InvalidIdentityTokenException(f"The claim {TAGS_CLAIM} is not valid")
+    tags = told.get("principal_tags", {}) if isinstance(told, dict) else None
+    transitive = told.get("transitive_tag_keys", []) if isinstance(told, dict) else None
+    if not isinstance(tags, dict) or not isinstance(transitive, list) or len(tags) > TAGS_MAX:
+        raise refusal
+    found = []
+    for key, values in tags.items():
+        if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], str):
+            raise refusal
+        if not 0 < len(key) <= 128 or len(values[0]) > 256:
+            raise refusal
+        found.append((key, values[0]))
+    if len({key.lower() for key, _ in found}) != len(found) or any(key not in tags for key in transitive):
+        raise refusal
+    return tuple(found), tuple(transitive)

@@ -24,6 +24,7 @@ ISSUER = "http://localhost:4566/us-east-1_Shop"
 OTHER = "http://localhost:4566/us-east-1_Other"
 NAME = ISSUER.partition("://")[2]
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{NAME}"
+POOLS = "https://cognito-identity.amazonaws.com"
 NOBODY = Principal("anonymous", ACCOUNT, "", "anonymous")
 
 
@@ -34,7 +35,7 @@ def a_key(issuer):
 
 class Issuers:
     def keys(self, url):
-        return {"issuer": url, "keys": [a_key(url).public_jwk()]} if url in (ISSUER, OTHER) else None
+        return {"issuer": url, "keys": [a_key(url).public_jwk()]} if url in (ISSUER, OTHER, POOLS) else None
 
 
 class WebWorld(IdentityWorld):
@@ -192,6 +193,56 @@ def test_a_provider_has_a_bound_of_clients(tmp_path):
         await world.do("CreateOpenIDConnectProvider", Url=ISSUER, ClientIDList=clients[1:])
         one_more = {"OpenIDConnectProviderArn": PROVIDER, "ClientID": "one-more"}
         await world.refused("LimitExceeded", "AddClientIDToOpenIDConnectProvider", **one_more)
+
+    with_world(tmp_path, scenario)
+
+
+async def a_pools_role(world, *actions):
+    condition = {
+        "StringEquals": {"cognito-identity.amazonaws.com:aud": "us-east-1:pool"},
+        "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "authenticated"},
+    }
+    principal = {"Federated": "cognito-identity.amazonaws.com"}
+    statement = {"Effect": "Allow", "Action": list(actions), "Principal": principal, "Condition": condition}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return (await world.do("CreateRole", RoleName="pool", AssumeRolePolicyDocument=document))["Role"]["Arn"]
+
+
+def test_identity_pools_tokens_need_no_provider_and_the_trust_policy_names_the_pool(tmp_path):
+    async def scenario(world):
+        role = await a_pools_role(world, "sts:AssumeRoleWithWebIdentity")
+        good = {"aud": "us-east-1:pool", "sub": "us-east-1:id", "amr": ["authenticated"]}
+        answer = await world.assume(role, world.token(POOLS, **good))
+        assert answer["Provider"] == "cognito-identity.amazonaws.com"
+        for change in ({"aud": "us-east-1:other"}, {"amr": ["unauthenticated"]}, {"amr": None}):
+            await world.no("AccessDeniedException", role, world.token(POOLS, **(good | change)))
+        await world.no("InvalidIdentityToken", role, world.token(POOLS, key=OTHER, **good))
+        tagged = good | {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["shop"]}}}
+        await world.no("AccessDeniedException", role, world.token(POOLS, **tagged))  # nobody allows sts:TagSession
+
+    with_world(tmp_path, scenario)
+
+
+def test_tags_in_a_token_are_the_sessions(tmp_path):
+    async def scenario(world):
+        role = await a_pools_role(world, "sts:AssumeRoleWithWebIdentity", "sts:TagSession")
+        good = {"aud": "us-east-1:pool", "sub": "us-east-1:id", "amr": ["authenticated"]}
+
+        def tagged(told):
+            return world.token(POOLS, **good, **{"https://aws.amazon.com/tags": told})
+
+        answer = await world.assume(role, tagged({"principal_tags": {"team": ["shop"]}}))
+        assert dict(world.session_principal(answer["Credentials"]).tags) == {"team": "shop"}
+        for wrong in (
+            [],
+            {"principal_tags": []},
+            {"principal_tags": {"team": "shop"}},
+            {"principal_tags": {"team": ["a", "b"]}},
+            {"principal_tags": {"team": ["a"], "TEAM": ["b"]}},
+            {"principal_tags": {}, "transitive_tag_keys": ["team"]},
+            {"principal_tags": {f"k{number}": [""] for number in range(51)}},
+        ):
+            await world.no("InvalidIdentityToken", role, tagged(wrong))
 
     with_world(tmp_path, scenario)
 
