@@ -80,7 +80,7 @@ class RequestKeys:
             return next((v for key, v in self._call.principal.tags if key.lower() == wanted), None)
         if name == "aws:resourceaccount":
             return account_of(self._access.resource) or self._call.account_id
-        return None
+        return next((value for key, value in self._call.principal.provider_keys if key == name), None)
 
 
 def _principal_arn(call: Call) -> str | None:

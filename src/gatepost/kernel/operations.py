@@ -34,6 +34,7 @@ class Principal:
     expires_at_ms: int = 0  # 0: never
     transitive_tag_keys: tuple[str, ...] = ()  # of `tags`: those that go on to the next role in a chain
     source_identity: str = ""  # aws:SourceIdentity
+    provider_keys: tuple[tuple[str, str | tuple[str, ...]], ...] = ()  # of a web identity: `{provider}:sub`, …
 
 
 @dataclass(slots=True)

@@ -52,6 +52,7 @@ class Session:
     tags: tuple[tuple[str, str], ...] = ()
     transitive_tag_keys: tuple[str, ...] = ()
     source_identity: str = ""
+    provider_keys: tuple[tuple[str, str | tuple[str, ...]], ...] = ()  # condition keys of a web identity's provider
 
 
 _MEMBERS: Final = (
@@ -69,6 +70,7 @@ _MEMBERS: Final = (
     "tags",
     "transitive_tag_keys",
     "source_identity",
+    "provider_keys",
 )
 
 
@@ -108,5 +110,8 @@ def _session(values: list[Any]) -> Session | None:
     members = dict(zip(_MEMBERS, values, strict=True))
     for member in ("policies", "transitive_tag_keys"):
         members[member] = tuple(members[member])
+    members["provider_keys"] = tuple(
+        (key, tuple(value) if isinstance(value, list) else value) for key, value in members["provider_keys"]
+    )
     members["tags"] = tuple((key, value) for key, value in members["tags"])
     return Session(**members)

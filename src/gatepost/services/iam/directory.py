@@ -341,6 +341,7 @@ def session_of_role(session: Session, role: Role) -> Principal:
         expires_at_ms=session.expires_at_ms,
         transitive_tag_keys=session.transitive_tag_keys,
         source_identity=session.source_identity,
+        provider_keys=session.provider_keys,
     )
 
 

@@ -34,6 +34,7 @@ class SessionRequest:
     tags: tuple[tuple[str, str], ...] = ()
     transitive_tag_keys: tuple[str, ...] = field(default=())
     source_identity: str = ""
+    provider_keys: tuple[tuple[str, str | tuple[str, ...]], ...] = ()
 
 
 class Sessions:
@@ -96,6 +97,7 @@ class Sessions:
                 tags=request.tags,
                 transitive_tag_keys=request.transitive_tag_keys,
                 source_identity=request.source_identity,
+                provider_keys=request.provider_keys,
             )
         )
 
