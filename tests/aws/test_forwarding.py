@@ -171,3 +171,38 @@ def test_an_endpoint_is_read_from_its_url(text: str, expected: Any) -> None:
 def test_an_endpoint_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="--service s3"):
         parse_forwarded("s3", text)
+
+
+FORM = (b"content-type", b"application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "target", "headers", "body", "action"),
+    [
+        ("sqs", "POST", "/", [(b"x-amz-target", b"AmazonSQS.SendMessage")], b"{}", "sqs:SendMessage"),
+        ("sqs", "POST", "/1/queue", [FORM], b"Action=SendMessage", "sqs:SendMessage"),
+        ("sqs", "GET", "/1/queue?Action=SendMessage", [], b"", "sqs:SendMessage"),
+        # what says something that the endpoint may not read, or reads otherwise, says nothing
+        ("s3", "DELETE", "/photos/a", [(b"x-amz-target", b"x.GetObject")], b"", "s3:*"),
+        ("s3", "POST", "/", [(b"x-amz-target", b"x.GetObject")], b"", "s3:*"),
+        ("s3", "PUT", "/photos/a?Action=GetObject", [], b"", "s3:*"),
+        ("s3", "PUT", "/photos/a", [FORM], b"Action=GetObject", "s3:*"),
+        ("eks", "DELETE", "/clusters/a", [(b"x-amz-target", b"x.ListClusters")], b"", "eks:*"),
+        ("eks", "POST", "/clusters?Action=ListClusters", [], b"{}", "eks:*"),
+        ("sqs", "POST", "/?Action=DeleteQueue", [(b"x-amz-target", b"AmazonSQS.SendMessage")], b"", "sqs:*"),
+        ("sqs", "POST", "/", [(b"x-amz-target", b"x.SendMessage"), FORM], b"Action=DeleteQueue", "sqs:*"),
+        ("sqs", "POST", "/?Action=DeleteQueue", [FORM], b"Action=SendMessage", "sqs:*"),
+        ("sqs", "POST", "/?%41ction=DeleteQueue", [FORM], b"Action=SendMessage", "sqs:*"),
+        ("sqs", "POST", "/", [FORM], b"Action=SendMessage&Action=DeleteQueue", "sqs:*"),
+        ("sqs", "POST", "/", [FORM], b"a=1;Action=DeleteQueue&Action=SendMessage", "sqs:*"),
+        ("sqs", "DELETE", "/", [(b"x-amz-target", b"AmazonSQS.SendMessage")], b"{}", "sqs:*"),
+        ("sqs", "POST", "/", [(b"x-amz-target", b"AmazonSQS.*")], b"{}", "sqs:*"),
+        ("sqs", "POST", "/", [(b"x-amz-target", b"AmazonSQS.Send?")], b"{}", "sqs:*"),
+    ],
+)
+def test_iam_is_asked_for_what_the_endpoint_will_do(
+    service: str, method: str, target: str, headers: Any, body: bytes, action: str
+) -> None:
+    forwarder = Forwarder([parse_forwarded(service, "http://k:s@127.0.0.1:9")], client=Client(clock=SystemClock()))
+    request = Request(method, target, headers, body)
+    assert forwarder.access(request, dict(headers), service).action == action

@@ -10,6 +10,7 @@ policy that allows less than the whole service does not let the request through.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -45,6 +46,9 @@ _LEFT_OUT: Final = frozenset(
 )
 _SIGNED: Final = (b"x-amz-", b"content-type", b"content-md5")
 _FORM: Final = b"application/x-www-form-urlencoded"
+_QUEUES: Final = frozenset({"sqs"})  # an Action for a queue is sent to the queue's own path
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")
+_ANY: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Forwarder:
 
     def access(self, request: Request, headers: Mapping[bytes, bytes], name: str) -> Access:
         """Say what IAM must allow for this request."""
-        return Access(f"{name}:{_operation_of(request, headers)}")
+        return Access(f"{name}:{_operation_of(request, headers, name)}")
 
     async def forward(self, request: Request, headers: Mapping[bytes, bytes], name: str, call: Call) -> Response:
         """Send a request on, and give what comes back. Raises: ServiceUnavailable."""
@@ -163,17 +167,27 @@ def bucket_path(request: Request, service: str) -> str:
     return request.path
 
 
-def _operation_of(request: Request, headers: Mapping[bytes, bytes]) -> str:
+def _operation_of(request: Request, headers: Mapping[bytes, bytes], service: str) -> str:
+    """Give the operation that a request names, if the endpoint cannot take it for another; else "*".
+
+    A name counts where protocols of names have it: of services whose operations have paths (S3 above all) a target or
+    an Action says nothing. Whatever names two operations, or one in a way that servers read differently, names none.
+    """
+    is_by_path = service.startswith("s3") or (request.path != "/" and service not in _QUEUES)
+    if is_by_path or request.method not in ("GET", "POST"):
+        return _ANY
+    is_form = headers.get(b"content-type", b"").lower().startswith(_FORM)
+    texts = [request.query, request.body.decode("latin-1") if is_form else ""]
+    named = [value for text in texts if text for name, value in _fields(text) if name == "Action"]
     target = headers.get(b"x-amz-target")
     if target is not None:
-        return target.decode("latin-1").rpartition(".")[2] or "*"
-    is_form = headers.get(b"content-type", b"").startswith(_FORM)
-    text = request.body.decode("latin-1") if is_form and request.body else request.query
-    if is_form or "Action=" in text:
-        try:
-            fields = parse_qsl(text, max_num_fields=FORM_FIELDS_MAX)
-        except ValueError:
-            return "*"
-        actions = [value for name, value in fields if name == "Action"]
-        return actions[0] if len(actions) == 1 else "*"
-    return "*"
+        named.append(target.decode("latin-1").rpartition(".")[2] if request.method == "POST" else _ANY)
+    return named[0] if len(named) == 1 and _NAME.fullmatch(named[0]) else _ANY
+
+
+def _fields(text: str) -> list[tuple[str, str]]:
+    """Read a form or query string; a semicolon separates too: some servers think so."""
+    try:
+        return parse_qsl(text.replace(";", "&"), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
+    except ValueError:
+        return [("Action", _ANY), ("Action", _ANY)]

@@ -10,8 +10,10 @@ Source: https://docs.aws.amazon.com/apigateway/latest/api/API_PutIntegration.htm
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from gatepost.awsapi.authentication import Caller
 from gatepost.awsapi.errors import UnknownOperationException, UnrecognizedClientException
@@ -24,6 +26,8 @@ from gatepost.wire.messages import Headers, Request, Response
 
 SOURCE: Final = "apigateway.amazonaws.com"
 """Where such requests come from, in place of an IP address: as in CloudTrail, and no condition on addresses matches."""
+
+_FIELDS_END: Final = re.compile(rb"[&;]")  # some servers take a semicolon for the end of a field
 
 
 class Wording(NamedTuple):
@@ -109,14 +113,21 @@ class IntegrationRequests:
 
 
 def _form(request: ServiceRequest, wording: Wording) -> bytes:
-    """Give Action and Version, what the query string holds, and the body when it is a form."""
+    """Give Action and Version, what the query string holds, and the body when it is a form.
+
+    A client whose form is passed through must not choose another action: fields of those names are dropped.
+    """
     parts = [f"Action={request.action}&Version={wording.api_version}".encode()]
-    if request.query:
-        parts.append(request.query.encode())
+    given = request.query.encode()
     content_type = next((value for name, value in request.headers if name.lower() == b"content-type"), b"")
     if request.body and content_type.lower().startswith(FORM_TYPE):
-        parts.append(request.body)
+        given += b"&" + request.body
+    parts += [field for field in _FIELDS_END.split(given) if field and not _is_ours(field)]
     return b"&".join(parts)
+
+
+def _is_ours(field: bytes) -> bool:
+    return unquote_to_bytes(field.partition(b"=")[0]) in (b"Action", b"Version")
 
 
 def _without(headers: Headers, *names: bytes) -> Headers:

@@ -101,3 +101,14 @@ def test_services_with_both_protocols_are_told_actions_by_query():
     assert wording is not None
     assert (wording.api_version, wording.target_prefix) == ("2012-11-05", "")
     assert wording_of({"protocol": "rest-json"}) is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"Action=AssumeRole&X=1", b"%41ction=AssumeRole&Versio%6e=1", b"X=1;Action=AssumeRole"]
+)
+def test_a_client_that_sends_a_form_chooses_no_other_action(body):
+    form = ((b"Content-Type", b"application/x-www-form-urlencoded"),)
+    answer = sent(an_adapter(), "sts", action="GetCallerIdentity", body=body, query="Action=AssumeRole", headers=form)
+    assert answer.status == 200
+    ((call, _params),) = CALLS
+    assert call.operation == "GetCallerIdentity"
