@@ -6,12 +6,14 @@ tokens have to be fetched from a shared state first.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable
 from typing import Protocol
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.usage_model import Throttle
+from gatepost.state.base import KEY_BYTES_MAX
 from gatepost.state.buckets import TokenBucket
 from gatepost.state.leases import LeasedBucket, LosableState
 
@@ -81,10 +83,16 @@ class SharedBuckets:
     def bucket(self, name: str, throttle: Throttle) -> Bucket:
         """Make this gateway's share of a bucket."""
         return LeasedBucket(
-            name,
+            _name(name),
             rate_per_second=throttle.rate_per_second,
             burst=throttle.burst,
             state=self._state,
             clock=self._clock,
             tasks=self._tasks,
         )
+
+
+def _name(name: str) -> str:
+    """Give a name that a state takes: one with a long resource path is told by its digest."""
+    encoded = name.encode("utf-8", "surrogatepass")
+    return name if len(encoded) <= KEY_BYTES_MAX else f"long/{hashlib.blake2b(encoded, digest_size=32).hexdigest()}"

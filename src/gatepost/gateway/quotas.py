@@ -205,16 +205,17 @@ class SharedQuotaUse(QuotaUse):
         state, count = self._quotas.state, self._held
         self._held = 0
         if count and state is not None and not state.is_lost and state.epoch == self._epoch:
-            self._quotas.tasks.spawn(self._give_uses_back(state, count), name="return")
+            returning = self._give_uses_back(state, self._keep, count, expires_at_ms=self._ends_at_ms)
+            self._quotas.tasks.spawn(returning, name="return")
 
-    async def _give_uses_back(self, state: LosableState, count: int) -> None:
+    async def _give_uses_back(self, state: LosableState, counter: str, count: int, *, expires_at_ms: int) -> None:
+        """Give uses back to the counter that they came from, which is another one once the quota has changed."""
         try:
-            counted = await settled(
-                state.add_to_quota(self._keep, count=-count, limit=0, expires_at_ms=self._ends_at_ms)
-            )
+            counted = await settled(state.add_to_quota(counter, count=-count, limit=0, expires_at_ms=expires_at_ms))
         except StateUnavailable:
             return  # they are lost: fewer are admitted, never more
-        self.used = counted.used
+        if counter == self._keep:
+            self.used = counted.used
 
     def give_back(self, count: int) -> None:
         """Take back what another limit refused: into what is held."""

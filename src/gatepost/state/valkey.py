@@ -54,6 +54,11 @@ class ValkeyAddress:
     is_tls: bool = False
     path: str = ""  # of the Unix socket of `state.server`, instead of host and port
 
+    @property
+    def place(self) -> str:
+        """What a log says of it."""
+        return self.path or f"{self.host}:{self.port}"
+
     @classmethod
     def parse(cls, url: str) -> ValkeyAddress:
         """Read `valkey://[user:password@]host[:port][/database]`. Raises: SettingsError."""
@@ -89,7 +94,7 @@ class ValkeyState:
         try:
             await self._connect()
         except (TimeoutError, OSError, StateUnavailable, ReplyError) as error:
-            log.error("the shared state cannot be reached", extra={"host": self._address.host, "error": str(error)})
+            log.error("the shared state cannot be reached", extra={"at": self._address.place, "error": str(error)})
             self._connect_soon()
             return False
         return True
@@ -112,11 +117,12 @@ class ValkeyState:
     async def _connect(self) -> None:
         opened: list[RespConnection] = []
         try:
-            opened.append(await self._open(None))
-            opened.append(await self._open(self._pushed))
-            commands, listening = opened
+            commands = await self._open(None, opened)
+            listening = await self._open(self._pushed, opened)
             for script in scripts.ALL:
                 await commands.send(encode(("SCRIPT", "LOAD", script)))
+            if commands.is_over or listening.is_over:  # `_lost` does not know them yet
+                raise StateUnavailable("a connection was lost while it was made")
             opened = []
         finally:
             for connection in opened:  # one of them did not come up
@@ -128,7 +134,8 @@ class ValkeyState:
             for heard in [heard for each in self._listeners.values() for heard in each]:
                 heard(b"")
 
-    async def _open(self, pushed: Callable[[list[Any]], None] | None) -> RespConnection:
+    async def _open(self, pushed: Callable[[list[Any]], None] | None, opened: list[RespConnection]) -> RespConnection:
+        """Make a connection and let it in. It stands in `opened` before it can fail to be let in."""
         address, loop = self._address, asyncio.get_running_loop()
         context = ssl.create_default_context() if address.is_tls else None
 
@@ -137,9 +144,11 @@ class ValkeyState:
 
         if address.path:
             _, connection = await asyncio.wait_for(loop.create_unix_connection(made, address.path), CONNECT_WITHIN_S)
+            opened.append(connection)
             return connection
         opening = loop.create_connection(made, address.host, address.port, ssl=context)
         _, connection = await asyncio.wait_for(opening, CONNECT_WITHIN_S)
+        opened.append(connection)
         if address.password:
             user = (address.user,) if address.user else ()
             await connection.send(encode(("AUTH", *user, address.password)))
@@ -154,8 +163,9 @@ class ValkeyState:
                     self._connection = self._listening = None
                     each.close()
             self._connection = self._listening = None
-            log.error("the shared state is lost", extra={"host": self._address.host})
-            self._connect_soon()
+            if not self._is_closed:
+                log.error("the shared state is lost", extra={"at": self._address.place})
+                self._connect_soon()
 
     def _connect_soon(self) -> None:
         if not self._is_closed and not self._is_connecting:
@@ -172,7 +182,7 @@ class ValkeyState:
                     await self._connect()
                 except (TimeoutError, OSError, StateUnavailable, ReplyError):
                     continue
-                log.warning("the shared state is back", extra={"host": self._address.host})
+                log.warning("the shared state is back", extra={"at": self._address.place})
                 return
         finally:
             self._is_connecting = False
@@ -292,7 +302,10 @@ class ValkeyState:
         def end() -> None:
             if heard in listeners:
                 listeners.remove(heard)
-            if not listeners and self._listeners.pop(channel, None) is not None and self._listening is not None:
+            if listeners or self._listeners.get(channel) is not listeners:
+                return
+            del self._listeners[channel]
+            if self._listening is not None:
                 self._listening.tell(encode(("UNSUBSCRIBE", PREFIX + channel)))
 
         return end

@@ -119,6 +119,23 @@ def test_without_the_state_a_gateway_admits_what_it_knows_to_remain_and_adds_it_
     asyncio.run(scenario())
 
 
+def test_what_is_unused_when_a_quota_changes_its_period_goes_back_to_the_old_period() -> None:
+    async def scenario() -> None:
+        clock = FixedClock()
+        state = Losable(clock)
+        one, other = Node(clock, state), Node(clock, state)
+        assert await one.take()  # the rest of its lease lies unused
+        other.quotas.take_plan("a/r/gold", Quota(100, "DAY"))
+        admitted = sum([await other.take() for _ in range(50)])
+        one.quotas.take_plan("a/r/gold", Quota(100, "DAY"))
+        for _ in range(4):
+            admitted += await one.take_all() + await other.take_all()
+            clock.advance(ms=1_001)
+        assert admitted == 100
+
+    asyncio.run(scenario())
+
+
 def test_a_quota_that_is_extended_is_seen_at_once() -> None:
     async def scenario() -> None:
         clock = FixedClock()

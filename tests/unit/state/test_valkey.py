@@ -77,6 +77,37 @@ def test_a_password_is_needed_and_given(valkey: ValkeyProcess) -> None:
     asyncio.run(scenario())
 
 
+def test_connections_that_a_server_does_not_let_in_are_closed(valkey: ValkeyProcess) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        stranger = a_state(valkey, f"valkey://somebody:wrong@127.0.0.1:{valkey.port}")
+        for _ in range(5):
+            assert not await stranger.start()
+        await stranger.close()
+        deadline = loop.time() + 5
+        while (found := valkey.ask(b"INFO clients\r\n")) and b"connected_clients:1\r" not in found:
+            assert loop.time() < deadline, found
+            await asyncio.sleep(0.01)
+
+    asyncio.run(scenario())
+
+
+def test_a_listener_that_is_ended_twice_ends_nobody_elses(valkey: ValkeyProcess) -> None:
+    async def scenario() -> None:
+        state = a_state(valkey)
+        assert await state.start()
+        end = state.subscribe("c", lambda _message: None)
+        end()
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+        state.subscribe("c", heard.put_nowait)
+        end()
+        await state.publish("c", b"hello")
+        assert await asyncio.wait_for(heard.get(), 5) == b"hello"
+        await state.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_space_whose_generation_was_evicted_shows_no_old_value(valkey: ValkeyProcess) -> None:
     async def scenario() -> None:
         state = a_state(valkey)
