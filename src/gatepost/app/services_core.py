@@ -255,6 +255,7 @@ class ServicesCore:
             any_credentials=self.root if self._settings.any_credentials else None,
             forwarder=Forwarder(forwarded, client=client) if forwarded else None,
             documents=self._user_pools.document,
+            hosted=self._user_pools.provider.pages,
         )
 
     def join(self, link: ServicesLink, endpoint: AwsEndpoint) -> None:

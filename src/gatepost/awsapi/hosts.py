@@ -8,17 +8,19 @@ and to browsers only from origins that it was given.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal
 
 from gatepost.awsapi.errors import UntrustedHost
 
-HostKind = Literal["aws", "api"]
+HostKind = Literal["aws", "api", "auth"]
 HOSTS_KEPT_MAX: Final = 256
 API_LABELS: Final = frozenset({"execute-api", "appsync-api", "appsync-realtime-api", "lambda-url"})
 # How containers call their host: no page on the web can have these names.
 CONTAINER_NAMES: Final = frozenset({"host.docker.internal", "host.containers.internal"})
 _FOREIGN_SITES: Final = frozenset({b"cross-site", b"same-site"})  # a site has many ports
+AUTH_LABEL: Final = "auth"  # shop.auth.us-east-1.localhost: a user pool's domain
+_AUTH_NAMES: Final = (".localhost", ".amazoncognito.com")
 _UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 compared with, never bound
 
 
@@ -26,11 +28,18 @@ class HostGuard:
     """Tells requests for the AWS endpoint, requests for deployed APIs, and everything else apart.
 
     Known names: `localhost`, `*.localhost`, loopback addresses, the names by which containers call their host,
-    `*.amazonaws.com` (aliases of what is local), and `hosts`; when one of `hosts` is the unspecified address, any IP
-    address.
+    `*.amazonaws.com` (aliases of what is local), `*.auth.*` below `localhost` and `amazoncognito.com`, and `hosts`;
+    when one of `hosts` is the unspecified address, any IP address. `is_domain` knows user pools' custom domains.
     """
 
-    def __init__(self, hosts: Iterable[str], *, origins: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        hosts: Iterable[str],
+        *,
+        origins: Iterable[str] = (),
+        is_domain: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._is_domain = is_domain
         self._hosts = frozenset(host.lower().strip("[]") for host in hosts)
         self._origins = {origin.lower().encode() for origin in origins}
         self._any_address = bool(self._hosts & _UNSPECIFIED)
@@ -46,7 +55,7 @@ class HostGuard:
         found = self._kept.get(host)
         if found is None:
             found = self._judge(host)
-            if len(self._kept) < HOSTS_KEPT_MAX:
+            if found != "auth" and len(self._kept) < HOSTS_KEPT_MAX:  # custom domains come and go
                 self._kept[host] = found
         return found
 
@@ -66,6 +75,8 @@ class HostGuard:
     def _judge(self, host: bytes) -> HostKind:
         name = host_name(host.decode("latin-1").lower())
         labels = name.split(".")
+        if len(labels) > 2 and labels[1] == AUTH_LABEL and name.endswith(_AUTH_NAMES):
+            return "auth"
         is_known = (
             name == "localhost"
             or name in CONTAINER_NAMES
@@ -73,6 +84,8 @@ class HostGuard:
             or name.endswith((".localhost", ".amazonaws.com"))
             or self._is_known_address(name)
         )
+        if not is_known and self._is_domain is not None and self._is_domain(name):
+            return "auth"
         if not is_known:
             told = f"This endpoint does not answer to the host name {name[:128]!r}"
             raise UntrustedHost(f"{told}: use localhost, or start Gatepost with --host {name[:128]}")

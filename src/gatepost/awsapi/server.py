@@ -31,6 +31,7 @@ from gatepost.awsapi.errors import (
 )
 from gatepost.awsapi.forwarding import Forwarder
 from gatepost.awsapi.headers import headers_of
+from gatepost.awsapi.hosted import HOSTED_PREFIX, HostedDomains
 from gatepost.awsapi.hosts import HostGuard
 from gatepost.awsapi.own_routes import OPERATIONS_PREFIX, PREFIX, OwnRoute, OwnRoutes
 from gatepost.awsapi.protocols import xml
@@ -86,13 +87,15 @@ class AwsEndpoint:
         any_credentials: Principal | None = None,
         forwarder: Forwarder | None = None,
         documents: Callable[[str], bytes | None] | None = None,
+        hosted: HostedDomains | None = None,
     ) -> None:
         """Take what the endpoint needs.
 
         `hosts` are the names and addresses that it is configured with, `origins` those of its own console.
         `api_requests` answers requests for deployed APIs. `any_credentials` is the administrator that an unknown
         access key stands for, or None. `forwarder` takes the services that the operator sends elsewhere. `documents`
-        gives what anyone may read at a path (`/{userPoolId}/.well-known/…`), as JSON.
+        gives what anyone may read at a path (`/{userPoolId}/.well-known/…`), as JSON. `hosted` answers at the domains
+        of user pools.
 
         Raises: ValueError when one of those is a service that we have.
         """
@@ -103,7 +106,9 @@ class AwsEndpoint:
         self._authorization = authorization
         self._clock = dispatcher.clock
         self._new_request_id = RequestIds().next
-        self._hosts = HostGuard(hosts, origins=origins)
+        is_domain = hosted.is_custom_domain if hosted is not None else None
+        self._hosts = HostGuard(hosts, origins=origins, is_domain=is_domain)
+        self._hosted = hosted
         self._authenticator = Authenticator(identities, verifier=SignatureVerifier(), any_credentials=any_credentials)
         self._router = Router(dispatcher)
         self._routes = OwnRoutes(routes)
@@ -126,7 +131,9 @@ class AwsEndpoint:
             headers = headers_of(request)
             kind = self._hosts.kind(headers)
             path = request.path
-            if path != "/" or kind == "api":
+            if path != "/" or kind != "aws":
+                if self._hosted is not None and (kind == "auth" or path.startswith(HOSTED_PREFIX)):
+                    return self._finish_own(self._hosted.answer(request, request_id), request, request_id)
                 if kind == "api" or is_api_path(path):
                     return self._answer_api(request)
                 if path.startswith(PREFIX):

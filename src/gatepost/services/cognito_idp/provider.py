@@ -28,6 +28,14 @@ from gatepost.services.cognito_idp.domains import DomainOperations, Domains
 from gatepost.services.cognito_idp.errors import InvalidParameterException
 from gatepost.services.cognito_idp.group_operations import GroupOperations
 from gatepost.services.cognito_idp.groups_store import GroupStore
+from gatepost.services.cognito_idp.hosted.authorization_codes import AuthorizationCodes
+from gatepost.services.cognito_idp.hosted.browser_sessions import BrowserSessions
+from gatepost.services.cognito_idp.hosted.forms import PageParts
+from gatepost.services.cognito_idp.hosted.granting import Granting
+from gatepost.services.cognito_idp.hosted.server import HostedPages
+from gatepost.services.cognito_idp.hosted.steps import Steps
+from gatepost.services.cognito_idp.hosted.token_endpoint import TokenEndpoint
+from gatepost.services.cognito_idp.hosted.visits import Addresses
 from gatepost.services.cognito_idp.import_jobs import ImportOperations, Imports
 from gatepost.services.cognito_idp.messages import Messages
 from gatepost.services.cognito_idp.page_parts import Hosted
@@ -141,6 +149,37 @@ class CognitoIdpProvider(
             url=parts.url,
         )
         self.discovery = Discovery(self._pools, parts.url, self._domains)
+        self.pages = self._make_pages()
+
+    def _make_pages(self) -> HostedPages:
+        """Make what answers at the pools' domains."""
+        sessions, codes = BrowserSessions(self._users, self._clock), AuthorizationCodes(self._clock)
+        parts = PageParts(
+            hosted=self.hosted,
+            choice_flow=self._choice_flow,
+            operations={
+                "SignUp": self.sign_up,
+                "ConfirmSignUp": self.confirm_sign_up,
+                "ResendConfirmationCode": self.resend_confirmation_code,
+                "ForgotPassword": self.forgot_password,
+                "ConfirmForgotPassword": self.confirm_forgot_password,
+                "AssociateSoftwareToken": self.associate_software_token,
+                "VerifySoftwareToken": self.verify_software_token,
+            },
+            steps=Steps(self._clock),
+            granting=Granting(sessions, codes, self._tokens),
+            clock=self._clock,
+        )
+        token_endpoint = TokenEndpoint(
+            self._pools,
+            self._users,
+            self._tokens,
+            self._access_tokens,
+            self._revocations,
+            codes,
+            self._clock,
+        )
+        return HostedPages(Addresses(self._pools, self._domains), parts, sessions, token_endpoint)
 
     async def start(self) -> None:
         """Read what must be in memory. Raises: StoreUnavailable."""
@@ -176,6 +215,10 @@ class CognitoIdpProvider(
             self._tokens,
             self._access_tokens,
         )
+
+    async def is_signed_in(self, claims: Mapping[str, Any]) -> bool:
+        """Say whether a verified token's user is still signed in. See `kernel.ports.SignedInUsers`."""
+        return await self._access_tokens.is_signed_in(claims)
 
     @property
     def imports(self) -> Imports:
