@@ -31,6 +31,7 @@ ROOT = Principal("user", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/ana", "AIDAANA",
 # authorized by a token, a code or a secret in the request.
 FREE = {
     "sts": ["AssumeRoleWithWebIdentity", "GetCallerIdentity", "GetSessionToken"],
+    "cognito-identity": ["GetCredentialsForIdentity", "GetId", "GetOpenIdToken", "UnlinkIdentity"],
     "cognito-idp": [
         "AssociateSoftwareToken",
         "ChangePassword",

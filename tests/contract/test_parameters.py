@@ -17,6 +17,7 @@ from tests.contract.test_service_errors import providers
 WITHOUT_EFFECT = {
     ("cloudformation", "CreateChangeSet", "ClientToken"),  # a second change set of a name is refused anyway
     ("cloudformation", "DescribeChangeSet", "IncludePropertyValues"),  # approximated, see docs/templates.md
+    ("cognito-identity", "ListIdentities", "HideDisabled"),  # no identity is ever disabled
     ("dynamodb", "ListContributorInsights", "MaxResults"),  # of nothing there is one page, whatever its length
     ("dynamodb", "ListExports", "MaxResults"),
     ("dynamodb", "ListGlobalTables", "ExclusiveStartGlobalTableName"),

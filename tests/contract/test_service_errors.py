@@ -31,7 +31,7 @@ COMMON = {
     "ValidationError",
     "ValidationException",
 }
-FOLDERS = {"lambda_": "lambda", "cognito_idp": "cognito-idp"}
+FOLDERS = {"lambda_": "lambda", "cognito_idp": "cognito-idp", "cognito_identity": "cognito-identity"}
 
 
 def service_errors() -> list[Any]:

@@ -127,7 +127,7 @@ class StackWorld:
         self.acm.used_by(self.apigateway.domain_parts.certificate_uses)
         self.user_pools = UserPools(
             Settings(password_memory_kib=8_192, password_passes=1),
-            UserPoolParts(self.records, self.heard, seal, self.clock, self.lambda_, self.assets),
+            UserPoolParts(self.records, self.heard, seal, self.clock, self.lambda_, self.assets, self),
             aws_port=4566,
             endpoint_url="http://127.0.0.1:4566",
         )
@@ -160,7 +160,7 @@ class StackWorld:
                 ApiGatewayV2(self.apigateway.domain_parts.v2),
                 self.cloudformation,
                 *self.secrets.providers,
-                self.user_pools.provider,
+                *self.user_pools.providers,
                 LogsProvider(LogStore(self.logs_db), self.clock, account_id=ACCOUNT, region=REGION),
             ),
             authorization=authorizer,

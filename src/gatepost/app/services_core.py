@@ -105,7 +105,7 @@ class ServicesCore:
         self._explain = ExplainRoute(link.explanations, data.store)
         self._authorizer = authorizer = Authorizer(directory, self._explain.denials.note)
         sessions = Sessions(directory, SessionTokens(seal), clock)
-        issuers = PoolIssuers(self._pool_document)
+        issuers = PoolIssuers(self._pool_document, self._identity_keys)
         self._iam = IamProvider(store, directory, link, seal, clock, issuers)
         self._tables = TableService(settings, ItemStore(self._databases[1], clock), clock=clock, seal=seal)
         sealed = SealedRecords(store, seal, SEALED_KINDS)
@@ -116,7 +116,8 @@ class ServicesCore:
         self.cloudwatch = self._make_cloudwatch(clock)
         self.acm = self._make_acm(store, link, seal, clock=clock)
         self._apigateway = self._make_apigateway(store, link, seal)
-        self._user_pools = self._make_user_pools(store, link, seal, clock, aws_port=aws_port, url=endpoint_url)
+        parts = UserPoolParts(store, link, seal, clock, self._lambda, self.assets, operations := LateOperations())
+        self._user_pools = UserPools(settings, parts, aws_port=aws_port, endpoint_url=endpoint_url)
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
@@ -130,9 +131,8 @@ class ServicesCore:
             self.acm,
             self._apigateway,
             ApiGatewayV2(self._apigateway.domain_parts.v2),
-            self._user_pools.provider,
+            *self._user_pools.providers,
         ]
-        operations = LateOperations()
         self._stacks = self._make_stacks(sealed, operations, sessions, clock=clock)
         self._providers = [*providers, CloudFormation(records=sealed, assets=self.assets, engine=self._stacks)]
         self.dispatcher = operations.dispatcher = self._make_dispatcher(clock)
@@ -146,12 +146,6 @@ class ServicesCore:
             account_id=settings.account_id,
             region=settings.region,
         )
-
-    def _make_user_pools(
-        self, store: SqliteRecords, link: ServicesLink, seal: Seal, clock: Clock, *, aws_port: int, url: str
-    ) -> UserPools:
-        parts = UserPoolParts(store, link, seal, clock, self._lambda, self.assets)
-        return UserPools(self._settings, parts, aws_port=aws_port, endpoint_url=url)
 
     def _make_apigateway(self, store: SqliteRecords, link: ServicesLink, seal: Seal) -> ApiGateway:
         settings = self._settings
@@ -181,6 +175,9 @@ class ServicesCore:
 
     def _pool_document(self, path: str) -> Mapping[str, Any] | None:
         return self._user_pools.provider.discovery.document(path)  # the pools are made after IAM, which asks for them
+
+    def _identity_keys(self) -> Mapping[str, Any] | None:
+        return self._user_pools.identity_pools.jwks()
 
     def _make_cloudwatch(self, clock: Clock) -> CloudWatchProvider:
         settings = self._settings

@@ -1,4 +1,4 @@
-"""Cognito user pools as this platform has them: the provider joined with functions, outbox and addresses."""
+"""Cognito user pools and identity pools as this platform has them: joined with functions, outbox and addresses."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import orjson
 
 from gatepost.app.outbox import Outbox
+from gatepost.app.pool_issuers import PoolIssuers
 from gatepost.awsapi.own_routes import OwnRoute
 from gatepost.config import Settings
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.operations import Call
-from gatepost.kernel.ports import Assets, FunctionCalls, Publisher
+from gatepost.kernel.operations import Call, Provider
+from gatepost.kernel.ports import Assets, FunctionCalls, Operations, Publisher
 from gatepost.security.passwords import Passwords
 from gatepost.security.sealing import Seal
+from gatepost.services.cognito_identity.provider import CognitoIdentityProvider, IdentityPoolParts
 from gatepost.services.cognito_idp.import_jobs import FILE_BYTES_MAX
 from gatepost.services.cognito_idp.import_jobs import ROUTE as IMPORT_ROUTE
 from gatepost.services.cognito_idp.pool import UserPool
@@ -32,6 +34,7 @@ class UserPoolParts:
     clock: Clock
     functions: FunctionCalls
     assets: Assets
+    operations: Operations
 
 
 class UserPools:
@@ -61,11 +64,21 @@ class UserPools:
                 passwords=Passwords(memory_kib=settings.password_memory_kib, passes=settings.password_passes),
             )
         )
+        issuers = PoolIssuers(self.provider.discovery.document)
+        self.identity_pools = CognitoIdentityProvider(
+            IdentityPoolParts(parts.records, parts.seal, parts.clock, issuers, self.provider, parts.operations)
+        )
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """Give both, for the dispatcher."""
+        return (self.provider, self.identity_pools)
 
     async def start(self) -> None:
         """Read what must be in memory. Raises: StoreUnavailable."""
         await self.outbox.start()
         await self.provider.start()
+        await self.identity_pools.start()
 
     async def close(self) -> None:
         """End the background work."""

@@ -92,6 +92,14 @@ class TokenIssuers(Protocol):
         ...
 
 
+class SignedInUsers(Protocol):
+    """Whether users of user pools are still signed in, beyond what their tokens say."""
+
+    async def is_signed_in(self, claims: Mapping[str, Any]) -> bool:
+        """Say whether a verified token's user is there, enabled, and has not been signed out since."""
+        ...
+
+
 class Operations(Protocol):
     """AWS operations called from within, with the same validation and authorization as over HTTP."""
 

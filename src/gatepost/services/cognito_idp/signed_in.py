@@ -64,6 +64,17 @@ class AccessTokens:
             raise NotAuthorizedException("Access Token does not have required scopes")
         return SignedIn(pool, client, held.user, claims)
 
+    async def is_signed_in(self, claims: Mapping[str, Any]) -> bool:
+        """Say whether a verified token's user is there, enabled, and has not been signed out since."""
+        pool = self._pools.by_issuer(str(claims.get("iss", "")))
+        name = str(claims.get("cognito:username", claims.get("username", "")))
+        held = await self._users.by_name(pool, name) if pool is not None else None
+        if pool is None or held is None or held.user.sub != claims.get("sub") or not held.user.is_enabled:
+            return False
+        origin_jti = claims.get("origin_jti", "")
+        is_revoked = bool(origin_jti) and self._revocations.is_revoked(pool, str(origin_jti))
+        return not is_revoked and made_at_ms(claims) > held.user.signed_out_at_ms
+
     def _verified(self, token: str) -> tuple[UserPool, Mapping[str, Any]]:
         try:
             pool = self._pools.by_issuer(str(unverified_claims(token).get("iss", "")))
