@@ -178,7 +178,7 @@ class DomainNames:
         await self._domains.remove(call, params["domainName"])
 
     def _patch_table(self) -> PatchTable[DomainName]:
-        """Give the rules of https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html for DomainName."""
+        """Give the rules for DomainName. That they are AWS's is unverified, as in `patches`."""
 
         def certificate(endpoint_type: str) -> Any:
             def apply(domain: DomainName, patch: Patch) -> DomainName:

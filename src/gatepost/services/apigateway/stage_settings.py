@@ -1,6 +1,6 @@
 """A stage's method settings: logging, metrics, throttling and caching of one method or, by `*/*`, of all.
 
-The paths are those of https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html : a method is
+Paths, unverified against https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html : a method is
 `/{resource path with ~1 for /}/{verb}`, and its settings stand below it.
 """
 

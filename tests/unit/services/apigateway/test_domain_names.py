@@ -1,6 +1,6 @@
-"""AWS's page "Patch operations" for domain names, row by row; nothing else is taken.
+"""Patch operations of domain names, row by row; nothing else is taken. That the rows are AWS's is unverified.
 
-Source: https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
+AWS's page: https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
 """
 
 import asyncio

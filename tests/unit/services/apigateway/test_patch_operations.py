@@ -1,6 +1,7 @@
-"""AWS's page "Patch operations", row by row: what it lists works, and nothing else does.
+"""Patch operations, row by row: the paths and ops of this table work, and nothing else does.
 
-Source: https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
+That the rows are those of AWS's page is unverified: they were written without it at hand.
+The page: https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
 """
 
 from __future__ import annotations
