@@ -43,6 +43,7 @@ class Settings:
     account_throttle_burst: int = 5_000  # requests at once
     state_url: str = ""  # --state: what gateways share; empty: this process's memory
     trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For names the client, for limits by address
+    workers: int = 1  # --workers: gateway processes that share the listeners and the state; 1 to 64
     concurrency: int = 1_000  # --concurrency: executions of all functions together; 1 to 100000
     concurrency_scaling: int = 1_000  # --concurrency-scaling: by how many a function may grow in ten seconds
     debug_function: str = ""  # --debug: name or logical id of the function whose worker listens for a debugger
@@ -81,6 +82,10 @@ class Settings:
         for name, count in (("concurrency", self.concurrency), ("concurrency-scaling", self.concurrency_scaling)):
             if not 1 <= count <= 100_000:
                 found.append(f"--{name} is {count}: use 1 to 100000")
+        if not 1 <= self.workers <= 64:
+            found.append(f"--workers is {self.workers}: use 1 to 64, such as the number of cores")
+        if self.workers > 1 and self.debug_function:
+            found.append("--debug needs --workers 1: a debugger attaches to one gateway's worker")
         if not 0 <= self.drain_ms <= 60_000:
             found.append(f"drain_ms is {self.drain_ms}: use 0 to 60000")
         found.extend(self._limit_problems())

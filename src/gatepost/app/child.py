@@ -49,6 +49,14 @@ class Orders:
     link_path: str
     report: int
     supervisor: int
+    number: int = 1  # of a gateway process among `settings.workers`
+    doors: tuple[tuple[int, int, int], ...] = ()  # public, private, TLS of the gateway processes from the second on
+    state_path: str = ""  # of the socket of the state role, where there is one
+
+    def gateway_doors(self) -> tuple[tuple[int, int, int], ...]:
+        """Give public, private and TLS listener of each gateway process; the first has those in `sockets`."""
+        public, private, _, tls = self.sockets
+        return (public, private, tls), *self.doors
 
     def to_json(self) -> str:
         """Render the orders as one JSON object."""
@@ -61,6 +69,7 @@ class Orders:
         found["settings"] = _settings(found["settings"])
         found["sockets"] = tuple(found["sockets"])
         found["ports"] = tuple(found["ports"])
+        found["doors"] = tuple((public, private, tls) for public, private, tls in found["doors"])
         return cls(**found)
 
 

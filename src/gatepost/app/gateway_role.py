@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from gatepost.app.child import Orders, inherited_socket, run_role
+from gatepost.app.gateway_journals import GatewayJournals
+from gatepost.app.gateway_place import GatewayPlace
 from gatepost.app.listeners import local_host, url_of
 from gatepost.app.trusted_files import trust_variables
 from gatepost.app.usage_limits import UsageLimits
@@ -44,7 +46,6 @@ from gatepost.services.iam.directory import Directory
 from gatepost.services.lambda_.grants import FunctionGrants
 from gatepost.services.lambda_.runner.debugging import LONG_MS
 from gatepost.services.lambda_.runner.runner import FunctionRunner
-from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.starter import RunnerParts
 from gatepost.services.sts.sessions import Sessions
 from gatepost.storage.assets import FileAssets
@@ -53,7 +54,6 @@ from gatepost.telemetry.metric_outbox import MetricOutbox
 from gatepost.telemetry.metrics import Metrics
 from gatepost.telemetry.outbox import LogOutbox
 from gatepost.telemetry.rotating_file import RotatingFile
-from gatepost.telemetry.usage import UsageJournal
 from gatepost.wire.client import Client
 from gatepost.wire.limits import ListenerLimits
 from gatepost.wire.server import Server
@@ -61,7 +61,6 @@ from gatepost.wire.server import Server
 TELEMETRY_EVERY_S: Final = 0.1
 FIGURES_EVERY: Final = 10  # figures go with every tenth batch of log lines
 MINUTE_BATCHES: Final = 10  # of metrics at once, so that services stays free for others; the rest waits a second
-GATEWAY_ID: Final = "local"
 # AWS: a URL may have 10,240 characters, and so may the request line and the header values together.
 LIMITS: Final = ListenerLimits(target_bytes_max=10_240)
 
@@ -76,38 +75,39 @@ class GatewayRole:
         self._clock = clock
         self._tasks = Tasks("gateway")
         data = DataDirectory(settings.data_dir.absolute())
+        place = self._place = GatewayPlace(data, orders.number, settings.workers)
+        place.prepare()
         seal = self._seal = Seal(load_key(data.path / "seal.key", os.environ.pop(KEY_VARIABLE, "")))
-        self._replica = LocalReplica(data.gateway / "snapshot", seal, write_durably)
+        self._replica = LocalReplica(place.folder / "snapshot", seal, write_durably)
         self._link = GatewayLink(
             orders.link_path,
-            gateway_id=GATEWAY_ID,
+            gateway_id=place.gateway_id,
             replica=self._replica,
             usage_acknowledged=self._acknowledged,
             connected=self._connected,
         )
-        self._usage = UsageJournal(data.gateway / "usage.journal", clock=clock, send=self._link.send_usage)
-        self._limits = UsageLimits(settings, seal=seal, clock=clock, journal=self._usage)
+        self._usage = GatewayJournals(place, clock, self._link.send_usage)
+        self._limits = UsageLimits(
+            settings, seal=seal, clock=clock, journal=self._usage.own, state_path=orders.state_path
+        )
         self._logs = LogOutbox()
         directory = self._directory = Directory(seal)
         self._grants = FunctionGrants()
         self._sessions = Sessions(directory, SessionTokens(seal), clock)
         self._runner = self._make_runner(data)
         self._link.invoker = self._runner
-        self._access_log = RotatingFile(data.gateway / "access.log")
-        refusals = data.gateway / "refusals.log"
+        self._access_log = RotatingFile(place.folder / "access.log")
+        refusals = place.folder / "refusals.log"
         self._refusal_file = RotatingFile(refusals, file_bytes_max=REFUSALS_BYTES_MAX, files_kept=REFUSALS_KEPT)
         self._request_log = RequestLog(self._access_log.put, self._refusal_file.put)
         self._link.explain = RefusalLog(refusals, self._request_log).find
         self._metrics = Metrics()
         self._ready_sent: dict[str, Any] = {}
         self._minutes = MetricOutbox(self._metrics, source=random_id(12))
-        ids = RequestIds()
-        policy = AddressPolicy()
+        ids, policy = RequestIds(), AddressPolicy()
         self._client = Client(clock=clock, allow_address=policy)
         self._unverified_client = _unverified_client(clock, policy)
-        self._certificates = BackendCertificates(
-            seal, lambda context: Client(clock=clock, allow_address=policy, tls=context)
-        )
+        self._certificates = _certificates(seal, clock, policy)
         self._pools = UserPools(clock)
         parts = self._make_parts(ids, policy)
         self._tls_names = TlsNames(seal)
@@ -136,16 +136,16 @@ class GatewayRole:
                 role_sessions=self._sessions,
                 logs=self._logs,
                 assets=FileAssets(data.assets),
-                functions_dir=data.functions,
-                cache_dir=data.cache,
+                functions_dir=self._place.functions,
+                cache_dir=self._place.cache,
                 trust=data.tls,
                 trusting=lambda folder: trust_variables(data.tls, folder),
                 endpoint_url=url_of(local_host(self._settings), self._orders.ports[2]),
-                settings=RunnerSettings(
-                    concurrency_max=self._settings.concurrency,
-                    scaling_per_10_s=self._settings.concurrency_scaling,
-                    debug_function=self._settings.debug_function,
-                    debug_port=self._settings.debug_port,
+                settings=self._place.runner_settings(
+                    concurrency=self._settings.concurrency,
+                    scaling=self._settings.concurrency_scaling,
+                    function=self._settings.debug_function,
+                    port=self._settings.debug_port,
                 ),
             )
         )
@@ -179,7 +179,7 @@ class GatewayRole:
                 unverified_client=self._unverified_client,
                 own_listener=self._own_listener,
             ),
-            usage=self._usage.counter,
+            usage=self._usage.own.counter,
             grants=self._grants,
             role_sessions=self._sessions,
             pools=self._pools,
@@ -195,7 +195,7 @@ class GatewayRole:
     async def start(self) -> None:
         """Take up what was known last, connect to services, serve. Raises: SettingsError."""
         os.close(self._orders.sockets[2])  # the AWS endpoint's, which is not ours
-        self._usage.open()
+        self._limits.load(self._usage.open())
         has_snapshot = self._replica.load()
         self._replica.watch(PRINCIPAL, self._directory.apply_change)
         self._runner.watch(self._replica)
@@ -213,12 +213,23 @@ class GatewayRole:
         if not has_snapshot:
             await self._link.synchronised.wait()
         self._usage.start()
-        await self._server.serve(inherited_socket(self._orders.sockets[0]))
-        await self._private_server.serve(inherited_socket(self._orders.sockets[1]))
-        await self._server.serve(inherited_socket(self._orders.sockets[3]), tls=self._tls_names.find)
+        await self._open_doors()
         self._link.serving()
         self._tasks.spawn(self._send_telemetry(), name="telemetry")
         self._runner.warm()
+
+    async def _open_doors(self) -> None:
+        """Serve at our listeners, and help out at those of the other gateway processes."""
+        for number, doors in enumerate(self._orders.gateway_doors(), start=1):
+            public, private, tls = (inherited_socket(listener) for listener in doors)
+            if number == self._place.number:
+                await self._server.serve(public)
+                await self._private_server.serve(private)
+                await self._server.serve(tls, tls=self._tls_names.find)
+            else:
+                self._server.help_out(public)
+                self._private_server.help_out(private)
+                self._server.help_out(tls, tls=self._tls_names.find)
 
     async def stop(self) -> dict[str, int]:
         """Let running requests finish, end every worker, and give how many requests were cut off."""
@@ -249,8 +260,7 @@ class GatewayRole:
         self._minutes.reconnected()
 
     def _acknowledged(self, gateway_id: str, number: int) -> None:
-        del gateway_id
-        self._usage.acknowledge(number)
+        self._usage.acknowledge(gateway_id, number)
 
     def _own_listener(self, api_id: str) -> tuple[str, int] | None:
         return (local_host(self._settings), self._orders.ports[0]) if api_id in self._plans.apis else None
@@ -267,12 +277,16 @@ class GatewayRole:
                 continue
             self._send_minutes()
             if self._link.can_send:
-                self._link.send_telemetry({"figures": self._figures(), "gateway": {"pid": os.getpid()}})
+                self._tell({"figures": self._figures()})
+
+    def _tell(self, batch: dict[str, Any]) -> bool:
+        """Send figures with the name of this process, and say whether they left."""
+        return self._link.send_telemetry({**batch, "gateway": self._place.gateway_id, "pid": os.getpid()})
 
     def _send_readiness(self) -> None:
         """Say which provisioned workers stand ready, when that has changed or services is new."""
         ready = self._runner.readiness()
-        if ready != self._ready_sent and self._link.can_send and self._link.send_telemetry({"provisioned": ready}):
+        if ready != self._ready_sent and self._link.can_send and self._tell({"provisioned": ready}):
             self._ready_sent = ready
 
     def _send_logs(self) -> None:
@@ -312,6 +326,10 @@ class GatewayRole:
                 }
             )
         return found
+
+
+def _certificates(seal: Seal, clock: Clock, policy: AddressPolicy) -> BackendCertificates:
+    return BackendCertificates(seal, lambda context: Client(clock=clock, allow_address=policy, tls=context))
 
 
 def _unverified_client(clock: Clock, policy: AddressPolicy) -> Client:

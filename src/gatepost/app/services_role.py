@@ -59,8 +59,8 @@ class ServicesRole:
 
     async def start(self) -> None:
         """Open the stores, load what must be in memory, serve. Raises: SettingsError, StoreUnavailable."""
-        for listener in (*self._orders.sockets[:2], self._orders.sockets[3]):
-            os.close(listener)  # the gateway's, which are not ours
+        for listener in [listener for doors in self._orders.gateway_doors() for listener in doors]:
+            os.close(listener)  # the gateways', which are not ours
         await self._core.start()
         self._link.load(await self._core.published())
         await self._link.serve(self._orders.link_path)
@@ -138,11 +138,9 @@ class ServicesRole:
         if "metrics" in batch:
             await self._core.cloudwatch.ingest(batch["metrics"])
         if "figures" in batch:
-            self._state.figures = {tuple(figures["key"]): figures for figures in batch["figures"]}
+            self._state.take_figures(batch["gateway"], batch["pid"], batch["figures"])
         if "provisioned" in batch:
-            self._core.take_readiness(batch["provisioned"])
-        if "gateway" in batch:
-            self._state.gateway = batch["gateway"]
+            self._core.take_readiness(self._state.take_readiness(batch["gateway"], batch["provisioned"]))
 
     async def _describe(self) -> dict[str, Any]:
         """Give what `gatepost status` shows."""
@@ -160,7 +158,7 @@ class ServicesRole:
         return {
             "roles": [
                 {"role": "services", "state": "ready", "pid": os.getpid()},
-                {"role": "gateway", "state": self._state.health()[1]["gateway"], **self._state.gateway},
+                *self._state.gateway_roles(self._link.serving, self._settings.workers),
             ],
             "stacks": stacks,
             "apis": apis,

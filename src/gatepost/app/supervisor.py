@@ -1,4 +1,8 @@
-"""The supervisor: opens the sockets, starts the two roles, starts a dead one again, and ends both.
+"""The supervisor: opens the sockets, starts the roles, starts a dead one again, and ends all.
+
+One process is services, one or more (`--workers`) are gateways. Several gateways have a listener each on the same port,
+which this process holds open: when one of them dies, the others take whoever waits there (`wire.spare`). What they
+share is in a process of its own, the state role, unless `--state` names a server for it.
 
 The roles are processes of their own in process groups of their own, so that Ctrl-C reaches only the supervisor,
 which stops them in order: first the gateway drains, then services. If the supervisor itself is killed, the
@@ -21,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gatepost.app.child import EXIT_SETTINGS, Orders
+from gatepost.app.gateway_place import role_name
 from gatepost.app.listeners import Listeners, open_listeners, url_of
 from gatepost.config import Settings
 from gatepost.kernel.clock import Clock, SystemClock
@@ -38,13 +43,16 @@ QUIET_AFTER_S: Final = 60.0
 SOCKET_PATH_MAX: Final = 100  # sockaddr_un holds 108 bytes
 
 MODULES: Final = {"services": "gatepost.app.services_role", "gateway": "gatepost.app.gateway_role"}
+STATE: Final = "state"
+STATE_MODULE: Final = "gatepost.app.state_role"
 
 
 class RoleProcess:
     """One role's process, and the line on which it reports."""
 
-    def __init__(self, role: str, orders: Callable[[int], Orders], keep: tuple[int, ...]) -> None:
+    def __init__(self, role: str, module: str, orders: Callable[[int], Orders], keep: tuple[int, ...]) -> None:
         self.role = role
+        self._module = module
         self._orders = orders
         self._keep = keep  # descriptors that it inherits
         self.process: subprocess.Popen[bytes] | None = None
@@ -61,7 +69,7 @@ class RoleProcess:
         self._told = asyncio.Queue()
         self.ended.clear()
         self.process = subprocess.Popen(  # noqa: ASYNC220 - a fork and an exec of some milliseconds, at start only
-            [sys.executable, "-P", "-m", MODULES[self.role]],
+            [sys.executable, "-P", "-m", self._module],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=(*self._keep, writing),
@@ -126,7 +134,7 @@ class RoleProcess:
 
 
 class Supervisor:
-    """A running platform: two roles, four sockets, one data directory."""
+    """A running platform: its roles, four sockets, one data directory."""
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, hung_after_s: float = HUNG_AFTER_S) -> None:
         self._settings = settings
@@ -160,8 +168,7 @@ class Supervisor:
                 self._data.forget_ephemeral()  # what one that was killed has left
             self._listeners = open_listeners(self._settings)
             self._tell_endpoints()
-            for role in MODULES:
-                self._roles[role] = RoleProcess(role, self._orders_for(role), self._descriptors())
+            self._make_roles()
             await self._start_all()
         except SettingsError:
             await self.stop()
@@ -170,8 +177,24 @@ class Supervisor:
             self._tasks.spawn(self._keep_alive(process), name=process.role)
         self._tasks.spawn(self._watch(), name="watch")
 
+    def _make_roles(self) -> None:
+        workers = self._settings.workers
+        modules = {STATE: STATE_MODULE} if workers > 1 and not self._settings.state_url else {}
+        numbers = dict.fromkeys((*modules, *MODULES), 1)
+        modules |= MODULES
+        for number in range(2, workers + 1):
+            modules[role_name(number)], numbers[role_name(number)] = MODULES["gateway"], number
+        for role, module in modules.items():
+            orders = self._orders_for(
+                role, numbers[role], state_path=self._path("state.sock") if STATE in modules else ""
+            )
+            self._roles[role] = RoleProcess(role, module, orders, self._descriptors())
+
     async def _start_all(self) -> None:
-        starts = [asyncio.ensure_future(process.start()) for process in self._roles.values()]
+        if STATE in self._roles:
+            await self._roles[STATE].start()
+        others = [process for role, process in self._roles.items() if role != STATE]
+        starts = [asyncio.ensure_future(process.start()) for process in others]
         _, pending = await asyncio.wait(starts, return_when=asyncio.FIRST_EXCEPTION)
         for start in pending:
             start.cancel()
@@ -182,14 +205,16 @@ class Supervisor:
             raise errors[0]
 
     async def stop(self) -> int:
-        """Drain and end both roles; give the number of requests that were cut off."""
+        """Drain and end all roles; give the number of requests that were cut off."""
         self._is_stopping = True
         if self._listeners is not None:
             self._listeners.close()  # with the roles' own ends closed too, new clients are refused at once
         within_s = self._settings.drain_ms / 1000 + KILL_AFTER_DRAIN_S
-        for role in ("gateway", "services"):
-            if role in self._roles:
-                await self._roles[role].stop(within_s)
+        last = [self._roles[role] for role in ("services", STATE) if role in self._roles]
+        gateways = [process for process in self._roles.values() if process not in last]
+        await asyncio.gather(*(process.stop(within_s) for process in gateways))
+        for process in last:
+            await process.stop(within_s)
         await self._tasks.close()
         self._data.endpoints.unlink(missing_ok=True)
         if self._socket_folder is not None:
@@ -202,13 +227,15 @@ class Supervisor:
 
     def _descriptors(self) -> tuple[int, ...]:
         assert self._listeners is not None
-        return (*(listener.fileno() for listener in self._listeners.all()), self._lock)
+        more = [listener.fileno() for doors in self._listeners.more for listener in doors]
+        return (*(listener.fileno() for listener in self._listeners.all()), *more, self._lock)
 
-    def _orders_for(self, role: str) -> Callable[[int], Orders]:
+    def _orders_for(self, role: str, number: int, *, state_path: str) -> Callable[[int], Orders]:
         assert self._listeners is not None
         sockets = tuple(listener.fileno() for listener in self._listeners.all())
+        doors = tuple((one.fileno(), two.fileno(), three.fileno()) for one, two, three in self._listeners.more)
         ports = tuple(listener.getsockname()[1] for listener in self._listeners.all())
-        link_path = self._link_path()
+        link_path = self._path("link.sock")
 
         def orders(report: int) -> Orders:
             return Orders(
@@ -219,17 +246,21 @@ class Supervisor:
                 link_path=link_path,
                 report=report,
                 supervisor=os.getpid(),
+                number=number,
+                doors=doors,
+                state_path=state_path,
             )
 
         return orders
 
-    def _link_path(self) -> str:
-        path = self._data.run / "link.sock"
+    def _path(self, name: str) -> str:
+        """Give the path of a Unix socket: in the data directory, unless that is too long for one."""
+        path = self._data.run / name
         if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
             return str(path)
         if self._socket_folder is None:
             self._socket_folder = tempfile.TemporaryDirectory(prefix="gatepost-")
-        return str(Path(self._socket_folder.name) / "link.sock")
+        return str(Path(self._socket_folder.name) / name)
 
     def _tell_endpoints(self) -> None:
         assert self._listeners is not None

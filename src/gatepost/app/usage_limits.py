@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from gatepost.config import Settings
 from gatepost.gateway.addresses import ClientAddresses
 from gatepost.gateway.buckets import Buckets, LocalBuckets, SharedBuckets
@@ -18,16 +21,32 @@ from gatepost.state.memory import MemoryState
 from gatepost.state.valkey import ValkeyAddress, ValkeyState
 from gatepost.telemetry.usage import UsageJournal
 
+LOCAL_DEADLINE_MS: Final = 100  # the state role is on this machine, whose cores it may have to wait for
+
 
 class UsageLimits:
     """Every limit that requests meet in this gateway."""
 
-    def __init__(self, settings: Settings, *, seal: Seal, clock: Clock, journal: UsageJournal) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        seal: Seal,
+        clock: Clock,
+        journal: UsageJournal,
+        state_path: str = "",
+    ) -> None:
+        """Share limits by `--state`, else by the state role at `state_path`, else with nobody."""
+        self._journal = journal
+        self._elsewhere: Mapping[str, int] = {}
         self._tasks = Tasks("limits")
         self.state: ValkeyState | None = None
         self._memory = MemoryState(clock)
         if settings.state_url:
             self.state = ValkeyState(ValkeyAddress.parse(settings.state_url), clock)
+        elif state_path:
+            address = ValkeyAddress("", 0, path=state_path)
+            self.state = ValkeyState(address, clock, deadline_ms=LOCAL_DEADLINE_MS)
         buckets: Buckets = LocalBuckets(clock)
         if self.state is not None:
             buckets = SharedBuckets(self.state, clock, self._tasks)
@@ -36,7 +55,7 @@ class UsageLimits:
         self.stages = StageLimits(buckets, clock, account=account, addresses=addresses)
         quotas = Quotas(
             clock,
-            standing=journal.standing,
+            standing=self._standing,
             keep=journal.keep,
             take_back=journal.take_back,
             state=self.state,
@@ -45,6 +64,13 @@ class UsageLimits:
         self.keys = UsageKeys(
             seal.digester(DIGEST_PURPOSE), clock=clock, buckets=buckets, quotas=quotas, count=journal.count
         )
+
+    def _standing(self, name: str) -> int:
+        return self._journal.standing(name) + self._elsewhere.get(name, 0)
+
+    def load(self, elsewhere: Mapping[str, int]) -> None:
+        """Know what other processes' journals say of quotas, as of this process's start."""
+        self._elsewhere = elsewhere
 
     @property
     def shared(self) -> SharedState:

@@ -145,6 +145,13 @@ USER_POOLS: Final = (
 )
 FUNCTIONS: Final = (
     click.option(
+        "--workers",
+        type=int,
+        default=1,
+        show_default=True,
+        help="Gateway processes: as many as there are cores to use. They share every limit.",
+    ),
+    click.option(
         "--concurrency", type=int, default=1_000, show_default=True, help="Executions of all functions together."
     ),
     click.option(
@@ -211,6 +218,7 @@ def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> 
         trusted_proxies=tuple(chosen.get("trusted_proxies", ())),
         tables_url=chosen.get("tables_url", ""),
         tables_throttled=not chosen.get("tables_unthrottled", False),
+        workers=chosen.get("workers", 1),
         concurrency=chosen.get("concurrency", 1_000),
         concurrency_scaling=chosen.get("concurrency_scaling", 1_000),
         debug_function=chosen.get("debug_function") or "",

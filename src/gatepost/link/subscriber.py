@@ -224,9 +224,9 @@ class GatewayLink:
         """Whether droppable frames may be sent now."""
         return self._services is not None and not self._services.is_full
 
-    def send_usage(self, number: int, counts: Mapping[str, Any], *, gateway_id: str = "") -> bool:
-        """Send a journalled batch, this gateway's own or one that a former gateway left, and say whether it left."""
-        head = {"gateway_id": gateway_id or self._gateway_id, "number": number, "counts": counts}
+    def send_usage(self, gateway_id: str, number: int, counts: Mapping[str, Any]) -> bool:
+        """Send a journalled batch, this gateway's own or one that another has left, and say whether it left."""
+        head = {"gateway_id": gateway_id, "number": number, "counts": counts}
         return self._services is not None and self._services.send(Kind.USAGE, head)
 
     def send_telemetry(self, batch: dict[str, Any]) -> bool:

@@ -175,6 +175,10 @@ class UsageJournal:
 
     def open(self) -> None:
         """Read what an earlier process left behind. Raises: SettingsError, OSError."""
+        self._read()
+        self._rewrite(self._picture())
+
+    def _read(self) -> None:
         content = self._path.read_bytes() if self._path.exists() else b""
         self._replay(content)
         for kept in self._replayed.values():
@@ -182,7 +186,13 @@ class UsageJournal:
                 self._standing[name] = self._standing.get(name, 0) + count
         self._replayed = {}
         self._standing = _last_of_groups(self._standing)
-        self._rewrite(self._picture())
+
+    @staticmethod
+    def standing_in(path: Path, *, clock: Clock) -> Mapping[str, int]:
+        """Give the kept counts of another process's journal as they are on the disk. Raises: SettingsError, OSError."""
+        journal = UsageJournal(path, clock=clock, send=lambda _number, _batch: False)
+        journal._read()
+        return journal._standing
 
     def start(self) -> None:
         """Begin to make batches."""

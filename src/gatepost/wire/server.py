@@ -15,6 +15,7 @@ from gatepost.wire.connection import ServerConnection
 from gatepost.wire.limits import ListenerLimits, Reason, Refuse, WireRefusal
 from gatepost.wire.messages import Handler, Request, Response
 from gatepost.wire.rendering import Renderer
+from gatepost.wire.spare import SpareListeners
 from gatepost.wire.tls import FindTerms, TlsConnection
 from gatepost.wire.wheel import Wheel
 
@@ -91,6 +92,7 @@ class Server:
         self._body_bytes_max = body_bytes_max
         self._body_sink = body_sink
         self._listeners: list[asyncio.Server] = []  # uvloop forgets a server to which nobody holds a reference
+        self._spare = SpareListeners(self.tasks)
         self._connections: set[Connection] = set()
         self._is_empty: asyncio.Future[None] | None = None
         times = (limits.head_ms, limits.body_ms, limits.idle_ms, limits.write_ms, limits.linger_ms)
@@ -108,14 +110,19 @@ class Server:
         `tls` makes them TLS connections: it gives the terms for the server name that a client asks for.
         """
         loop = asyncio.get_running_loop()
-        made: Callable[[], asyncio.Protocol] = lambda: ServerConnection(self)  # noqa: E731 (one of two)
-        if tls is not None:
-            find = tls
-            made = lambda: TlsConnection(self, find)  # noqa: E731
-        listener = await loop.create_server(made, sock=sock, backlog=1024)
+        listener = await loop.create_server(self._maker(tls), sock=sock, backlog=1024)
         self._listeners.append(listener)
         self.renderer.refresh()
         self.wheel.start(self.renderer.refresh)
+
+    def help_out(self, sock: socket.socket, *, tls: FindTerms | None = None) -> None:
+        """Take connections that wait at `sock` because the process whose listener it is does not come to them."""
+        self._spare.add(sock, self._maker(tls))
+
+    def _maker(self, tls: FindTerms | None) -> Callable[[], asyncio.Protocol]:
+        if tls is None:
+            return lambda: ServerConnection(self)
+        return lambda: TlsConnection(self, tls)
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -131,6 +138,7 @@ class Server:
         self.is_draining = True
         for listener in self._listeners:
             listener.close()
+        self._spare.close()
         for connection in list(self._connections):
             connection.close_if_idle()
         if self._connections:

@@ -13,9 +13,18 @@ def test_orders_survive_the_way_to_the_process():
         data_dir=Path("/data"), parameters=(("A", "b=c"),), templates=(Path("/t.yaml"),), any_credentials=True
     )
     orders = Orders(
-        role="gateway", settings=settings, sockets=(3, 4, 5), ports=(1, 2, 3), link_path="/l", report=9, supervisor=1
+        role="gateway-2",
+        settings=settings,
+        sockets=(3, 4, 5, 6),
+        ports=(1, 2, 3, 4),
+        link_path="/l",
+        report=9,
+        supervisor=1,
+        number=2,
+        doors=((7, 8, 9), (10, 11, 12)),
     )
     assert Orders.from_json(orders.to_json()) == orders
+    assert orders.gateway_doors() == ((3, 4, 6), (7, 8, 9), (10, 11, 12))
 
 
 def test_our_log_is_one_json_object_a_line():

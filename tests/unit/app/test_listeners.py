@@ -1,4 +1,5 @@
 import socket
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -24,6 +25,30 @@ def test_a_port_in_use_is_named_with_the_flag_that_moves_it():
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=rf"port {port} on 127.0.0.1 is in use.*--aws-port"):
             open_listeners(replace(FREE, aws_port=port))
+
+
+def test_each_gateway_process_has_listeners_of_its_own_on_the_same_ports():
+    listeners = open_listeners(replace(FREE, workers=3))
+    public, private, _, tls = (each.getsockname() for each in listeners.all())
+    assert len(listeners.more) == 2
+    for doors in listeners.more:
+        assert [door.getsockname() for door in doors] == [public, private, tls]
+    clients = [socket.create_connection(public) for _ in range(40)]
+    taken = [0, 0, 0]
+    for number, door in enumerate((listeners.public, listeners.more[0][0], listeners.more[1][0])):
+        with suppress(BlockingIOError):
+            while True:
+                door.accept()[0].close()
+                taken[number] += 1
+    assert sum(taken) == 40
+    assert min(taken) > 0
+    for client in clients:
+        client.close()
+    with pytest.raises(SettingsError, match="is in use"):  # not even by someone who would share it
+        open_listeners(replace(FREE, port=public[1], workers=3))
+    listeners.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(public)
 
 
 def test_a_host_that_is_no_address_here_is_refused():

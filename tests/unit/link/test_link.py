@@ -207,7 +207,7 @@ def test_usage_is_acknowledged_and_telemetry_arrives(tmp_path):
         services = await platform.services()
         gateway, _ = platform.gateway()
         await asyncio.wait_for(gateway.synchronised.wait(), 5)
-        assert gateway.send_usage(7, {"api": 3})
+        assert gateway.send_usage("g1", 7, {"api": 3})
         assert gateway.send_telemetry({"logs": []})
         await until(lambda: platform.acknowledged and platform.telemetry)
         await gateway.close()

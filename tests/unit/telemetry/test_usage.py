@@ -366,3 +366,20 @@ def test_only_the_last_periods_of_a_quota_stay(tmp_path):
     assert kept == [17, 18, 19]
     assert journal.standing("quota:a/r/gold/k2/DAY/2025-10-10") == 1
     asyncio.run(journal.close())
+
+
+def test_what_another_processes_journal_keeps_is_read_without_touching_it(tmp_path):
+    path = tmp_path / "usage.journal"
+
+    async def scenario():
+        journal = a_journal(path, Receiver())
+        journal.add_kept("quota:p/k/DAY/2026-11-24", 3)
+        await journal.flush()
+        journal.add_kept("quota:p/k/DAY/2026-11-24", 2)
+        await journal.flush()
+        before = path.read_bytes()
+        assert UsageJournal.standing_in(path, clock=FixedClock()) == {"quota:p/k/DAY/2026-11-24": 5}
+        assert path.read_bytes() == before
+        await journal.close()
+
+    asyncio.run(scenario())

@@ -118,12 +118,17 @@ class FunctionRunner:
         wanted: dict[str, int] = {}
         for arn, count in self._provisioned.items():
             place = self._place_of(arn)
-            wanted[place] = wanted.get(place, 0) + count
+            wanted[place] = wanted.get(place, 0) + self._part_of(count)
         for arn, pool in self._pools.items():
             # A debugged function's worker stands ready, so that there is something to attach to.
             pool.provisioned = max(wanted.get(arn, 0), int(pool.is_debugged))
             pool.provision()
         self._is_provisioning = bool(self._provisioned or self._settings.debug_function)
+
+    def _part_of(self, count: int) -> int:
+        """Give how many of `count` provisioned workers this runner has ready, where there are others."""
+        index, runners = self._settings.share
+        return count // runners + (index < count % runners)
 
     def _place_of(self, arn: str) -> str:
         """Give the pool's ARN of what workers are provisioned for: an alias's are those of its main version."""

@@ -37,5 +37,6 @@ class RunnerSettings:
     uid_first: int = 60_000  # as root each worker runs as a user of its own, from this one
     uid_count: int = 5_000
     is_sandboxed: bool = True  # try for a file system of its own
+    share: tuple[int, int] = (0, 1)  # which one of how many runners that provide for the same functions, from 0 on
     debug_function: str = ""  # name or logical id of the function whose worker listens for a debugger
     debug_port: int = 0  # where; 0: 5678 for Python, 9229 for Node.js
