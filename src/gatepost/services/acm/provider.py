@@ -296,9 +296,21 @@ class AcmProvider:
         return {}
 
     async def _renew(self, certificate: Certificate) -> None:
+        """Issue it anew, unless it was deleted or renewed while its key was made."""
         renewed = await self._issued(certificate)
-        if renewed.status == "ISSUED":
-            await self._write(renewed)
+        held = self._held.get(certificate.arn)
+        if renewed.status != "ISSUED" or held is None or held[0].sealed_key != certificate.sealed_key:
+            return
+        await self._write(
+            replace(
+                held[0],  # what else was changed meanwhile stays changed
+                body=renewed.body,
+                chain=renewed.chain,
+                sealed_key=renewed.sealed_key,
+                facts=renewed.facts,
+                updated_at_ms=renewed.updated_at_ms,
+            )
+        )
 
     @operation("DescribeCertificate")
     async def describe_certificate(self, call: Call, params: Params) -> Answer:

@@ -1,7 +1,8 @@
 """Patch operations: which paths of an object can be changed how, and what a change makes of the object.
 
-AWS lists them on https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html , which we could not read: that
-our tables say the same is unverified. A table has one rule per path; `*` in a pattern stands for one segment (a name in which `~1` is `/` and `~0` is `~`).
+AWS lists them on https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html : that our tables say the same
+is unverified. A table has one rule per path; `*` in a pattern stands for one segment (a name in which `~1` is `/` and
+`~0` is `~`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What can be patched of a usage plan.
 
-Unverified against https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html . A throttled method is written
-`/apiStages/{api}:{stage}/throttle/{path with ~1 for /}/{VERB}`; the path with its slashes is understood as well,
-because clients send it so.
+Unverified against https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html . A throttled method is
+written `/apiStages/{api}:{stage}/throttle/{path with ~1 for /}/{VERB}`; the path with its slashes is understood as
+well, because clients send it so.
 """
 
 from __future__ import annotations

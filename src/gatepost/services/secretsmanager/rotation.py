@@ -157,11 +157,11 @@ class Rotator:
         """Begin what is due by schedule, or to be tried again, and give how many rotations that are."""
         now_ms = self._clock.now_ms()
         count = 0
+        self._forget_failures()
         for secret in self._secrets.every():
-            if secret.deleted_at_ms or not secret.rotation.lambda_arn or secret.arn in self._running:
+            if not _may_rotate(secret) or secret.arn in self._running:
                 continue
-            pending = secret.holder_of(PENDING)
-            if pending is not None and pending != secret.holder_of(CURRENT):
+            if _is_unfinished(secret):
                 attempts, at_ms = self._failed.get(secret.arn, (0, 0))
                 if attempts < ATTEMPTS and at_ms <= now_ms:
                     self.run(secret)
@@ -171,6 +171,14 @@ class Rotator:
                 count += 1
         return count
 
+    def _forget_failures(self) -> None:
+        """Drop what is noted of rotations that nobody waits for any more: the secret is deleted, or they were ended."""
+        for arn in list(self._failed):
+            account_id, region = arn.split(":")[4], arn.split(":")[3]
+            secret = self._secrets.find(account_id, region, arn)
+            if secret is None or not _may_rotate(secret) or not _is_unfinished(secret):
+                del self._failed[arn]
+
     async def announce(self, secret: Secret, token: str, now_ms: int) -> Secret:
         """Give a secret the version that a rotation is about to fill."""
         versions = {**secret.versions, token: Version(now_ms, (), has_value=False)}
@@ -179,7 +187,11 @@ class Rotator:
     def due_in_ms(self) -> int:
         """Give how long it is until the next rotation, at most `SLEEP_MS_MAX`."""
         now_ms = self._clock.now_ms()
-        times = [one.rotation.next_at_ms for one in self._secrets.every() if one.rotation.is_enabled]
+        times = [
+            one.rotation.next_at_ms
+            for one in self._secrets.every()
+            if one.rotation.is_enabled and _may_rotate(one) and not _is_unfinished(one)
+        ]
         times += [at_ms for attempts, at_ms in self._failed.values() if attempts < ATTEMPTS]
         first_ms = min((at_ms for at_ms in times if at_ms), default=now_ms + SLEEP_MS_MAX)
         return max(100, min(SLEEP_MS_MAX, first_ms - now_ms))
@@ -197,6 +209,16 @@ class Rotator:
                 await self._woken.wait()
             finally:
                 timer.cancel()
+
+
+def _may_rotate(secret: Secret) -> bool:
+    return not secret.deleted_at_ms and bool(secret.rotation.lambda_arn)
+
+
+def _is_unfinished(secret: Secret) -> bool:
+    """Say whether a rotation was announced that has not moved AWSCURRENT: its retries count, not the schedule."""
+    pending = secret.holder_of(PENDING)
+    return pending is not None and pending != secret.holder_of(CURRENT)
 
 
 class _StepFailed(Exception):

@@ -1,5 +1,6 @@
 """ACM by boto3 against an endpoint in memory: import, request, describe, list, renew, export, tags."""
 
+import asyncio
 import base64
 
 import pytest
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from gatepost.kernel.clock import FixedClock
 from gatepost.security.sealing import Seal
 from gatepost.services.acm.model import CERTIFICATE
-from gatepost.services.acm.provider import AcmProvider
+from gatepost.services.acm.provider import AcmProvider, _key
 from gatepost.services.acm.publication import DEFAULT, KEY_PURPOSE
 from gatepost.storage.records import MIGRATIONS, SqliteRecords
 from gatepost.storage.sqlite import Database
@@ -242,6 +243,31 @@ def test_what_ends_soon_is_renewed_the_default_among_it(acm):
     acm.loop.run(acm.provider.renew_due())
     assert {change.key for change in acm.told.told} == {DEFAULT, arn}
     assert acm.aws.describe_certificate(CertificateArn=arn)["Certificate"]["Serial"] != serial
+
+
+def test_a_certificate_that_is_deleted_while_it_is_renewed_stays_deleted(acm):
+    arn = acm.aws.request_certificate(DomainName="a.shop.test")["CertificateArn"]
+    certificate = acm.provider._held[arn][0]
+
+    async def scenario():
+        renewing = asyncio.ensure_future(acm.provider._renew(certificate))
+        await asyncio.sleep(0)  # its key is being made
+        await acm.records.delete(_key(certificate))
+        acm.provider._held.pop(arn)
+        await renewing
+
+    acm.loop.run(scenario())
+    assert acm.aws.list_certificates()["CertificateSummaryList"] == []
+    assert acm.loop.run(acm.records.scan(CERTIFICATE)) == []
+
+
+def test_what_is_changed_while_a_certificate_is_renewed_stays_changed(acm):
+    arn = acm.aws.request_certificate(DomainName="a.shop.test")["CertificateArn"]
+    stale = acm.provider._held[arn][0]
+    acm.aws.add_tags_to_certificate(CertificateArn=arn, Tags=[{"Key": "team", "Value": "a"}])
+    acm.loop.run(acm.provider._renew(stale))
+    assert acm.aws.list_tags_for_certificate(CertificateArn=arn)["Tags"] == [{"Key": "team", "Value": "a"}]
+    assert acm.aws.get_certificate(CertificateArn=arn)["Certificate"] != stale.body
 
 
 def test_certificates_outlast_a_restart_and_expire(acm):

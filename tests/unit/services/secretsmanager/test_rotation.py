@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatepost.services.secretsmanager.model import DAY_MS
-from gatepost.services.secretsmanager.rotation import ATTEMPTS, RETRY_AFTER_MS, STEPS
+from gatepost.services.secretsmanager.rotation import ATTEMPTS, RETRY_AFTER_MS, SLEEP_MS_MAX, STEPS
 from tests.support.secrets import ROTATOR, TOKENS, with_secrets
 
 NAME = "shop/key"
@@ -140,6 +140,48 @@ def test_after_some_attempts_a_rotation_waits_for_someone_to_ask(tmp_path):
         assert "previous rotation isn't complete" in words
         await world.settled()
         assert (await world.value()) == f"rotated {TOKENS[1][:8]}"
+
+    with_secrets(tmp_path, scenario)
+
+
+def test_a_rotation_that_nobody_tries_again_wakes_nobody(tmp_path):
+    async def scenario(world):
+        await world.a_secret()
+
+        async def does(_event):
+            return False
+
+        world.functions.does = does
+        await rotate(world, RotationRules=DAILY)
+        await world.settled()
+        rotator = world.secrets._rotator
+        assert rotator.due_in_ms() == SLEEP_MS_MAX
+        for _ in range(ATTEMPTS):
+            world.clock.advance(ms=RETRY_AFTER_MS)
+            await rotator.rotate_due()
+            await world.settled()
+        assert len(world.functions.steps) == ATTEMPTS
+        world.clock.advance(ms=3 * DAY_MS)  # its time by the schedule has passed as well
+        assert await rotator.rotate_due() == 0
+        assert rotator.due_in_ms() == SLEEP_MS_MAX
+
+    with_secrets(tmp_path, scenario)
+
+
+def test_a_deleted_secret_whose_rotation_failed_wakes_nobody(tmp_path):
+    async def scenario(world):
+        await world.a_secret()
+
+        async def does(_event):
+            return False
+
+        world.functions.does = does
+        await rotate(world, RotationRules=DAILY)
+        await world.settled()
+        await world.secret("DeleteSecret", SecretId=NAME)
+        world.clock.advance(ms=3 * DAY_MS)
+        assert await world.secrets._rotator.rotate_due() == 0
+        assert world.secrets._rotator.due_in_ms() == SLEEP_MS_MAX
 
     with_secrets(tmp_path, scenario)
 
