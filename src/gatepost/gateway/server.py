@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from gatepost.gateway.compiler import CompiledStage, Parts, compile_unknown_api
+from gatepost.gateway.compiler import Parts, compile_unknown_api
 from gatepost.gateway.custom_domains import CustomDomains, DomainMatch
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.function_urls import FunctionUrlDoor
+from gatepost.gateway.places import Place, Places
 from gatepost.gateway.plan import Plan
 from gatepost.gateway.plans import ActivePlans
 from gatepost.gateway.request_ids import RequestIds
@@ -18,7 +19,6 @@ from gatepost.gateway.responses import (
     RefusalKind,
     default_response,
 )
-from gatepost.gateway.router import Hosts, parse_path_form, split_stage
 from gatepost.kernel.clock import Clock
 from gatepost.wire.limits import WireRefusal
 from gatepost.wire.messages import Request, Response
@@ -44,7 +44,7 @@ class Gateway:
         self._plans = plans
         self._ids = ids
         self._clock = clock
-        self._hosts = Hosts()
+        self._places = Places()
         self._unknown = compile_unknown_api(parts)
 
     def __call__(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
@@ -60,24 +60,12 @@ class Gateway:
         request = exchange.request
         if self._domains is not None and (match := self._domains.find(request)) is not None:
             return self._find_mapped(exchange, match)
-        host = self._hosts.find(request.host())
-        if host.api_id:
-            stages = self._plans.apis.get(host.api_id)
-            stage_name, path = split_stage(request.path)
-            domain, region = host.domain, host.region
-        else:
-            address = parse_path_form(request.path)
-            if address is None:
-                return self._unknown
-            stages = self._plans.apis.get(address.api_id)
-            stage_name, path = address.stage_name, address.path
-            exchange.full_path = address.full_path
-            domain, region = "", ""
-        compiled = stages.get(stage_name) if stages is not None else None
-        if compiled is None or (region and region != compiled.region):
+        place = self._places.find(self._plans.apis, request.host(), request.path)
+        if place is None:
             return self._unknown
-        exchange.domain = domain or f"{compiled.stage.api_id}.execute-api.{compiled.region}.localhost"
-        return self._find_route(exchange, compiled, path)
+        exchange.full_path = place.full_path
+        exchange.domain = place.domain
+        return self._find_route(exchange, place)
 
     def _find_mapped(self, exchange: Exchange, match: DomainMatch) -> Plan:
         """Find the plan of a request that came by a custom domain name."""
@@ -86,16 +74,22 @@ class Gateway:
             return self._unknown
         exchange.mapping = match
         exchange.domain = match.domain_name
-        return self._find_route(exchange, compiled, match.path)
+        return self._find_route(exchange, Place(compiled, match.path, exchange.full_path, match.domain_name))
 
-    def _find_route(self, exchange: Exchange, compiled: CompiledStage, path: str) -> Plan:
-        exchange.path = path
-        request = exchange.request
+    def _find_route(self, exchange: Exchange, place: Place) -> Plan:
+        compiled = place.stage
         if compiled.canary is not None and compiled.canary.is_chosen():
             compiled = compiled.canary.compiled
-        if request.method == _OVERRIDABLE:
+            place = Place(compiled, place.path, place.full_path, place.domain)
+        exchange.path = place.path
+        if exchange.request.method == _OVERRIDABLE:
             self._override_method(exchange)
-        plan, exchange.values = compiled.find(path, exchange.method)
+        plans = place.plans
+        plan = None if plans is None else plans.get(exchange.method)
+        if plan is None:
+            plan = compiled.unrouted
+        else:
+            exchange.values = place.values
         exchange.route = plan.route
         exchange.keeps_call = plan.keeps_calls
         exchange.is_traced = compiled.stage.is_traced

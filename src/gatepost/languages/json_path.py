@@ -465,7 +465,8 @@ def _deep(select: Select) -> Select:
             yield from select(one, evaluation)
             if depth < DEPTH_MAX and isinstance(one, (dict, list)):
                 children = list(one.values()) if isinstance(one, dict) else one
-                pending.extend((child, depth + 1) for child in reversed(children) if isinstance(child, (dict, list)))
+                nested = [(child, depth + 1) for child in children if isinstance(child, (dict, list))]
+                pending.extend(nested[::-1])
 
     return select_deep
 

@@ -26,11 +26,11 @@ import orjson
 
 from gatepost.languages.json_path import MISSING, Evaluation, JsonPath, JsonPathError, JsonPaths
 from gatepost.languages.vtl_compile import API_GATEWAY, Template, compile_template
+from gatepost.languages.vtl_lists import JavaList
 from gatepost.languages.vtl_tree import TemplateError
 from gatepost.languages.vtl_values import (
     DEFAULT_LIMITS,
     Host,
-    JavaList,
     Limits,
     MethodTable,
     Rendering,

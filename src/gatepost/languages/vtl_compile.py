@@ -29,6 +29,7 @@ from gatepost.languages.vtl_blocks import (
     text_of_block,
     text_of_pairs,
 )
+from gatepost.languages.vtl_lists import JavaList
 from gatepost.languages.vtl_parser import parse_template
 from gatepost.languages.vtl_references import (
     Print,
@@ -66,7 +67,6 @@ from gatepost.languages.vtl_tree import (
 from gatepost.languages.vtl_values import (
     DEFAULT_LIMITS,
     Deferred,
-    JavaList,
     Limits,
     Rendering,
     Scope,

@@ -14,11 +14,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from gatepost.languages.vtl_lists import JavaList
 from gatepost.languages.vtl_tree import TemplateError
 from gatepost.languages.vtl_values import (
     Entry,
     Implementation,
-    JavaList,
     MethodTable,
     NoSuchMethod,
     Rendering,

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from gatepost.languages.vtl_lists import JavaList
 from gatepost.languages.vtl_methods import METHODS, PROPERTIES
 from gatepost.languages.vtl_tree import Index, Method, Position, Property, Reference, Step, TemplateError
-from gatepost.languages.vtl_values import Host, JavaList, NoSuchMethod, Rendering, Scope, is_filled, key_of, text_of
+from gatepost.languages.vtl_values import Host, NoSuchMethod, Rendering, Scope, is_filled, key_of, text_of
 
 Read = Callable[[Rendering], Any]
 Print = Callable[[Rendering], str]

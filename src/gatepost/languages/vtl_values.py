@@ -22,6 +22,7 @@ from gatepost.kernel.limits import (
     API_GATEWAY_FOREACH_ITERATIONS_MAX,
     API_GATEWAY_TEMPLATE_BYTES_MAX,
 )
+from gatepost.languages.vtl_lists import JavaList
 from gatepost.languages.vtl_tree import TemplateError
 
 DEPTH_MAX: Final = 100
@@ -83,12 +84,6 @@ class Rendering:
         if count > self.limits.items_max:
             raise TemplateError(f"a list or map of more than {self.limits.items_max} items")
         self.charge(count >> 6)
-
-
-class JavaList(list[Any]):
-    """A list that a template made: it prints `[a, 1]`, where an array that came from JSON prints `["a",1]`."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

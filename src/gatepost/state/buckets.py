@@ -15,12 +15,12 @@ NS: Final = 1_000_000_000
 class TokenBucket:
     """Tokens of one limit. `take` is the hot path: one call, no allocation but floats."""
 
-    __slots__ = ("_per_ns", "_stamp_ns", "burst", "rate_per_second", "tokens")
+    __slots__ = ("_full", "_per_ns", "_stamp_ns", "burst", "rate_per_second", "tokens")
 
     def __init__(self, *, rate_per_second: float, burst: int, now_ns: int) -> None:
         self.rate_per_second = rate_per_second
         self.burst = burst
-        self.tokens = float(burst)
+        self.tokens = self._full = float(burst)
         self._per_ns = rate_per_second / NS
         self._stamp_ns = now_ns
 
@@ -28,8 +28,8 @@ class TokenBucket:
         """Take one token if there is one."""
         tokens = self.tokens + (now_ns - self._stamp_ns) * self._per_ns
         self._stamp_ns = now_ns
-        if tokens > self.burst:  # noqa: PLR1730 (min() is a call)
-            tokens = self.burst
+        if tokens > self._full:  # noqa: PLR1730 (min() is a call)
+            tokens = self._full
         if tokens < 1.0:
             self.tokens = tokens
             return False
@@ -47,13 +47,13 @@ class TokenBucket:
 
     def give_back(self, count: int) -> None:
         """Put back tokens that were not used."""
-        self.tokens = min(float(self.burst), self.tokens + count)
+        self.tokens = min(self._full, self.tokens + count)
 
     def refill(self, now_ns: int) -> None:
         """Bring `tokens` up to date."""
         tokens = self.tokens + (now_ns - self._stamp_ns) * self._per_ns
         self._stamp_ns = now_ns
-        self.tokens = tokens if tokens < self.burst else float(self.burst)
+        self.tokens = min(self._full, tokens)
 
     def change(self, *, rate_per_second: float, burst: int, now_ns: int) -> None:
         """Have another rate and burst from now on; what was taken stays taken."""
@@ -62,6 +62,7 @@ class TokenBucket:
         self.refill(now_ns)
         self.tokens = max(0.0, min(float(burst), self.tokens + max(0, burst - self.burst)))
         self.rate_per_second, self.burst, self._per_ns = rate_per_second, burst, rate_per_second / NS
+        self._full = float(burst)
 
     def wait_ns(self, now_ns: int) -> int | None:
         """Give the time until there is a token; None when there never will be one."""

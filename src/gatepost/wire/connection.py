@@ -24,7 +24,7 @@ from gatepost.wire.limits import Reason, Refused, WireRefusal
 from gatepost.wire.messages import HeaderBlock, Request, Response
 from gatepost.wire.rendering import CLOSE, JOINED_BYTES_MAX, KEEP, KEEP_1_0, BadResponse, has_body
 from gatepost.wire.streaming import send_pieces, send_stream
-from gatepost.wire.targets import METHODS, check_sizes, plain_target
+from gatepost.wire.targets import METHODS, check_sizes, is_plain_line, plain_target
 from gatepost.wire.tls import peer_of
 from gatepost.wire.wheel import GONE
 
@@ -46,10 +46,10 @@ class ServerConnection(asyncio.Protocol):
     """A client's connection. Everything that connections share is the server's."""
 
     __slots__ = (
-        "_block", "_body_began", "_chunks", "_fed", "_feed", "_has_begun", "_is_http_1_0", "_is_read_paused",
-        "_is_write_paused", "_keeps_alive", "_limits", "_missing", "_out", "_peer", "_pending", "_pieces",
-        "_received", "_request", "_server", "_state", "_task", "_transport", "_unsent", "_wheel", "_writable",
-        "deadline", "slot",
+        "_block", "_body_began", "_chunks", "_fed", "_feed", "_has_begun", "_is_http_1_0", "_is_known",
+        "_is_read_paused", "_is_write_paused", "_keeps_alive", "_limits", "_missing", "_out", "_peer", "_pending",
+        "_pieces", "_received", "_request", "_server", "_state", "_task", "_transport", "_unsent", "_wheel",
+        "_writable", "deadline", "slot",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -66,6 +66,7 @@ class ServerConnection(asyncio.Protocol):
         self._feed = HttpRequestParser(None).feed_data
         self._request: Request | None = None
         self._keeps_alive = True
+        self._is_known = False  # this head has the header lines of the last one: the parser has not seen it
         self._is_http_1_0 = False
         self._missing = 0
         self._received = 0
@@ -254,16 +255,12 @@ class ServerConnection(asyncio.Protocol):
             raise Refused("malformed", "a request begins with its method")
         if len(rest) > self._limits.raw_head_bytes_max:
             raise Refused("headers_too_large", "the head does not end")
-        self._check_request_line(rest)
+        if b"\r" not in rest and len(rest) > self._limits.target_bytes_max + 64:
+            raise Refused("target_too_long", "the request line does not end")
         self._feed_head(rest)
         self._fed = len(rest)
         self._pending = rest
         return -1
-
-    def _check_request_line(self, part: bytes) -> None:
-        """Refuse a request line that is too long before its end arrives. Raises: Refused."""
-        if b"\r" not in part and len(part) > self._limits.target_bytes_max + 64:
-            raise Refused("target_too_long", "the request line does not end")
 
     def _feed_head(self, head: bytes) -> None:
         """Let the C parser check a head, or the next part of it. Raises: Refused."""
@@ -279,28 +276,27 @@ class ServerConnection(asyncio.Protocol):
         self._feed = HttpRequestParser(None).feed_data
 
     def _read_head(self, head: bytes) -> Request:
-        """Make a request of a whole head. Raises: Refused."""
-        try:
-            self._feed(head[self._fed :] if self._fed else head)
-        except (HttpParserError, HttpParserUpgrade):
-            self._feed_failed(head)
-        self._fed = 0
-        self._has_begun = False
+        """Make a request of a whole head; the header lines of the last one are not parsed again. Raises: Refused."""
         line_end = head.find(b"\r\n")
         block_bytes = head[line_end:]
-        try:
-            method_bytes, target_bytes, version = head[:line_end].split(b" ")
-        except ValueError:
-            raise Refused("malformed", "the request line has not three parts") from None
+        line = head[:line_end].split(b" ")
         block = self._block
-        if version != b"HTTP/1.1" or block is None or block_bytes != block.block:
-            block = self._read_new_block(block_bytes, version)
+        is_same = block is not None and block_bytes == block.block
+        is_known = self._is_known = is_same and self._fed == 0 and is_plain_line(line)
+        if not is_known:
+            self._check_syntax(head)
+            if len(line) != 3:
+                raise Refused("malformed", "the request line has not three parts")
+            if block is None or not is_same or line[2] != b"HTTP/1.1":
+                block = self._read_new_block(block_bytes, line[2])
+        self._has_begun = False
+        method_bytes, target_bytes, _ = line
         method = METHODS.get(method_bytes) or method_bytes.decode("ascii")
         if len(head) > self._server.checked_bytes:
             check_sizes(target_bytes, block_bytes, line_bytes=line_end, limits=self._limits)
-        if not target_bytes.startswith(b"/") or b"#" in target_bytes:
-            target_bytes = plain_target(method, target_bytes, block.host)
-        self._keeps_alive = block.keeps_alive
+        if not is_known and (not target_bytes.startswith(b"/") or b"#" in target_bytes):
+            target_bytes = plain_target(method, target_bytes, block.host)  # type: ignore[union-attr]
+        self._keeps_alive = block.keeps_alive  # type: ignore[union-attr]
         return Request(
             method,
             target_bytes.decode("ascii"),
@@ -309,11 +305,15 @@ class ServerConnection(asyncio.Protocol):
             received_ns=self._server.clock.monotonic_ns(),
         )
 
-    def _feed_failed(self, head: bytes) -> None:
-        """Ask again, for the reason."""
-        self._renew()
+    def _check_syntax(self, head: bytes) -> None:
+        """Let the C parser see what it has not yet seen of a whole head. Raises: Refused."""
+        try:
+            self._feed(head[self._fed :] if self._fed else head)
+        except (HttpParserError, HttpParserUpgrade):
+            self._renew()
+            self._fed = 0
+            self._feed_head(head)  # again, for the reason
         self._fed = 0
-        self._feed_head(head)
 
     def _read_new_block(self, block_bytes: bytes, version: bytes) -> HeaderBlock:
         last = self._block
@@ -333,7 +333,8 @@ class ServerConnection(asyncio.Protocol):
 
     def _begin_body(self, request: Request, block: HeaderBlock, data: bytes, at: int) -> int:
         """Start to read a body at `at`: give where it ends, or -1 when more of it must arrive. Raises: Refused."""
-        self._renew()
+        if not self._is_known:
+            self._renew()
         self._request = request
         bytes_max = self._server.body_bytes_max(request)
         length = block.body_bytes

@@ -15,6 +15,17 @@ METHODS: Final = {
 _TARGET: Final = re.compile(rb"/[!\"$-~]*").fullmatch
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)((?:[/?][!\"$-~]*)?)").fullmatch
 
+_PLAIN_METHODS: Final = frozenset(METHODS) - {b"CONNECT"}
+_PLAIN: Final = bytes(range(0x21, 0x7F)).replace(b"#", b"")
+
+
+def is_plain_line(line: list[bytes]) -> bool:
+    """Say whether a request line's parts are a usual method, a path of printable ASCII without fragment, HTTP/1.1."""
+    if len(line) != 3 or line[2] != b"HTTP/1.1" or line[0] not in _PLAIN_METHODS:
+        return False
+    target = line[1]
+    return target.startswith(b"/") and not target.translate(None, _PLAIN)
+
 
 def plain_target(method: str, target: bytes, host: str) -> bytes:
     """Give the path and query of a target that does not simply begin with a slash.

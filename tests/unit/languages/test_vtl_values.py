@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatepost.languages.vtl_lists import JavaList
 from gatepost.languages.vtl_tree import TemplateError
 from gatepost.languages.vtl_values import (
-    JavaList,
     Limits,
     Rendering,
     calculate,

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gatepost.wire.messages import Response
 from tests.support.wire import GET, a_connection, a_server, answers_in, echo, exchanged
@@ -60,6 +62,41 @@ def test_a_request_may_arrive_byte_by_byte():
     data = post(b"abc") + GET + post_chunked(b"d", b"ef")
     answers = exchanged(*[bytes([byte]) for byte in data])
     assert [(answer.status, answer.body) for answer in answers] == [(200, b"abc"), (200, b""), (200, b"def")]
+
+
+LINES = st.one_of(
+    st.tuples(
+        st.sampled_from([b"GET", b"HEAD", b"POST", b"CONNECT", b"get", b"PRI", b"SOURCE", b"", b"G\x00T", b"QUERY"]),
+        st.one_of(
+            st.sampled_from([b"/", b"/a?b=%20#c", b"/#", b"*", b"http://shop.example/a", b"http://evil/", b"a:80"]),
+            st.binary(max_size=12).map(lambda target: b"/" + target),
+        ),
+        st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0", b"HTTP/1.1 ", b" HTTP/1.1", b"http/1.1", b""]),
+    ).map(b" ".join),
+    st.binary(max_size=24),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(line=LINES, is_split=st.booleans())
+def test_a_request_line_means_the_same_before_header_lines_that_are_known(line, is_split):
+    """Repeated header lines are not parsed again; what stands before them is read as strictly as ever."""
+    head = line + b"\r\n" + HOST + b"\r\n"
+    pieces = (head[:-3], head[-3:]) if is_split else (head,)
+    after_the_same, after_others = (
+        [(answer.status, answer.headers.get("x-target"), answer.headers.get("x-reason")) for answer in answers[1:]]
+        for answers in (
+            exchanged(b"GET / HTTP/1.1\r\n" + HOST + others + b"\r\n", *pieces) for others in (b"", b"X: y\r\n")
+        )
+    )
+    assert after_the_same == after_others
+
+
+def test_bodies_behind_known_header_lines_are_read_each_by_its_length():
+    data = post(b"abc") + post(b"def") + GET + post(b"ghi") + b"POST /orders HTTP/1.1\r\n\r\n"
+    answers = exchanged(data)
+    assert [answer.body for answer in answers[:4]] == [b"abc", b"def", b"", b"ghi"]
+    assert [answer.status for answer in answers] == [200, 200, 200, 200, 400]
 
 
 def test_headers_keep_their_case_order_and_repetitions():

@@ -3,7 +3,7 @@
 import pytest
 
 from gatepost.wire.limits import ListenerLimits, Refused
-from gatepost.wire.targets import check_sizes, plain_target
+from gatepost.wire.targets import check_sizes, is_plain_line, plain_target
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,23 @@ def test_a_head_of_the_limit_passes():
         check_sizes(b"/" * 50, block, line_bytes=31, limits=limits)
     with pytest.raises(Refused):
         check_sizes(b"/" * 51, block, line_bytes=30, limits=limits)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"GET /#b HTTP/1.1",
+        b"GET * HTTP/1.1",
+        b"GET / HTTP/1.0",
+        b"GET /  HTTP/1.1",
+        b"GET /\x80 HTTP/1.1",
+        b"GET /\t HTTP/1.1",
+        b"CONNECT / HTTP/1.1",
+        b"get / HTTP/1.1",
+        b"GET / HTTP/1.1 ",
+        b"",
+    ],
+)
+def test_only_usual_request_lines_are_plain(line):
+    assert is_plain_line(b'GET /a?b="%20"&c[]=~ HTTP/1.1'.split(b" "))
+    assert not is_plain_line(line.split(b" "))
