@@ -7,6 +7,11 @@ engine cannot) get `BACKTRACKS_MAX` steps, and bodies for them are bounded by th
 whose parts, each counted as often as it is named, are more than `PARTS_MAX` is refused: sixty `allOf` of two that name
 the one before would otherwise be 2^60 checks.
 
+Whether a value is valid is cheap to say, what is wrong with it is not: the validator collects every error, and for each
+alternative that failed the errors of that one. So what is wrong is told of small bodies (`PROBLEMS_BYTES_MAX`) and in
+proportion of the schema (`PROBLEMS_WORK_MAX`), and not where a schema names itself among alternatives, which doubles
+the errors with each level of the body; `UNTOLD` is said instead.
+
 The sentences are those of the Java library that AWS's answers and logs show ("object has missing required properties
 (["price"])", https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-request-validation.html
 and what users quote). Like that library, what stands below an object or array that is wrong itself is not told.
@@ -29,11 +34,15 @@ DEPTH_MAX: Final = 100  # of a schema's own nesting
 PATTERN_BYTES_MAX: Final = 1024 * 1024  # of one compiled pattern
 BACKTRACKS_MAX: Final = 5_000
 PROBLEMS_MAX: Final = 50
+PROBLEMS_BYTES_MAX: Final = 16 * 1024  # of a body
+PROBLEMS_WORK_MAX: Final = 100_000  # bytes of a body times parts of the schema: some 0.1 s when everything is wrong
+UNTOLD: Final = "the instance is not what the schema says; what is wrong is not told for its size or for the schema"
 VALUE_CHARACTERS_MAX: Final = 256  # of a value that a sentence quotes
 
 _LOOKS_AROUND: Final = re.compile(r"\(\?(?:[=!]|<[=!])|\\[1-9]|\\k<")
 _SCHEMAS: Final = ("additionalItems", "additionalProperties", "items", "not")
 _LISTS: Final = ("allOf", "anyOf", "oneOf", "items")
+_ALTERNATIVES: Final = frozenset({"allOf", "anyOf", "dependencies", "not", "oneOf", "patternProperties"})
 _TABLES: Final = ("definitions", "dependencies", "patternProperties", "properties")
 
 
@@ -44,15 +53,20 @@ class SchemaError(Exception):
 class ModelSchema:
     """One compiled model: says whether a JSON value is what the schema says, and if not, what is wrong."""
 
-    __slots__ = ("_validator", "is_valid", "looks_around")
+    __slots__ = ("_told_bytes_max", "_validator", "is_valid", "looks_around")
 
-    def __init__(self, validator: jsonschema_rs.Draft4Validator, *, looks_around: bool) -> None:
+    def __init__(
+        self, validator: jsonschema_rs.Draft4Validator, *, looks_around: bool, told_bytes_max: int = PROBLEMS_BYTES_MAX
+    ) -> None:
         self._validator = validator
+        self._told_bytes_max = told_bytes_max
         self.is_valid: Callable[[Any], bool] = validator.is_valid
         self.looks_around = looks_around
 
-    def problems(self, value: Any) -> list[str]:
-        """Say what is wrong with `value`, in AWS's words; at most `PROBLEMS_MAX` sentences."""
+    def problems(self, value: Any, size: int) -> list[str]:
+        """Say what is wrong with `value` of `size` bytes, in AWS's words; at most `PROBLEMS_MAX` sentences."""
+        if size > self._told_bytes_max:
+            return [UNTOLD]
         by_place: dict[tuple[str | int, ...], dict[str, list[Any]]] = {}
         for count, error in enumerate(self._validator.iter_errors(value)):
             if count >= PROBLEMS_MAX * 4:
@@ -142,7 +156,7 @@ class _Compiler:
             )
         except (ValueError, jsonschema_rs.ReferencingError) as error:  # ValidationError is a ValueError
             raise SchemaError(str(getattr(error, "message", error))[:512]) from error
-        return ModelSchema(validator, looks_around=measure.looks_around)
+        return ModelSchema(validator, looks_around=measure.looks_around, told_bytes_max=measure.told_bytes_max)
 
 
 class _Measure:
@@ -154,11 +168,20 @@ class _Measure:
         self._known: dict[int, int] = {}
         self._open: set[int] = set()
         self.looks_around = False
+        self._names_itself = self._has_alternatives = False
+        self._parts = 1
         self.named: set[str] = set()  # the other models that the schema leads to
 
     def check(self, name: str) -> None:
         """Let a schema pass that stays within the bounds. Raises: SchemaError."""
-        self._count(self._schemas[name], self._schemas[name], 0)
+        self._parts = self._count(self._schemas[name], self._schemas[name], 0)
+
+    @property
+    def told_bytes_max(self) -> int:
+        """Give the most bytes of a body of which is told what is wrong; -1: of none."""
+        if self._names_itself and self._has_alternatives:
+            return -1
+        return min(PROBLEMS_BYTES_MAX, PROBLEMS_WORK_MAX // self._parts)
 
     def _count(self, schema: Any, root: Any, depth: int) -> int:
         if not isinstance(schema, dict):
@@ -169,8 +192,10 @@ class _Measure:
         if key in self._known:
             return self._known[key]
         if key in self._open:
+            self._names_itself = True
             return 1  # it names itself: each level of the body goes around once
         self._open.add(key)
+        self._has_alternatives |= not _ALTERNATIVES.isdisjoint(schema)
         count = 1 + sum(self._count(each, above, depth + 1) for each, above in self._children(schema, root))
         if count > PARTS_MAX:
             raise SchemaError(f"it comes to more than {PARTS_MAX} schemas when everything that it names is written out")

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from gatepost.languages.json_schema import PROBLEMS_MAX, ModelSchema, SchemaError, compile_models, model_uri
+from gatepost.languages.json_schema import PROBLEMS_MAX, UNTOLD, ModelSchema, SchemaError, compile_models, model_uri
 
 
 def compiled(schema: object, **others: object):
@@ -16,7 +16,7 @@ def compiled(schema: object, **others: object):
 def problems(schema: object, value: object, **others: object) -> list[str]:
     made = compiled(schema, **others)
     assert isinstance(made, ModelSchema), made
-    found = made.problems(value)
+    found = made.problems(value, len(json.dumps(value)))
     assert made.is_valid(value) is not bool(found)
     return found
 
@@ -171,6 +171,34 @@ def test_look_around_works():
 
 
 def test_sentences_and_their_number_are_bounded():
-    found = problems({"items": {"enum": ["a"]}}, ["x" * 10_000] * 1_000)
+    found = problems({"items": {"enum": ["a"]}}, ["x" * 300] * 53)
     assert len(found) == PROBLEMS_MAX
     assert max(map(len, found)) < 1_000
+
+
+def _seconds_to_say_what_is_wrong(schema, value):
+    made = compiled(schema)
+    assert not made.is_valid(value)
+    started = time.perf_counter()
+    found = made.problems(value, len(json.dumps(value)))
+    assert 1 <= len(found) <= PROBLEMS_MAX
+    return found, time.perf_counter() - started
+
+
+def test_a_large_body_full_of_errors_holds_nobody_up():
+    found, took_s = _seconds_to_say_what_is_wrong({"items": {"type": "string"}}, list(range(200_000)))
+    assert (found, took_s < 0.5) == ([UNTOLD], True)
+    _, took_s = _seconds_to_say_what_is_wrong({"items": {"enum": ["a"]}}, [0] * 8_000)
+    assert took_s < 0.5
+
+
+@pytest.mark.parametrize("alternatives", ["anyOf", "oneOf", "allOf"])
+def test_a_schema_that_names_itself_among_alternatives_holds_nobody_up(alternatives):
+    again = {"$ref": "#/definitions/x"}
+    branches = [{"properties": {"a": again}, "required": [name]} for name in ("b", "c")]
+    schema = {"definitions": {"x": {"type": "object", alternatives: branches}}, **again}
+    value = {}
+    for _ in range(14):
+        value = {"a": value}
+    found, took_s = _seconds_to_say_what_is_wrong(schema, value)
+    assert (found, took_s < 0.5) == ([UNTOLD], True)

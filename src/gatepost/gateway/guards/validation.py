@@ -98,7 +98,7 @@ class BodyGuard:
             )
         value = _parsed(body)
         if not schema.is_valid(value):
-            raise _invalid(schema.problems(value))
+            raise _invalid(schema.problems(value, len(body)))
         exchange.document = value
 
     def __repr__(self) -> str:
