@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """A shopper's day at SecureCart: browses, searches, fills a cart, orders, runs into an empty shelf, cancels.
 
-    python shopper_day.py http://127.0.0.1:8080/_aws/execute-api/API_ID/prod
+    python shopper_day.py API_URL CLIENT_ID COGNITO_URL VENDOR_PASSWORD
+
+API_URL and CLIENT_ID are outputs of the stack, COGNITO_URL is http://127.0.0.1:4566 or
+https://cognito-idp.REGION.amazonaws.com; README.md says how the vendor `three-leaves` gets a password.
 
 Needs nothing but Python. Ends with 0 when the shop behaved.
 """
@@ -19,13 +22,16 @@ Answer = tuple[int, dict, dict]
 class Shop:
     """The shop's API, as a client sees it."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, token: str = "") -> None:
         self.base = base.rstrip("/")
+        self.token = token
 
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         """Send one request; give status, JSON body and headers."""
         sent = None if body is None else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.token:
+            named["Authorization"] = self.token
         request = urllib.request.Request(
             self.base + path, data=sent, method=method, headers={"Content-Type": "application/json", **named}
         )
@@ -35,6 +41,37 @@ class Shop:
         except urllib.error.HTTPError as error:
             status, content, received = error.code, error.read(), dict(error.headers)
         return status, json.loads(content) if content else {}, received
+
+
+class SignIn:
+    """The user pool, as a client sees it: these operations need no AWS credentials."""
+
+    def __init__(self, url: str, client_id: str) -> None:
+        self.url = url
+        self.client_id = client_id
+
+    def ask(self, operation: str, **body: object) -> dict:
+        """Call one operation."""
+        request = urllib.request.Request(
+            self.url,
+            data=json.dumps({"ClientId": self.client_id, **body}).encode(),
+            headers={
+                "Content-Type": "application/x-amz-json-1.1",
+                "X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def up(self, name: str, password: str) -> str:
+        """Sign up; give the customer's id."""
+        return self.ask("SignUp", Username=name, Password=password)["UserSub"]
+
+    def token(self, name: str, password: str) -> str:
+        """Sign in; give the id token."""
+        given = {"USERNAME": name, "PASSWORD": password}
+        told = self.ask("InitiateAuth", AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
+        return told["AuthenticationResult"]["IdToken"]
 
 
 def step(text: str, *, holds: bool, seen: object) -> None:
@@ -71,7 +108,7 @@ def sell(shop: Shop) -> dict:
     step("a vendor adds a product", holds=status == 201 and location.endswith(product["productId"]), seen=product)
     path = f"/vendors/copper-pan/products/{product['productId']}"
     status, refused, _ = shop.ask("DELETE", path)
-    step("another vendor cannot remove it: 404", holds=status == 404, seen=refused)
+    step("another vendor's goods are not for this one: 403", holds=status == 403, seen=refused)
     status, refused, _ = shop.ask("POST", "/vendors/three-leaves/products", {**rare, "priceCents": -1})
     step("a price below zero is refused: 400", holds=status == 400, seen=refused)
     return product
@@ -123,6 +160,8 @@ def regret(shop: Shop, customer: str, placed: dict, rare: dict) -> None:
     step("wants two more, but one is left: 409", holds=status == 409, seen=refused)
     _, listed, _ = shop.ask("GET", f"/customers/{customer}/orders")
     step("lists the orders", holds=[item["orderId"] for item in listed["orders"]] == [placed["orderId"]], seen=listed)
+    status, refused, _ = shop.ask("GET", f"/customers/somebody-else/orders/{placed['orderId']}")
+    step("other customers' orders are not to be seen: 403", holds=status == 403, seen=refused)
     path = f"/customers/{customer}/orders/{placed['orderId']}"
     status, cancelled, _ = shop.ask("POST", f"{path}/cancel")
     step("cancels the order", holds=status == 200 and cancelled["status"] == "CANCELLED", seen=cancelled)
@@ -130,21 +169,35 @@ def regret(shop: Shop, customer: str, placed: dict, rare: dict) -> None:
     step("cannot cancel it twice: 409", holds=status == 409, seen=refused)
     _, back, _ = shop.ask("GET", f"/products/{rare['productId']}")
     step("the goods are back on the shelf", holds=back.get("stock") == 3, seen=back)
+
+
+def clear_up(shop: Shop, rare: dict) -> None:
+    """Be the vendor again."""
     status, _, _ = shop.ask("DELETE", f"/vendors/three-leaves/products/{rare['productId']}")
     step("the vendor clears up", holds=status == 204, seen=status)
 
 
 def main() -> None:
     """Live through the day."""
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {sys.argv[0]} http://127.0.0.1:8080/_aws/execute-api/API_ID/prod")
-    shop = Shop(sys.argv[1])
-    customer = f"shopper-{uuid.uuid4().hex[:8]}"
-    print(f"A shopper's day at {shop.base}")
-    product = browse(shop)
-    rare = sell(shop)
+    if len(sys.argv) != 5:
+        sys.exit(f"usage: {sys.argv[0]} API_URL CLIENT_ID COGNITO_URL VENDOR_PASSWORD")
+    base, client_id, cognito_url, vendor_password = sys.argv[1:]
+    visitor, sign_in = Shop(base), SignIn(cognito_url, client_id)
+    print(f"A shopper's day at {visitor.base}")
+    product = browse(visitor)
+    status, refused, _ = visitor.ask("GET", "/customers/anybody/cart")
+    step("nobody has a cart without signing in: 401", holds=status == 401, seen=refused)
+    vendor = Shop(base, sign_in.token("three-leaves", vendor_password))
+    rare = sell(vendor)
+    name, password = f"shopper-{uuid.uuid4().hex[:8]}", f"Aa1-{uuid.uuid4().hex}"
+    customer = sign_in.up(name, password)
+    shop = Shop(base, sign_in.token(name, password))
+    step("signs up and in", holds=bool(shop.token), seen=customer)
+    status, refused, _ = shop.ask("DELETE", f"/vendors/three-leaves/products/{rare['productId']}")
+    step("a customer is no vendor: 403", holds=status == 403, seen=refused)
     placed = order(shop, customer, product, rare)
     regret(shop, customer, placed, rare)
+    clear_up(vendor, rare)
     print("A good day.")
 
 

@@ -18,12 +18,13 @@ TEMPLATE = Path(__file__).parents[2] / "examples" / "securecart" / "template.yam
 class Customers:
     """Customers who order again and again, and remember what they were told."""
 
-    def __init__(self, base: str, count: int) -> None:
+    def __init__(self, base: str, signed_in: list[tuple[str, dict[str, str]]]) -> None:
         self.base = base
+        self.headers = dict(signed_in)
         self.acknowledged: list[tuple[str, str]] = []
         self.failures = 0
         self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._order_on, args=(f"c{n}",)) for n in range(count)]
+        self._threads = [threading.Thread(target=self._order_on, args=(customer,)) for customer in self.headers]
 
     def start(self) -> None:
         for thread in self._threads:
@@ -40,11 +41,12 @@ class Customers:
             number += 1
             try:
                 cart = f"{self.base}/customers/{customer}/cart/bakery-{number % 20 + 1:03}"
-                ask("PUT", cart, '{"quantity": 1}', timeout_s=10)
+                signed_in = self.headers[customer]
+                ask("PUT", cart, '{"quantity": 1}', headers=signed_in, timeout_s=10)
                 answer = ask(
                     "POST",
                     f"{self.base}/customers/{customer}/orders",
-                    headers={"Idempotency-Key": f"{customer}-{number:08}"},
+                    headers={"Idempotency-Key": f"{customer}-{number:08}", **signed_in},
                     timeout_s=10,
                 )
             except (OSError, ValueError):
@@ -77,10 +79,24 @@ def wait_for_orders(customers, count):
         time.sleep(0.02)
 
 
-def missing_orders(base, acknowledged):
+def sign_in(platform, names):
+    """Sign customers up and in; give each one's id and headers."""
+    aws = platform.client("cognito-idp")
+    (stack,) = platform.client("cloudformation").describe_stacks(StackName="securecart")["Stacks"]
+    client = next(one["OutputValue"] for one in stack["Outputs"] if one["OutputKey"] == "ShopClientId")
+    found = []
+    for name in names:
+        sub = aws.sign_up(ClientId=client, Username=name, Password="Secure-cart-1")["UserSub"]
+        given = {"USERNAME": name, "PASSWORD": "Secure-cart-1"}
+        told = aws.initiate_auth(ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
+        found.append((sub, {"Authorization": told["AuthenticationResult"]["IdToken"]}))
+    return found
+
+
+def missing_orders(base, customers):
     gone = []
-    for customer, order_id in acknowledged:
-        answer = ask("GET", f"{base}/customers/{customer}/orders/{order_id}")
+    for customer, order_id in customers.acknowledged:
+        answer = ask("GET", f"{base}/customers/{customer}/orders/{order_id}", headers=customers.headers[customer])
         if answer.status != 200 or answer.json()["status"] != "PLACED":
             gone.append((customer, order_id, answer.status))
     return gone
@@ -94,7 +110,7 @@ def orders_survive(tmp_path, *, rounds, chance):
     (api,) = (each for each in apis if each["name"] == "SecureCart")
     base = platform.stage_url(api["id"], "prod")
     restock(platform)
-    customers = Customers(base, 3)
+    customers = Customers(base, sign_in(platform, ("c0", "c1", "c2")))
     customers.start()
     try:
         for _ in range(rounds):
@@ -110,7 +126,7 @@ def orders_survive(tmp_path, *, rounds, chance):
         wait_for_orders(customers, 5)
     finally:
         customers.stop()
-    assert missing_orders(base, customers.acknowledged) == []
+    assert missing_orders(base, customers) == []
     assert stock_and_orders_agree(platform)
     platform.stop()
 

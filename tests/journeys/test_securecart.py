@@ -15,6 +15,8 @@ from tests.support.platform import ask, gatepost, start_platform
 
 ROOT = Path(__file__).parents[2]
 SHOP = ROOT / "examples" / "securecart"
+PASSWORD = "Secure-cart-1"
+PRODUCT = json.dumps({"name": "Clove Tin", "category": "tea", "priceCents": 100, "stock": 1})
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +27,35 @@ def shop(tmp_path_factory):
     running.stop()
 
 
-def base_of(shop):
+def outputs_of(shop):
     (stack,) = shop.client("cloudformation").describe_stacks(StackName="securecart")["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    return shop.stage_url(re.match(r"https://(\w+)\.", outputs["ShopApiUrl"]).group(1), "prod")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def base_of(shop):
+    return shop.stage_url(re.match(r"https://(\w+)\.", outputs_of(shop)["ShopApiUrl"]).group(1), "prod")
+
+
+@pytest.fixture(scope="module")
+def people(shop):
+    """A customer, a vendor and an admin with their id tokens; give names' (sub, headers)."""
+    pool = {"UserPoolId": outputs_of(shop)["UserPoolId"]}
+    return {
+        name: a_user(shop.client("cognito-idp"), pool, outputs_of(shop)["ShopClientId"], name, group)
+        for name, group in (("carla", ""), ("three-leaves", "vendors"), ("root", "admins"))
+    }
+
+
+def a_user(aws, pool, client, name, group):
+    aws.admin_create_user(**pool, Username=name, MessageAction="SUPPRESS")
+    aws.admin_set_user_password(**pool, Username=name, Password=PASSWORD, Permanent=True)
+    if group:
+        aws.admin_add_user_to_group(**pool, Username=name, GroupName=group)
+    given = {"USERNAME": name, "PASSWORD": PASSWORD}
+    told = aws.initiate_auth(ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
+    user = aws.admin_get_user(**pool, Username=name)["UserAttributes"]
+    sub = next(one["Value"] for one in user if one["Name"] == "sub")
+    return sub, {"Authorization": told["AuthenticationResult"]["IdToken"]}
 
 
 def test_health_is_ready_once_everything_is_deployed(shop):
@@ -37,12 +64,69 @@ def test_health_is_ready_once_everything_is_deployed(shop):
     assert list(health["templates"].values()) == ["deployed"]
 
 
-def test_a_shopper_has_a_good_day(shop):
-    day = subprocess.run(
-        [sys.executable, str(SHOP / "shopper_day.py"), base_of(shop)], capture_output=True, text=True, check=False
-    )
+def test_a_shopper_has_a_good_day(shop, people):
+    outputs = outputs_of(shop)
+    command = [str(SHOP / "shopper_day.py"), base_of(shop), outputs["ShopClientId"], shop.aws, PASSWORD]
+    day = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
     assert day.returncode == 0, day.stdout + day.stderr
     assert day.stdout.endswith("A good day.\n")
+
+
+@pytest.mark.parametrize(
+    ("who", "whose", "status"),
+    [("carla", "carla", 200), ("carla", "three-leaves", 403), ("three-leaves", "carla", 403), ("root", "carla", 200)],
+)
+def test_carts_and_orders_are_their_customers_and_admins(shop, people, who, whose, status):
+    customer = f"{base_of(shop)}/customers/{people[whose][0]}"
+    for path in ("cart", "orders"):
+        assert ask("GET", f"{customer}/{path}", headers=people[who][1]).status == status
+    put = ask("PUT", f"{customer}/cart/tea-001", '{"quantity": 1}', headers=people[who][1])
+    assert put.status == status
+    if status == 403:
+        for method, path in (("POST", "orders"), ("GET", "orders/o1"), ("POST", "orders/o1/cancel")):
+            assert ask(method, f"{customer}/{path}", headers=people[who][1]).status == 403
+        assert ask("DELETE", f"{customer}/cart/tea-001", headers=people[who][1]).status == 403
+
+
+@pytest.mark.parametrize(
+    ("who", "whose", "status"),
+    [
+        ("three-leaves", "three-leaves", 201),
+        ("three-leaves", "copper-pan", 403),
+        ("carla", "three-leaves", 403),
+        ("carla", "carla", 403),
+        ("root", "copper-pan", 201),
+    ],
+)
+def test_products_are_managed_by_their_vendor_and_admins(shop, people, who, whose, status):
+    shelf = f"{base_of(shop)}/vendors/{whose}/products"
+    answer = ask("POST", shelf, PRODUCT, headers=people[who][1])
+    assert answer.status == status
+    product = answer.json()["productId"] if status == 201 else "tea-001"
+    changed = 200 if status == 201 else 403
+    assert ask("PUT", f"{shelf}/{product}", PRODUCT, headers=people[who][1]).status == changed
+    assert ask("DELETE", f"{shelf}/{product}", headers=people[who][1]).status == (204 if status == 201 else 403)
+
+
+def test_nobody_gets_past_the_catalogue_without_a_token(shop, people):
+    customer = f"/customers/{people['carla'][0]}"
+    routes = [
+        ("GET", f"{customer}/cart"),
+        ("PUT", f"{customer}/cart/tea-001"),
+        ("DELETE", f"{customer}/cart/tea-001"),
+        ("GET", f"{customer}/orders"),
+        ("POST", f"{customer}/orders"),
+        ("GET", f"{customer}/orders/o1"),
+        ("POST", f"{customer}/orders/o1/cancel"),
+        ("POST", f"{customer}/orders/o1/payment"),
+        ("GET", f"{customer}/history"),
+        ("POST", "/vendors/three-leaves/products"),
+        ("PUT", "/vendors/three-leaves/products/tea-001"),
+        ("DELETE", "/vendors/three-leaves/products/tea-001"),
+    ]
+    for method, path in routes:
+        for headers in ({}, {"Authorization": "e30.e30.e30"}):
+            assert ask(method, base_of(shop) + path, headers=headers).status == 401, (method, path)
 
 
 def test_the_shop_answers_under_its_own_name_over_tls(shop, tmp_path):
@@ -124,9 +208,7 @@ def test_integrators_need_a_key_and_get_what_their_plan_gives(shop):
     apigateway = shop.client("apigateway")
     url = base_of(shop) + "/partners/products?category=tea&limit=1"
     assert ask("GET", url).status == 403
-    (stack,) = shop.client("cloudformation").describe_stacks(StackName="securecart")["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    key = apigateway.get_api_key(apiKey=outputs["BronzeKeyId"], includeValue=True)["value"]
+    key = apigateway.get_api_key(apiKey=outputs_of(shop)["BronzeKeyId"], includeValue=True)["value"]
     statuses = [ask("GET", url, headers={"x-api-key": key}).status for _ in range(30)]
     assert statuses[:10] == [200] * 10
     assert 429 in statuses
@@ -169,6 +251,7 @@ def test_a_diff_shows_what_a_change_would_do_and_does_not_do_it(shop, tmp_path):
         "CartsFunction",
         "OrdersFunction",
         "SeedFunction",
+        "SignUpFunction",
     }, told.stderr
     assert {each["Action"] for each in changes} == {"Modify"}
     functions = shop.client("lambda").list_functions()["Functions"]

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.exceptions import BadRequestError, NotF
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from boto3.dynamodb.conditions import Key
+from shop.callers import check_customer
 from shop.models import QuantityIn, now_iso
 from shop.tables import carts, products, products_by_id
 
@@ -18,6 +19,7 @@ app = APIGatewayRestResolver()
 @app.get("/customers/<customer_id>/cart")
 def show_cart(customer_id: str) -> dict[str, Any]:
     """Show a cart with today's prices; what is no longer sold is left out."""
+    check_customer(app.current_event, customer_id)
     lines = carts().query(KeyConditionExpression=Key("customerId").eq(customer_id), Limit=90)["Items"]
     found = products_by_id([line["productId"] for line in lines])
     shown = [
@@ -38,6 +40,7 @@ def show_cart(customer_id: str) -> dict[str, Any]:
 @app.put("/customers/<customer_id>/cart/<product_id>")
 def put_line(customer_id: str, product_id: str) -> dict[str, Any]:
     """Have this many of a product in the cart, however many there were."""
+    check_customer(app.current_event, customer_id)
     try:
         wanted = parse(event=app.current_event.body or "{}", model=QuantityIn)
     except ValidationError as error:
@@ -58,6 +61,7 @@ def put_line(customer_id: str, product_id: str) -> dict[str, Any]:
 @app.delete("/customers/<customer_id>/cart/<product_id>")
 def remove_line(customer_id: str, product_id: str) -> Response:
     """Take a product out of the cart; it need not be there."""
+    check_customer(app.current_event, customer_id)
     carts().delete_item(Key={"customerId": customer_id, "productId": product_id})
     return Response(status_code=204)
 

@@ -10,6 +10,7 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
+from shop.callers import check_vendor
 from shop.models import ProductIn, product_out, searchable
 from shop.paging import read_cursor, read_limit, write_cursor
 from shop.tables import products
@@ -49,6 +50,7 @@ def get_product(product_id: str) -> dict[str, Any]:
 @app.post("/vendors/<vendor_id>/products")
 def add_product(vendor_id: str) -> Response:
     """Put a vendor's new product on the shelf."""
+    check_vendor(app.current_event, vendor_id)
     product_id = uuid.uuid4().hex[:12]
     item = _item(product_id, vendor_id, _read_product())
     products().put_item(Item=item, ConditionExpression=Attr("productId").not_exists())
@@ -64,6 +66,7 @@ def add_product(vendor_id: str) -> Response:
 @app.put("/vendors/<vendor_id>/products/<product_id>")
 def replace_product(vendor_id: str, product_id: str) -> dict[str, Any]:
     """Replace a vendor's own product."""
+    check_vendor(app.current_event, vendor_id)
     item = _item(product_id, vendor_id, _read_product())
     _own(lambda condition: products().put_item(Item=item, ConditionExpression=condition), vendor_id, product_id)
     return product_out(item)
@@ -72,6 +75,7 @@ def replace_product(vendor_id: str, product_id: str) -> dict[str, Any]:
 @app.delete("/vendors/<vendor_id>/products/<product_id>")
 def remove_product(vendor_id: str, product_id: str) -> Response:
     """Take a vendor's own product off the shelf."""
+    check_vendor(app.current_event, vendor_id)
     key = {"productId": product_id}
     _own(lambda condition: products().delete_item(Key=key, ConditionExpression=condition), vendor_id, product_id)
     return Response(status_code=204)

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.exceptions import BadRequestError, NotF
 from aws_lambda_powertools.logging import correlation_paths
 from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
+from shop.callers import check_customer
 from shop.models import now_iso, order_out
 from shop.paging import read_cursor, read_limit, write_cursor
 from shop.tables import carts, dynamodb, orders, products, products_by_id
@@ -23,6 +24,7 @@ app = APIGatewayRestResolver()
 @app.post("/customers/<customer_id>/orders")
 def place_order(customer_id: str) -> Response:
     """Order what is in the cart. The same Idempotency-Key gives the same order, however often it is sent."""
+    check_customer(app.current_event, customer_id)
     order_id = _order_id(customer_id, app.current_event.headers.get("Idempotency-Key"))
     if (item := _find(customer_id, order_id)) is not None:
         return _created(item)
@@ -51,6 +53,7 @@ def place_order(customer_id: str) -> Response:
 @app.get("/customers/<customer_id>/orders")
 def list_orders(customer_id: str) -> dict[str, Any]:
     """List a customer's orders, the newest first."""
+    check_customer(app.current_event, customer_id)
     query = {
         "KeyConditionExpression": Key("customerId").eq(customer_id),
         "ScanIndexForward": False,
@@ -70,12 +73,14 @@ def list_orders(customer_id: str) -> dict[str, Any]:
 @app.get("/customers/<customer_id>/orders/<order_id>")
 def get_order(customer_id: str, order_id: str) -> dict[str, Any]:
     """Show one order."""
+    check_customer(app.current_event, customer_id)
     return order_out(_get(customer_id, order_id))
 
 
 @app.post("/customers/<customer_id>/orders/<order_id>/cancel")
 def cancel_order(customer_id: str, order_id: str) -> dict[str, Any]:
     """Cancel an order that was placed and put the goods back."""
+    check_customer(app.current_event, customer_id)
     item = _get(customer_id, order_id)
     cancel = {
         "TableName": orders().name,
