@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.errors import ServiceError, SettingsError
+from gatepost.kernel.errors import AccessDeniedException, ServiceError, SettingsError
 from gatepost.kernel.operations import Call, Principal
 from gatepost.kernel.ports import Assets, Identities, Operations, RoleSessions
 from gatepost.kernel.tasks import Tasks
@@ -111,6 +112,7 @@ class Stacks:
 
     async def prepare(self, call: Call, stack: Stack, request: StackRequest) -> Prepared:
         """Work out the changes of a request against `stack` as it stands. Raises: ValidationError."""
+        self._acting(request, call.principal)
         records = StackRecords(self._records, call.account_id, call.region)
         try:
             compiled = await self._compile(records, stack, request, lambda: self._acting(request, call.principal))
@@ -278,13 +280,21 @@ class Stacks:
         )
         self._running[stack.id] = progress
         alarm = None
+        try:
+            principal = self._principal(request, running)
+        except ValidationError as error:
+            del self._running[stack.id]
+            await _end_without_role(progress, running, error.message)
+            return
         if request.timeout_minutes and running.kind == "create" and not is_resumed:
             alarm = asyncio.get_running_loop().call_later(request.timeout_minutes * 60, _time_out, progress)
         try:
             operation = StackOperation(
                 records=records,
                 progress=progress,
-                execution=Execution(self._workshop(stack, request, running, place.account_id, place.region), progress),
+                execution=Execution(
+                    self._workshop(stack, request, principal, place.account_id, place.region), progress
+                ),
                 running=running,
                 compiled=lambda: self._compile(records, stack, request, lambda: self._principal(request, running)),
                 shown_parameters=_shown_parameters,
@@ -297,7 +307,7 @@ class Stacks:
             del self._running[stack.id]
 
     def _workshop(
-        self, stack: Stack, request: StackRequest, running: Running, account_id: str, region: str
+        self, stack: Stack, request: StackRequest, principal: Principal, account_id: str, region: str
     ) -> Workshop:
         def adopting(name: str) -> None:
             self._parents[account_id, region, name] = stack
@@ -308,7 +318,7 @@ class Stacks:
             handlers=self._handlers,
             custom=self._custom,
             named=self._named,
-            principal=self._principal(request, running),
+            principal=principal,
             stack=stack,
             request=request,
             account_id=account_id,
@@ -323,14 +333,29 @@ class Stacks:
         return self._acting(request, principal_from_json(running.principal))
 
     def _acting(self, request: StackRequest, asking: Principal) -> Principal:
-        """Give the stack's role, or who asks. Raises: AccessDeniedException when the role cannot be assumed."""
+        """Give the stack's role, or who asks. Raises: ValidationError when the role cannot be assumed."""
         if not request.role_arn:
             return asking
-        credentials = self._roles.assume(request.role_arn, service=CLOUDFORMATION, session_name="AWSCloudFormation")
+        try:
+            credentials = self._roles.assume(request.role_arn, service=CLOUDFORMATION, session_name="AWSCloudFormation")
+        except AccessDeniedException as error:
+            raise ValidationError(f"Role {request.role_arn} is invalid or cannot be assumed") from error
         identity = self._identities.find(credentials.access_key_id, credentials.session_token, self._clock.now_ms())
         if identity is None:
             raise SettingsError(f"the session of {request.role_arn} is not known")
         return identity.principal
+
+
+async def _end_without_role(progress: Progress, running: Running, reason: str) -> None:
+    """End an operation that cannot begin, or go on, because its role has gone; an update can be continued later."""
+    if running.kind == "delete":
+        await progress.stack_status("DELETE_FAILED", reason, running=None)
+    elif running.kind == "create":
+        status = "CREATE_FAILED" if running.phase == "forward" else "ROLLBACK_FAILED"
+        await progress.stack_status(status, reason, running=None, request=running.request)
+    else:
+        stopped = asdict(replace(running, phase="rollback"))
+        await progress.stack_status("UPDATE_ROLLBACK_FAILED", reason, running=stopped)
 
 
 def _time_out(progress: Progress) -> None:

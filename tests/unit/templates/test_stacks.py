@@ -5,6 +5,7 @@ import json
 from urllib.parse import unquote
 
 import pytest
+import yaml
 
 from gatepost.kernel.errors import ServiceError
 from gatepost.templates.acceptance import Acceptance
@@ -415,6 +416,28 @@ def test_a_stack_acts_as_its_role(tmp_path):
         policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}]}
         await world.do("iam", "PutRolePolicy", RoleName="deployer", PolicyName="p", PolicyDocument=json.dumps(policy))
         assert (await world.deploy(of(T=table("ttt")), name="second", RoleARN=arn))["StackStatus"] == "CREATE_COMPLETE"
+
+    run(tmp_path, scenario)
+
+
+def test_a_role_that_cannot_be_assumed_ends_the_operation_instead_of_holding_the_stack_for_ever(tmp_path):
+    async def scenario(world):
+        trust = TRUST.replace("lambda", "cloudformation")
+        with pytest.raises(ServiceError, match="role/none is invalid or cannot be assumed"):
+            await world.deploy(of(T=table()), RoleARN="arn:aws:iam::000000000000:role/none")
+        assert (await world.cfn("DescribeStacks"))["Stacks"] == []
+        document = json.dumps(yaml.safe_load(trust.replace("2012-10-17", "'2012-10-17'")))
+        made = await world.do("iam", "CreateRole", RoleName="brief", AssumeRolePolicyDocument=document)
+        allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        policy = {"PolicyName": "p", "PolicyDocument": json.dumps(allowed)}
+        await world.do("iam", "PutRolePolicy", RoleName="brief", **policy)
+        stack = await world.deploy(of(T=table()), RoleARN=made["Role"]["Arn"])
+        assert stack["StackStatus"] == "CREATE_COMPLETE"
+        await world.do("iam", "DeleteRolePolicy", RoleName="brief", PolicyName="p")
+        await world.do("iam", "DeleteRole", RoleName="brief")
+        await world.cfn("DeleteStack", StackName="shop")
+        stack = await world.settled("shop")
+        assert (stack["StackStatus"], "cannot be assumed" in stack["StackStatusReason"]) == ("DELETE_FAILED", True)
 
     run(tmp_path, scenario)
 
