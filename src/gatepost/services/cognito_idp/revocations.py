@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gatepost.kernel.clock import Clock
+from gatepost.kernel.errors import StoreUnavailable
 from gatepost.kernel.operations import Change, RecordKey
 from gatepost.kernel.ports import Publisher
 from gatepost.services.cognito_idp.pool import DAY_MS, REVOCATION, SEPARATOR, UserPool
@@ -79,8 +80,16 @@ class Revocations:
 
     async def _add(self, pool: UserPool, entry: str, value: dict[str, Any]) -> None:
         key = RecordKey(REVOCATION, pool.account_id, pool.region, entry)
-        await self._records.put(key, value, expected_version=None)
-        self._entries[entry] = (key, value)
+        before = self._entries.get(entry)
+        self._entries[entry] = (key, value)  # before anything waits: of several at once one is the first
+        try:
+            await self._records.put(key, value, expected_version=None)
+        except StoreUnavailable:
+            if before is None:
+                self._entries.pop(entry, None)
+            else:
+                self._entries[entry] = before
+            raise
         if "key" in value:
             await self._publisher.publish(_change(value))
         self._since_sweep += 1

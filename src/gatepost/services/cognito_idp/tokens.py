@@ -295,10 +295,13 @@ class Tokens:
         is_revoked = self._revocations.is_revoked(pool, token.origin_jti)
         if is_revoked or token.made_at_ms <= held.user.signed_out_at_ms:
             raise NotAuthorizedException("Refresh Token has been revoked")
-        replaced_at_ms = self._revocations.replaced_at_ms(pool, token.jti)
-        if replaced_at_ms is not None and now_ms >= replaced_at_ms + client.rotation_grace_s * 1000:
-            raise RefreshTokenReuseException("Refresh Token has been invalidated by rotation")
+        self._check_rotation(token, pool, client)
         return token, pool, held.user
+
+    def _check_rotation(self, token: RefreshToken, pool: UserPool, client: AppClient) -> None:
+        replaced_at_ms = self._revocations.replaced_at_ms(pool, token.jti)
+        if replaced_at_ms is not None and self._clock.now_ms() >= replaced_at_ms + client.rotation_grace_s * 1000:
+            raise RefreshTokenReuseException("Refresh Token has been invalidated by rotation")
 
     async def refresh(
         self, text: str, client: AppClient, *, device_key: str = "", client_metadata: Mapping[str, str] | None = None
@@ -326,6 +329,7 @@ class Tokens:
         )
         result = await self._signed(grant)
         if client.rotates_refresh_tokens:
+            self._check_rotation(token, pool, client)  # it may have been used again while the trigger was asked
             await self._revocations.replace_refresh_token(pool, token.jti, expires_at_ms=token.expires_at_ms)
             result["RefreshToken"] = self._refresh_token(grant, expires_at_ms=token.expires_at_ms)
         return result

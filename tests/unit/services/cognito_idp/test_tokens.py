@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -245,6 +246,25 @@ def test_a_user_who_is_disabled_or_gone_has_no_tokens(pools: Run) -> None:
         await aws.a_user()  # of the same name, and somebody else
         assert await refuses_access(aws, result["AccessToken"]) == "Invalid Access Token"
         assert await refuses_refresh(aws, result["RefreshToken"]) == "Invalid Refresh Token"
+
+    pools(scenario)
+
+
+def test_of_many_who_use_a_rotating_refresh_token_at_once_one_gets_the_next(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        await aws.a_pool()
+        rotation = {"Feature": "ENABLED", "RetryGracePeriodSeconds": 0}
+        await aws.a_client("ALLOW_USER_PASSWORD_AUTH", RefreshTokenRotation=rotation)
+        await aws.a_user()
+        token = (await aws.sign_in())["RefreshToken"]
+        call = {"ClientId": aws.client_id, "RefreshToken": token}
+        answers = await asyncio.gather(
+            *(aws("GetTokensFromRefreshToken", **call) for _ in range(8)), return_exceptions=True
+        )
+        assert sum(isinstance(answer, dict) for answer in answers) == 1
+        assert {type(answer).__name__ for answer in answers if not isinstance(answer, dict)} == {
+            "RefreshTokenReuseException"
+        }
 
     pools(scenario)
 
