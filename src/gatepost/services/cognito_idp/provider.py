@@ -30,8 +30,10 @@ from gatepost.services.cognito_idp.group_operations import GroupOperations
 from gatepost.services.cognito_idp.groups_store import GroupStore
 from gatepost.services.cognito_idp.hosted.authorization_codes import AuthorizationCodes
 from gatepost.services.cognito_idp.hosted.browser_sessions import BrowserSessions
+from gatepost.services.cognito_idp.hosted.federation import Federation
 from gatepost.services.cognito_idp.hosted.forms import PageParts
 from gatepost.services.cognito_idp.hosted.granting import Granting
+from gatepost.services.cognito_idp.hosted.provider_requests import ProviderRequests
 from gatepost.services.cognito_idp.hosted.server import HostedPages
 from gatepost.services.cognito_idp.hosted.steps import Steps
 from gatepost.services.cognito_idp.hosted.token_endpoint import TokenEndpoint
@@ -56,6 +58,7 @@ from gatepost.services.cognito_idp.tokens import Tokens
 from gatepost.services.cognito_idp.triggers import ANSWER_WITHIN_S, Triggers
 from gatepost.services.cognito_idp.users import Users
 from gatepost.storage.base import Records
+from gatepost.wire.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ class CognitoIdpProvider(
             url=parts.url,
         )
         self.discovery = Discovery(self._pools, parts.url, self._domains)
+        self._client = Client(clock=parts.clock)  # to other identity providers
         self.pages = self._make_pages()
 
     def _make_pages(self) -> HostedPages:
@@ -179,7 +183,8 @@ class CognitoIdpProvider(
             codes,
             self._clock,
         )
-        return HostedPages(Addresses(self._pools, self._domains), parts, sessions, token_endpoint)
+        federation = Federation(parts, ProviderRequests(self._client.send, self._clock), self.asked_before_sign_up)
+        return HostedPages(Addresses(self._pools, self._domains), parts, sessions, token_endpoint, federation)
 
     async def start(self) -> None:
         """Read what must be in memory. Raises: StoreUnavailable."""
@@ -190,6 +195,7 @@ class CognitoIdpProvider(
     async def close(self) -> None:
         """End background work and the threads for passwords."""
         await self._tasks.close()
+        await self._client.close()
         self._passwords.close()
 
     def access(self, call: Call, params: Mapping[str, Any]) -> Sequence[Access]:

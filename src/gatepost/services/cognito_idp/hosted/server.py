@@ -33,6 +33,7 @@ from gatepost.services.cognito_idp.hosted.authorization_requests import (
     trusted_client,
 )
 from gatepost.services.cognito_idp.hosted.browser_sessions import SESSION_COOKIE, BrowserSessions, is_our_form
+from gatepost.services.cognito_idp.hosted.federation import CALLBACK, Federation
 from gatepost.services.cognito_idp.hosted.forms import PageParts, carried
 from gatepost.services.cognito_idp.hosted.html import Page
 from gatepost.services.cognito_idp.hosted.identity_providers import asked_for
@@ -59,8 +60,14 @@ class HostedPages:
     """Answers requests to all pools' domains (`wire.messages.Handler` with a request id)."""
 
     def __init__(
-        self, addresses: Addresses, parts: PageParts, sessions: BrowserSessions, token_endpoint: TokenEndpoint
+        self,
+        addresses: Addresses,
+        parts: PageParts,
+        sessions: BrowserSessions,
+        token_endpoint: TokenEndpoint,
+        federation: Federation,
     ) -> None:
+        self.federation = federation
         self._addresses = addresses
         self._parts = parts
         self._sessions = sessions
@@ -140,6 +147,8 @@ class HostedPages:
             return self._logout(visit)
         if path == "/error":
             return self._error(visit, visit.query.get("error", ""))
+        if path == CALLBACK:
+            return await self.federation.back(visit)
         if path != "/oauth2/authorize" and path not in self._forms:
             return self._error(visit, "", status=404)
         request = parse_request(self._parts.pools, visit.pool, visit.query)
@@ -170,7 +179,7 @@ class HostedPages:
         if "none" in request.prompt:
             raise request.refusal("login_required")
         if provider is not None:
-            raise request.refusal("invalid_request", "this provider cannot be reached")
+            return await self.federation.begin(visit, request, provider)
         return redirect(visit.link("/login", carried(visit)))
 
     def _logout(self, visit: Visit) -> Response:
