@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -261,10 +262,25 @@ def test_the_basic_flow_assumes_a_role_with_the_pools_token(shop: Shop) -> None:
     told = assume(RoleArn=role, RoleSessionName="basil", WebIdentityToken=token)
     assert (told["Provider"], told["Audience"], told["SubjectFromWebIdentityToken"]) == (ISSUER, pool, identity)
     refused("AccessDenied", assume, RoleArn=shop.signed_in, RoleSessionName="basil", WebIdentityToken=token)
+    short = shop.pools.get_open_id_token_for_developer_identity  # only to make a token that ends soon
+    shop.pools.update_identity_pool(**{**_settings(shop, pool), "DeveloperProviderName": "login.shop"})
+    mine = short(IdentityPoolId=pool, Logins={"login.shop": "basil"}, TokenDuration=60)
+    renewed = shop.anyone.get_open_id_token(IdentityId=mine["IdentityId"], Logins={ISSUER: mine["Token"]})["Token"]
+    assert _ends(renewed) <= _ends(mine["Token"])  # a stolen token does not renew itself for ever
     guest = shop.anyone.get_open_id_token(IdentityId=shop.identity(pool=pool))["Token"]
     refused("AccessDenied", assume, RoleArn=role, RoleSessionName="guest", WebIdentityToken=guest)
     words = refused("InvalidParameterException", shop.anyone.get_open_id_token, IdentityId=shop.identity())
     assert words == "Basic (classic) flow is not enabled, please use enhanced flow."
+
+
+def _settings(shop: Shop, pool: str) -> dict[str, Any]:
+    told = shop.pools.describe_identity_pool(IdentityPoolId=pool)
+    return {name: value for name, value in told.items() if name not in ("ResponseMetadata", "IdentityPoolTags")}
+
+
+def _ends(token: str) -> int:
+    part = token.split(".")[1]
+    return int(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))["exp"])
 
 
 def test_policies_know_the_identity_behind_a_session(shop: Shop) -> None:

@@ -108,7 +108,9 @@ class IdentityOperations:
             raise InvalidParameterException("Basic (classic) flow is not enabled, please use enhanced flow.")
         logins, amr, tags = await self._proven(call, pool, identity, params.get("Logins") or {})
         del logins
-        token = await self._tokens.issue(pool, identity.id, amr, duration_s=TOKEN_DURATION_S, tags=tags)
+        own = (params.get("Logins") or {}).get(PROVIDER)
+        duration_s = TOKEN_DURATION_S if own is None else min(TOKEN_DURATION_S, self._logins.own_seconds_left(own))
+        token = await self._tokens.issue(pool, identity.id, amr, duration_s=duration_s, tags=tags)
         return {"IdentityId": identity.id, "Token": token}
 
     @operation("GetCredentialsForIdentity")

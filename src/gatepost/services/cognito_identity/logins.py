@@ -76,6 +76,10 @@ class Logins:
         told = self._claims(self._tokens.verifier, token).get(TAGS_CLAIM, {})
         return {key: values[0] for key, values in told.get("principal_tags", {}).items()}
 
+    def own_seconds_left(self, token: str) -> int:
+        """Say how long a token that `own_identity` has verified is good: what comes of it ends with it."""
+        return int(self._claims(self._tokens.verifier, token)["exp"]) - self._clock.now_ms() // 1000
+
     async def _user_pool_login(self, pool: IdentityPool, provider: str, token: str) -> Login:
         clients = {one["ClientId"]: one for one in pool.user_pool_clients if one["ProviderName"] == provider}
         if not clients:

@@ -166,8 +166,8 @@ def provider_keys(
 
 
 def audience_of(claims: Mapping[str, Any]) -> str:
-    """Give whom a token is for: `aud`, or `client_id` where an access token has that."""
-    audience = claims.get("aud", claims.get("client_id", ""))
+    """Give whom a token is for, its `aud`. Access tokens of user pools have none: APIs that get them become nobody."""
+    audience = claims.get("aud", "")
     return audience if isinstance(audience, str) else ""
 
 

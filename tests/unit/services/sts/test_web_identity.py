@@ -100,6 +100,15 @@ def test_a_token_of_a_trusted_pool_gives_credentials_of_the_role(tmp_path):
     with_world(tmp_path, scenario)
 
 
+def test_an_access_token_is_for_servers_and_gives_no_role(tmp_path):
+    async def scenario(world):
+        role = await world.trusted()
+        token = world.token(aud=None, client_id="client-1", token_use="access")
+        await world.no("InvalidIdentityToken", role, token)
+
+    with_world(tmp_path, scenario)
+
+
 def unsigned(world):
     def part(value):
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
