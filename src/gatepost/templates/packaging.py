@@ -50,6 +50,7 @@ NAMED: Final = (
     Named("AWS::CloudFormation::Stack", ("TemplateURL",), "template", "url"),
 )
 SAM_FUNCTION: Final = "AWS::Serverless::Function"
+CODE: Final = ("CodeUri", "InlineCode", "ImageUri")
 FUNCTIONS: Final = (SAM_FUNCTION, "AWS::Lambda::Function")
 REMOTE: Final = ("s3://", "http://", "https://")
 
@@ -160,6 +161,8 @@ class Packager:
             properties = _section(resource, "Properties")
             if shared is not None and "CodeUri" not in properties and resource.get("Type") == SAM_FUNCTION:
                 self._note_function(job, logical_id, raw, shared, runtime)
+            if resource.get("Type") == SAM_FUNCTION and not _names_code({**function_globals, **properties}):
+                self._give_own_folder(job, logical_id, raw, runtime)
             for named in NAMED:
                 location = properties.get(named.path[0])
                 if resource.get("Type") == named.type and isinstance(location, str):
@@ -169,6 +172,30 @@ class Packager:
                     placed = self._replace(job, where, location, named.kind, named.form, own)
                     if placed is not None and named.type in FUNCTIONS:
                         self._note_function(job, logical_id, raw, placed, own)
+
+    def _give_own_folder(self, job: _Job, logical_id: str, raw: Mapping[str, Any], runtime: str) -> None:
+        """Upload the template's folder for a function that names no code, as `sam deploy` does.
+
+        Its properties are written anew with `CodeUri` among them, each on the line where it was.
+        """
+        where: TreePath = ("Resources", logical_id, "Properties")
+        properties, node = (
+            _section(_section(_section(raw, "Resources"), logical_id), "Properties"),
+            job.source.node(where),
+        )
+        if node is None or not properties or next(_includes(properties, ()), None) is not None:
+            return
+        own = properties.get("Runtime", runtime)
+        own = own if isinstance(own, str) else runtime
+        folder = job.path.parent.resolve()
+        try:
+            sha256 = self._upload(job, folder, "code", own)
+        except SettingsError as fault:
+            mark = job.source.locate(where)
+            job.problems.append(Problem(str(fault), job.source.file, mark.line, mark.column, path_text(where)))
+            return
+        job.patches.append((node, _rewritten(node, properties, {"CodeUri": _form("s3-uri", sha256, "")})))
+        self._note_function(job, logical_id, raw, (folder, sha256), own)
 
     def _note_function(
         self, job: _Job, logical_id: str, raw: Mapping[str, Any], placed: tuple[Path, str], runtime: str
@@ -228,6 +255,24 @@ def _section(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _names_code(properties: Mapping[str, Any]) -> bool:
+    """Tell whether a SAM function says what its code is: a folder, its text or an image."""
+    return any(properties.get(name) is not None for name in CODE) or properties.get("PackageType") == "Image"
+
+
+def _rewritten(node: Node, value: Mapping[str, Any], more: Mapping[str, Any]) -> str:
+    """Write a mapping in flow form, each of its keys on the line where its author wrote it, with `more` first."""
+    parts = ["{", ", ".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in more.items())]
+    line = node.line
+    for name, each in value.items():
+        mark = node.keys[name]
+        if mark.line > line:
+            parts.append("\n" * (mark.line - line) + " " * (mark.column - 1))
+            line = mark.line
+        parts.append(f", {json.dumps(name)}: {json.dumps(each)}")
+    return "".join((*parts, "}"))
+
+
 def _form(form: str, sha256: str, name: str) -> Any:
     if form == "lambda-code":
         return {"S3Bucket": BUCKET, "S3Key": sha256}
@@ -254,7 +299,7 @@ def _includes(node: Any, path: TreePath) -> Iterator[tuple[TreePath, str]]:
 
 
 def _patched(text: str, patches: list[tuple[Node, str]]) -> str:
-    """Put each replacement in the place of its scalar; lines stay where they are."""
+    """Put each replacement in the place of its node; lines stay where they are."""
     lines = text.split("\n")
     starts = [0]
     for line in lines[:-1]:
@@ -266,7 +311,11 @@ def _patched(text: str, patches: list[tuple[Node, str]]) -> str:
     for node, replacement in sorted(patches, key=lambda patch: (patch[0].line, patch[0].column), reverse=True):
         start, end = offset(node.line, node.column), offset(node.end_line, node.end_column)
         old = text[start:end]
+        indent = old[old.rfind("\n") + 1 :]
+        if "\n" in old and not indent.strip(" "):  # a mapping ends where the next token begins
+            old = old[: len(old) - len(indent)]
+            end -= len(indent)
         anchor = old.split(None, 1)[0] + " " if old.startswith("&") else ""
-        tail = "\n" * old.count("\n")
+        tail = "\n" * (old.count("\n") - replacement.count("\n"))
         text = f"{text[:start]}{anchor}{replacement}{tail}{text[end:]}"
     return text

@@ -114,6 +114,53 @@ def test_every_local_file_is_uploaded_and_named_by_its_hash_on_the_same_line(tmp
     assert packaged.uploaded[include[0]].name == "outputs.yaml"
 
 
+NO_CODE = """\
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Timeout: 3}
+Resources:
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      # where the code is, nobody says
+      Handler: app.h
+
+      Environment:
+        Variables:
+          TABLE: !Ref Table
+      Runtime: python3.11
+
+  # between
+  Inline:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: "x = 1"
+      Handler: index.h
+  Image:
+    Type: AWS::Serverless::Function
+    Properties: {PackageType: Image}
+  Last:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.other"""
+
+
+def test_a_function_that_names_no_code_gets_the_folder_of_its_template(tmp_path):
+    platform = Platform()
+    template = a_project(tmp_path, NO_CODE, **{"app.py": "def h(e, c): pass\n", ".gatepost/private": "x"})
+    packaged = a_packager(tmp_path, platform).package(template)
+    source = parse_source(packaged.text, file="t")
+    resources = source.plain()["Resources"]
+    code = resources["Fn"]["Properties"].pop("CodeUri")
+    assert platform.names(code.rsplit("/", 1)[1]) == ["app.py", "template.yaml"]
+    assert resources["Last"]["Properties"].pop("CodeUri") == code
+    assert resources == parse_source(NO_CODE, file="t").plain()["Resources"]
+    before = parse_source(NO_CODE, file="t")
+    for path in (("Fn", "Properties", "Runtime"), ("Inline",), ("Last", "Properties", "Handler")):
+        assert source.locate(("Resources", *path)).line == before.locate(("Resources", *path)).line
+    assert {each.logical_id for each in packaged.functions} == {"Fn", "Last"}
+
+
 def test_json_templates_are_packaged_too(tmp_path):
     platform = Platform()
     template = a_project(tmp_path, "x: 1", **FILES)
