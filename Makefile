@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+# Where programs may not keep their bytecode (PYTHONDONTWRITEBYTECODE), each start would compile for a second.
+BYTECODE := $(BIN)/python -m compileall -q src/gatepost
 
 .PHONY: help run test check lint types layers tidy soak bench compile docs clean
 
@@ -19,9 +21,11 @@ $(DEV_STAMP): $(STAMP)
 	@touch $@
 
 run: $(STAMP)  ## start the platform with examples/securecart and print its endpoints
+	@$(BYTECODE)
 	@exec $(BIN)/gatepost up examples/securecart/template.yaml
 
 test: $(DEV_STAMP)  ## run every test
+	@$(BYTECODE)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: lint types layers tidy  ## format, lint, types, layers, tidy, unit and contract tests
