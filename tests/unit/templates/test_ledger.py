@@ -41,7 +41,6 @@ def function(**properties):
         ({"CodeSigningConfigArn": "a"}, "CodeSigningConfigArn: code is not signed here"),
         ({"Runtime": "java21"}, "Runtime is 'java21': use python3."),
         ({"PackageType": "Image"}, "PackageType is 'Image'"),
-        ({"TracingConfig": "{Mode: Active}"}, "TracingConfig/Mode is 'Active': "),
     ],
 )
 def test_a_property_that_is_not_enforced_is_refused_with_its_line_and_what_would_work(properties, reason):

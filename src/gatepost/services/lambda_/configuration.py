@@ -37,7 +37,6 @@ REFUSED: Final[Mapping[str, str]] = {
     "VpcConfig": "functions here share the network of the machine that runs them; leave it out",
     "FileSystemConfigs": "there are no network file systems here; leave it out",
     "ImageConfig": "container images are not run here; use PackageType Zip",
-    "KMSKeyArn": "environment variables are not encrypted with a key of yours here; leave it out",
     "CodeSigningConfigArn": "code is not signed here; leave it out",
     "TenancyConfig": "tenant isolation is not supported; leave it out",
     "CapacityProviderConfig": "there are no capacity providers here; leave it out",
@@ -60,8 +59,6 @@ def refuse_unsupported(params: Mapping[str, Any]) -> None:
             raise bad(f"{name} is not supported by Gatepost: {reason}")
     if params.get("PackageType", "Zip") != "Zip":
         raise bad("PackageType Image is not supported by Gatepost: container images are not run here; use Zip")
-    if params.get("TracingConfig", {}).get("Mode", "PassThrough") != "PassThrough":
-        raise bad("TracingConfig Mode Active is not supported by Gatepost yet: use PassThrough")
     if params.get("SnapStart", {}).get("ApplyOn", "None") != "None":
         raise bad("SnapStart is not supported by Gatepost: workers start from a warm process anyway; leave it out")
 
@@ -81,7 +78,7 @@ def configured(function: Function, params: Mapping[str, Any]) -> Function:
     """
     refuse_unsupported(params)
     changes: dict[str, Any] = {}
-    simple = {"Handler": "handler", "Role": "role_arn", "Description": "description"}
+    simple = {"Handler": "handler", "Role": "role_arn", "Description": "description", "KMSKeyArn": "kms_key_arn"}
     for name, field in simple.items():
         if name in params:
             changes[field] = params[name]
@@ -99,6 +96,8 @@ def configured(function: Function, params: Mapping[str, Any]) -> Function:
         changes["environment"] = _environment(params["Environment"].get("Variables") or {})
     if params.get("Architectures"):
         changes["architecture"] = _architecture(params["Architectures"])
+    if "TracingConfig" in params:
+        changes["tracing_mode"] = params["TracingConfig"].get("Mode", "PassThrough")
     if "LoggingConfig" in params:
         changes |= _logging(function, params["LoggingConfig"])
     return replace(function, **changes)
@@ -196,7 +195,7 @@ def to_aws(function: Function) -> dict[str, Any]:
         "LastModified": f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}+0000",
         "CodeSha256": code_sha256_base64(function.code_sha256),
         "Version": function.version,
-        "TracingConfig": {"Mode": "PassThrough"},
+        "TracingConfig": {"Mode": function.tracing_mode},
         "RevisionId": function.revision_id,
         "State": "Active",
         "LastUpdateStatus": "Successful",
@@ -206,6 +205,8 @@ def to_aws(function: Function) -> dict[str, Any]:
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": logging,
     }
+    if function.kms_key_arn:
+        answer["KMSKeyArn"] = function.kms_key_arn
     if function.dead_letter_arn:
         answer["DeadLetterConfig"] = {"TargetArn": function.dead_letter_arn}
     if function.layers:

@@ -150,6 +150,8 @@ class Function:
     last_version_digest: str = ""  # of $LATEST: what that version was, to see whether anything has changed since
 
     dead_letter_arn: str = ""  # AWS: DeadLetterConfig.TargetArn
+    tracing_mode: str = "PassThrough"  # AWS: TracingConfig.Mode
+    kms_key_arn: str = ""  # as named: the environment is sealed by Gatepost's own key
     layers: Sequence[Mapping[str, Any]] = ()  # each with arn, sha256, bytes, unzipped_bytes; a later one wins
     reserved_concurrency: int | None = None  # of $LATEST: for all versions together; None: the account's
 

@@ -13,7 +13,7 @@ from tests.support.functions import a_function
 
 CONFIGURED = {
     "Architectures", "Description", "Environment", "EphemeralStorage", "Handler", "LoggingConfig", "MemorySize", "Role",
-    "Runtime", "Timeout",
+    "Runtime", "Timeout", "KMSKeyArn",
 }  # fmt: skip
 # Refused by value in `refuse_unsupported`, or seen to by the operation itself.
 BY_VALUE = {"DeadLetterConfig", "Layers", "PackageType", "Publish", "SnapStart", "TracingConfig"}

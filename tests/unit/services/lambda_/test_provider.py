@@ -81,11 +81,9 @@ def test_what_is_not_there_is_not_found(tmp_path, name: str) -> None:
         ({"PackageType": "Image"}, "PackageType Image is not supported"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig is not supported"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}}, "there is no sqs here"),
-        ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig Mode Active is not supported"),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart is not supported"),
         ({"LoggingConfig": {"LogFormat": "Text", "SystemLogLevel": "WARN"}}, "only when LogFormat is JSON"),
         ({"Tags": {"aws:x": "1"}}, "may not begin with aws:"),
-        ({"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/x"}, "KMSKeyArn is not supported"),
         ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:x:1"]}, "layer:x:1 does not exist."),
     ],
 )
@@ -104,6 +102,19 @@ def test_empty_values_mean_none_as_sam_sends_them(tmp_path) -> None:
         "Publish": False,
     }
     assert with_lambda(tmp_path, lambda aws: aws.a_function(**empty))["State"] == "Active"
+
+
+def test_tracing_and_a_key_are_described_as_they_were_given(tmp_path) -> None:
+    key = "arn:aws:kms:us-east-1:000000000000:key/x"
+
+    async def scenario(aws: LambdaControl):
+        made = await aws.a_function(TracingConfig={"Mode": "Active"}, KMSKeyArn=key)
+        changes = {"FunctionName": made["FunctionName"], "TracingConfig": {"Mode": "PassThrough"}, "KMSKeyArn": ""}
+        return made, await aws("UpdateFunctionConfiguration", **changes)
+
+    made, changed = with_lambda(tmp_path, scenario)
+    assert (made["TracingConfig"], made["KMSKeyArn"]) == ({"Mode": "Active"}, key)
+    assert (changed["TracingConfig"], "KMSKeyArn" in changed) == ({"Mode": "PassThrough"}, False)
 
 
 def test_a_name_is_taken_once(tmp_path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from typing import Any, Protocol
 
 import orjson
@@ -24,6 +25,7 @@ from gatepost.services.lambda_.runner.process import Running, Worker
 from gatepost.services.lambda_.runner.scaling import ScalingPace
 from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.streams import FunctionStream
+from gatepost.services.lambda_.runner.tracing import ACTIVE, actively_traced
 
 NS_PER_MS = 1_000_000
 ERROR_KIND_LENGTH_MAX = 256  # it stands in REPORT, and a function chooses it
@@ -96,15 +98,21 @@ class FunctionPool:
     def invoke(self, invocation: Invocation) -> asyncio.Future[InvocationResult]:
         """Run `invocation` on the next free worker. Raises: TooManyRequestsException."""
         answer: asyncio.Future[InvocationResult] = self._loop.create_future()
-        self._run(Running(invocation, answer))
+        self._run(Running(self._traced(invocation), answer))
         return answer
 
     def stream(self, invocation: Invocation) -> FunctionStream:
         """Run `invocation`, its answer as it is written. Raises: TooManyRequestsException."""
         answer: asyncio.Future[InvocationResult] = self._loop.create_future()
         stream = FunctionStream(answer, self.function.version)
-        self._run(Running(invocation, answer, stream))
+        self._run(Running(self._traced(invocation), answer, stream))
         return stream
+
+    def _traced(self, invocation: Invocation) -> Invocation:
+        if self.function.tracing_mode != ACTIVE:
+            return invocation
+        now_s = self._clock.now_ms() // 1000
+        return replace(invocation, trace_id=actively_traced(invocation.trace_id, invocation.request_id, now_s))
 
     def _run(self, running: Running) -> None:
         self._supply.awake()

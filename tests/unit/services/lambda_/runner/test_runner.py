@@ -62,6 +62,13 @@ def test_the_latest_qualifier_names_the_function_and_others_name_nothing(runner:
             runner.invoke(a_function(arn=arn))
 
 
+def test_active_tracing_gives_an_invocation_a_sampled_trace(runner: LiveRunner) -> None:
+    source = "import os\ndef handler(event, context):\n    return os.environ.get('_X_AMZN_TRACE_ID')\n"
+    assert runner.value(runner.deploy(source)) is None
+    trace = runner.value(runner.deploy(source, tracing_mode="Active"))
+    assert re.fullmatch("Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=1", trace)
+
+
 def test_the_context_is_lambdas(runner: LiveRunner) -> None:
     function = runner.deploy(
         """
