@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.journeys.test_usage_plans import a_keyed_api, pid_of, statuses, used
+from tests.support.functions import a_zip
 from tests.support.platform import RunningPlatform, ask, gatepost, start_platform
 from tests.support.valkeys import a_valkey
 
@@ -184,3 +186,39 @@ def test_four_workers_on_one_valkey_are_killed_one_by_one_with_no_server_error(d
             load.wait(200)
         assert set(load.statuses) == {200}
         assert load.refused == 0
+
+
+SLOW = "import time\ndef handler(event, context):\n    time.sleep(1.5)\n    return 'done'\n"
+
+
+def test_a_reservation_counts_for_all_workers_together(data: Path) -> None:
+    platform = start_platform(data, *FLAGS, "--workers", "2")
+    try:
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        role = platform.client("iam").create_role(
+            RoleName="worker", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        )["Role"]["Arn"]
+        aws = platform.client("lambda")
+        aws.create_function(
+            FunctionName="slow",
+            Runtime="python3.11",
+            Handler="app.handler",
+            Role=role,
+            Code={"ZipFile": a_zip({"app.py": SLOW})},
+            Timeout=10,
+        )
+        aws.get_waiter("function_active_v2").wait(FunctionName="slow")
+        aws.put_function_concurrency(FunctionName="slow", ReservedConcurrentExecutions=2)
+        for _ in range(2):  # what was used is free again
+            with ThreadPoolExecutor(6) as pool:
+                outcomes = Counter(pool.map(lambda _: invoked(aws), range(6)))
+            assert outcomes == {"done": 2, "ReservedFunctionConcurrentInvocationLimitExceeded": 4}
+    finally:
+        platform.stop()
+
+
+def invoked(aws: Any) -> str:
+    try:
+        return str(json.loads(aws.invoke(FunctionName="slow")["Payload"].read()))
+    except aws.exceptions.TooManyRequestsException as error:
+        return str(error.response["Reason"])

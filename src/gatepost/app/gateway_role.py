@@ -45,6 +45,7 @@ from gatepost.services.iam.directory import TOPIC as PRINCIPAL
 from gatepost.services.iam.directory import Directory
 from gatepost.services.lambda_.grants import FunctionGrants
 from gatepost.services.lambda_.runner.debugging import LONG_MS
+from gatepost.services.lambda_.runner.places import SharedPlaces
 from gatepost.services.lambda_.runner.runner import FunctionRunner
 from gatepost.services.lambda_.runner.starter import RunnerParts
 from gatepost.services.sts.sessions import Sessions
@@ -95,6 +96,8 @@ class GatewayRole:
         self._grants = FunctionGrants()
         self._sessions = Sessions(directory, SessionTokens(seal), clock)
         self._runner = self._make_runner(data)
+        if (state := self._limits.state) is not None:
+            self._runner.places = SharedPlaces(state, random_id(16), clock, self._tasks)
         self._link.invoker = self._runner
         self._access_log = RotatingFile(place.folder / "access.log")
         refusals = place.folder / "refusals.log"

@@ -12,7 +12,7 @@ import binascii
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceError, UnsupportedOperation
@@ -31,11 +31,13 @@ from gatepost.services.lambda_.model import (
     ResourceNotFoundException,
 )
 from gatepost.services.lambda_.runner.interpreters import Interpreter
-from gatepost.services.lambda_.runner.pool import NS_PER_MS, FunctionPool
+from gatepost.services.lambda_.runner.places import SharedPlaces
+from gatepost.services.lambda_.runner.pool import NS_PER_MS, FunctionPool, too_many_requests
 from gatepost.services.lambda_.runner.process import Worker
-from gatepost.services.lambda_.runner.shares import Shares
+from gatepost.services.lambda_.runner.shares import RESERVED, Shares
 from gatepost.services.lambda_.runner.starter import RunnerParts, WorkerStarter
 from gatepost.services.lambda_.runner.streams import FunctionStream
+from gatepost.state.base import settled
 
 OWN_RUNTIME: Final = f"python3.{sys.version_info.minor}"
 HOUSEKEEPING_MS: Final = 5_000
@@ -55,6 +57,7 @@ class FunctionRunner:
         self._provisioned: dict[str, int] = {}  # by the ARN of version or alias
         self._is_provisioning = bool(parts.settings.debug_function)
         self._shares = Shares()
+        self.places: SharedPlaces | None = None  # set by the composition root where gateways share the limits
         self._retired: list[FunctionPool] = []  # of deleted functions whose last invocations still run
         self._tasks = Tasks("runner")
         self._loop = asyncio.get_running_loop()
@@ -168,12 +171,55 @@ class FunctionRunner:
         what starting a worker raises.
         """
         pool, invocation = self._admit(invocation)
-        return pool.invoke(invocation)
+        if self.places is None:
+            return pool.invoke(invocation)
+        return self._invoke_in_a_place(self.places, pool, invocation)
+
+    def _invoke_in_a_place(
+        self, places: SharedPlaces, pool: FunctionPool, invocation: Invocation
+    ) -> asyncio.Future[InvocationResult]:
+        """Invoke within a limit that other gateways count in, too."""
+        name, limit = self._shares.limit_of(pool, concurrency_max=self._settings.concurrency_max)
+        taken = places.take(name, limit)
+        if isinstance(taken, bool):
+            return asyncio.shield(self._placed(places, name, pool, invocation))
+        return asyncio.shield(self._tasks.spawn(self._wait(taken, places, name, pool, invocation), name="place"))
+
+    async def _wait(
+        self, taken: Awaitable[bool], places: SharedPlaces, name: str, pool: FunctionPool, invocation: Invocation
+    ) -> InvocationResult:
+        if not await taken:
+            raise too_many_requests(*((RESERVED,) if self._shares.is_reserved(pool) else ()))
+        return await self._placed(places, name, pool, invocation)
+
+    def _placed(
+        self, places: SharedPlaces, name: str, pool: FunctionPool, invocation: Invocation
+    ) -> asyncio.Future[InvocationResult]:
+        """Invoke in a place that was taken, and free it at the end."""
+        try:
+            answer = pool.invoke(invocation)
+        except ServiceError:
+            places.free(name)
+            raise
+        answer.add_done_callback(lambda _: places.free(name))
+        return answer
 
     async def stream(self, invocation: Invocation) -> FunctionStream:
         """Run a function and give its answer as it is written. See `kernel.ports.FunctionInvoker`."""
         pool, invocation = self._admit(invocation)
-        return await pool.stream(invocation).started()
+        places = self.places
+        if places is None:
+            return await pool.stream(invocation).started()
+        name, limit = self._shares.limit_of(pool, concurrency_max=self._settings.concurrency_max)
+        if not await settled(places.take(name, limit)):
+            raise too_many_requests(*((RESERVED,) if self._shares.is_reserved(pool) else ()))
+        try:
+            stream = pool.stream(invocation)
+        except ServiceError:
+            places.free(name)
+            raise
+        stream.answer.add_done_callback(lambda _: places.free(name))
+        return await stream.started()
 
     def _admit(self, invocation: Invocation) -> tuple[FunctionPool, Invocation]:
         pool = self._pools.get(invocation.function_arn)

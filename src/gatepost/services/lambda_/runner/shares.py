@@ -53,6 +53,13 @@ class Shares:
         if limit is not None and sum(one.in_flight for one in self._families[pool.base_arn]) >= limit:
             raise too_many_requests(RESERVED)
 
+    def limit_of(self, pool: FunctionPool, *, concurrency_max: int) -> tuple[str, int]:
+        """Give the limit that counts for a pool's invocations: the name that gateways share, and how many it allows."""
+        reserved = self._reserved.get(pool.base_arn)
+        if reserved is not None:
+            return f"concurrency/{pool.base_arn}", reserved
+        return "concurrency/unreserved", concurrency_max - sum(self._reserved.values())
+
     def has_room(self, pool: FunctionPool, pools: Iterable[FunctionPool], *, workers_max: int) -> bool:
         """Say whether one more worker of `pool` leaves the others what they have reserved."""
         if not self._reserved or pool.base_arn in self._reserved:

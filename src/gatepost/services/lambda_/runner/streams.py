@@ -70,6 +70,7 @@ class FunctionStream(Pieces):
         self._bytes = 0
         self._refusal: ServiceError | None = None
         self._log_tail = b""
+        self.answer = answer
         answer.add_done_callback(self._answered)
 
     @property
