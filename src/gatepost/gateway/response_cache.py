@@ -29,6 +29,7 @@ GB: Final = 1024 * 1024 * 1024
 _HEAD: Final = 8  # three digits of status, five of the length of the headers
 _HEADERS_BYTES_MAX: Final = 99_999
 _PURPOSE: Final = "cached-response"
+_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 Key = Callable[[Exchange], str]
 
@@ -119,11 +120,18 @@ def compile_key(integration: Integration, stage: StageFacts, resource_id: str) -
     ]
     start = hashlib.blake2b(f"{integration.cache_namespace or resource_id}/".encode(), digest_size=24)
 
-    def key(exchange: Exchange) -> str:
+    def hashed(told: str) -> str:
         found = start.copy()
-        told = "".join([_measured(name, values(exchange)) for name, values in sources])
-        found.update(f"{exchange.method}/{told}".encode("utf-8", "replace"))
+        found.update(told.encode("utf-8", "replace"))
         return found.hexdigest()
+
+    if not sources:
+        by_method = {method: hashed(f"{method}/") for method in _METHODS}
+        return lambda exchange: by_method.get(exchange.method) or hashed(f"{exchange.method}/")
+
+    def key(exchange: Exchange) -> str:
+        told = "".join([_measured(name, values(exchange)) for name, values in sources])
+        return hashed(f"{exchange.method}/{told}")
 
     return key
 
