@@ -18,7 +18,7 @@ from gatepost.services.lambda_.model import Function
 from gatepost.services.lambda_.runner.interpreters import own_interpreter
 from tests.support.custom_runtimes import a_program, a_runtime
 from tests.support.functions import LiveRunner, a_live_runner, skip_without_a_box
-from tests.support.installed import python_packages
+from tests.support.installed import node_packages, python_packages
 
 BASH = r"""#!/bin/bash
 set -eu
@@ -361,3 +361,30 @@ def test_awss_own_python_client_works_unmodified(runner: LiveRunner) -> None:
     assert any("[WARNING]" in line and "asked" in line for line in runner.log(function))
     missing = runner.error(a_custom_function(runner, files, handler="nothing.here", memory_mb=256))
     assert missing["errorType"] == "Runtime.ImportModuleError"
+
+
+@pytest.mark.soak  # npm compiles it: two minutes, with autoconf, libtool, cmake and g++
+def test_awss_own_node_client_works_unmodified(runner: LiveRunner) -> None:
+    client = node_packages("aws-lambda-ric") / "node_modules" / "aws-lambda-ric"
+    files: dict[str, str | bytes] = {
+        f"ric/{part}/{path.name}": path.read_bytes()
+        for part in ("bin", "dist")
+        for path in (client / part).iterdir()
+        if path.is_file()
+    }
+    if "ric/dist/rapid-client.node" not in files:
+        pytest.skip("this aws-lambda-ric comes without its compiled part")
+    files["bootstrap"] = f'#!/bin/sh\nexec {shutil.which("node")} ric/bin/index.mjs "$_HANDLER"\n'
+    files["app.mjs"] = (
+        "export const handler = async (event, context) => {\n"
+        "  if (event === 'fail') throw new RangeError('as asked');\n"
+        "  return [event, context.awsRequestId, context.invokedFunctionArn, context.clientContext.custom];\n"
+        "};\n"
+    )
+    function = a_custom_function(runner, files, memory_mb=512, timeout_s=10)
+    encoded = base64.b64encode(b'{"custom": {"a": 1}}').decode()
+    for number in range(3):
+        value = runner.value(function, {"n": number}, request_id=f"id-{number}", client_context=encoded)
+        assert value == [{"n": number}, f"id-{number}", function.arn, {"a": 1}]
+    error = runner.error(function, "fail")
+    assert (error["errorType"], error["errorMessage"]) == ("RangeError", "as asked")
