@@ -74,12 +74,15 @@ class AssetSweep:
         return await asyncio.get_running_loop().run_in_executor(None, self._sweep, self._clock.now_ms())
 
     def _sweep(self, now_ms: int) -> int:
-        there = {path.name: path for path in self._folder.iterdir() if _DIGEST.fullmatch(path.name)}
         try:
-            named = self._named(there)
+            return self._remove(now_ms)
         except (apsw.Error, StoreUnavailable, OSError) as error:
             log.warning("assets not swept", extra={"error": str(error)})
             return 0
+
+    def _remove(self, now_ms: int) -> int:
+        there = {path.name: path for path in self._folder.iterdir() if _DIGEST.fullmatch(path.name)}
+        named = self._named(there)
         unnamed = {name for name, path in there.items() if name not in named and _is_old(path, now_ms)}
         gone = unnamed & self._unnamed
         self._unnamed = unnamed - gone

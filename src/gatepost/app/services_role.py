@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +19,7 @@ from gatepost.awsapi.listener import AWS_LIMITS, refuse
 from gatepost.awsapi.server import AwsEndpoint
 from gatepost.config import LOOPBACK_HOSTS
 from gatepost.kernel.clock import Clock, SystemClock
+from gatepost.kernel.errors import ServiceError, StoreUnavailable
 from gatepost.kernel.tasks import Tasks
 from gatepost.link.publisher import ServicesLink
 from gatepost.security.sealing import KEY_VARIABLE, Seal, load_key
@@ -25,6 +27,8 @@ from gatepost.storage.data_directory import DataDirectory
 from gatepost.wire.client import Client
 from gatepost.wire.messages import Request, Response
 from gatepost.wire.server import Server
+
+log = logging.getLogger(__name__)
 
 EMPTIED_BY_RESET: Final = ("store", "assets")
 RENEW_EVERY_S: Final = 6 * 3600.0
@@ -79,10 +83,13 @@ class ServicesRole:
         return {"cut_off": cut_off}
 
     async def _renew_certificates(self) -> None:
-        """Look for certificates to renew, for ever."""
+        """Look for certificates to renew, for ever; what fails is tried again the next time."""
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
-            await self._core.acm.renew_due()
+            try:
+                await self._core.acm.renew_due()
+            except (ServiceError, StoreUnavailable) as error:
+                log.error("certificates not renewed", extra={"error": str(error)})
 
     def _new_core(self) -> ServicesCore:
         return ServicesCore(

@@ -109,3 +109,15 @@ def test_when_a_record_cannot_be_opened_nothing_goes(tmp_path: Path) -> None:
         return swept.has(unused)
 
     assert run(tmp_path, scenario, seal=Seal(b"1" * 32)) == [True]
+
+
+def test_a_folder_that_cannot_be_read_ends_no_sweeping(tmp_path: Path) -> None:
+    async def scenario(swept: Swept) -> None:
+        (tmp_path / "assets").rmdir()
+        assert await swept.sweep.sweep() == 0
+        (tmp_path / "assets").mkdir()
+        unused = swept.an_asset(b"unused")
+        await swept.swept()
+        assert swept.has(unused) == [False]
+
+    run(tmp_path, scenario)

@@ -254,9 +254,13 @@ class SecretOperations:
         """Delete what has passed its recovery window, and give how many secrets that were."""
         now_ms = self._clock.now_ms()
         over = [one for one in self._secrets.every() if one.deleted_at_ms and now_ms >= one.gone_at_ms]
+        count = 0
         for secret in over:
-            await self._secrets.remove(secret)
-        return len(over)
+            async with self._secrets.lock(secret.account_id, secret.region, secret.name):
+                if self._secrets.find(secret.account_id, secret.region, secret.name) is secret:
+                    await self._secrets.remove(secret)  # and not one that was made meanwhile under its name
+                    count += 1
+        return count
 
 
 def _names(secret: Secret) -> Answer:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from gatepost.kernel.clock import Clock
+from gatepost.kernel.errors import StoreUnavailable
 from gatepost.kernel.ids import request_id
 from gatepost.kernel.operations import Access, Call
 from gatepost.kernel.ports import Authorization, FunctionCalls
@@ -19,6 +21,8 @@ from gatepost.services.secretsmanager.rotation import ParseSchedule, RotationOpe
 from gatepost.services.secretsmanager.secrets import Secrets
 from gatepost.services.secretsmanager.values import ValueOperations
 from gatepost.storage.base import Records
+
+log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S: Final = 3_600
 
@@ -64,7 +68,10 @@ class SecretsManagerProvider(SecretOperations, ValueOperations, PolicyOperations
     async def _sweep_for_ever(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
-            await self.sweep()
+            try:
+                await self.sweep()
+            except StoreUnavailable as error:
+                log.warning("secrets not swept", extra={"error": str(error)})
 
     def access(self, call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
         """Say what a call touches."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import string
+from dataclasses import replace
 
 import pytest
 
@@ -442,5 +443,23 @@ def test_changes_of_one_secret_at_the_same_time_wait_for_each_other(tmp_path):
         tags = [world.secret("TagResource", SecretId=NAME, Tags=[{"Key": f"k{n}", "Value": ""}]) for n in range(10)]
         await asyncio.gather(*tags, world.value(), world.value())
         assert len((await world.secret("DescribeSecret", SecretId=NAME))["Tags"]) == 10
+
+    with_secrets(tmp_path, scenario)
+
+
+def test_a_sweep_leaves_a_secret_that_was_made_meanwhile_under_the_same_name(tmp_path):
+    async def scenario(world):
+        await world.a_secret()
+        await world.secret("DeleteSecret", SecretId=NAME)
+        world.clock.advance(ms=30 * DAY_MS)
+        secrets = world.secrets._secrets
+        old = secrets.find(ACCOUNT, "us-east-1", NAME)
+        async with secrets.lock(old.account_id, old.region, NAME):
+            sweeping = asyncio.ensure_future(world.secrets.sweep())
+            await asyncio.sleep(0)
+            await secrets.remove(old)
+            await secrets.keep(None, replace(old, deleted_at_ms=0, gone_at_ms=0))
+        assert await sweeping == 0
+        assert len(await world.records.scan(SECRET)) == 1
 
     with_secrets(tmp_path, scenario)
