@@ -7,6 +7,7 @@ API_GATEWAY_HEADERS_BYTES_MAX: Final = 10_240
 API_GATEWAY_BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN: Final = 50
 API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX: Final = 29_000
+API_GATEWAY_RAISED_TIMEOUT_MS_MAX: Final = 300_000  # on request, for regional and private APIs
 API_GATEWAY_STREAM_TIMEOUT_MS_MAX: Final = 900_000
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

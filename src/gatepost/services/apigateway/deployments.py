@@ -58,7 +58,7 @@ class Deployments:
         async def attempt() -> dict[str, Any]:
             api = await self._records.api(call, api_id)
             definition = (await self._records.definition(call, api_id)).value
-            check_deployable(definition)
+            check_deployable(definition, self._records.limits.timeout_ms_max(api.value.endpoint_type))
             content = freeze(call, api.value, definition, random_id(6), params.get("description", ""))
             head = DeploymentHead(content.id, api_id, call.now_ms, content.description)
             writes = [
@@ -180,7 +180,7 @@ class Deployments:
         return stage, touch(held, stage.to_json())
 
 
-def check_deployable(definition: Definition) -> None:
+def check_deployable(definition: Definition, timeout_ms_max: int) -> None:
     """Check that everything in an API can work, so that a stage never meets what was refused before.
 
     Raises: BadRequestException, NotFoundException.
@@ -193,7 +193,7 @@ def check_deployable(definition: Definition) -> None:
     for method in methods:
         check_method(definition, method)
         if method.integration is not None:
-            check_integration(method, method.integration)
+            check_integration(method, method.integration, timeout_ms_max)
             for response in method.integration.responses:
                 check_integration_response_of(method, method.integration, response)
 

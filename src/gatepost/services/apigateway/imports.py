@@ -66,7 +66,15 @@ class Imports:
         api = _with_settings(new, imported, overwrites=True)
         check_settings(api)
         empty = Definition(resources={root.id: root})
-        definition = put_into(api_id, empty, imported, findings, overwrites=True, limits=self._records.limits)
+        definition = put_into(
+            api_id,
+            empty,
+            imported,
+            findings,
+            overwrites=True,
+            endpoint_type=api.endpoint_type,
+            limits=self._records.limits,
+        )
         findings.check(fails_on_warnings=params.get("failOnWarnings", False))
         documented = await self._documented(call, api_id, imported, options, overwrites=True)
         await self._rest_apis.add(call, api, definition, *documented)
@@ -95,7 +103,13 @@ class Imports:
             api = _with_settings(held_api.value, imported, overwrites=overwrites)
             check_settings(api)
             definition = put_into(
-                api_id, held.value, imported, findings, overwrites=overwrites, limits=self._records.limits
+                api_id,
+                held.value,
+                imported,
+                findings,
+                overwrites=overwrites,
+                endpoint_type=api.endpoint_type,
+                limits=self._records.limits,
             )
             findings.check(fails_on_warnings=params.get("failOnWarnings", False))
             documented = await self._documented(call, api_id, imported, options, overwrites=overwrites)

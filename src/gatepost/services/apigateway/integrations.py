@@ -58,9 +58,10 @@ class Integrations:
     async def put(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Set a method's integration, in place of the one it has. Raises: NotFoundException, BadRequestException."""
         integration = integration_from_aws(params, params.get("integrationHttpMethod", ""), params["resourceId"])
+        timeout_ms_max = await self._timeout_ms_max(call, params)
 
         def change(method: Method) -> tuple[Method, dict[str, Any]]:
-            check_integration(method, integration)
+            check_integration(method, integration, timeout_ms_max)
             return replace(method, integration=integration), integration_to_aws(integration)
 
         return await self._change(call, params, change)
@@ -71,10 +72,11 @@ class Integrations:
 
     async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Patch a method's integration. Raises: NotFoundException, BadRequestException."""
+        timeout_ms_max = await self._timeout_ms_max(call, params)
 
         def change(method: Method) -> tuple[Method, dict[str, Any]]:
             changed = _INTEGRATION_PATCHES.apply(integration_of(method), params)
-            check_integration(method, changed)
+            check_integration(method, changed, timeout_ms_max)
             return replace(method, integration=changed), integration_to_aws(changed)
 
         return await self._change(call, params, change)
@@ -135,6 +137,10 @@ class Integrations:
 
         await self._change(call, params, change)
 
+    async def _timeout_ms_max(self, call: Call, params: Mapping[str, Any]) -> int:
+        api = (await self._records.api(call, params["restApiId"])).value
+        return self._records.limits.timeout_ms_max(api.endpoint_type)
+
     async def _method(self, call: Call, params: Mapping[str, Any]) -> Method:
         definition = (await self._records.definition(call, params["restApiId"])).value
         return method_of(definition, params["resourceId"], params["httpMethod"])
@@ -185,7 +191,7 @@ def integration_response_from_aws(given: Mapping[str, Any], status_code: str) ->
     )
 
 
-def check_integration(method: Method, integration: Integration) -> None:
+def check_integration(method: Method, integration: Integration, timeout_ms_max: int) -> None:
     """Check that an integration can be what it says, in AWS's order as far as it is known (unverified).
 
     Raises: BadRequestException.
@@ -194,7 +200,7 @@ def check_integration(method: Method, integration: Integration) -> None:
     check_supported("connectionType", integration.connection_type)
     check_supported(f"responseTransferMode of {integration.type}", integration.response_transfer_mode)
     check_supported(f"contentHandling of {integration.type}", integration.content_handling)
-    _check_timeout(integration)  # 2. the settings by themselves
+    _check_timeout(integration, timeout_ms_max)  # 2. the settings by themselves
     if integration.passthrough_behavior not in PASSTHROUGH_BEHAVIORS:
         raise BadRequestException(
             f"Invalid passthrough behavior specified. Valid options are {','.join(PASSTHROUGH_BEHAVIORS)}"
@@ -300,9 +306,9 @@ def _check_url(url: str) -> None:
         raise BadRequestException(_INVALID_URL)
 
 
-def _check_timeout(integration: Integration) -> None:
-    """Check the timeout: 29 s at most, 15 minutes where the answer is streamed. Raises: BadRequestException."""
-    low, high = API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN, API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX
+def _check_timeout(integration: Integration, timeout_ms_max: int) -> None:
+    """Check the timeout: 15 minutes at most where the answer is streamed. Raises: BadRequestException."""
+    low, high = API_GATEWAY_INTEGRATION_TIMEOUT_MS_MIN, timeout_ms_max
     if integration.response_transfer_mode == "STREAM":
         high = API_GATEWAY_STREAM_TIMEOUT_MS_MAX
     if not low <= integration.timeout_ms <= high:

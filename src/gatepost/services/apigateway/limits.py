@@ -14,6 +14,8 @@ from gatepost.kernel.limits import (
     API_GATEWAY_AUTHORIZERS_PER_API_MAX,
     API_GATEWAY_CLIENT_CERTIFICATES_MAX,
     API_GATEWAY_EDGE_APIS_MAX,
+    API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX,
+    API_GATEWAY_RAISED_TIMEOUT_MS_MAX,
     API_GATEWAY_REGIONAL_APIS_MAX,
     API_GATEWAY_RESOURCES_PER_API_MAX,
     API_GATEWAY_STAGES_PER_API_MAX,
@@ -32,19 +34,29 @@ class ApiLimits:
     regional_apis: int = API_GATEWAY_REGIONAL_APIS_MAX
     edge_apis: int = API_GATEWAY_EDGE_APIS_MAX
     client_certificates: int = API_GATEWAY_CLIENT_CERTIFICATES_MAX
+    integration_timeout_ms: int = API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX
+
+    def timeout_ms_max(self, endpoint_type: str) -> int:
+        """Give how long an integration may take at most: more than 29 s only in regional and private APIs.
+
+        Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+        """
+        return API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX if endpoint_type == "EDGE" else self.integration_timeout_ms
 
 
 AWS_LIMITS: Final = ApiLimits()
+_BOUNDS: Final = {"integration-timeout-ms": (API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX, API_GATEWAY_RAISED_TIMEOUT_MS_MAX)}
 
 
 def parse_limits(quotas: Iterable[tuple[str, str]]) -> ApiLimits:
-    """Read `--quota NAME=N`, each 1 to 10,000; what is not named is AWS's. Raises: SettingsError."""
+    """Read `--quota NAME=N`, each 1 to 10,000 but the timeout; what is not named is AWS's. Raises: SettingsError."""
     known = {each.name.replace("_", "-"): each.name for each in fields(ApiLimits)}
     given: dict[str, int] = {}
     for name, text in quotas:
         if name not in known:
             raise SettingsError(f"--quota {name}: use one of {', '.join(known)}")
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= QUOTA_MAX):
-            raise SettingsError(f"--quota {name} is {text!r}: use 1 to {QUOTA_MAX}")
+        low, high = _BOUNDS.get(name, (1, QUOTA_MAX))
+        if not (text.isascii() and text.isdigit() and low <= int(text[:7]) <= high):
+            raise SettingsError(f"--quota {name} is {text!r}: use {low} to {high}")
         given[known[name]] = int(text)
     return ApiLimits(**given)

@@ -48,7 +48,7 @@ class MethodInvocations:
         if method.integration is None:
             raise BadRequestException("No integration defined for method")
         check_method(definition, method)
-        check_integration(method, method.integration)
+        check_integration(method, method.integration, self._records.limits.timeout_ms_max(api.endpoint_type))
         variables = params.get("stageVariables", {})
         check_variables(variables)
         headers = given_headers(params)

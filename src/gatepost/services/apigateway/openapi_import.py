@@ -145,13 +145,14 @@ def put_into(
     findings: Findings,
     *,
     overwrites: bool,
+    endpoint_type: str = "EDGE",
     limits: ApiLimits = AWS_LIMITS,
 ) -> Definition:
     """Put what a document says into an API: instead of what is there, or over what has the same name.
 
     Resources keep their ids by path. What does not fit goes to `findings`. Raises: LimitExceededException.
     """
-    builder = _Builder(api_id, before, findings, overwrites=overwrites, limits=limits)
+    builder = _Builder(api_id, before, findings, overwrites=overwrites, endpoint_type=endpoint_type, limits=limits)
     for name, schema in imported.models.items():
         builder.add_model(name, schema)
     for validator in imported.request_validators:
@@ -172,9 +173,17 @@ class _Builder:
     """A definition that grows."""
 
     def __init__(
-        self, api_id: str, before: Definition, findings: Findings, *, overwrites: bool, limits: ApiLimits
+        self,
+        api_id: str,
+        before: Definition,
+        findings: Findings,
+        *,
+        overwrites: bool,
+        endpoint_type: str,
+        limits: ApiLimits,
     ) -> None:
         self._limits = limits
+        self._timeout_ms_max = limits.timeout_ms_max(endpoint_type)
         self._known_ids = {each.path: each.id for each in before.resources.values()}
         self._validator_ids = {each.name: each.id for each in before.request_validators.values()}
         self._authorizer_ids = {each.name: each.id for each in before.authorizers.values()}
@@ -276,7 +285,7 @@ class _Builder:
 
     def _can_integrate(self, method: Method, integration: Integration, where: str) -> bool:
         try:
-            check_integration(method, integration)
+            check_integration(method, integration, self._timeout_ms_max)
         except BadRequestException as error:
             self._findings.add_error(f"Unable to put integration on {where}: {error.message}")
             return False

@@ -68,7 +68,7 @@ def test_what_cannot_be_enforced_does_not_pass_even_when_it_is_in_the_store(tmp_
         return held.value
 
     definition = with_control(tmp_path, scenario)
-    check_deployable(definition)
+    check_deployable(definition, 29_000)
     (root,) = definition.resources.values()
     for changed in (
         replace(root.methods[0], authorization_type="JWT"),
@@ -78,7 +78,7 @@ def test_what_cannot_be_enforced_does_not_pass_even_when_it_is_in_the_store(tmp_
         ),
     ):
         with pytest.raises(BadRequestException, match=r"Gatepost does not support|Invalid authorization type"):
-            check_deployable(replace(definition, resources={root.id: replace(root, methods=(changed,))}))
+            check_deployable(replace(definition, resources={root.id: replace(root, methods=(changed,))}), 29_000)
 
 
 def test_a_deployment_holds_the_whole_api_as_it_was(tmp_path) -> None:
