@@ -1,5 +1,6 @@
 """SecureCart, from one command, through a shopper's day, and away again."""
 
+import base64
 import json
 import re
 import shlex
@@ -10,6 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from tests.support.platform import ask, gatepost, start_platform
 
@@ -127,6 +131,54 @@ def test_nobody_gets_past_the_catalogue_without_a_token(shop, people):
     for method, path in routes:
         for headers in ({}, {"Authorization": "e30.e30.e30"}):
             assert ask(method, base_of(shop) + path, headers=headers).status == 401, (method, path)
+
+
+def a_partners_token(shop):
+    pool, client_id = outputs_of(shop)["UserPoolId"], outputs_of(shop)["PartnerClientId"]
+    told = shop.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
+    secret = told["UserPoolClient"]["ClientSecret"]
+    endpoint = ask("GET", f"{shop.aws}/{pool}/.well-known/openid-configuration").json()["token_endpoint"]
+    basic = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+    headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
+    return ask("POST", endpoint, "grant_type=client_credentials", headers=headers).json()["access_token"]
+
+
+def test_partners_come_in_by_their_scope_and_no_further(shop, people):
+    stock = base_of(shop) + "/partners/stock/tea-001"
+    partner = {"Authorization": a_partners_token(shop)}
+    assert ask("GET", stock, headers=partner).json()["productId"] == "tea-001"
+    assert ask("GET", stock).status == 401
+    for _, headers in people.values():
+        assert ask("GET", stock, headers=headers).status in (401, 403)
+    assert ask("GET", f"{base_of(shop)}/customers/{people['carla'][0]}/cart", headers=partner).status == 401
+    assert ask("POST", f"{base_of(shop)}/vendors/three-leaves/products", PRODUCT, headers=partner).status == 401
+
+
+def test_internal_routes_are_for_who_holds_the_policy(shop, people):
+    url = base_of(shop) + "/internal/stock/tea-001"
+    iam = shop.client("iam")
+    iam.create_user(UserName="stock-keeper")
+    made = iam.create_access_key(UserName="stock-keeper")["AccessKey"]
+    keys = Credentials(made["AccessKeyId"], made["SecretAccessKey"])
+
+    def signed():
+        request = AWSRequest("GET", url)
+        SigV4Auth(keys, "execute-api", "us-east-1").add_auth(request)
+        return ask("GET", url, headers=dict(request.headers))
+
+    assert ask("GET", url).status == 403
+    assert ask("GET", url, headers=people["root"][1]).status == 403
+    assert signed().status == 403
+    iam.attach_user_policy(UserName="stock-keeper", PolicyArn=outputs_of(shop)["InternalCallersArn"])
+    assert signed().json()["productId"] == "tea-001"
+
+
+def test_the_payment_key_stands_in_the_secret_alone(shop):
+    (secret,) = shop.client("secretsmanager").list_secrets()["SecretList"]
+    told = shop.client("secretsmanager").get_secret_value(SecretId=secret["ARN"])["SecretString"]
+    assert json.loads(told) == {"key": "sandbox-key"}
+    template = shop.client("cloudformation").get_template(StackName="securecart", TemplateStage="Processed")
+    assert "Bearer sandbox-key" not in json.dumps(template["TemplateBody"])
 
 
 def test_the_shop_answers_under_its_own_name_over_tls(shop, tmp_path):

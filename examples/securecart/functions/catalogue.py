@@ -47,6 +47,14 @@ def get_product(product_id: str) -> dict[str, Any]:
     return product_out(item)
 
 
+@app.get("/internal/stock/<product_id>")
+@app.get("/partners/stock/<product_id>")
+def show_stock(product_id: str) -> dict[str, Any]:
+    """Tell partners and our own systems how much there is; API Gateway has seen to it who asks."""
+    product = get_product(product_id)
+    return {"productId": product["productId"], "stock": product["stock"]}
+
+
 @app.post("/vendors/<vendor_id>/products")
 def add_product(vendor_id: str) -> Response:
     """Put a vendor's new product on the shelf."""

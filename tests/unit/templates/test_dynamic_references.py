@@ -112,6 +112,31 @@ def test_secrets_and_parameters_are_put_in_when_a_resource_is_made_and_kept_nowh
     with_world(tmp_path, scenario)
 
 
+def test_a_reference_in_an_apis_body_is_put_in_as_text(tmp_path):
+    async def scenario(world):
+        secret = 'a "quoted" key'
+        await world.do("secretsmanager", "CreateSecret", Name="pay", SecretString=secret, ClientRequestToken=TOKEN)
+        integration = {
+            "type": "http",
+            "httpMethod": "GET",
+            "uri": "https://pay.example",
+            "requestParameters": {"integration.request.header.Key": "'{{resolve:secretsmanager:pay}}'"},
+        }
+        method = {"x-amazon-apigateway-integration": integration, "responses": {}}
+        body = {"openapi": "3.0.1", "info": {"title": "pay", "version": "1"}, "paths": {"/": {"get": method}}}
+        stack = await world.deploy(a_template(Api={"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": body}}))
+        assert stack["StackStatus"] == "CREATE_COMPLETE", await world.events()
+        (api,) = (await world.do("apigateway", "GetRestApis"))["items"]
+        (root,) = (await world.do("apigateway", "GetResources", restApiId=api["id"]))["items"]
+        names = {"restApiId": api["id"], "resourceId": root["id"], "httpMethod": "GET"}
+        made = await world.do("apigateway", "GetIntegration", **names)
+        assert made["requestParameters"] == {"integration.request.header.Key": f"'{secret}'"}
+        template = await world.cfn("GetTemplate", StackName=stack["StackName"], TemplateStage="Processed")
+        assert "quoted" not in str(template)
+
+    with_world(tmp_path, scenario)
+
+
 def test_an_unchanged_reference_is_no_change_though_its_value_is_another(tmp_path):
     async def scenario(world):
         await world.do("ssm", "PutParameter", Name="/in", Value="one", Type="String")

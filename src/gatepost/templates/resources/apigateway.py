@@ -118,6 +118,7 @@ class RestApi(Unnamed):
         return text
 
     async def _put(self, work: Work, api_id: str, body: Any) -> dict[str, Any]:
+        body = await work.resolved(body)  # while it is a tree: what a secret holds is then quoted as JSON
         content = body if isinstance(body, str) else json.dumps(body)
         parameters = work.properties.get("Parameters")
         return await work.invoke(
