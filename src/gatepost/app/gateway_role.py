@@ -96,8 +96,6 @@ class GatewayRole:
         self._grants = FunctionGrants()
         self._sessions = Sessions(directory, SessionTokens(seal), clock)
         self._runner = self._make_runner(data)
-        if (state := self._limits.state) is not None:
-            self._runner.places = SharedPlaces(state, random_id(16), clock, self._tasks)
         self._link.invoker = self._runner
         self._access_log = RotatingFile(place.folder / "access.log")
         refusals = place.folder / "refusals.log"
@@ -133,7 +131,7 @@ class GatewayRole:
         )
 
     def _make_runner(self, data: DataDirectory) -> FunctionRunner:
-        return FunctionRunner(
+        runner = FunctionRunner(
             RunnerParts(
                 clock=self._clock,
                 role_sessions=self._sessions,
@@ -152,6 +150,9 @@ class GatewayRole:
                 ),
             )
         )
+        if (state := self._limits.state) is not None:
+            runner.places = SharedPlaces(state, random_id(16), self._clock, self._tasks)
+        return runner
 
     def _make_function_urls(self, ids: RequestIds) -> FunctionUrlDoor:
         return FunctionUrlDoor(
