@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -68,9 +69,11 @@ class ModelSchema:
         if size > self._told_bytes_max:
             return [UNTOLD]
         by_place: dict[tuple[str | int, ...], dict[str, list[Any]]] = {}
-        for count, error in enumerate(self._validator.iter_errors(value)):
-            if count >= PROBLEMS_MAX * 4:
-                break
+        try:
+            errors = list(islice(self._validator.iter_errors(value), PROBLEMS_MAX * 4))
+        except ValueError:  # an error's value is nested deeper than the library gives it back (255 levels)
+            return [UNTOLD]
+        for error in errors:
             by_place.setdefault(tuple(error.instance_path), {}).setdefault(error.kind.name, []).append(error)
         said: list[str] = []
         for place in sorted(by_place, key=len):

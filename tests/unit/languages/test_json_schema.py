@@ -192,6 +192,15 @@ def test_a_large_body_full_of_errors_holds_nobody_up():
     assert took_s < 0.5
 
 
+def test_a_body_nested_deeply_is_wrong_and_no_failure():
+    value = 1
+    for _ in range(300):
+        value = {"a": value}
+    made = compiled({"type": "object", "required": ["b"]})
+    assert not made.is_valid(value)
+    assert made.problems(value, 2_000) == [UNTOLD]
+
+
 @pytest.mark.parametrize("alternatives", ["anyOf", "oneOf", "allOf"])
 def test_a_schema_that_names_itself_among_alternatives_holds_nobody_up(alternatives):
     again = {"$ref": "#/definitions/x"}
