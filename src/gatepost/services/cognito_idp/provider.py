@@ -39,6 +39,7 @@ from gatepost.services.cognito_idp.hosted.steps import Steps
 from gatepost.services.cognito_idp.hosted.token_endpoint import TokenEndpoint
 from gatepost.services.cognito_idp.hosted.visits import Addresses
 from gatepost.services.cognito_idp.import_jobs import ImportOperations, Imports
+from gatepost.services.cognito_idp.link_operations import LinkOperations
 from gatepost.services.cognito_idp.messages import Messages
 from gatepost.services.cognito_idp.page_parts import Hosted
 from gatepost.services.cognito_idp.passkeys import Passkeys
@@ -89,6 +90,7 @@ class CognitoIdpProvider(
     DeviceOperations,
     AuthOperations,
     ImportOperations,
+    LinkOperations,
 ):
     """Cognito user pools. Each base class holds the operations on one thing, and nothing else inherits from it.
 

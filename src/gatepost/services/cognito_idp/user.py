@@ -145,9 +145,15 @@ _FIELDS: Final = (
 )
 
 
+def identity_alias(provider: str, subject: str) -> tuple[str, str]:
+    """Give what a user of another identity provider is found by: in hex, as subjects differ by case."""
+    return f"identity {provider}", subject.encode("utf-8", "surrogatepass").hex()
+
+
 def aliases_of(pool: UserPool, user: User) -> dict[str, str]:
     """Give what a user may be found by besides the name, each with a value that is unique in the pool."""
     found = {"sub": user.sub}
+    found |= dict(identity_alias(one["providerName"], one["userId"]) for one in user.identities)
     for name in pool.username_attributes:
         if value := user.attributes.get(name):
             found[name] = pool.canonical(value)

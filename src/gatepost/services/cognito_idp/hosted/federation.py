@@ -1,7 +1,8 @@
 """Users of another OpenID Connect provider: sent there, taken back at `/oauth2/idpresponse`, kept as users of the pool.
 
 Such a user is called `{provider}_{sub}`, has the status EXTERNAL_PROVIDER and no password, and gets the attributes that
-the provider's mapping names anew with every sign-in. A user of the same name who is not theirs is never taken for them.
+the provider's mapping names anew with every sign-in. Who they are is found by provider and subject alone: theirs, or a
+user who was linked to them (`link_operations`); somebody who only has the same name is never taken for them.
 
 Sources: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-oidc-flow.html ,
 cognito-user-pools-specifying-attribute-mapping.html
@@ -32,7 +33,7 @@ from gatepost.services.cognito_idp.hosted.visits import Visit
 from gatepost.services.cognito_idp.pool import IDENTITY_PROVIDER, UserPool
 from gatepost.services.cognito_idp.schema import check_attributes, check_required
 from gatepost.services.cognito_idp.triggers import user_attributes
-from gatepost.services.cognito_idp.user import EXTERNAL_PROVIDER, User
+from gatepost.services.cognito_idp.user import EXTERNAL_PROVIDER, User, identity_alias
 from gatepost.wire.messages import Response
 
 CALLBACK: Final = "/oauth2/idpresponse"
@@ -126,17 +127,13 @@ class Federation:
     ) -> User:
         """Give the pool's user for somebody of a provider: a new one at the first time. Raises: ServiceError."""
         subject = str(claims["sub"])
-        name = f"{provider['name']}_{subject}"
         if len(subject) > SUBJECT_CHARACTERS_MAX or not subject.isprintable():
             raise NotAuthorizedException("The identity provider's name for the user cannot be used")
         given = mapped(provider["mapping"], claims)
-        held = await self._parts.hosted.users.by_name(pool, name)
+        held = await self._parts.hosted.users.by_alias(pool, *identity_alias(provider["name"], subject))
         if held is None:
             return await self._new(pool, request, provider, subject, given)
         user = held.user
-        known = any(one["providerName"] == provider["name"] and one["userId"] == subject for one in user.identities)
-        if not known:
-            raise NotAuthorizedException("Another user of the pool has this name")
         if not user.is_enabled:
             raise NotAuthorizedException("User is disabled.")
         changes = {key: value for key, value in given.items() if user.attributes.get(key) != value}
@@ -144,7 +141,7 @@ class Federation:
             check_attributes(pool, changes, is_new=False, is_admin=True, held=user.attributes)
             now_ms = self._parts.clock.now_ms()
             user = await self._parts.hosted.users.change(
-                pool, name, lambda one: one.with_attributes(changes, now_ms=now_ms)
+                pool, user.name, lambda one: one.with_attributes(changes, now_ms=now_ms)
             )
         request_data = {"userAttributes": user_attributes(user), "newDeviceUsed": False, "clientMetadata": {}}
         await self._fire(pool, request, user, "PostAuthentication", "PostAuthentication_Authentication", request_data)

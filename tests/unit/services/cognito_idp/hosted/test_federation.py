@@ -158,6 +158,68 @@ def test_a_local_user_with_the_name_of_somebody_at_the_provider_is_not_taken_ove
     pools(scenario)
 
 
+def test_a_linked_user_signs_in_as_before_and_until_the_link_ends(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        two = await two_pools(aws)
+        await aws.a_user("local")
+        sub = attributes_of(await aws("AdminGetUser", UserPoolId=two.company, Username="ann"))["sub"]
+        source = {"ProviderName": "Corp", "ProviderAttributeName": "Cognito_Subject", "ProviderAttributeValue": sub}
+        own = {"ProviderName": "Cognito", "ProviderAttributeValue": "local"}
+        link = {"UserPoolId": two.shop, "DestinationUser": own, "SourceUser": source}
+        await aws("AdminLinkProviderForUser", **link)
+        await aws.fails("AliasExistsException", "AdminLinkProviderForUser", **link)
+        code = (await two.through()).told["code"]
+        claims = claims_of((await two.browser.redeem(code)).json["id_token"])
+        assert (claims["cognito:username"], claims["identities"][0]["userId"]) == ("local", sub)
+        assert (await aws("AdminGetUser", UserPoolId=two.shop, Username="local"))["UserStatus"] == "CONFIRMED"
+        await aws("AdminDisableProviderForUser", UserPoolId=two.shop, User=source)
+        two.browser.cookies.pop("cognito")
+        code = (await two.through()).told["code"]
+        own_name = claims_of((await two.browser.redeem(code)).json["id_token"])["cognito:username"]
+        assert own_name == f"Corp_{sub}"
+        await aws.fails("AliasExistsException", "AdminLinkProviderForUser", **link)
+        await aws("AdminDisableProviderForUser", UserPoolId=two.shop, User=source)
+        two.browser.cookies.pop("cognito")
+        assert (await two.through()).told["error"] == "invalid_request"
+
+    pools(scenario)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "code"),
+    [
+        ({"ProviderName": "Nobody"}, {}, "InvalidParameterException"),
+        ({"ProviderAttributeName": "email"}, {}, "InvalidParameterException"),
+        ({"ProviderAttributeValue": "x" * 256}, {}, "InvalidParameterException"),
+        ({"ProviderAttributeValue": "a\x1fb"}, {}, "InvalidParameterException"),
+        ({}, {"ProviderName": "Corp"}, "InvalidParameterException"),
+        ({}, {"ProviderAttributeValue": "nobody"}, "UserNotFoundException"),
+    ],
+)
+def test_links_are_from_a_subject_to_a_user_of_the_pool(
+    pools: Run, source: dict[str, str], destination: dict[str, str], code: str
+) -> None:
+    async def scenario(aws: Aws) -> None:
+        two = await two_pools(aws)
+        await aws.a_user("local")
+        given = {"ProviderName": "Corp", "ProviderAttributeName": "Cognito_Subject", "ProviderAttributeValue": "1"}
+        own = {"ProviderName": "Cognito", "ProviderAttributeValue": "local"}
+        params = {
+            "UserPoolId": two.shop,
+            "DestinationUser": {**own, **destination},
+            "SourceUser": {**given, **source},
+        }
+        await aws.fails(code, "AdminLinkProviderForUser", **params)
+        user = {"UserPoolId": two.shop, "User": {**given, **source}}
+        if not destination:
+            await aws.fails("InvalidParameterException", "AdminDisableProviderForUser", **user)
+        else:
+            await aws.fails("UserNotFoundException", "AdminDisableProviderForUser", **user)
+        await aws.fails("InvalidParameterException", "AdminDisableProviderForUser", UserPoolId=two.shop, User=own)
+
+    pools(scenario)
+
+
 def test_only_the_browser_that_was_sent_comes_back_and_once(pools: Run) -> None:
     async def scenario(aws: Aws) -> None:
         two = await two_pools(aws)
