@@ -92,6 +92,17 @@ def test_carts_and_orders_are_their_customers_and_admins(shop, people, who, whos
         assert ask("DELETE", f"{customer}/cart/tea-001", headers=people[who][1]).status == 403
 
 
+def test_a_history_is_its_readers_own_whatever_the_path_says(shop, people):
+    sub, carla = people["carla"]
+    customer = f"{base_of(shop)}/customers/{sub}"
+    assert ask("PUT", f"{customer}/cart/tea-002", '{"quantity": 1}', headers=carla).status == 200
+    placed = ask("POST", f"{customer}/orders", headers=carla)
+    assert placed.status == 201
+    seen = ask("GET", f"{customer}/history", headers=carla).json()["orders"]
+    assert [order["orderId"] for order in seen] == [placed.json()["orderId"]]
+    assert ask("GET", f"{customer}/history", headers=people["three-leaves"][1]).json() == {"orders": []}
+
+
 @pytest.mark.parametrize(
     ("who", "whose", "status"),
     [
