@@ -26,7 +26,9 @@ class ClientAddresses:
         """Give the address; of IPv6 the first 64 bits, which is what one customer has."""
         address = request.peer.ip
         if self._trusted and self._is_trusted(address):
-            chain = (request.header(_FORWARDED) or b"").decode("latin-1").split(",")
+            # All of them, in order: a proxy may add a header of its own after one that the client has made up.
+            lines = [value for name, value in request.headers if name.lower() == _FORWARDED]
+            chain = b",".join(lines).decode("latin-1").split(",")
             for hop in reversed(chain[-HOPS_MAX:]):
                 name = hop.strip()
                 if not _is_address(name):

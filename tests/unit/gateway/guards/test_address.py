@@ -146,3 +146,11 @@ def test_a_bucket_that_never_refills_is_a_day_away(tmp_path: Path) -> None:
     gateway.plan(throttle=Throttle(0, 0))
     gateway.key()
     assert header(gateway.one(), b"Retry-After") == str(FOREVER_S)
+
+
+def test_what_a_client_claims_before_its_proxys_own_header_is_not_believed() -> None:
+    addresses = ClientAddresses(("10.0.0.0/8",))
+    headers = (("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-For", "198.51.100.1"))  # HAProxy adds one of its own
+    assert addresses.of(a_request(target="/", headers=headers, client_ip="10.0.0.1")) == "198.51.100.1"
+    headers = (("X-Forwarded-For", "198.51.100.1"), ("x-forwarded-for", "10.0.0.2"))  # of two proxies of ours
+    assert addresses.of(a_request(target="/", headers=headers, client_ip="10.0.0.1")) == "198.51.100.1"
