@@ -26,7 +26,6 @@ from gatepost.wire.messages import Request
 
 log = logging.getLogger(__name__)
 
-BASE_PATH_LEVELS_MAX: Final = 32  # of a request's path that are compared; a mapping's 300 characters hold fewer
 _UNREADABLE: Final = (KeyError, TypeError, ValueError)
 
 

@@ -275,17 +275,6 @@ class UsageKeys:
                 found = member.methods[name] = self._buckets.bucket(whole, throttle)
         return found
 
-    def throttled_methods(self, stage: StageKeys) -> frozenset[str]:
-        """Give the methods of a stage that some plan throttles."""
-        return frozenset(
-            path
-            for key, plan in self._plans.items()
-            if key.startswith(f"{stage.place}/")
-            for each in plan.stages
-            if each.name == stage.name
-            for path in each.throttle
-        )
-
     @property
     def keys(self) -> int:
         """Give how many keys are known. For figures: it counts."""

@@ -51,7 +51,6 @@ STREAM_WINDOW_BYTES: Final = 256 * 1024
 CONNECTION_WINDOW_BYTES: Final = 4 * 1024 * 1024
 TABLE_BYTES: Final = 4096  # of HPACK's dynamic table
 REFUSED_COST: Final = 5  # tokens for a stream beyond the limit
-FLUSH_BYTES: Final = 64 * 1024
 TRAILERS_MAX: Final = 32
 DRAINED_BYTES_MAX: Final = 64 * 1024 * 1024
 

@@ -10,7 +10,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import VersionConflict
@@ -23,7 +23,6 @@ from gatepost.services.cognito_idp.pool import CLIENT, POOL, SEPARATOR, AppClien
 from gatepost.storage.base import Records, Write
 
 JWKS: Final = "jwks"  # topic: key is the pool's ARN
-VERIFIERS_KEPT_MAX: Final = 1_000
 
 
 class Pools:
@@ -228,8 +227,3 @@ def _client_key(pool: UserPool, client_id: str) -> RecordKey:
 def _kid() -> str:
     """Make a key id in the form of Cognito's: 32 bytes in base64."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-def settings_without_marks(settings: Any) -> dict[str, Any]:
-    """Give settings as AWS shows them: members of ours begin with an underscore."""
-    return {name: value for name, value in settings.items() if not name.startswith("_")}

@@ -17,7 +17,6 @@ DEVELOPER: Final = "dev:"
 CUSTOM_ATTRIBUTES_MAX: Final = 50
 CUSTOM_NAME_CHARACTERS_MAX: Final = 20
 VALUE_CHARACTERS_MAX: Final = 2048
-READ_ONLY: Final = frozenset({"sub", "updated_at", "identities"})
 VERIFIED: Final = ("email_verified", "phone_number_verified")
 
 _TEXT: Final = (

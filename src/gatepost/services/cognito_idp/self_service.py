@@ -30,7 +30,6 @@ from gatepost.services.cognito_idp.user import VERIFIABLE, User
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
 
-TOTP_PENDING: Final = "totp"
 _PREFERENCES: Final = {
     "SMSMfaSettings": "SMS_MFA",
     "SoftwareTokenMfaSettings": "SOFTWARE_TOKEN_MFA",

@@ -13,7 +13,6 @@ from gatepost.kernel.ids import random_id
 from gatepost.services.secretsmanager.errors import InvalidParameterException
 
 LENGTH: Final = 32
-LENGTH_MAX: Final = 4_096
 SPACE: Final = " "
 # AWS's list: ! " # $ % & ' ( ) * + , - . / : ; < = > ? @ [ \ ] ^ _ ` { | } ~
 _TYPES: Final = (
