@@ -30,6 +30,7 @@ from gatepost.services.dynamodb.schema import (
     attribute_types,
     definition_of,
     index_definition,
+    key_arn_of,
     refuse,
     streamed,
     throughput_of,
@@ -151,6 +152,8 @@ class Administration:
             changes["deletion_protection_enabled"] = params["DeletionProtectionEnabled"]
         if "TableClass" in params:
             changes["table_class"] = params["TableClass"]
+        if "SSESpecification" in params:
+            changes["key_arn"] = key_arn_of(call, params["SSESpecification"])
         changed = replace(definition, **changes)
         if "StreamSpecification" in params:
             if not params["StreamSpecification"]["StreamEnabled"] and not definition.stream_view:

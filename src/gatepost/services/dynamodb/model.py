@@ -238,6 +238,7 @@ class TableDefinition:
     throughput: Throughput = Throughput()
     deletion_protection_enabled: bool = False
     table_class: str = ""
+    key_arn: str = ""  # AWS: SSEDescription.KMSMasterKeyArn; empty: AWS's own key
     ttl_attribute: str = ""  # empty: time to live is disabled
     is_ttl_filled: bool = False  # whether the list of expiries holds every item
     tags: tuple[tuple[str, str], ...] = ()
@@ -275,6 +276,7 @@ class TableDefinition:
             "throughput": self.throughput.to_json(),
             "deletion_protection_enabled": self.deletion_protection_enabled,
             "table_class": self.table_class,
+            "key_arn": self.key_arn,
             "ttl_attribute": self.ttl_attribute,
             "is_ttl_filled": self.is_ttl_filled,
             "tags": dict(self.tags),
@@ -365,6 +367,7 @@ def table_from_json(account_id: str, region: str, name: str, value: Mapping[str,
         throughput=Throughput(*value["throughput"]),
         deletion_protection_enabled=value["deletion_protection_enabled"],
         table_class=value["table_class"],
+        key_arn=value.get("key_arn", ""),
         ttl_attribute=value["ttl_attribute"],
         is_ttl_filled=value["is_ttl_filled"],
         tags=tuple(value["tags"].items()),

@@ -30,7 +30,7 @@ from gatepost.services.dynamodb.model import (
     TableAlreadyExistsException,
     TableDefinition,
 )
-from gatepost.services.dynamodb.schema import refuse, table_uuid, throughput_of
+from gatepost.services.dynamodb.schema import key_arn_of, refuse, table_uuid, throughput_of
 from gatepost.services.dynamodb.tables import Tables, table_name
 from gatepost.storage.items import ItemStore
 
@@ -130,7 +130,6 @@ class Restores:
 
     async def _create(self, call: Call, params: Params, origin: TableDefinition, source: RestoreSource) -> Answer:
         refuse(params, REFUSED)
-        refuse({"SSESpecification": params.get("SSESpecificationOverride", {})}, {})
         name = table_name(call, params["TargetTableName"])
         if name in self._tables.names(call):
             raise TableAlreadyExistsException(f"Table already exists: {name}")
@@ -175,6 +174,7 @@ def _restored(call: Call, name: str, params: Params, origin: TableDefinition, so
         indexes=indexes,
         throughput=throughput,
         table_class=origin.table_class,
+        key_arn=key_arn_of(call, override) if (override := params.get("SSESpecificationOverride")) else origin.key_arn,
         next_index_id=origin.next_index_id,
         billing_mode_set_at_ms=call.now_ms if billing_mode == PAY_PER_REQUEST else 0,
         status=CREATING,

@@ -50,11 +50,26 @@ def refuse(params: Mapping[str, Any], refused: Mapping[str, str]) -> None:
     for parameter, noun in refused.items():
         if parameter in params:
             raise ValidationException(f"{parameter}: Gatepost does not have {noun} yet. Leave it out")
-    encryption = params.get("SSESpecification", {})
-    if encryption.get("Enabled") or encryption.get("KMSMasterKeyId"):
-        raise ValidationException(
-            "SSESpecification: Gatepost does not encrypt tables with KMS keys. Leave it out (AWS-owned key)"
-        )
+
+
+def key_arn_of(call: Call, specification: Mapping[str, Any]) -> str:
+    """Give the ARN of the key that an SSESpecification names; empty: AWS's own, which nobody sees.
+
+    The key is recorded and described. There is no KMS, so a table's files are as they are without it.
+
+    Raises: ValidationException (its words are unverified).
+    """
+    key = specification.get("KMSMasterKeyId", "")
+    if specification.get("SSEType") == "AES256":
+        raise ValidationException(INVALID + "SSEType AES256 is not supported")
+    if not specification.get("Enabled"):
+        if key or "SSEType" in specification:
+            raise ValidationException(INVALID + "SSEType and KMSMasterKeyId can only be given when SSE is enabled")
+        return ""
+    key = key or "alias/aws/dynamodb"
+    if key.startswith("arn:"):
+        return str(key)
+    return call.arn(key if key.startswith("alias/") else f"key/{key}", service="kms")
 
 
 def definition_of(call: Call, name: str, params: Mapping[str, Any]) -> TableDefinition:
@@ -81,6 +96,7 @@ def definition_of(call: Call, name: str, params: Mapping[str, Any]) -> TableDefi
         throughput=throughput,
         deletion_protection_enabled=params.get("DeletionProtectionEnabled", False),
         table_class=params.get("TableClass", ""),
+        key_arn=key_arn_of(call, params.get("SSESpecification", {})),
         tags=tuple((tag["Key"], tag["Value"]) for tag in params.get("Tags", ())),
         next_index_id=len(indexes) + 1,
         billing_mode_set_at_ms=call.now_ms if billing_mode == PAY_PER_REQUEST else 0,

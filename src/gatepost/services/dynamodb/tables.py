@@ -164,6 +164,12 @@ class Tables:
         if definition.stream_label:
             description["LatestStreamLabel"] = definition.stream_label
             description["LatestStreamArn"] = f"{table.arn}/stream/{definition.stream_label}"
+        if definition.key_arn:
+            description["SSEDescription"] = {
+                "Status": "ENABLED",
+                "SSEType": "KMS",
+                "KMSMasterKeyArn": definition.key_arn,
+            }
         if definition.table_class:
             description["TableClassSummary"] = {"TableClass": definition.table_class}
         for is_local, member in ((True, "LocalSecondaryIndexes"), (False, "GlobalSecondaryIndexes")):

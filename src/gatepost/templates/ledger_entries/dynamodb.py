@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from gatepost.services.dynamodb.schema import REFUSED_CREATE
-from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, one_of, refused
+from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, refused
 
 ELSEWHERE: Final = "tables-elsewhere"  # --tables URL: a cluster of the operator's does what it does
 UNTHROTTLED: Final = "tables-unthrottled"  # --no-table-throttling
@@ -25,6 +25,7 @@ _ON_DEMAND: Final = replace(
     approximated("one bucket per table and index with a burst of 300 s"),
     under={**_CLUSTERS, UNTHROTTLED: inert("nothing is throttled: --no-table-throttling")},
 )
+_KEYS: Final = approximated("the key is recorded and described; there is no KMS to encrypt the table's files")
 _INSIGHTS: Final = refused("there is no Contributor Insights: remove it")
 
 
@@ -59,13 +60,11 @@ def entries() -> tuple[TypeEntry, ...]:
             ENFORCED, under={ELSEWHERE: refused("policies of a cluster's tables are made at the cluster: remove it")}
         ),
         "SSESpecification": ENFORCED,
-        "SSESpecification/KMSMasterKeyId": refused("tables are not encrypted with KMS keys: remove it"),
-        "SSESpecification/SSEEnabled": replace(
-            one_of("false", otherwise="tables are not encrypted with KMS keys: use false"), under=_CLUSTERS
+        "SSESpecification/KMSMasterKeyId": replace(
+            _KEYS, under={ELSEWHERE: refused("ask the cluster for this yourself: remove it")}
         ),
-        "SSESpecification/SSEType": replace(
-            refused("tables are not encrypted with KMS keys: remove it"), under=_CLUSTERS
-        ),
+        "SSESpecification/SSEEnabled": replace(_KEYS, under=_CLUSTERS),
+        "SSESpecification/SSEType": replace(_KEYS, under=_CLUSTERS),
         "StreamSpecification": ENFORCED,
         "StreamSpecification/ResourcePolicy": refused("streams have no resource policies: remove it"),
         "StreamSpecification/Tags": refused("streams have no tags: remove them"),

@@ -24,7 +24,8 @@ PROVISIONED = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {"ReadCapa
             "can be specified when BillingMode is PAY_PER_REQUEST",
         ),
         ({"StreamSpecification": {"StreamEnabled": True}}, "StreamViewType is required when StreamEnabled is true"),
-        ({"SSESpecification": {"Enabled": True}}, "does not encrypt tables with KMS keys"),
+        ({"SSESpecification": {"Enabled": False, "KMSMasterKeyId": "k"}}, "can only be given when SSE is enabled"),
+        ({"SSESpecification": {"Enabled": True, "SSEType": "AES256"}}, "SSEType AES256 is not supported"),
         ({"OnDemandThroughput": {"MaxReadRequestUnits": 0}}, "must be -1 or greater than 0"),
         (
             {
@@ -313,3 +314,29 @@ def test_what_gatepost_does_not_have_says_so() -> None:
         return (await db.refused("DescribeGlobalTable", GlobalTableName="things")).message
 
     assert "does not have dynamodb:DescribeGlobalTable: a table is in one region" in on_dynamodb(scenario)
+
+
+def test_the_key_of_a_table_is_described_until_it_goes_back_to_aws_own() -> None:
+    async def scenario(db):
+        for given, arn in [
+            ({}, "arn:aws:kms:us-east-1:000000000000:alias/aws/dynamodb"),
+            ({"KMSMasterKeyId": "1234"}, "arn:aws:kms:us-east-1:000000000000:key/1234"),
+            ({"KMSMasterKeyId": "alias/mine"}, "arn:aws:kms:us-east-1:000000000000:alias/mine"),
+            (
+                {"KMSMasterKeyId": "arn:aws:kms:us-east-1:000000000000:key/1"},
+                "arn:aws:kms:us-east-1:000000000000:key/1",
+            ),
+        ]:
+            name = f"table{len(arn)}"
+            specification = {"Enabled": True, "SSEType": "KMS", **given}
+            made = await db("CreateTable", **{**a_table(), "TableName": name, "SSESpecification": specification})
+            assert made["TableDescription"]["SSEDescription"] == {
+                "Status": "ENABLED",
+                "SSEType": "KMS",
+                "KMSMasterKeyArn": arn,
+            }
+            await db("UpdateTable", TableName=name, SSESpecification={"Enabled": False})
+            assert "SSEDescription" not in (await db("DescribeTable", TableName=name))["Table"]
+            await db("DeleteTable", TableName=name)
+
+    on_dynamodb(scenario)

@@ -129,7 +129,7 @@ def test_overrides_change_billing_and_what_cannot_be_is_refused() -> None:
         units = {"ReadCapacityUnits": 3, "WriteCapacityUnits": 4}
         for more, message in [
             ({"OnDemandThroughputOverride": {"MaxReadRequestUnits": 1}}, "OnDemandThroughputOverride"),
-            ({"SSESpecificationOverride": {"Enabled": True}}, "KMS"),
+            ({"SSESpecificationOverride": {"Enabled": True, "SSEType": "AES256"}}, "AES256"),
             ({"BillingModeOverride": "PROVISIONED"}, "must both be specified"),
             ({"SourceTableArn": "things"}, "Exactly one of SourceTableArn"),
         ]:
