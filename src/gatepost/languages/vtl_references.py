@@ -164,8 +164,8 @@ def _compile_method(step: Method, compile_value: Compile) -> _Take:
             return call(rendering, value, *[argument(rendering) for argument in arguments])
         except NoSuchMethod:
             return None
-        except UnicodeEncodeError as error:  # half a surrogate pair, which JSON and headers may smuggle in
-            raise TemplateError(f"{key[0]}() got text that is not Unicode", at) from error
+        except UnicodeEncodeError as unpaired:  # half a surrogate pair, which JSON and headers may smuggle in
+            raise TemplateError(f"{key[0]}() got text that is not Unicode", at) from unpaired
         except TemplateError as error:
             raise placed(error, at) from error
 
