@@ -132,7 +132,7 @@ class AwsEndpoint:
             kind = self._hosts.kind(headers)
             path = request.path
             if path != "/" or kind != "aws":
-                if self._hosted is not None and (kind == "auth" or path.startswith(HOSTED_PREFIX)):
+                if self._hosted is not None and (kind == "auth" or (kind == "aws" and path.startswith(HOSTED_PREFIX))):
                     return self._finish_own(self._hosted.answer(request, request_id), request, request_id)
                 if kind == "api" or is_api_path(path):
                     return self._answer_api(request)

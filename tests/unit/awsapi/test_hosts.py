@@ -56,3 +56,15 @@ def test_names_are_remembered_within_bounds() -> None:
     for n in range(HOSTS_KEPT_MAX * 2):
         assert guard.kind({b"host": b"a%d.execute-api.localhost" % n}) == "api"
     assert len(guard._kept) == HOSTS_KEPT_MAX
+
+
+def test_domains_of_user_pools_are_known_by_their_label_or_because_a_pool_has_them() -> None:
+    domains = {"login.shop.example"}
+    guard = HostGuard([], is_domain=domains.__contains__)
+    assert guard.kind({b"host": b"shop.auth.us-east-1.localhost:4566"}) == "auth"
+    assert guard.kind({b"host": b"shop.auth.us-east-1.amazoncognito.com"}) == "auth"
+    assert guard.kind({b"host": b"login.shop.example"}) == "auth"
+    domains.clear()
+    for name in (b"login.shop.example", b"shop.auth.us-east-1.evil.example", b"shop.auth.amazoncognito.com.evil"):
+        with pytest.raises(UntrustedHost):
+            guard.kind({b"host": name})

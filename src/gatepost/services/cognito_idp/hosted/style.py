@@ -24,6 +24,7 @@ overflow-wrap:anywhere}
 .mark{flex:none;width:2rem;height:2rem;border-radius:.5rem;background:var(--accent);color:var(--on-accent);
 display:grid;place-items:center;font-weight:700}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}
+h1+form{margin-top:1.25rem}
 .lead{margin:0 0 1.5rem;color:var(--soft);overflow-wrap:anywhere}
 label,legend{display:block;font-weight:600;margin:0 0 .25rem}
 fieldset{border:0;margin:0 0 1rem;padding:0}
