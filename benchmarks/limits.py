@@ -2,7 +2,7 @@
 
 A platform with one method for each layer; each is driven at five times its rate, by the clock, over keep-alive
 connections, and what was admitted is compared with `rate * time + burst` (a quota: with its limit). With `--state` two
-platforms share a Valkey server and are driven together. The last line compares GetUsage with what the client counted.
+platforms share a Valkey server and are driven together; with `--workers` each has several gateways. The last line compares GetUsage with what the client counted.
 """
 
 from __future__ import annotations
@@ -132,6 +132,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="for each layer (default 10; the bar asks for 60)")
     parser.add_argument("--state", action="store_true", help="two platforms that share a Valkey server")
+    parser.add_argument("--workers", type=int, default=1, help="gateway processes of each platform (default 1)")
     chosen = parser.parse_args(arguments)
     sys.path.insert(0, str(ROOT))
     from tests.support.platform import start_platform
@@ -143,6 +144,7 @@ def main(arguments: list[str]) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if chosen.state:
             flags += ["--state", stack.enter_context(a_valkey(folder)).url]
+        flags += ["--workers", str(chosen.workers)]
         platforms = [start_platform(folder / f"data{number}", *flags) for number in range(1 + chosen.state)]
         for platform in platforms:
             stack.callback(platform.stop)
