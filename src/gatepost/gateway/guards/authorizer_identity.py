@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from gatepost.gateway.exchange import Exchange
-from gatepost.gateway.mapping import MappingError, Source, compile_source
+from gatepost.gateway.mapping import MappingError, Source, compile_source, compile_values
 from gatepost.gateway.responses import UNAUTHORIZED, Refusal
 from gatepost.gateway.route import StageFacts
 
@@ -53,7 +53,13 @@ def compile_token_source(text: str, stage: StageFacts) -> Source:
     expression = text.strip() or DEFAULT_TOKEN_SOURCE
     if not expression.startswith(HEADER) or "," in expression:
         raise MappingError(f"identitySource {expression}: use one header, method.request.header.NAME")
-    return compile_source(expression, stage)
+    values = compile_values(f"method.request.multivalueheader.{expression.removeprefix(HEADER)}", stage)
+
+    def only(exchange: Exchange) -> str | None:
+        found = values(exchange)  # two tokens are none: what stands behind us might read the one that was not verified
+        return found[0] if len(found) == 1 else None
+
+    return only
 
 
 def compile_validation(expression: str) -> Callable[[str], bool] | None:

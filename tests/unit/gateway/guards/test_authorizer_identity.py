@@ -46,3 +46,8 @@ def test_a_token_comes_from_authorization_unless_another_header_is_named():
 
 def test_without_an_expression_there_is_nothing_to_match():
     assert compile_validation("") is None
+
+
+def test_two_tokens_are_none_because_an_upstream_may_read_the_other():
+    exchange = an_exchange(a_request(headers=(("Authorization", "forged"), ("authorization", "valid"))))
+    assert compile_token_source("", STAGE)(exchange) is None
