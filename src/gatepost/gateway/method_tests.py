@@ -51,7 +51,9 @@ class GatewayMethodTests:
         clock = self._parts.clock
         compiled = compile_stage(
             only_method(deployment_from_json(test.deployment), test.resource_path, test.http_method),
-            StageSettings(STAGE, "", variables=dict(test.stage_variables)),
+            StageSettings(
+                STAGE, "", variables=dict(test.stage_variables), client_certificate_id=test.client_certificate_id
+            ),
             self._parts,
         )
         exchange = Exchange(

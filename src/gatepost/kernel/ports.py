@@ -339,6 +339,7 @@ class MethodTest:
     headers: Sequence[tuple[str, str]]
     body: str
     stage_variables: Mapping[str, str] = field(default_factory=dict)
+    client_certificate_id: str = ""  # what backends are shown
 
 
 @dataclass(frozen=True, slots=True)

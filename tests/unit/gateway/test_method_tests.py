@@ -1,15 +1,27 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+from dataclasses import replace
 
 import pytest
 
+from gatepost.gateway.backend_certificates import BackendCertificates
 from gatepost.gateway.method_tests import GatewayMethodTests
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.ports import MethodTest
-from gatepost.services.apigateway.deployment import ApiModel, Method, RequestValidator, deployment_to_json
+from gatepost.services.apigateway.client_certificates import make_certificate
+from gatepost.services.apigateway.deployment import (
+    ApiModel,
+    Integration,
+    Method,
+    RequestValidator,
+    deployment_to_json,
+)
+from gatepost.services.apigateway.model import CERTIFICATE_PURPOSE
 from tests.support.gateways import LAMBDA, TestGateway, a_deployment
+from tests.support.rest_apis import a_seal
 
 PET = json.dumps({"type": "object", "required": ["name"]})
 
@@ -80,3 +92,27 @@ def test_a_method_that_is_not_there_is_not_found():
     with pytest.raises(ServiceError) as refused:
         run(MethodTest(a_test().deployment, "/orders/{id}", "PUT", "/", (), ""))
     assert refused.value.code == "NotFoundException"
+
+
+def test_backends_are_shown_the_certificate_that_the_test_names():
+    proxy = Integration("HTTP_PROXY", http_method="GET", uri="https://example.com/")
+    deployment = a_deployment({"/a": (Method("GET", integration=proxy),)})
+    test = MethodTest(deployment_to_json(deployment), "/a", "GET", "/a", (), "")
+    gateway, made = TestGateway(), []
+    certificates = BackendCertificates(a_seal(), lambda context: made.append(context) or gateway.upstreams)
+    day_ms = 86_400_000
+    certificate, private_key = make_certificate(gateway.clock.now_ms() - day_ms, gateway.clock.now_ms() + day_ms)
+    sealed = base64.b64encode(a_seal().seal(private_key, purpose=CERTIFICATE_PURPOSE)).decode()
+    key = f"{deployment.account_id}/{deployment.region}/c1"
+    certificates.take(key, {"certificate_pem": certificate, "sealed_private_key": sealed})
+    tests = GatewayMethodTests(replace(gateway.parts, certificates=certificates), gateway.ids)
+
+    async def scenario():
+        plain = await tests.test(test)
+        assert (plain.status, made) == (200, [])
+        shown = await tests.test(replace(test, client_certificate_id="c1"))
+        assert (shown.status, len(made)) == (200, 1)
+        nobody = await tests.test(replace(test, client_certificate_id="c2"))  # sent only with what was asked for
+        assert (nobody.status, len(made), len(gateway.upstreams.requests)) == (504, 1, 2)
+
+    asyncio.run(scenario())

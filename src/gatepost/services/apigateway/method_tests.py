@@ -20,7 +20,6 @@ from gatepost.services.apigateway.methods import check_method
 from gatepost.services.apigateway.model import BadRequestException
 from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.stages import check_variables
-from gatepost.services.apigateway.support import check_supported
 from gatepost.services.apigateway.tree import method_of, resource_of
 
 HEADERS_MAX: Final = 200
@@ -44,7 +43,8 @@ class MethodInvocations:
         definition = (await self._records.definition(call, api_id)).value
         resource = resource_of(definition, params["resourceId"])
         method = method_of(definition, params["resourceId"], params["httpMethod"])
-        check_supported("clientCertificateId of TestInvokeMethod", params.get("clientCertificateId"))
+        if certificate_id := params.get("clientCertificateId", ""):
+            await self._records.check_client_certificate(call, certificate_id)
         if method.integration is None:
             raise BadRequestException("No integration defined for method")
         check_method(definition, method)
@@ -71,6 +71,7 @@ class MethodInvocations:
                 headers=headers,
                 body=body,
                 stage_variables=variables,
+                client_certificate_id=certificate_id,
             )
         )
         several: dict[str, list[str]] = {}

@@ -32,9 +32,11 @@ async def a_tested(control: Control) -> tuple[dict, KeptTests]:
 def test_a_gateway_runs_the_method_as_it_stands(tmp_path) -> None:
     async def scenario(control: Control) -> None:
         method, tests = await a_tested(control)
+        certificate = (await control("GenerateClientCertificate"))["clientCertificateId"]
         answer = await control(
             "TestInvokeMethod",
             **method,
+            clientCertificateId=certificate,
             pathWithQueryString="/orders/1?a=b",
             body="x",
             headers={"A": "1", "B": "2"},
@@ -57,6 +59,7 @@ def test_a_gateway_runs_the_method_as_it_stands(tmp_path) -> None:
         )
         assert asked.headers == [("B", "2"), ("a", "3"), ("a", "4")]
         assert (asked.body, asked.stage_variables) == ("x", {"v": "1"})
+        assert asked.client_certificate_id == certificate
         (only,) = deployment_from_json(asked.deployment).resources
         assert (only.path, len(only.methods)) == ("/orders/{id}", 1)
 
