@@ -2,7 +2,8 @@
 
 A platform with one method for each layer; each is driven at five times its rate, by the clock, over keep-alive
 connections, and what was admitted is compared with `rate * time + burst` (a quota: with its limit). With `--state` two
-platforms share a Valkey server and are driven together; with `--workers` each has several gateways. The last line compares GetUsage with what the client counted.
+platforms share a Valkey server and are driven together; with `--workers` each has several gateways. The last line
+compares GetUsage with what the client counted.
 """
 
 from __future__ import annotations
