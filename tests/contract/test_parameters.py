@@ -26,6 +26,9 @@ WITHOUT_EFFECT = {
     ("dynamodb", "PutResourcePolicy", "ConfirmRemoveSelfResourceAccess"),  # asks for a confirmation, no more
     ("events", "DeleteRule", "Force"),  # for rules that AWS's services manage: here are none
     ("events", "RemoveTargets", "Force"),
+    ("iam", "ListServiceSpecificCredentials", "AllUsers"),  # of nothing
+    ("iam", "ListServiceSpecificCredentials", "ServiceName"),
+    ("iam", "ListVirtualMFADevices", "AssignmentStatus"),
     ("lambda", "CreateEventSourceMapping", "StartingPositionTimestamp"),  # with AT_TIMESTAMP, which is refused
     ("logs", "FilterLogEvents", "interleaved"),  # AWS: "the value is ignored"
     ("logs", "PutLogEvents", "sequenceToken"),  # AWS: "the sequence token is now ignored"

@@ -26,6 +26,7 @@ from gatepost.services.iam.model import (
 _UNBOUND: Final = frozenset(
     {
         "GetAccountAuthorizationDetails",
+        "GetAccountPasswordPolicy",
         "GetAccountSummary",
         "ListAccountAliases",
         "CreateAccountAlias",
@@ -36,12 +37,29 @@ _UNBOUND: Final = frozenset(
         "ListOpenIDConnectProviders",
         "ListPolicies",
         "ListRoles",
+        "ListSAMLProviders",
+        "ListServerCertificates",
         "ListUsers",
+        "ListVirtualMFADevices",
         "SimulateCustomPolicy",
     }
 )
 # Operations on the caller itself when no UserName is given.
-_CALLER: Final = frozenset({"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"})
+_CALLER: Final = frozenset(
+    {
+        "CreateAccessKey",
+        "DeleteAccessKey",
+        "DeleteLoginProfile",
+        "GetLoginProfile",
+        "GetUser",
+        "ListAccessKeys",
+        "ListMFADevices",
+        "ListSSHPublicKeys",
+        "ListServiceSpecificCredentials",
+        "ListSigningCertificates",
+        "UpdateAccessKey",
+    }
+)
 # The parameter that names what is touched, the first that is there.
 _NAMED: Final = (
     ("GroupName", GROUP, "group"),  # before UserName: AddUserToGroup touches the group

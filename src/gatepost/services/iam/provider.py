@@ -11,6 +11,7 @@ from gatepost.kernel.operations import Access, Call, Change
 from gatepost.kernel.ports import Credentials, Publisher, TokenIssuers
 from gatepost.security.access_keys import new_secret_access_key
 from gatepost.security.session_tokens import Sealing
+from gatepost.services.iam.absent import AbsentOperations
 from gatepost.services.iam.access import access_of
 from gatepost.services.iam.account import AccountOperations
 from gatepost.services.iam.directory import Directory
@@ -37,6 +38,7 @@ class IamProvider(
     OidcProviderOperations,
     AccountOperations,
     SimulationOperations,
+    AbsentOperations,
 ):
     """IAM's operations. Each base class holds those on one kind of entity, and nothing else inherits from it."""
 
