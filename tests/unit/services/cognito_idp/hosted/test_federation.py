@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gatepost.services.cognito_idp.hosted.federation import AWAY_MS, mapped
+from gatepost.services.cognito_idp.link_operations import LINKS_MAX
 from gatepost.wire.messages import HeaderBlock, Request
 from gatepost.wire.outgoing import ConnectFailed, IncomingResponse, OutgoingRequest
 from tests.support.hosted_pages import CALLBACK, Browser, Shown, a_hosted_shop, an_app, queried
@@ -216,6 +217,34 @@ def test_links_are_from_a_subject_to_a_user_of_the_pool(
         else:
             await aws.fails("UserNotFoundException", "AdminDisableProviderForUser", **user)
         await aws.fails("InvalidParameterException", "AdminDisableProviderForUser", UserPoolId=two.shop, User=own)
+
+    pools(scenario)
+
+
+def test_a_user_has_at_most_five_links_and_one_to_each_provider(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        await aws.a_pool()
+        await aws.a_user("local")
+        details = {
+            "client_id": "x",
+            "attributes_request_method": "GET",
+            "oidc_issuer": "https://corp.example",
+            "authorize_scopes": "openid",
+        }
+        own = {"ProviderName": "Cognito", "ProviderAttributeValue": "local"}
+
+        def link(name: str, subject: str) -> dict[str, Any]:
+            source = {"ProviderName": name, "ProviderAttributeName": "Cognito_Subject"}
+            source["ProviderAttributeValue"] = subject
+            return {"UserPoolId": aws.pool_id, "DestinationUser": own, "SourceUser": source}
+
+        for number in range(LINKS_MAX + 1):
+            provider = {"ProviderName": f"Corp{number}", "ProviderType": "OIDC", "ProviderDetails": details}
+            await aws("CreateIdentityProvider", UserPoolId=aws.pool_id, AttributeMapping={}, **provider)
+            if number < LINKS_MAX:
+                await aws("AdminLinkProviderForUser", **link(f"Corp{number}", "1"))
+        await aws.fails("InvalidParameterException", "AdminLinkProviderForUser", **link("Corp0", "2"))
+        await aws.fails("LimitExceededException", "AdminLinkProviderForUser", **link(f"Corp{LINKS_MAX}", "1"))
 
     pools(scenario)
 
