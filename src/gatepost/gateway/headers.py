@@ -113,10 +113,14 @@ def matches_any(media: str, patterns: Iterable[str]) -> bool:
 
 
 def forwarded(request: Request) -> tuple[str, str, str]:
-    """Give X-Forwarded-For (the client's own with its address appended), -Port and -Proto."""
-    given = request.header(b"x-forwarded-for")
-    client_ip = request.client_ip
-    chain = f"{given.decode('latin-1')}, {client_ip}" if given else client_ip
+    """Give X-Forwarded-For (the client's own with its address appended), -Port and -Proto.
+
+    All lines of it are kept: the last is a proxy's, the first may be the client's invention.
+    """
+    chain = request.client_ip
+    if request.header(b"x-forwarded-for") is not None:
+        lines = [value for name, value in request.headers if value and name.lower() == b"x-forwarded-for"]
+        chain = ", ".join([*(line.decode("latin-1") for line in lines), chain])
     _, colon, port = request.host().rpartition(":")
     if not (colon and port.isdigit()):
         port = "443" if request.is_tls else "80"
