@@ -97,7 +97,7 @@ def test_binary_media_types_may_be_wildcards(media, patterns, expected):
         (a_request(host="[::1]"), ("198.51.100.7", "80", "http")),
         (
             a_request(headers=(("X-Forwarded-For", "10.9.9.9"), ("x-forwarded-for", "10.1.1.1"))),
-            ("10.9.9.9, 10.1.1.1, 198.51.100.7", "80", "http"),
+            ("10.9.9.9, 10.1.1.1, 198.51.100.7", "8080", "http"),
         ),
         (
             a_request(headers=(("X-Forwarded-For", "10.1.1.1, 10.2.2.2"),)),
