@@ -279,7 +279,6 @@ __all__ = [
     "ISSUER",
     "OTHER_PASSWORD",
     "PASSWORD",
-    "AccessDeniedException",
     "Aws",
     "Run",
     "attributes_of",

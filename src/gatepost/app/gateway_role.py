@@ -11,6 +11,7 @@ from gatepost.app.child import Orders, inherited_socket, run_role
 from gatepost.app.gateway_journals import GatewayJournals
 from gatepost.app.gateway_place import GatewayPlace
 from gatepost.app.listeners import local_host, url_of
+from gatepost.app.role_sessions import role_sessions
 from gatepost.app.trusted_files import trust_variables
 from gatepost.app.usage_limits import UsageLimits
 from gatepost.awsapi.authorization import Authorizer
@@ -39,7 +40,6 @@ from gatepost.kernel.tasks import Tasks
 from gatepost.link.subscriber import GatewayLink, LocalReplica
 from gatepost.security.peer_certificates import problem_with, unverified_context
 from gatepost.security.sealing import KEY_VARIABLE, Seal, load_key
-from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.cloudwatch.model import TOPIC as METRIC_STORE
 from gatepost.services.iam.directory import TOPIC as PRINCIPAL
 from gatepost.services.iam.directory import Directory
@@ -48,7 +48,6 @@ from gatepost.services.lambda_.runner.debugging import LONG_MS
 from gatepost.services.lambda_.runner.places import SharedPlaces
 from gatepost.services.lambda_.runner.runner import FunctionRunner
 from gatepost.services.lambda_.runner.starter import RunnerParts
-from gatepost.services.sts.sessions import Sessions
 from gatepost.storage.assets import FileAssets
 from gatepost.storage.data_directory import DataDirectory, write_durably
 from gatepost.telemetry.metric_outbox import MetricOutbox
@@ -94,7 +93,7 @@ class GatewayRole:
         self._logs = LogOutbox()
         directory = self._directory = Directory(seal)
         self._grants = FunctionGrants()
-        self._sessions = Sessions(directory, SessionTokens(seal), clock)
+        self._sessions = role_sessions(directory, seal, clock, settings)
         self._runner = self._make_runner(data)
         self._link.invoker = self._runner
         self._access_log = RotatingFile(place.folder / "access.log")

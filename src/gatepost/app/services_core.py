@@ -13,6 +13,7 @@ from gatepost.app.deliveries import ForwardedDeliveries
 from gatepost.app.explain import ExplainRoute
 from gatepost.app.local_authority import load_authority
 from gatepost.app.pool_issuers import PoolIssuers
+from gatepost.app.role_sessions import role_sessions
 from gatepost.app.sealed_kinds import SEALED_KINDS
 from gatepost.app.secret_services import SecretServices
 from gatepost.app.table_service import TableService
@@ -31,7 +32,6 @@ from gatepost.kernel.operations import Call, Change, Principal, Provider, Publis
 from gatepost.kernel.ports import Credentials
 from gatepost.link.publisher import ServicesLink
 from gatepost.security.sealing import Seal
-from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.acm.provider import AcmProvider
 from gatepost.services.apigateway.limits import parse_limits
 from gatepost.services.apigateway.provider import ApiGateway
@@ -104,7 +104,7 @@ class ServicesCore:
         self._directory = directory = Directory(seal)
         self._explain = ExplainRoute(link.explanations, data.store)
         self._authorizer = authorizer = Authorizer(directory, self._explain.denials.note)
-        sessions = Sessions(directory, SessionTokens(seal), clock)
+        sessions = role_sessions(directory, seal, clock, settings)
         issuers = PoolIssuers(self._pool_document, self._identity_keys)
         self._iam = IamProvider(store, directory, link, seal, clock, issuers)
         self._tables = TableService(settings, ItemStore(self._databases[1], clock), clock=clock, seal=seal)

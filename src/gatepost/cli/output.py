@@ -84,7 +84,7 @@ def notes_of(settings: Settings) -> list[str]:
         f"{settings.account_throttle_burst:,} at once (--account-throttle-rate, --account-throttle-burst)"
     )
     if settings.any_credentials:
-        notes.append("--any-credentials: unknown access keys act as the administrator")
+        notes.append("--any-credentials: unknown access keys and roles act as the administrator")
     if settings.is_lenient:
         notes.append("--lenient: what cannot be enforced is a warning")
     return notes

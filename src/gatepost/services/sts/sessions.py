@@ -22,6 +22,7 @@ from gatepost.services.sts.roles import AssumableRole, Roles
 
 _SESSION_NAME: Final = re.compile(r"[^\w+=,.@-]", re.ASCII)
 SESSION_NAME_CHARACTERS_MAX: Final = 64
+_ROLE_ARN: Final = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[\w+=,.@/-]{1,512}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,12 @@ class SessionRequest:
 class Sessions:
     """Makes temporary credentials; implements `kernel.ports.RoleSessions`."""
 
-    def __init__(self, roles: Roles, tokens: SessionTokens, clock: Clock) -> None:
+    def __init__(
+        self, roles: Roles, tokens: SessionTokens, clock: Clock, *, stands_in_for_unknown_roles: bool = False
+    ) -> None:
+        """Take the roles. With `stands_in_for_unknown_roles` (`--any-credentials`) one that nobody has is the root."""
         self._roles = roles
+        self._stands_in = stands_in_for_unknown_roles
         self._tokens = tokens
         self._clock = clock
         self._compiled = CompiledPolicies()
@@ -55,6 +60,13 @@ class Sessions:
         Raises: AccessDeniedException when the trust policy does not, or the role does not exist.
         """
         role = self._roles.role_by_arn(role_arn)
+        found = _ROLE_ARN.fullmatch(role_arn) if role is None and self._stands_in else None
+        if found is not None:
+            account_id = found.group(1)
+            now_ms = self._clock.now_ms()
+            return self.of_user(
+                "root", account_id, "root", account_id, duration_s=min(duration_s, 43_200), now_ms=now_ms
+            )
         if role is None or not self._is_trusted(role, service):
             raise AccessDeniedException(
                 f"The role defined for the function cannot be assumed by {service.partition('.')[0].capitalize()}."

@@ -6,7 +6,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from gatepost.services.apigateway.model import CERTIFICATE_PURPOSE, CLIENT_CERTIFICATE, BadRequestException, NotFoundException
+from gatepost.services.apigateway.model import (
+    CERTIFICATE_PURPOSE,
+    CLIENT_CERTIFICATE,
+    BadRequestException,
+    NotFoundException,
+)
 from tests.support.rest_apis import NOW_MS, Control, a_seal, with_control
 
 
