@@ -29,6 +29,7 @@ from gatepost.templates.parameters import STORED_TYPES, parameter_values, stored
 from gatepost.templates.problems import Path, Problem, TemplateRefused
 from gatepost.templates.references import Declared, in_order, missing_names
 from gatepost.templates.rules import broken_rules
+from gatepost.templates.shared_answers import shared_answers
 from gatepost.templates.source import parse_source
 from gatepost.templates.specification import Specification
 from gatepost.templates.transforms import Files, Transforms
@@ -183,7 +184,10 @@ class TemplateCompiler:
         )
         binder = _Binder(template, scope, self.specification)
         resources = binder.resources()
-        findings = self._ledger.check(template, resources, acceptance)
+        findings = [
+            *self._ledger.check(template, resources, acceptance),
+            *shared_answers(resources, template.where),
+        ]
         refusals = [finding.problem for finding in findings if finding.is_refusal]
         if binder.problems or refusals:
             raise TemplateRefused([*binder.problems, *refusals])

@@ -128,6 +128,7 @@ class Finding:
     steps: Path = ()  # below Properties; empty: the whole resource
     is_whole: bool = False  # it speaks of the resource as a whole
     accepted_by: str = ""  # "lenient" or the entry of gatepost.accept
+    warns: bool = False  # it is enforced as on AWS, and a person may not expect it
 
     @property
     def is_refusal(self) -> bool:
@@ -137,9 +138,11 @@ class Finding:
     @property
     def is_warning(self) -> bool:
         """Say whether a person should read it at every start."""
-        return bool(self.accepted_by) or self.status in ("approximated", "forwarded")
+        return bool(self.accepted_by) or self.warns or self.status in ("approximated", "forwarded")
 
     def __str__(self) -> str:
+        if self.warns:
+            return f"as on AWS: {self.problem}"
         how = "accepted" if self.accepted_by and self.accepted_by != "lenient" else self.accepted_by or self.status
         return f"{how}: {self.problem}"
 
