@@ -147,9 +147,10 @@ def test_a_function_with_published_versions_takes_a_whole_deployment(project: Pr
 
 
 def test_requirements_are_installed_anew(project: Project) -> None:
+    before = project.says("/hello")
     project.save("hello/requirements.txt", "no-such-thing @ file:///nowhere/at/all\n")
     until(lambda: "pip cannot install it" in project.told(), project)
-    assert project.says("/hello") == "three"
+    assert project.says("/hello") == before
     wheel = a_wheel(project.folder, "words", "WORD = 'installed'\n")
     project.save("hello/requirements.txt", f"words @ file://{wheel}\n")
     project.save("hello/app.py", "from words import WORD\n" + code("x").replace("'x'", "WORD"))
