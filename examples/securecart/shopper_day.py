@@ -60,8 +60,11 @@ class SignIn:
                 "X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}",
             },
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            sys.exit(f"{operation} at {self.url}: {error.read().decode(errors='replace')}")
 
     def up(self, name: str, password: str) -> str:
         """Sign up; give the customer's id."""
