@@ -163,16 +163,24 @@ class InspectorClient:
         masked = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
         self._socket.sendall(b"\x81" + size + mask + masked)
 
+    def ask(self, method: str, **params: Any) -> None:
+        """Send a command and wait until it has been carried out."""
+        self.send(method, **params)
+        while self._message().get("id") != self._number:
+            pass
+
     def wait(self, method: str) -> dict[str, Any]:
-        while True:
-            size = self._file.read(2)[1] & 0x7F
-            if size == 126:
-                size = int.from_bytes(self._file.read(2), "big")
-            elif size == 127:
-                size = int.from_bytes(self._file.read(8), "big")
-            message = json.loads(self._file.read(size))
-            if message.get("method") == method:
-                return dict(message["params"])
+        while (message := self._message()).get("method") != method:
+            pass
+        return dict(message["params"])
+
+    def _message(self) -> dict[str, Any]:
+        size = self._file.read(2)[1] & 0x7F
+        if size == 126:
+            size = int.from_bytes(self._file.read(2), "big")
+        elif size == 127:
+            size = int.from_bytes(self._file.read(8), "big")
+        return dict(json.loads(self._file.read(size)))
 
     def close(self) -> None:
         self._file.close()
@@ -184,9 +192,9 @@ def test_nodes_inspector_halts_and_the_time_limit_waits_for_it(runner: LiveRunne
     function = runner.deploy({"app.js": NODE_CODE}, name="stack-Halted-AbC123", runtime=RUNTIME, timeout_s=1)
     port = debug_port(function, runner._settings)
     client = InspectorClient(port)
-    client.send("Debugger.enable")
-    client.send("Debugger.setBreakpointByUrl", lineNumber=1, urlRegex=r".*/app\.js$")
-    client.send("Runtime.runIfWaitingForDebugger")
+    client.ask("Debugger.enable")
+    client.ask("Debugger.setBreakpointByUrl", lineNumber=1, urlRegex=r".*/app\.js$")  # before the function runs
+    client.ask("Runtime.runIfWaitingForDebugger")
     running = runner.start(function, {"a": 1})
     halted = client.wait("Debugger.paused")
     assert halted["hitBreakpoints"]
