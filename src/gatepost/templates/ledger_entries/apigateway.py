@@ -6,9 +6,16 @@ the ledger and the operations say the same.
 
 from __future__ import annotations
 
+from typing import Final
+
 from gatepost.services.apigateway.openapi_gaps import openapi_gaps
 from gatepost.services.apigateway.support import ANY, UNSUPPORTED
 from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, refused
+
+_CACHE_CLUSTER_SIZE: Final = approximated(
+    "a gateway keeps at most 512 MiB of cached answers, all its stages together; Valkey, what its maxmemory allows",
+    exact=("0.5",),
+)
 
 
 def supported(setting: str) -> Entry:
@@ -183,7 +190,7 @@ def _stage() -> TypeEntry:
         {
             "AccessLogSetting": supported("accessLogSettings"),
             "CacheClusterEnabled": supported("cacheClusterEnabled"),
-            "CacheClusterSize": supported("cacheClusterSize"),
+            "CacheClusterSize": _CACHE_CLUSTER_SIZE,
             "CanarySetting": supported("canarySettings"),
             "ClientCertificateId": ENFORCED,
             "DeploymentId": ENFORCED,
@@ -211,7 +218,7 @@ def _deployment() -> TypeEntry:
             "StageDescription": ENFORCED,
             "StageDescription/AccessLogSetting": supported("accessLogSettings"),
             "StageDescription/CacheClusterEnabled": supported("cacheClusterEnabled"),
-            "StageDescription/CacheClusterSize": supported("cacheClusterSize"),
+            "StageDescription/CacheClusterSize": _CACHE_CLUSTER_SIZE,
             "StageDescription/CanarySetting": supported("canarySettings"),
             "StageDescription/ClientCertificateId": ENFORCED,
             "StageDescription/DocumentationVersion": supported("documentationVersion"),
