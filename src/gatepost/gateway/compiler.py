@@ -248,10 +248,6 @@ class _StageCompiler:
             self._extensions = stage_extensions(self._settings.tags)
         except ValueError as error:
             return str(error)
-        try:
-            self._extensions = stage_extensions(self._settings.tags)
-        except ValueError as error:
-            return str(error)
         return ""
 
     def _plan(self, resource: Resource, method: Method) -> Plan:

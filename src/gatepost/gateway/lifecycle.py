@@ -36,19 +36,16 @@ PARAMETERS: Final = "parameters"
 BODY: Final = "body"
 FUNCTION_GRANT: Final = "function_grant"
 
+# Whoever a method lets in goes on by the same line.
+ONCE_LET_IN: Final = (API_KEY, ADDRESS_REFUND, THROTTLE, UNPACK, PARAMETERS, BODY, FUNCTION_GRANT)
+
 REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
     # Without an authorizer the policy alone decides: it must allow, and nothing in it may deny.
     "NONE": (
         ENDPOINT,
         ADDRESS,
         RESOURCE_POLICY,
-        API_KEY,
-        ADDRESS_REFUND,
-        THROTTLE,
-        UNPACK,
-        PARAMETERS,
-        BODY,
-        FUNCTION_GRANT,
+        *ONCE_LET_IN,
     ),
     # With IAM the caller's policies and the resource policy are evaluated together, once the caller is known.
     "AWS_IAM": (
@@ -57,13 +54,7 @@ REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
         ARN_LENGTH,
         SIGNATURE,
         INVOKE_PERMISSION,
-        API_KEY,
-        ADDRESS_REFUND,
-        THROTTLE,
-        UNPACK,
-        PARAMETERS,
-        BODY,
-        FUNCTION_GRANT,
+        *ONCE_LET_IN,
     ),
     # What the policy denies never reaches the authorizer; then its policy and the resource policy decide together.
     "CUSTOM": (
@@ -73,13 +64,7 @@ REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
         EXPLICIT_DENY,
         LAMBDA_AUTHORIZER,
         AUTHORIZER_POLICY,
-        API_KEY,
-        ADDRESS_REFUND,
-        THROTTLE,
-        UNPACK,
-        PARAMETERS,
-        BODY,
-        FUNCTION_GRANT,
+        *ONCE_LET_IN,
     ),
     # Once the token is verified, "the resource policy is evaluated independently, and an explicit allow is required".
     "COGNITO_USER_POOLS": (
@@ -88,13 +73,7 @@ REST_GUARDS: Final[Mapping[str, Sequence[str]]] = {
         ARN_LENGTH,
         COGNITO_AUTHORIZER,
         RESOURCE_POLICY,
-        API_KEY,
-        ADDRESS_REFUND,
-        THROTTLE,
-        UNPACK,
-        PARAMETERS,
-        BODY,
-        FUNCTION_GRANT,
+        *ONCE_LET_IN,
     ),
 }
 

@@ -29,7 +29,6 @@ from gatepost.services.apigateway.model import (
     NotFoundException,
     Stage,
 )
-from gatepost.services.apigateway.paging import limit_of, position_after, position_of
 from gatepost.services.apigateway.patches import PatchTable, rule
 from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.tag_limits import check_tags
@@ -122,12 +121,8 @@ class ClientCertificates:
 
     async def list(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a page of certificates, by id. Raises: BadRequestException."""
-        limit, after = limit_of(params), position_of(params)
-        page = await self._records.store.page(
-            CLIENT_CERTIFICATE, call.account_id, call.region, after=after, count_max=limit + 1
-        )
-        answer: dict[str, Any] = {"items": [ClientCertificate.from_json(each.value).to_aws() for each in page[:limit]]}
-        return answer | (position_after(page[limit - 1].key.id) if len(page) > limit else {})
+        page, position = await self._records.page(call, CLIENT_CERTIFICATE, params)
+        return {"items": [ClientCertificate.from_json(each.value).to_aws() for each in page]} | position
 
     async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Change a certificate's description. Raises: NotFoundException, BadRequestException, ConflictException."""

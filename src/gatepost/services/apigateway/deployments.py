@@ -23,7 +23,6 @@ from gatepost.services.apigateway.model import (
     RestApi,
     Stage,
 )
-from gatepost.services.apigateway.paging import limit_of, position_after, position_of
 from gatepost.services.apigateway.patches import PatchTable, rule
 from gatepost.services.apigateway.records import ApiRecords, touch
 from gatepost.services.apigateway.stages import (
@@ -94,19 +93,8 @@ class Deployments:
         """Give a page of an API's deployments, by id. Raises: NotFoundException, BadRequestException."""
         api_id = params["restApiId"]
         await self._records.api(call, api_id)
-        limit, after = limit_of(params), position_of(params)
-        prefix = f"{api_id}/"
-        page = await self._records.store.page(
-            DEPLOYMENT,
-            call.account_id,
-            call.region,
-            prefix=prefix,
-            after=f"{prefix}{after}" if after else "",
-            count_max=limit + 1,
-        )
-        heads = [DeploymentHead.from_json(each.value) for each in page]
-        answer: dict[str, Any] = {"items": [each.to_aws() for each in heads[:limit]]}
-        return answer | (position_after(heads[limit - 1].id) if len(heads) > limit else {})
+        page, position = await self._records.page(call, DEPLOYMENT, params, prefix=f"{api_id}/")
+        return {"items": [DeploymentHead.from_json(each.value).to_aws() for each in page]} | position
 
     async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Change a deployment's description, never its content. Raises: NotFoundException, BadRequestException."""

@@ -13,7 +13,6 @@ from gatepost.kernel.ports import Publisher
 from gatepost.services.apigateway.documentation_model import DOCUMENTATION_VERSION, DocumentationVersion
 from gatepost.services.apigateway.documentation_parts import DocumentationParts
 from gatepost.services.apigateway.model import BadRequestException, ConflictException, LimitExceededException
-from gatepost.services.apigateway.paging import limit_of, position_after, position_of
 from gatepost.services.apigateway.patches import PatchTable, rule
 from gatepost.services.apigateway.records import ApiRecords, touch
 from gatepost.services.apigateway.stages import contents_of, stage_change
@@ -69,19 +68,8 @@ class DocumentationVersions:
         """Give a page of an API's versions, by name. Raises: NotFoundException, BadRequestException."""
         api_id = params["restApiId"]
         await self._records.api(call, api_id)
-        limit, after = limit_of(params), position_of(params)
-        prefix = f"{api_id}/"
-        page = await self._records.store.page(
-            DOCUMENTATION_VERSION,
-            call.account_id,
-            call.region,
-            prefix=prefix,
-            after=f"{prefix}{after}" if after else "",
-            count_max=limit + 1,
-        )
-        versions = [DocumentationVersion.from_json(each.value) for each in page]
-        answer: dict[str, Any] = {"items": [each.to_aws() for each in versions[:limit]]}
-        return answer | (position_after(versions[limit - 1].version) if len(versions) > limit else {})
+        page, position = await self._records.page(call, DOCUMENTATION_VERSION, params, prefix=f"{api_id}/")
+        return {"items": [DocumentationVersion.from_json(each.value).to_aws() for each in page]} | position
 
     async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Change a version's description, never its parts. Raises: NotFoundException, BadRequestException."""

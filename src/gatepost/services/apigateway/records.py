@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -30,6 +30,7 @@ from gatepost.services.apigateway.model import (
     RestApi,
     Stage,
 )
+from gatepost.services.apigateway.paging import limit_of, position_after, position_of
 from gatepost.storage.base import Record, Records, Write
 
 ATTEMPTS_MAX: Final = 5
@@ -138,6 +139,25 @@ class ApiRecords:
             if not page:
                 return found
             after = page[-1].key.id
+
+    async def page(
+        self, call: Call, kind: str, params: Mapping[str, Any], *, prefix: str = ""
+    ) -> tuple[list[Record], dict[str, str]]:
+        """Give the page of records that `limit` and `position` ask for, by id, with the answer's `position`, if any.
+
+        What stands behind `prefix` in a record's id is the item's own. Raises: BadRequestException.
+        """
+        limit, after = limit_of(params), position_of(params)
+        found = await self.store.page(
+            kind,
+            call.account_id,
+            call.region,
+            prefix=prefix,
+            after=f"{prefix}{after}" if after else "",
+            count_max=limit + 1,
+        )
+        page = found[:limit]
+        return page, position_after(page[-1].key.id.removeprefix(prefix)) if len(found) > limit else {}
 
     @asynccontextmanager
     async def _turn(self, key: RecordKey) -> AsyncIterator[None]:

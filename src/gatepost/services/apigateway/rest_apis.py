@@ -28,7 +28,6 @@ from gatepost.services.apigateway.model import (
     RestApi,
     default_models,
 )
-from gatepost.services.apigateway.paging import limit_of, position_after, position_of
 from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, integer, one_of, rule
 from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.support import check_supported
@@ -90,10 +89,8 @@ class RestApis:
 
     async def list(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a page of the account's APIs, by id. Raises: BadRequestException."""
-        limit, after = limit_of(params), position_of(params)
-        page = await self._records.store.page(REST_API, call.account_id, call.region, after=after, count_max=limit + 1)
-        answer: dict[str, Any] = {"items": [RestApi.from_json(each.value).to_aws() for each in page[:limit]]}
-        return answer | (position_after(page[limit - 1].key.id) if len(page) > limit else {})
+        page, position = await self._records.page(call, REST_API, params)
+        return {"items": [RestApi.from_json(each.value).to_aws() for each in page]} | position
 
     async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Patch an API's settings. Raises: NotFoundException, BadRequestException."""
