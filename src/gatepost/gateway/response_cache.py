@@ -49,9 +49,8 @@ class StageCache:
         """Give what is remembered, None when there is nothing. Raises: StateUnavailable, at once or when awaited."""
         return self._state.recall(self._space, key)
 
-    def remember(self, key: str, response: Response, *, ttl_ms: int) -> Answer[None]:
-        """Keep an answer for a while. Raises: StateUnavailable, at once or when awaited."""
-        value = to_bytes(response)
+    def remember(self, key: str, value: bytes, *, ttl_ms: int) -> Answer[None]:
+        """Keep an answer, as `to_bytes` writes it, for a while. Raises: StateUnavailable, at once or when awaited."""
         if self._seal is not None:
             value = self._seal.seal(value, purpose=_PURPOSE)
         return self._state.remember(self._space, key, value, expires_after_ms=ttl_ms)

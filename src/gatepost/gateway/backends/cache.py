@@ -88,13 +88,11 @@ class CachedBackend:
             return self._fill(exchange, key, warnings, replaces=True)
         try:
             found = self.cache.recall(key)
-            if found is None:
-                return self._miss(exchange, key, warnings)
             if isinstance(found, bytes):
                 return self._hit(found, warnings)
         except StateUnavailable:
             return self._uncached(exchange, warnings)
-        return self._look(exchange, key, found, warnings)
+        return self._miss(exchange, key, warnings) if found is None else self._look(exchange, key, found, warnings)
 
     async def _look(
         self, exchange: Exchange, key: str, recalling: Awaitable[bytes | None], warnings: Headers
@@ -156,9 +154,7 @@ class CachedBackend:
         shared = None
         try:
             answer = await answering
-            if is_cacheable(answer):
-                shared = to_bytes(answer)
-            self._keep(key, answer, replaces=replaces)
+            shared = self._keep(key, answer, replaces=replaces)
         finally:
             del self._filling[key]
             filling.set_result(shared)
@@ -178,19 +174,19 @@ class CachedBackend:
         answer = self._fill(exchange, key, warnings)
         return answer if isinstance(answer, Response) else await answer
 
-    def _keep(self, key: str, response: Response, *, replaces: bool) -> None:
-        """Remember an answer; forget what it replaces when it is none to remember."""
+    def _keep(self, key: str, response: Response, *, replaces: bool) -> bytes | None:
+        """Remember an answer and give it as bytes; forget what it replaces when it is none to remember."""
+        kept = to_bytes(response) if is_cacheable(response) else None
         try:
-            if is_cacheable(response):
-                doing = self.cache.remember(key, response, ttl_ms=self._ttl_ms)
-            elif replaces:
-                doing = self.cache.forget(key)
+            if kept is not None:
+                doing = self.cache.remember(key, kept, ttl_ms=self._ttl_ms)
             else:
-                return
+                doing = self.cache.forget(key) if replaces else None
         except StateUnavailable:
-            return
+            return kept
         if doing is not None:
             self._tasks.spawn(_quietly(doing), name="remember an answer")
+        return kept
 
     def __repr__(self) -> str:
         verbs = "GET, " if self._get_only else ""

@@ -13,7 +13,6 @@ from typing import Any, Final
 CUSTOM_DOMAIN: Final = "custom_domain"
 MAPPINGS_ONLY: Final = "API_MAPPING_ONLY"
 RULES_ONLY: Final = "ROUTING_RULE_ONLY"
-RULES_THEN_MAPPINGS: Final = "ROUTING_RULE_THEN_API_MAPPING"
 
 
 @dataclass(frozen=True, slots=True)

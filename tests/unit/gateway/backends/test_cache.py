@@ -19,7 +19,17 @@ from gatepost.services.apigateway.deployment import (
     stage_to_json,
 )
 from gatepost.state.memory import MemoryState
-from tests.support.gateways import API, LAMBDA, Functions, TestGateway, a_deployment, a_request, header, until
+from tests.support.gateways import (
+    API,
+    LAMBDA,
+    Functions,
+    TestGateway,
+    a_deployment,
+    a_request,
+    an_exchange,
+    header,
+    until,
+)
 
 CACHED = {"cachingEnabled": True, "cacheTtlInSeconds": 60}
 ANYBODY = {"requireAuthorizationForCacheControl": False}
@@ -325,6 +335,23 @@ def test_without_the_state_requests_go_to_the_integration():
     gateway.deploy({"/orders": (keyed(),)}, stage=a_stage())
     assert [gateway.get().status, gateway.get().status] == [200, 200]
     assert calls(gateway) == 2
+
+
+def test_an_integration_that_fails_is_asked_once_whatever_it_raises():
+    class Fails:
+        calls = 0
+
+        def answer(self, exchange):
+            self.calls += 1
+            raise StateUnavailable("the integration's own")
+
+    gateway = a_gateway()
+    compiled = gateway.deploy({"/orders": (keyed(),)}, stage=a_stage())
+    (plan,) = compiled.plans
+    plan.backend.inner = Fails()
+    with pytest.raises(StateUnavailable):
+        plan.backend.answer(an_exchange(route=plan.route))
+    assert plan.backend.inner.calls == 1
 
 
 def test_a_state_in_another_process_serves_the_same():
