@@ -1,0 +1,47 @@
+// Signs up and in, with a second factor, as an app of Amplify's does; prints what it saw.
+const { Amplify } = require('aws-amplify');
+const auth = require('aws-amplify/auth');
+const [settings, outbox] = [JSON.parse(process.argv[2]), process.argv[3]];
+Amplify.configure({ Auth: { Cognito: settings } });
+const { createHmac } = require('crypto');
+const code = () => require('child_process').execSync(outbox).toString().trim();
+const username = 'kim@example.com', password = 'Passw0rd!', other = 'Other-Passw0rd1';
+const refused = (work) => work.then(() => 'nothing', (error) => error.name);
+const totp = (secret, step) => {
+  const bits = [...secret].map((one) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(one).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30000) + step));
+  const mac = createHmac('sha1', key).update(counter).digest();
+  return ((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1000000).toString().padStart(6, '0');
+};
+(async () => {
+  const seen = {};
+  const up = await auth.signUp({ username, password, options: { userAttributes: { email: username, name: 'Kim' } } });
+  seen.signUp = up.nextStep.signUpStep;
+  seen.early = (await auth.signIn({ username, password })).nextStep.signInStep;
+  await auth.confirmSignUp({ username, confirmationCode: code() });
+  seen.wrong = await refused(auth.signIn({ username, password: 'not-the-0ne' }));
+  seen.signIn = (await auth.signIn({ username, password })).nextStep.signInStep;
+  const session = await auth.fetchAuthSession();
+  seen.email = session.tokens.idToken.payload.email;
+  seen.identity = session.identityId.split(':')[0];
+  seen.credentials = Object.keys(session.credentials).sort();
+  const fresh = await auth.fetchAuthSession({ forceRefresh: true });
+  seen.refreshed = fresh.tokens.accessToken.toString() !== session.tokens.accessToken.toString();
+  await auth.updateUserAttributes({ userAttributes: { name: 'Kim K' } });
+  seen.name = (await auth.fetchUserAttributes()).name;
+  await auth.updatePassword({ oldPassword: password, newPassword: other });
+  const setUp = await auth.setUpTOTP();
+  await auth.verifyTOTPSetup({ code: totp(setUp.sharedSecret, 0) });
+  await auth.updateMFAPreference({ totp: 'PREFERRED' });
+  await auth.signOut({ global: true });
+  seen.out = await refused(auth.getCurrentUser());
+  seen.second = (await auth.signIn({ username, password: other })).nextStep.signInStep;
+  seen.confirmed = (await auth.confirmSignIn({ challengeResponse: totp(setUp.sharedSecret, 1) })).nextStep.signInStep;
+  await auth.signOut();
+  seen.reset = (await auth.resetPassword({ username })).nextStep.resetPasswordStep;
+  await auth.confirmResetPassword({ username, confirmationCode: code(), newPassword: password });
+  seen.again = (await auth.signIn({ username, password })).nextStep.signInStep;
+  console.log(JSON.stringify(seen));
+})().catch((error) => { console.error(error); process.exit(1); });
