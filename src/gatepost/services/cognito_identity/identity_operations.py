@@ -153,8 +153,9 @@ class IdentityOperations:
         logins = await self._logins.verified(pool, params["Logins"])
         if not any(login.key in identity.logins for login in logins):
             raise NotAuthorizedException(_no_match())
-        gone = {(login.provider, login.user) for login in logins if login.provider in params["LoginsToRemove"]}
-        gone |= {key for key in identity.logins if key[0] in params["LoginsToRemove"]}
+        providers = {self._logins.provider_name(pool, name) for name in params["LoginsToRemove"]}
+        gone = {login.key for login in logins if login.provider in providers}
+        gone |= {key for key in identity.logins if key[0] in providers}
         kept = tuple(key for key in identity.logins if key not in gone)
         changed = replace(identity, logins=kept, changed_at_ms=call.now_ms)
         await self._store.change(pool, changed, (identity, version))

@@ -80,7 +80,22 @@ class Logins:
         """Say how long a token that `own_identity` has verified is good: what comes of it ends with it."""
         return int(self._claims(self._tokens.verifier, token)["exp"]) - self._clock.now_ms() // 1000
 
-    async def _user_pool_login(self, pool: IdentityPool, provider: str, token: str) -> Login:
+    def provider_name(self, pool: IdentityPool, given: str) -> str:
+        """Give the name under which the pool knows a provider: clients may name a user pool by its issuer here.
+
+        Amplify takes the token's `iss` without its scheme, which is the provider's name on AWS.
+        """
+        names = dict.fromkeys(str(one["ProviderName"]) for one in pool.user_pool_clients)
+        if given in names or "/" not in given:
+            return given
+        for name in names:
+            jwks = self._issuers.keys(f"https://{name}")
+            if jwks is not None and str(jwks["issuer"]).partition("://")[2] == given:
+                return name
+        return given
+
+    async def _user_pool_login(self, pool: IdentityPool, named: str, token: str) -> Login:
+        provider = self.provider_name(pool, named)
         clients = {one["ClientId"]: one for one in pool.user_pool_clients if one["ProviderName"] == provider}
         if not clients:
             raise NotAuthorizedException("Token is not from a supported provider of this identity pool.")
