@@ -136,12 +136,16 @@ def test_a_user_pools_tokens_open_an_api_until_their_user_signs_out(
         "providerARNs": [shopper["arn"]],
         "identitySource": "method.request.header.Authorization",
     }
-    url, _ = an_api(platform, "shop", authorizer)
+    url, authorizer_id = an_api(platform, "shop", authorizer)
     scoped, _ = an_api(platform, "scoped", authorizer, authorizationScopes=["aws.cognito.signin.user.admin"])
     tokens = signed_in(platform, shopper)
     answer = with_token(url, tokens["IdToken"])
     assert answer.status == 200
     assert len(answer.json()["sub"]) == 36
+    api_id = url.split("/execute-api/")[1].split("/")[0]
+    test = {"restApiId": api_id, "authorizerId": authorizer_id, "headers": {"Authorization": tokens["IdToken"]}}
+    tested = platform.client("apigateway").test_invoke_authorizer(**test)
+    assert (tested["clientStatus"], tested["claims"]["sub"]) == (0, answer.json()["sub"])
     assert with_token(scoped, tokens["AccessToken"]).status == 200
     assert with_token(url, tokens["AccessToken"]).status == with_token(scoped, tokens["IdToken"]).status == 401
     platform.client("cognito-idp").global_sign_out(AccessToken=tokens["AccessToken"])

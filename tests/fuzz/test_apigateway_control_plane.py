@@ -17,7 +17,7 @@ import pytest
 import gatepost.awsapi.models as models_package
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.operations import operations_of
-from gatepost.kernel.ports import InvocationResult, MethodTest, MethodTestResult
+from gatepost.kernel.ports import AuthorizerTest, AuthorizerTestResult, InvocationResult, MethodTest, MethodTestResult
 from gatepost.services.apigateway.model import BadRequestException
 from gatepost.services.apigateway.provider import ApiGateway
 from tests.support.rest_apis import FUNCTION_URI, Control, with_control
@@ -165,7 +165,7 @@ def attack(tmp_path: Path, operation: str, *, seed: int, times: int) -> None:
     async def scenario(control: Control) -> None:
         known = await a_world(control)
         tests = control.provider.document_parts
-        tests.method_tests._tests = AGateway()
+        tests.method_tests._tests = tests.authorizer_tests._tests = AGateway()
         tests.authorizer_tests._functions = AGateway()
         for number in range(times):
             params = value_of(rng, shape, known)
@@ -197,6 +197,10 @@ class AGateway:
     async def test(self, test: MethodTest) -> MethodTestResult:
         del test
         return MethodTestResult(200, (), "", "", 0)
+
+    async def test_authorizer(self, test: AuthorizerTest) -> AuthorizerTestResult:
+        del test
+        return AuthorizerTestResult(0, claims={"sub": "1"}, payload="{}")
 
     async def call(self, *_: Any, **__: Any) -> InvocationResult:
         return InvocationResult(200, b"{}")

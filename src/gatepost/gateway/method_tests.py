@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from gatepost.gateway.authorizer_tests import test_authorizer
 from gatepost.gateway.compiler import CompiledStage, Parts, compile_stage
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.execution_log import execution_lines
@@ -20,7 +21,7 @@ from gatepost.gateway.observers import RequestLog
 from gatepost.gateway.plan import Plan
 from gatepost.gateway.request_ids import RequestIds
 from gatepost.kernel.errors import remote_error
-from gatepost.kernel.ports import MethodTest, MethodTestResult
+from gatepost.kernel.ports import AuthorizerTest, AuthorizerTestResult, MethodTest, MethodTestResult
 from gatepost.services.apigateway.deployment import Deployment, StageSettings, deployment_from_json
 from gatepost.telemetry.metrics import Metrics
 from gatepost.telemetry.usage import Counter
@@ -69,6 +70,10 @@ class GatewayMethodTests:
             log=_log(exchange, response),
             latency_ms=exchange.latency_ns // _NS_PER_MS,
         )
+
+    async def test_authorizer(self, test: AuthorizerTest) -> AuthorizerTestResult:
+        """Ask an authorizer. Raises: ServiceError when it cannot work."""
+        return await test_authorizer(test, self._parts, self._ids)
 
 
 def only_method(deployment: Deployment, resource_path: str, http_method: str) -> Deployment:

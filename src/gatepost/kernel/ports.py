@@ -353,11 +353,42 @@ class MethodTestResult:
     latency_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class AuthorizerTest:
+    """An authorizer as it stands, asked about a made-up request (AWS: TestInvokeAuthorizer).
+
+    `authorizer` is what a deployment would freeze of it, as JSON values; `event` is what its function is to get.
+    """
+
+    authorizer: Mapping[str, Any]
+    account_id: str
+    region: str
+    api_id: str
+    headers: Sequence[tuple[str, str]]
+    stage_variables: Mapping[str, str] = field(default_factory=dict)
+    event: str = ""  # JSON; nothing for user pools
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerTestResult:
+    """What came of it: the status that a refused client would get, or 0; a token's claims, or the function's answer."""
+
+    status: int
+    detail: str = ""
+    claims: Mapping[str, str] = field(default_factory=dict)
+    payload: str = ""
+    function_error: str = ""
+
+
 class MethodTests(Protocol):
-    """Runs methods of APIs with made-up requests: in the gateway itself, from services over the link."""
+    """Tests methods and authorizers of APIs with made-up requests: in the gateway, from services over the link."""
 
     async def test(self, test: MethodTest) -> MethodTestResult:
         """Run a method: no authorizer, API key or throttle looks at it. Raises: ServiceError."""
+        ...
+
+    async def test_authorizer(self, test: AuthorizerTest) -> AuthorizerTestResult:
+        """Ask an authorizer; nothing is remembered of what it says. Raises: ServiceError."""
         ...
 
 

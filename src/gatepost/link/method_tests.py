@@ -1,4 +1,7 @@
-"""Having a gateway run a method of an API with a made-up request (TestInvokeMethod): both ends of it."""
+"""Having a gateway test a method or an authorizer with a made-up request (TestInvokeMethod, TestInvokeAuthorizer).
+
+Both ends of it. What is tested stands in the TEST frame: an authorizer where it has `authorizer`, else a method.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceUnavailable, remote_error
-from gatepost.kernel.ports import MethodTest, MethodTestResult, MethodTests
+from gatepost.kernel.ports import AuthorizerTest, AuthorizerTestResult, MethodTest, MethodTestResult, MethodTests
 
 TESTS_MAX: Final = 100
 
@@ -21,17 +24,27 @@ class OutgoingTests:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._waiting: dict[int, tuple[object, asyncio.Future[MethodTestResult]]] = {}
+        self._waiting: dict[int, tuple[object, asyncio.Future[Mapping[str, Any]]]] = {}
         self._last = 0
 
     async def test(self, test: MethodTest) -> MethodTestResult:
         """Have a gateway run a method. Raises: ServiceError; ServiceUnavailable without a gateway."""
+        head = await self._ask(asdict(test))
+        headers = tuple((name, value) for name, value in head["headers"])
+        return MethodTestResult(head["status"], headers, head["body"], head["log"], head["latency_ms"])
+
+    async def test_authorizer(self, test: AuthorizerTest) -> AuthorizerTestResult:
+        """Have a gateway ask an authorizer. Raises: ServiceError; ServiceUnavailable without a gateway."""
+        head = await self._ask(asdict(test))
+        return AuthorizerTestResult(**{name: head[name] for name in AuthorizerTestResult.__dataclass_fields__})
+
+    async def _ask(self, test: Mapping[str, Any]) -> Mapping[str, Any]:
         if len(self._waiting) >= TESTS_MAX:
             raise ServiceUnavailable(f"More than {TESTS_MAX} methods are tested at this moment")
         self._last += 1
         number = self._last
-        result: asyncio.Future[MethodTestResult] = asyncio.get_running_loop().create_future()
-        gateway = self._send({"number": number, **asdict(test)})
+        result: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        gateway = self._send({"number": number, **test})
         if gateway is None:
             raise ServiceUnavailable("No gateway is connected that could run the method")
         self._waiting[number] = (gateway, result)
@@ -51,8 +64,7 @@ class OutgoingTests:
             )
             waiting.set_exception(error)
             return
-        headers = tuple((name, value) for name, value in head["headers"])
-        waiting.set_result(MethodTestResult(head["status"], headers, head["body"], head["log"], head["latency_ms"]))
+        waiting.set_result(head)
 
     def lost(self, gateway: object) -> None:
         """Fail what waits for this gateway: it is gone."""
@@ -65,6 +77,10 @@ async def answer_test(head: Mapping[str, Any], tests: MethodTests | None) -> dic
     """Answer a TEST frame in the gateway: gives the head of the TESTED frame. Raises: ServiceError."""
     if tests is None:
         raise ServiceUnavailable("This gateway tests no methods")
-    known = {name: head[name] for name in MethodTest.__dataclass_fields__}
+    kind = AuthorizerTest if "authorizer" in head else MethodTest
+    known = {name: head[name] for name in kind.__dataclass_fields__}
     known["headers"] = tuple((name, value) for name, value in known["headers"])
-    return {"number": head["number"], **asdict(await tests.test(MethodTest(**known)))}
+    result = await (
+        tests.test_authorizer(AuthorizerTest(**known)) if kind is AuthorizerTest else tests.test(MethodTest(**known))
+    )
+    return {"number": head["number"], **asdict(result)}

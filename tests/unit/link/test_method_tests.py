@@ -5,10 +5,12 @@ import asyncio
 import pytest
 
 from gatepost.kernel.errors import ServiceError, ServiceUnavailable, remote_error
-from gatepost.kernel.ports import MethodTest, MethodTestResult
+from gatepost.kernel.ports import AuthorizerTest, AuthorizerTestResult, MethodTest, MethodTestResult
 from tests.unit.link.test_link import Platform, until
 
 TEST = MethodTest({"id": "d"}, "/a", "GET", "/a?b=1", (("X", "1"),), "body", {"v": "1"})
+
+QUESTION = AuthorizerTest({"id": "a"}, "000000000000", "us-east-1", "api", (("X", "1"),), {"v": "1"}, "{}")
 
 
 class RunsMethods:
@@ -21,6 +23,10 @@ class RunsMethods:
             await asyncio.Event().wait()
         assert test == TEST
         return MethodTestResult(201, (("Y", "2"),), "answer", "log", 7)
+
+    async def test_authorizer(self, test):
+        assert test == QUESTION
+        return AuthorizerTestResult(401, "no", {"sub": "1"}, "{}", "Unhandled")
 
 
 def joined(tmp_path, scenario):
@@ -45,6 +51,14 @@ def test_a_test_and_its_result_cross_the_link(tmp_path):
         with pytest.raises(ServiceError) as refused:
             await services.tests.test(MethodTest({}, "", "", "", (), "refuse"))
         assert refused.value.code == "NotFoundException"
+
+    joined(tmp_path, scenario)
+
+
+def test_a_question_to_an_authorizer_and_its_answer_cross_the_link(tmp_path):
+    async def scenario(services, _gateway):
+        answer = await services.tests.test_authorizer(QUESTION)
+        assert answer == AuthorizerTestResult(401, "no", {"sub": "1"}, "{}", "Unhandled")
 
     joined(tmp_path, scenario)
 

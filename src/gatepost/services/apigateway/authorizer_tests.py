@@ -1,6 +1,8 @@
-"""TestInvokeAuthorizer: a Lambda authorizer, asked about a made-up request.
+"""TestInvokeAuthorizer: an authorizer, asked about a made-up request.
 
-The function is called for real, when its policy lets API Gateway in for the authorizer. Nothing is cached.
+A Lambda authorizer's function is called for real, when its policy lets API Gateway in for the authorizer, or as the
+role in `authorizerCredentials`; a user pool's token is verified by a gateway, which has the pools' keys. Nothing is
+cached. The log's sentences are unverified.
 
 Source: https://docs.aws.amazon.com/apigateway/latest/api/API_TestInvokeAuthorizer.html
 """
@@ -17,14 +19,13 @@ from urllib.parse import parse_qsl
 
 from gatepost.kernel.errors import ServiceError, ServiceUnavailable
 from gatepost.kernel.operations import Call
-from gatepost.kernel.ports import FunctionCalls
+from gatepost.kernel.ports import AuthorizerTest, AuthorizerTestResult, FunctionCalls, MethodTests
 from gatepost.services.apigateway.authorizers import COGNITO, authorizer_of
-from gatepost.services.apigateway.deployment import Authorizer
+from gatepost.services.apigateway.deployment import Authorizer, authorizer_to_json
 from gatepost.services.apigateway.functions import STAGE_VARIABLE, function_of
 from gatepost.services.apigateway.method_tests import given_headers
 from gatepost.services.apigateway.model import PRINCIPAL, BadRequestException
 from gatepost.services.apigateway.records import ApiRecords
-from gatepost.services.apigateway.support import check_supported
 
 STAGE: Final = "ESTestInvoke-stage"
 POLICY_BYTES_MAX: Final = 64 * 1024
@@ -47,11 +48,12 @@ class _Test:
 
 
 class AuthorizerInvocations:
-    """The operation that tests authorizers. `functions` is None where none can be called."""
+    """The operation that tests authorizers. `functions` is None where none can be called, `tests` without gateways."""
 
-    def __init__(self, records: ApiRecords, functions: FunctionCalls | None) -> None:
+    def __init__(self, records: ApiRecords, functions: FunctionCalls | None, tests: MethodTests | None) -> None:
         self._records = records
         self._functions = functions
+        self._tests = tests
 
     async def run(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Ask an authorizer, and give what it says: `clientStatus` 0 when it answered as it should.
@@ -61,9 +63,6 @@ class AuthorizerInvocations:
         api_id = params["restApiId"]
         definition = (await self._records.definition(call, api_id)).value
         authorizer = authorizer_of(definition, params["authorizerId"])
-        if authorizer.type == COGNITO:
-            check_supported("TestInvokeAuthorizer of COGNITO_USER_POOLS", authorizer.name)
-        check_supported("TestInvokeAuthorizer with authorizerCredentials", authorizer.credentials_arn)
         path, _, query = params.get("pathWithQueryString", "").partition("?")
         test = _Test(
             headers=given_headers(params),
@@ -81,10 +80,18 @@ class AuthorizerInvocations:
 
     async def _ask(self, call: Call, api_id: str, authorizer: Authorizer, test: _Test) -> dict[str, Any]:
         test.log.append(f"Starting authorizer: {authorizer.id}")
+        if authorizer.type == COGNITO:
+            return await self._verify(call, api_id, authorizer, test)
         event = _event(call, api_id, authorizer, test)
         if event is None:
             test.log.append("Unauthorized request: the identity source is missing or not valid")
             return {"clientStatus": _UNAUTHORIZED}
+        if authorizer.credentials_arn:
+            asked = await self._on_gateway(call, api_id, authorizer, test, json.dumps(event))
+            if asked.status:
+                test.log.append(f"Execution failed due to configuration error: {asked.detail}")
+                return {"clientStatus": asked.status}
+            return _read(asked.payload.encode(), asked.function_error, test)
         if self._functions is None:
             raise ServiceUnavailable("No function can be called here")
         function_arn = function_of(STAGE_VARIABLE.sub(lambda found: _variable(found, test), authorizer.uri))
@@ -101,6 +108,31 @@ class AuthorizerInvocations:
             test.log.append(f"Execution failed due to configuration error: {error.message}")
             return {"clientStatus": _FAILED}
         return _read(result.payload, result.function_error, test)
+
+    async def _verify(self, call: Call, api_id: str, authorizer: Authorizer, test: _Test) -> dict[str, Any]:
+        asked = await self._on_gateway(call, api_id, authorizer, test, "")
+        if asked.status:
+            test.log.append(f"Unauthorized request: {call.request_id}: {asked.detail}")
+            return {"clientStatus": asked.status}
+        test.log.append(f"Using valid authorizer token of user {asked.claims.get('sub', '')}")
+        return {"clientStatus": 0, "claims": dict(asked.claims)}
+
+    async def _on_gateway(
+        self, call: Call, api_id: str, authorizer: Authorizer, test: _Test, event: str
+    ) -> AuthorizerTestResult:
+        if self._tests is None:
+            raise ServiceUnavailable("No gateway is there that could ask the authorizer")
+        return await self._tests.test_authorizer(
+            AuthorizerTest(
+                authorizer=authorizer_to_json(authorizer),
+                account_id=call.account_id,
+                region=call.region,
+                api_id=api_id,
+                headers=test.headers,
+                stage_variables=test.variables,
+                event=event,
+            )
+        )
 
 
 def _event(call: Call, api_id: str, authorizer: Authorizer, test: _Test) -> dict[str, Any] | None:

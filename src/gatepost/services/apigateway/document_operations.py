@@ -72,7 +72,7 @@ class DocumentParts:
         functions: FunctionCalls | None,
     ) -> None:
         self.method_tests = MethodInvocations(records, tests)
-        self.authorizer_tests = AuthorizerInvocations(records, functions)
+        self.authorizer_tests = AuthorizerInvocations(records, functions, tests)
         self.parts = DocumentationParts(records)
         self.versions = DocumentationVersions(records, self.parts, publisher)
         self.certificates = ClientCertificates(records, publisher, seal)

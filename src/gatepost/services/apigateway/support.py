@@ -53,9 +53,6 @@ UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("tlsConfig.insecureSkipVerification of AWS", "true"): "it is for HTTP and HTTP_PROXY: use false",
     ("tlsConfig.insecureSkipVerification of AWS_PROXY", "true"): "it is for HTTP and HTTP_PROXY: use false",
     ("tlsConfig.insecureSkipVerification of MOCK", "true"): "it is for HTTP and HTTP_PROXY: use false",
-    ("TestInvokeAuthorizer of COGNITO_USER_POOLS", ANY): "call a method that it guards",
-    ("TestInvokeAuthorizer with authorizerCredentials", ANY): "call a method that it guards",
-    ("clientCertificateId of TestInvokeMethod", ANY): _LATER,
     ("accessLogSettings.destinationArn of Firehose", ANY): "use the ARN of a log group",
     ("webAclArn", ANY): _LATER,
 }

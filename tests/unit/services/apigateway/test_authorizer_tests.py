@@ -5,8 +5,8 @@ import json
 import pytest
 
 from gatepost.kernel.errors import ServiceUnavailable
-from gatepost.kernel.ports import InvocationResult
-from gatepost.services.apigateway.model import BadRequestException, NotFoundException
+from gatepost.kernel.ports import AuthorizerTest, AuthorizerTestResult, InvocationResult
+from gatepost.services.apigateway.model import NotFoundException
 from tests.support.rest_apis import FUNCTION_URI, Control, with_control
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:orders"
@@ -121,14 +121,80 @@ def test_what_a_client_would_have_got_is_told(tmp_path, answer: object, error: s
     with_control(tmp_path, scenario)
 
 
+class AGateway:
+    """Stands for a gateway: keeps what it was asked, answers the same."""
+
+    def __init__(self, result: AuthorizerTestResult) -> None:
+        self.asked: list[AuthorizerTest] = []
+        self._result = result
+
+    async def test_authorizer(self, test: AuthorizerTest) -> AuthorizerTestResult:
+        self.asked.append(test)
+        return self._result
+
+
+async def asked_of_a_gateway(control: Control, result: AuthorizerTestResult, authorizer: dict) -> tuple[dict, AGateway]:
+    api_id = (await control.an_api())["id"]
+    made = await control("CreateAuthorizer", restApiId=api_id, name="a", **authorizer)
+    gateway = control.provider.document_parts.authorizer_tests._tests = AGateway(result)
+    headers = {"Authorization": "t"}
+    answer = await control("TestInvokeAuthorizer", restApiId=api_id, authorizerId=made["id"], headers=headers)
+    return answer, gateway
+
+
+POOL = {
+    "type": "COGNITO_USER_POOLS",
+    "providerARNs": ["arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_A"],
+}
+WITH_A_ROLE = {
+    "type": "TOKEN",
+    "authorizerUri": FUNCTION_URI,
+    "authorizerCredentials": "arn:aws:iam::000000000000:role/caller",
+}
+
+
+def test_a_user_pools_token_is_verified_by_a_gateway_and_its_claims_given(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        result = AuthorizerTestResult(0, claims={"sub": "s-1", "email": "a@b"})
+        answer, gateway = await asked_of_a_gateway(control, result, POOL)
+        assert (answer["clientStatus"], answer["claims"]) == (0, {"sub": "s-1", "email": "a@b"})
+        assert set(answer) == {"clientStatus", "claims", "log", "latency"}
+        (asked,) = gateway.asked
+        assert asked.authorizer["provider_arns"] == POOL["providerARNs"]
+        assert asked.headers == [("Authorization", "t")]
+
+    with_control(tmp_path, scenario)
+
+
+def test_a_token_that_is_refused_gives_the_clients_status_and_why(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        answer, _ = await asked_of_a_gateway(control, AuthorizerTestResult(401, "expired: it has expired"), POOL)
+        assert answer["clientStatus"] == 401
+        assert "claims" not in answer
+        assert "expired: it has expired" in answer["log"]
+
+    with_control(tmp_path, scenario)
+
+
+def test_a_function_is_called_as_the_authorizers_role_by_a_gateway(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        payload = json.dumps({"principalId": "ana", "policyDocument": POLICY})
+        answer, gateway = await asked_of_a_gateway(control, AuthorizerTestResult(0, payload=payload), WITH_A_ROLE)
+        assert (answer["clientStatus"], answer["principalId"]) == (0, "ana")
+        assert json.loads(gateway.asked[0].event)["authorizationToken"] == "t"
+
+        refused, _ = await asked_of_a_gateway(control, AuthorizerTestResult(500, "may not"), WITH_A_ROLE)
+        assert refused["clientStatus"] == 500
+        assert "may not" in refused["log"]
+
+    with_control(tmp_path, scenario)
+
+
 def test_an_authorizer_that_cannot_be_tested_is_refused(tmp_path) -> None:
     async def scenario(control: Control) -> None:
         api_id = (await control.an_api())["id"]
-        pool = "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_Abc123"
-        made = await control(
-            "CreateAuthorizer", restApiId=api_id, name="c", type="COGNITO_USER_POOLS", providerARNs=[pool]
-        )
-        with pytest.raises(BadRequestException, match="call a method that it guards"):
+        made = await control("CreateAuthorizer", restApiId=api_id, name="c", **POOL)
+        with pytest.raises(ServiceUnavailable, match="No gateway"):
             await control("TestInvokeAuthorizer", restApiId=api_id, authorizerId=made["id"])
         with pytest.raises(NotFoundException):
             await control("TestInvokeAuthorizer", restApiId=api_id, authorizerId="nothing")
