@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
@@ -25,6 +26,7 @@ CHUNK_BYTES: Final = 1024 * 1024
 LINK_BYTES_MAX: Final = 4096
 _SCRATCH: Final = re.compile(r"\.[0-9a-f]{64}\.(\d+)\.[0-9a-f]{8}")
 SYNCED_ONE_BY_ONE_MAX: Final = 200
+_LENGTHS_AT: Final = 26  # in an entry's own header: of its name and of its extra field, which its bytes follow
 
 
 class BadCode(Exception):
@@ -50,8 +52,8 @@ def extract(archive: Path, sha256: str, functions: Path, like: Twin | None = Non
         scratch.mkdir(mode=0o755)
         scratch.chmod(0o755)
         try:
-            with zipfile.ZipFile(archive) as content:
-                _unpack(content, scratch, Unchanged(like, functions))
+            with zipfile.ZipFile(archive) as content, Unchanged(archive, like, functions) as unchanged:
+                _unpack(content, scratch, unchanged)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             # NotImplementedError: a compression we lack; RuntimeError: an encrypted zip.
             raise BadCode("Could not unzip uploaded file. Please check your file, then try to upload again.") from error
@@ -83,21 +85,37 @@ class Twin:
 
 
 class Unchanged:
-    """Finds the files of a package in the directory of one that was unpacked before: same name, size, mode and CRC.
+    """Finds the files of a package in the directory of one that was unpacked before: same name, mode and packed bytes.
 
-    Unpacked files are never written again, so that two directories may share them.
+    Unpacked files are never written again, so that two directories may share them. CRC and size alone would not do:
+    whoever may upload one package could have his file taken for another's of the same checksum. Use it as a context
+    manager.
     """
 
-    def __init__(self, like: Twin | None, functions: Path) -> None:
+    def __init__(self, archive: Path, like: Twin | None, functions: Path) -> None:
         self._folder = functions / like.sha256 if like is not None else functions
+        self._archive = archive
+        self._before = like.archive if like is not None else archive
         self._entries: dict[str, zipfile.ZipInfo] = {}
         self._caches: dict[Path, list[str]] = {}
+        self._files = contextlib.ExitStack()
         if like is not None and self._folder.is_dir():
             try:
                 with zipfile.ZipFile(like.archive) as content:
                     self._entries = {entry.filename: entry for entry in content.infolist()}
             except (OSError, zipfile.BadZipFile):
                 self._entries = {}
+
+    def __enter__(self) -> Unchanged:
+        """Open the two packages, if there are two."""
+        if self._entries:
+            self._now_file = self._files.enter_context(self._archive.open("rb"))
+            self._before_file = self._files.enter_context(self._before.open("rb"))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close them."""
+        self._files.close()
 
     def link(self, entry: zipfile.ZipInfo, path: Path) -> bool:
         """Make `path` the unpacked file of `entry`, and say whether there was one. Raises: BadCode."""
@@ -109,6 +127,8 @@ class Unchanged:
             found = source.lstat()
             if not stat.S_ISREG(found.st_mode) or found.st_size != entry.file_size:
                 return False
+            if not _is_same(_packed(self._now_file, entry), _packed(self._before_file, twin)):
+                return False
             path.hardlink_to(source)
         except FileExistsError as error:
             raise BadCode(f"The zip has an entry named {path.name!r} twice") from error
@@ -119,12 +139,16 @@ class Unchanged:
         return True
 
     def _link_bytecode(self, source: Path, path: Path) -> None:
+        """Take over what was compiled here of an unchanged module; never bytecode that came in the other package."""
         cache = source.parent / "__pycache__"
         names = self._caches.get(cache)
         if names is None:
-            names = self._caches[cache] = [one.name for one in cache.iterdir()] if cache.is_dir() else []
+            is_ours = cache.is_dir() and not cache.is_symlink()
+            names = self._caches[cache] = [one.name for one in cache.iterdir()] if is_ours else []
         for name in names:
             if name.startswith(f"{path.stem}.") and name.endswith(".pyc"):
+                if str((cache / name).relative_to(self._folder)) in self._entries:
+                    continue
                 folder = path.parent / "__pycache__"
                 with contextlib.suppress(OSError):
                     folder.mkdir(mode=0o755, exist_ok=True)
@@ -132,8 +156,26 @@ class Unchanged:
                     (folder / name).hardlink_to(cache / name)
 
 
-def _identity(entry: zipfile.ZipInfo) -> tuple[int, int, int]:
-    return entry.CRC, entry.file_size, entry.external_attr
+def _identity(entry: zipfile.ZipInfo) -> tuple[int, ...]:
+    """Give what must be equal of two entries, beside their names and packed bytes."""
+    return (
+        entry.CRC, entry.file_size, entry.compress_size, entry.compress_type, entry.flag_bits, entry.external_attr
+    )  # fmt: skip
+
+
+def _packed(file: IO[bytes], entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Give an entry's bytes as they stand in the zip, compressed, in pieces; less than it should have when it lies."""
+    file.seek(entry.header_offset + _LENGTHS_AT)
+    lengths = file.read(4)
+    file.seek(int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little"), os.SEEK_CUR)
+    left = entry.compress_size
+    while left and (piece := file.read(min(CHUNK_BYTES, left))):
+        left -= len(piece)
+        yield piece
+
+
+def _is_same(one: Iterator[bytes], other: Iterator[bytes]) -> bool:
+    return all(mine == theirs for mine, theirs in zip_longest(one, other))
 
 
 def _unpack(content: zipfile.ZipFile, folder: Path, unchanged: Unchanged) -> None:
@@ -184,9 +226,13 @@ def _safe_name(name: str) -> str:
 def _make_folders(path: Path, folder: Path, made_before: set[Path]) -> None:
     if path in made_before:
         return
-    made_before.add(path)
     for parent in [*reversed(path.relative_to(folder).parents), path.relative_to(folder)]:
         made = folder / parent
+        if made in made_before:
+            continue
+        made_before.add(made)
+        if len(made_before) > ENTRIES_MAX:  # an entry needs few bytes and can ask for hundreds of folders
+            raise BadCode(f"The zip has more than {ENTRIES_MAX} folders", is_too_large=True)
         if not made.is_dir():
             try:
                 made.mkdir(mode=0o755)

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -196,3 +197,38 @@ def test_code_whose_package_is_gone_is_unpacked_as_if_there_were_none_before(tmp
     (tmp_path / "functions").mkdir()
     new = extract(archive, digest, tmp_path / "functions", Twin(tmp_path / "gone.zip", "0" * 64))
     assert (new / "a").read_bytes() == b"a"
+
+
+HONEST, FORGED = b"x = 'honest'  # abcdefgh\n", b"x = 'forged'#0000009xMrj="
+
+
+def test_a_file_with_the_size_and_checksum_of_another_is_not_taken_for_it(tmp_path: Path) -> None:
+    functions = a_folder(tmp_path)
+    assert (zlib.crc32(HONEST), len(HONEST)) == (zlib.crc32(FORGED), len(FORGED))
+    archive, sha256 = a_package(tmp_path, "forged", {"m.py": FORGED})
+    extract(archive, sha256, functions)
+    honest, digest = a_package(tmp_path, "honest", {"m.py": HONEST})
+    assert (extract(honest, digest, functions, Twin(archive, sha256)) / "m.py").read_bytes() == HONEST
+
+
+@pytest.mark.parametrize("place", ["__pycache__", "hidden"])
+def test_bytecode_of_another_package_does_not_stand_for_a_module(tmp_path: Path, place: str) -> None:
+    """Bytecode need not belong to the module beside it (PEP 552): only what was compiled here is taken over."""
+    functions = a_folder(tmp_path)
+    archive, sha256 = a_package(tmp_path, "before", {"m.py": HONEST, f"{place}/m.cpython-311.pyc": b"forged"})
+    old = extract(archive, sha256, functions)
+    if place != "__pycache__":
+        (old / "__pycache__").symlink_to(place)  # as a link in the zip would be
+    honest, digest = a_package(tmp_path, "honest", {"m.py": HONEST})
+    new = extract(honest, digest, functions, Twin(archive, sha256))
+    assert (old / "m.py").samefile(new / "m.py")
+    assert not (new / "__pycache__").exists()
+
+
+def test_few_entries_cannot_ask_for_millions_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatepost.services.lambda_.code.ENTRIES_MAX", 50)
+    names = [f"{number}/" + "/".join("abcdefghi") + "/x" for number in range(10)]
+    with pytest.raises(BadCode, match="folders") as refusal:
+        extract(an_archive(tmp_path, *((name, b"", FILE) for name in names)), SHA, a_folder(tmp_path))
+    assert refusal.value.is_too_large
+    assert list(a_folder(tmp_path).iterdir()) == []
