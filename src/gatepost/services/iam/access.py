@@ -87,11 +87,27 @@ def access_of(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
         return (Access(action),)
     arn, entity = _resource(directory, call, params)
     found = [Access(action, arn, _context(call, params, entity))]
+    if (renamed := _renamed(arn, params)) != arn:
+        found.append(Access(action, renamed, _context(call, params, entity)))
     if call.operation == "AddRoleToInstanceProfile":
         role = directory.role(call.account_id, params["RoleName"])
         role_arn = role.arn if role else f"arn:aws:iam::{call.account_id}:role/{params['RoleName']}"
         found.append(pass_role(role_arn, "ec2.amazonaws.com"))
     return tuple(found)
+
+
+def _renamed(arn: str, params: Mapping[str, Any]) -> str:
+    """Give the ARN that a user or group has after a rename.
+
+    "The requester must have appropriate permissions on both the source object and the target object":
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateUser.html
+    """
+    new_name, new_path = params.get("NewUserName") or params.get("NewGroupName"), params.get("NewPath")
+    if not new_name and not new_path:
+        return arn
+    head, _, old = arn.partition("/")
+    path, _, name = f"/{old}".rpartition("/")
+    return f"{head}{new_path or f'{path}/'}{new_name or name}"
 
 
 def _resource(directory: Directory, call: Call, params: Mapping[str, Any]) -> tuple[str, object | None]:

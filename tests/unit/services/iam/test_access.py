@@ -92,3 +92,26 @@ def test_a_role_may_only_be_created_within_a_boundary(tmp_path: Path) -> None:
             await world.do("CreateRole", ana, **params, PermissionsBoundary=boundary)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        ("UpdateUser", {"UserName": "dev-a", "NewUserName": "prod-a"}),
+        ("UpdateUser", {"UserName": "dev-a", "NewPath": "/prod/"}),
+        ("UpdateGroup", {"GroupName": "dev-a", "NewGroupName": "prod-a"}),
+    ],
+)
+def test_who_renames_needs_a_permission_for_the_new_name_too(tmp_path: Path, operation, params) -> None:
+    async def scenario() -> None:
+        async with an_identity_world(tmp_path) as world:
+            await world.do("CreateUser", UserName="dev-a")
+            await world.do("CreateGroup", GroupName="dev-a")
+            ben = await world.a_user("ben")
+            own = ["arn:aws:iam::*:user/dev-*", "arn:aws:iam::*:group/dev-*"]
+            await world.allow_user("ben", a_statement(action="iam:*", resource=own))
+            assert "/prod" in await world.refused("AccessDeniedException", operation, ben, **params)
+            new = {key: value.replace("prod", "dev-b") for key, value in params.items() if key != "NewPath"}
+            await world.do(operation, ben, **new)
+
+    asyncio.run(scenario())
