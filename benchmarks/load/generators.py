@@ -40,22 +40,39 @@ class Load:
         return self.requests / max(self.cpu_seconds, 1e-9)
 
 
-def run_wrk(server: ServerProcess, file: Path, port: int, *, connections: int, seconds: float, cores: str) -> Load:
-    """Send as fast as answers come, each connection one request at a time. Raises: PeerFailed."""
+def run_wrk(
+    server: ServerProcess, file: Path | list[Path], port: int, *, connections: int, seconds: float, cores: str
+) -> Load:
+    """Send as fast as answers come, each connection one request at a time; of several files one in each thread.
+
+    Raises: PeerFailed.
+    """
+    files = file if isinstance(file, list) else [file]
     command = [
-        *("taskset", "-c", cores, "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"),
-        *("-s", str(SCRIPT), f"http://127.0.0.1:{port}", "--", str(file)),
+        *("taskset", "-c", cores, "wrk", f"-t{len(files)}", f"-c{connections}", f"-d{max(1, round(seconds))}s"),
+        *("--timeout", "10s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}", "--", *map(str, files)),
     ]
     return _measure(server, command, seconds)
 
 
 def run_paced(
-    server: ServerProcess, file: Path, port: int, *, connections: int, rate: float, seconds: float, cores: str
+    server: ServerProcess,
+    file: Path | list[Path],
+    port: int,
+    *,
+    connections: int,
+    rate: float,
+    seconds: float,
+    cores: str,
 ) -> Load:
-    """Send `rate` requests per second, whatever comes back. Raises: PeerFailed."""
+    """Send `rate` requests per second, whatever comes back; of several files one on each connection.
+
+    Raises: PeerFailed.
+    """
+    files = file if isinstance(file, list) else [file]
     command = [
         *("taskset", "-c", cores, sys.executable, "-m", "benchmarks.load.paced"),
-        *(str(file), str(port), str(connections), str(rate), str(seconds)),
+        *(str(port), str(connections), str(rate), str(seconds), *map(str, files)),
     ]
     return _measure(server, command, seconds)
 

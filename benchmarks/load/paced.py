@@ -1,8 +1,9 @@
 """A client that sends at a fixed rate whatever the server does, and counts latency from the time that was planned.
 
-Run as a process of its own: `python -m benchmarks.load.paced FILE PORT CONNECTIONS RATE SECONDS`. A kernel timer
-(timerfd) fires once for each request; a request whose connection is not free waits, and its wait counts: the server
-cannot slow the client down to look better (no "coordinated omission"). Prints one line of JSON.
+Run as a process of its own: `python -m benchmarks.load.paced PORT CONNECTIONS RATE SECONDS FILE…`. A connection keeps
+to one file, as a caller would. A kernel timer (timerfd) fires once for each request; a request whose connection is not
+free waits, and its wait counts: the server cannot slow the client down to look better (no "coordinated omission").
+Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Ticks:
 class PacedClient:
     """Connections, the requests that are on them, and what came back."""
 
-    def __init__(self, requests: list[bytes], port: int, connections: int) -> None:
+    def __init__(self, requests: list[list[bytes]], port: int, connections: int) -> None:
         self._requests = requests
         self._turn = 0
         self._port = port
@@ -99,8 +100,9 @@ class PacedClient:
         self.broken += len(self._planned) + len(self._waiting)
 
     def _send(self, connection: socket.socket, planned_ns: int) -> None:
-        request = self._requests[self._turn]
-        self._turn = (self._turn + 1) % len(self._requests)
+        requests = self._requests[connection.fileno() % len(self._requests)]
+        request = requests[self._turn % len(requests)]
+        self._turn += 1
         self._planned[connection.fileno()] = planned_ns
         try:
             connection.send(request)
@@ -153,8 +155,8 @@ def _is_whole(received: bytes, head: int) -> bool:
 
 def main(arguments: list[str]) -> None:
     """Run one measurement and print its figures."""
-    file, port, connections, rate, seconds = arguments
-    client = PacedClient(read(Path(file)), int(port), int(connections))
+    port, connections, rate, seconds, *files = arguments
+    client = PacedClient([read(Path(file)) for file in files], int(port), int(connections))
     gc.disable()
     client.run(float(rate), float(seconds))
     latencies = sorted(client.latencies_ns) or [0]

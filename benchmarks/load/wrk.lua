@@ -1,9 +1,16 @@
 -- Sends the requests of a file again and again, and tells the figures as one line of JSON.
--- The file: for each request a line with its length in bytes, then its bytes.
+-- The file: for each request a line with its length in bytes, then its bytes. With several files each thread, which
+-- has connections of its own, takes the next file: what a caller says of itself stays the same on a connection.
 local requests, count, turn = {}, 0, 0
+local threads = 0
+
+function setup(thread)
+  thread:set("number", threads)
+  threads = threads + 1
+end
 
 function init(args)
-  local file = assert(io.open(args[1], "rb"))
+  local file = assert(io.open(args[number % #args + 1], "rb"))
   while true do
     local length = file:read("*l")
     if not length then break end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,17 +18,27 @@ NAME = "Gatepost"
 
 
 class Gatepost:
-    """A running platform on a fresh data directory. `source` is a compiled copy of `src`."""
+    """A running platform on a fresh data directory. `source` is a compiled copy of `src`, `flags` are more options."""
 
-    def __init__(self, folder: str, *, cores: str, durability: str = "full", source: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: str,
+        *,
+        cores: str,
+        durability: str = "full",
+        source: Path | None = None,
+        flags: Sequence[str] = (),
+    ) -> None:
         self.data = HOME / "run" / folder
         shutil.rmtree(self.data, ignore_errors=True)
         command = [
             *(str(Path(sys.executable).parent / "gatepost"), "serve", "--data", str(self.data)),
             *("--port", "0", "--private-port", "0", "--aws-port", "0", "--durability", durability),
             *("--account-throttle-rate", "1e9", "--account-throttle-burst", "1000000000"),
+            *flags,
         ]
         self.configuration = f"gatepost serve --data D --durability {durability} --account-throttle-rate 1e9 …"
+        self.configuration += "".join(f" {flag}" for flag in flags)
         env = None
         if source is not None:
             env = {"PYTHONPATH": str(source)}
