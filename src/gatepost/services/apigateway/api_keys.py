@@ -17,6 +17,7 @@ from gatepost.services.apigateway.model import BadRequestException, ConflictExce
 from gatepost.services.apigateway.paging import limit_of, position_after, position_of
 from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, rule
 from gatepost.services.apigateway.records import ApiRecords, Held
+from gatepost.services.apigateway.support import check_supported
 from gatepost.services.apigateway.tag_limits import check_tags
 from gatepost.services.apigateway.usage_model import (
     API_KEY,
@@ -247,6 +248,11 @@ def _purpose(key_id: str) -> str:
     return f"api-key-value/{key_id}"
 
 
+def _labels(key: ApiKey, patch: Patch) -> ApiKey:
+    check_supported("labels of API keys", patch.value or patch.path)
+    return key
+
+
 def _stages(key: ApiKey, patch: Patch) -> ApiKey:
     if patch.op == "add":
         return replace(key, stage_keys=tuple(dict.fromkeys((*key.stage_keys, patch.value))))
@@ -262,5 +268,6 @@ _PATCHES: Final[PatchTable[ApiKey]] = PatchTable(
         rule("/enabled", "replace", lambda key, patch: replace(key, is_enabled=boolean(patch))),
         rule("/customerId", "replace", lambda key, patch: replace(key, customer_id=patch.value)),
         rule("/stages", "add remove", _stages),
+        rule("/labels", "add remove", _labels),
     )
 )

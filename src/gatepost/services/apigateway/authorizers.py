@@ -273,8 +273,6 @@ def _check_validation_expression(authorizer: Authorizer) -> None:
 
 def _providers(authorizer: Authorizer, patch: Patch) -> Authorizer:
     others = tuple(each for each in authorizer.provider_arns if each != patch.value)
-    if patch.op == "replace":
-        return replace(authorizer, provider_arns=tuple(each.strip() for each in patch.value.split(",") if each.strip()))
     if patch.op == "remove":
         if len(others) == len(authorizer.provider_arns):
             raise BadRequestException(f"Invalid patch value  '{patch.value}' specified for path '{patch.path}'")
@@ -290,14 +288,15 @@ PATCHES: Final[PatchTable[Authorizer]] = PatchTable(
             "/authorizerResultTtlInSeconds", "replace", lambda held, patch: replace(held, result_ttl_s=integer(patch))
         ),
         rule("/authorizerUri", "replace", lambda held, patch: replace(held, uri=patch.value)),
-        rule("/identitySource", "replace", lambda held, patch: replace(held, identity_source=patch.value)),
+        rule("/identitySource", "add replace", lambda held, patch: replace(held, identity_source=patch.value)),
+        rule("/identitySource", "remove", lambda held, _patch: replace(held, identity_source="")),
         rule(
             "/identityValidationExpression",
             "replace",
             lambda held, patch: replace(held, identity_validation_expression=patch.value),
         ),
         rule("/name", "replace", lambda held, patch: replace(held, name=patch.value)),
-        rule("/providerARNs", "add replace remove", _providers),
+        rule("/providerARNs", "add remove", _providers),
         rule("/type", "replace", lambda held, patch: replace(held, type=one_of(patch, TYPES))),
     )
 )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gatepost.services.apigateway.deployment import CanarySettings, StageSettings
 from gatepost.services.apigateway.model import BadRequestException
-from gatepost.services.apigateway.patches import Patch, Rule, boolean, rule, set_entry
+from gatepost.services.apigateway.patches import Patch, Rule, boolean, rule, set_entry, text_map
 
 PERCENT_MAX: Final = 100.0
 
@@ -66,6 +66,10 @@ def _override(settings: StageSettings, patch: Patch) -> StageSettings:
     return replace(settings, canary=replace(canary, stage_variable_overrides=overrides))
 
 
+def _overrides(settings: StageSettings, patch: Patch) -> StageSettings:
+    return replace(settings, canary=replace(_canary(settings), stage_variable_overrides=text_map(patch)))
+
+
 def _no_overrides(settings: StageSettings, _patch: Patch) -> StageSettings:
     return replace(settings, canary=replace(_canary(settings), stage_variable_overrides={}))
 
@@ -99,6 +103,7 @@ CANARY_PATCHES: Final[tuple[Rule[StageSettings], ...]] = (
     rule("/canarySettings", "remove", _remove),
     rule("/canarySettings/deploymentId", "replace", _deployment),
     rule("/canarySettings/percentTraffic", "replace", _percent),
+    rule("/canarySettings/stageVariableOverrides", "replace", _overrides),
     rule("/canarySettings/stageVariableOverrides", "remove", _no_overrides),
     rule("/canarySettings/stageVariableOverrides/*", "add replace remove", _override),
     rule("/canarySettings/useStageCache", "replace", _cache),

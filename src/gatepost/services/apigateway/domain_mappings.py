@@ -181,6 +181,8 @@ def _v1_base_path(given: str) -> str:
 _PATCHES: Final[PatchTable[BasePathMapping]] = PatchTable(
     (
         rule("/basePath", "replace", lambda mapping, patch: replace(mapping, base_path=_v1_base_path(patch.value))),
+        # AWS's page says /basepath; its guides and tools say /basePath.
+        rule("/basepath", "replace", lambda mapping, patch: replace(mapping, base_path=_v1_base_path(patch.value))),
         rule("/restapiId", "replace", lambda mapping, patch: replace(mapping, api_id=patch.value)),
         rule("/stage", "replace", lambda mapping, patch: replace(mapping, stage_name=patch.value)),
     )

@@ -108,8 +108,18 @@ class RoutingRule:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainEndpoint:
+    """The second endpoint type of a domain name that migrates between EDGE and REGIONAL."""
+
+    type: str
+    local_name: str
+    certificate_arn: str = ""
+    certificate_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DomainName:
-    """A custom domain name."""
+    """A custom domain name. The listeners show the certificate of its first endpoint type."""
 
     name: str
     account_id: str
@@ -129,9 +139,22 @@ class DomainName:
     trust_store: str = ""  # PEM
     trust_store_warnings: tuple[str, ...] = ()
     ownership_arn: str = ""
+    policy: str = ""  # of private domain names: who may invoke
+    management_policy: str = ""  # of private domain names: who may associate a VPC endpoint
     tags: Mapping[str, str] = field(default_factory=dict)
     mappings: tuple[BasePathMapping, ...] = ()
     rules: tuple[RoutingRule, ...] = ()
+    second: DomainEndpoint | None = None
+
+    @property
+    def first(self) -> DomainEndpoint:
+        """The endpoint that is there always."""
+        return DomainEndpoint(self.endpoint_type, self.local_name, self.certificate_arn, self.certificate_name)
+
+    @property
+    def endpoints(self) -> tuple[DomainEndpoint, ...]:
+        """One endpoint, or two while it migrates."""
+        return (self.first,) if self.second is None else (self.first, self.second)
 
     @property
     def arn(self) -> str:
@@ -151,6 +174,8 @@ class DomainName:
         known["rules"] = tuple(
             RoutingRule(**{**each, "conditions": tuple(each["conditions"])}) for each in value.get("rules", ())
         )
+        if (second := value.get("second")) is not None:
+            known["second"] = DomainEndpoint(**second)
         return cls(**known)
 
     def to_aws(self) -> dict[str, Any]:
@@ -159,28 +184,17 @@ class DomainName:
             "domainName": self.name,
             "domainNameArn": self.arn,
             "certificateUploadDate": self.certificate_at_ms,
-            "endpointConfiguration": {"types": [self.endpoint_type], "ipAddressType": self.ip_address_type},
+            "endpointConfiguration": {
+                "types": [each.type for each in self.endpoints],
+                "ipAddressType": self.ip_address_type,
+            },
             "domainNameStatus": "AVAILABLE",
             "securityPolicy": self.security_policy,
             "routingMode": V2_MODES[self.routing_mode],
             "tags": dict(self.tags),
         }
-        if self.endpoint_type == "EDGE":
-            shape |= {
-                "certificateArn": self.certificate_arn,
-                "distributionDomainName": self.target,
-                "distributionHostedZoneId": CLOUDFRONT_ZONE,
-            }
-        else:
-            shape |= {
-                "regionalCertificateArn": self.certificate_arn,
-                "regionalDomainName": self.target,
-                "regionalHostedZoneId": self.hosted_zone,
-            }
-        if self.certificate_name:
-            shape["certificateName" if self.endpoint_type == "EDGE" else "regionalCertificateName"] = (
-                self.certificate_name
-            )
+        for each in self.endpoints:
+            shape |= self._endpoint_to_aws(each)
         if self.access_mode:
             shape["endpointAccessMode"] = self.access_mode
         if self.ownership_arn:
@@ -189,12 +203,30 @@ class DomainName:
             shape["mutualTlsAuthentication"] = self.mutual_tls()
         return shape
 
+    def _endpoint_to_aws(self, endpoint: DomainEndpoint) -> dict[str, Any]:
+        if endpoint.type == "EDGE":
+            shape = {
+                "certificateArn": endpoint.certificate_arn,
+                "distributionDomainName": self._target(endpoint),
+                "distributionHostedZoneId": CLOUDFRONT_ZONE,
+            }
+            return {**shape, "certificateName": endpoint.certificate_name} if endpoint.certificate_name else shape
+        shape = {
+            "regionalCertificateArn": endpoint.certificate_arn,
+            "regionalDomainName": self._target(endpoint),
+            "regionalHostedZoneId": HOSTED_ZONES.get(self.region, HOSTED_ZONES["us-east-1"]),
+        }
+        return {**shape, "regionalCertificateName": endpoint.certificate_name} if endpoint.certificate_name else shape
+
+    def _target(self, endpoint: DomainEndpoint) -> str:
+        if endpoint.type == "EDGE":
+            return f"{endpoint.local_name}.cloudfront.net"
+        return f"{endpoint.local_name}.execute-api.{self.region}.amazonaws.com"
+
     @property
     def target(self) -> str:
         """What a DNS record of the domain name points to on AWS."""
-        if self.endpoint_type == "EDGE":
-            return f"{self.local_name}.cloudfront.net"
-        return f"{self.local_name}.execute-api.{self.region}.amazonaws.com"
+        return self._target(self.first)
 
     @property
     def hosted_zone(self) -> str:

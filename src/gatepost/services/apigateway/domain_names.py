@@ -12,17 +12,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from gatepost.kernel.ids import random_id, stable_id
+from gatepost.kernel.ids import stable_id
 from gatepost.kernel.operations import Call
 from gatepost.kernel.ports import Assets, CertificateInfo, Certificates
 from gatepost.security.certificates import names_match
 from gatepost.security.tls_contexts import DEFAULT_POLICY, POLICIES, unsupported_policy
-from gatepost.services.apigateway.domain_model import V1_MODES, DomainName
+from gatepost.services.apigateway.domain_model import V1_MODES, DomainEndpoint, DomainName
+from gatepost.services.apigateway.domain_patches import DOMAIN_PATCHES, check_requests, local_name
 from gatepost.services.apigateway.domain_records import DomainRecords
 from gatepost.services.apigateway.domain_trust import read_trust_store
 from gatepost.services.apigateway.model import BadRequestException, LimitExceededException
 from gatepost.services.apigateway.paging import paged
-from gatepost.services.apigateway.patches import Patch, PatchTable, one_of, rule
 from gatepost.services.apigateway.support import check_supported
 from gatepost.services.apigateway.tag_limits import check_tags
 
@@ -41,7 +41,6 @@ class DomainNames:
         self._domains = domains
         self._certificates = certificates
         self._assets = assets
-        self._patches = self._patch_table()
 
     async def create(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Create a domain name: it serves at once.
@@ -77,16 +76,13 @@ class DomainNames:
             raise BadRequestException(f"Invalid endpoint type {endpoint_type}: use REGIONAL or EDGE")
         arn = self._certificate_arn(endpoint_type, params)
         mutual = params.get("mutualTlsAuthentication", {})
-        ownership = params.get("ownershipVerificationCertificateArn", "")
-        if ownership:
-            self._certificate(ownership)
         length = 13 if endpoint_type == "EDGE" else 10
         local = stable_id(call.account_id, call.region, name, length=length)
         return DomainName(
             name=name,
             account_id=call.account_id,
             region=call.region,
-            local_name=f"d{local}" if endpoint_type == "EDGE" else f"d-{local}",
+            local_name=local_name(endpoint_type, local),
             certificate_arn=arn,
             created_at_ms=call.now_ms,
             certificate_at_ms=call.now_ms,
@@ -98,7 +94,7 @@ class DomainNames:
             routing_mode=V1_MODES[params.get("routingMode") or "BASE_PATH_MAPPING_ONLY"],
             trust_store_uri=mutual.get("truststoreUri", ""),
             trust_store_version=mutual.get("truststoreVersion", ""),
-            ownership_arn=ownership,
+            ownership_arn=params.get("ownershipVerificationCertificateArn", ""),
             tags=dict(params.get("tags", {})),
         )
 
@@ -121,17 +117,24 @@ class DomainNames:
 
     def _check(self, domain: DomainName) -> None:
         """Check a domain name as a whole. Raises: BadRequestException."""
-        certificate = self._certificate(domain.certificate_arn)
-        if certificate.status != "ISSUED":
-            raise BadRequestException(f"The certificate {certificate.arn} cannot be used: it is {certificate.status}")
-        if not names_match(domain.name, certificate.names):
-            names = ", ".join(certificate.names)
-            words = f"The domain name {domain.name} is not covered by the certificate's names: {names}"
-            raise BadRequestException(words)
+        for endpoint in domain.endpoints:
+            self._check_certificate(domain.name, endpoint)
+        if domain.ownership_arn:
+            self._certificate(domain.ownership_arn)
         check_tags(domain.tags)
         if problem := unsupported_policy(domain.security_policy):
             raise BadRequestException(f"securityPolicy: {problem}")
         _check_modes(domain)
+
+    def _check_certificate(self, name: str, endpoint: DomainEndpoint) -> None:
+        if not endpoint.certificate_arn:
+            raise BadRequestException(f"A certificate is required for the endpoint type {endpoint.type}")
+        certificate = self._certificate(endpoint.certificate_arn)
+        if certificate.status != "ISSUED":
+            raise BadRequestException(f"The certificate {certificate.arn} cannot be used: it is {certificate.status}")
+        if not names_match(name, certificate.names):
+            names = ", ".join(certificate.names)
+            raise BadRequestException(f"The domain name {name} is not covered by the certificate's names: {names}")
 
     def _with_trust_store(self, call: Call, domain: DomainName) -> DomainName:
         if not domain.trust_store_uri:
@@ -158,7 +161,8 @@ class DomainNames:
         check_public(params)
 
         def change(domain: DomainName) -> tuple[DomainName, None]:
-            changed = self._patches.apply(domain, params)
+            check_requests(params.get("patchOperations", ()))
+            changed = DOMAIN_PATCHES.apply(domain, params)
             if (changed.trust_store_uri, changed.trust_store_version) != (
                 domain.trust_store_uri,
                 domain.trust_store_version,
@@ -176,68 +180,6 @@ class DomainNames:
         """Delete a domain name with its mappings and routing rules. Raises: NotFoundException."""
         check_public(params)
         await self._domains.remove(call, params["domainName"])
-
-    def _patch_table(self) -> PatchTable[DomainName]:
-        """Give the rules for DomainName. That they are AWS's is unverified, as in `patches`."""
-
-        def certificate(endpoint_type: str) -> Any:
-            def apply(domain: DomainName, patch: Patch) -> DomainName:
-                if domain.endpoint_type != endpoint_type:
-                    raise BadRequestException(f"{patch.path} is not a setting of {domain.endpoint_type} domain names")
-                return replace(domain, certificate_arn=patch.value)
-
-            return apply
-
-        def text(name: str) -> Any:
-            return lambda domain, patch: replace(domain, **{name: patch.value})
-
-        def ownership(domain: DomainName, patch: Patch) -> DomainName:
-            if patch.value:
-                self._certificate(patch.value)
-            return replace(domain, ownership_arn=patch.value)
-
-        def policy(domain: DomainName, patch: Patch) -> DomainName:
-            if problem := unsupported_policy(patch.value):
-                raise BadRequestException(f"securityPolicy: {problem}")
-            return replace(domain, security_policy=patch.value)
-
-        return PatchTable(
-            (
-                rule("/certificateArn", "replace", certificate("EDGE")),
-                rule("/regionalCertificateArn", "replace", certificate("REGIONAL")),
-                rule("/certificateName", "replace", text("certificate_name")),
-                rule("/regionalCertificateName", "replace", text("certificate_name")),
-                rule("/ownershipVerificationCertificateArn", "replace", ownership),
-                rule("/securityPolicy", "replace", policy),
-                rule(
-                    "/endpointAccessMode",
-                    "replace",
-                    lambda domain, patch: replace(domain, access_mode=one_of(patch, ("BASIC", "STRICT"))),
-                ),
-                rule(
-                    "/routingMode",
-                    "replace",
-                    lambda domain, patch: replace(domain, routing_mode=V1_MODES[one_of(patch, tuple(V1_MODES))]),
-                ),
-                rule(
-                    "/endpointConfiguration/ipAddressType",
-                    "replace",
-                    lambda domain, patch: replace(domain, ip_address_type=one_of(patch, ("ipv4", "dualstack"))),
-                ),
-                rule("/endpointConfiguration/types/*", "replace", _migrate),
-                rule("/mutualTlsAuthentication/truststoreUri", "add replace", text("trust_store_uri")),
-                rule("/mutualTlsAuthentication/truststoreVersion", "add replace", text("trust_store_version")),
-            )
-        )
-
-
-def _migrate(domain: DomainName, patch: Patch) -> DomainName:
-    """Make a REGIONAL domain name of an EDGE one, or the other way round."""
-    wanted = one_of(patch, ENDPOINT_TYPES)
-    if wanted == domain.endpoint_type:
-        return domain
-    local = random_id(13 if wanted == "EDGE" else 10)
-    return replace(domain, endpoint_type=wanted, local_name=f"d{local}" if wanted == "EDGE" else f"d-{local}")
 
 
 def _check_modes(domain: DomainName) -> None:

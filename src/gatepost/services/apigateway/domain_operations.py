@@ -60,7 +60,7 @@ class DomainParts:
         """Give the ARNs of the domain names that use a certificate, by its ARN."""
         found: dict[str, list[str]] = {}
         for domain in await self.records.every():
-            for arn in {domain.certificate_arn, domain.ownership_arn} - {""}:
+            for arn in {*(each.certificate_arn for each in domain.endpoints), domain.ownership_arn} - {""}:
                 found.setdefault(arn, []).append(domain.arn)
         return found
 

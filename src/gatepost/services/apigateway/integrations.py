@@ -351,6 +351,21 @@ def _response_parameter(response: IntegrationResponse, patch: Patch) -> Integrat
     return replace(response, response_parameters=set_entry(response.response_parameters, patch, patch.value))
 
 
+def _not_of_mock(name: str) -> Callable[[Integration, Patch], Integration]:
+    def apply(integration: Integration, patch: Patch) -> Integration:
+        if integration.type == "MOCK":
+            raise BadRequestException(f"Invalid patch path  '{patch.path}' specified for MOCK integrations")
+        changed: Mapping[str, Any] = {name: patch.value}
+        return replace(integration, **changed)
+
+    return apply
+
+
+def _target(integration: Integration, patch: Patch) -> Integration:
+    check_supported("integrationTarget", patch.value)
+    return integration
+
+
 def _handling(patch: Patch) -> str:
     return one_of(patch, CONTENT_HANDLINGS) if patch.value else ""
 
@@ -363,7 +378,8 @@ _INTEGRATION_PATCHES: Final[PatchTable[Integration]] = PatchTable(
         rule("/connectionType", "replace", lambda held, patch: replace(held, connection_type=patch.value)),
         rule("/contentHandling", "replace", lambda held, patch: replace(held, content_handling=_handling(patch))),
         rule("/credentials", "replace", lambda held, patch: replace(held, credentials_arn=patch.value)),
-        rule("/httpMethod", "replace", lambda held, patch: replace(held, http_method=patch.value)),
+        rule("/httpMethod", "replace", _not_of_mock("http_method")),
+        rule("/integrationTarget", "replace", _target),
         rule("/passthroughBehavior", "replace", lambda held, patch: replace(held, passthrough_behavior=patch.value)),
         rule("/requestParameters/*", "add replace remove", _request_parameter),
         rule("/requestTemplates/*", "add replace remove", _request_template),
@@ -378,7 +394,7 @@ _INTEGRATION_PATCHES: Final[PatchTable[Integration]] = PatchTable(
             "replace",
             lambda held, patch: replace(held, is_tls_verification_skipped=boolean(patch)),
         ),
-        rule("/uri", "replace", lambda held, patch: replace(held, uri=patch.value)),
+        rule("/uri", "replace", _not_of_mock("uri")),
     )
 )
 _RESPONSE_PATCHES: Final[PatchTable[IntegrationResponse]] = PatchTable(

@@ -198,9 +198,7 @@ def _authorization_type(method: Method, patch: Patch) -> Method:
 
 def _scope(method: Method, patch: Patch) -> Method:
     others = tuple(each for each in method.authorization_scopes if each != patch.value)
-    if patch.op == "replace":
-        others = ()
-    elif patch.op == "remove":
+    if patch.op == "remove":
         if len(others) == len(method.authorization_scopes):
             raise BadRequestException(f"Invalid patch value  '{patch.value}' specified for path '{patch.path}'")
         return replace(method, authorization_scopes=others)
@@ -220,7 +218,7 @@ _METHOD_PATCHES: Final[PatchTable[Method]] = PatchTable(
     (
         rule("/authorizationType", "replace", _authorization_type),
         rule("/authorizerId", "replace", lambda held, patch: replace(held, authorizer_id=patch.value)),
-        rule("/authorizationScopes", "add replace remove", _scope),
+        rule("/authorizationScopes", "add remove", _scope),
         rule("/apiKeyRequired", "replace", lambda held, patch: replace(held, api_key_required=boolean(patch))),
         rule("/operationName", "replace", lambda held, patch: replace(held, operation_name=patch.value)),
         rule("/requestValidatorId", "replace", lambda held, patch: replace(held, request_validator_id=patch.value)),

@@ -1,12 +1,12 @@
 """Patch operations: which paths of an object can be changed how, and what a change makes of the object.
 
-AWS lists them on https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html : that our tables say the same
-is unverified. A table has one rule per path; `*` in a pattern stands for one segment (a name in which `~1` is `/` and
-`~0` is `~`).
+Source: https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html, which a test reads row by row. A table
+has one rule per path; `*` in a pattern stands for one segment (a name in which `~1` is `/` and `~0` is `~`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -97,6 +97,23 @@ def one_of(patch: Patch, allowed: Sequence[str]) -> str:
             f"Must be one of: [{', '.join(allowed)}]"
         )
     return patch.value
+
+
+def text_map(patch: Patch) -> dict[str, str]:
+    """Read a patch's value as a map of texts, in JSON (unverified: AWS does not say how it writes one).
+
+    Raises: BadRequestException.
+    """
+    try:
+        value = json.loads(patch.value)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise BadRequestException(
+            f"Invalid patch value  '{patch.value[:200]}' specified for path '{patch.path}': "
+            "use an object of strings in JSON"
+        )
+    return value
 
 
 def set_entry(entries: Mapping[str, Any], patch: Patch, value: Any) -> dict[str, Any]:

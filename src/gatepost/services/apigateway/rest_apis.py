@@ -275,7 +275,8 @@ def _compression(api: RestApi, patch: Patch) -> RestApi:
 _PATCHES: Final[PatchTable[RestApi]] = PatchTable(
     (
         rule("/name", "replace", lambda held, patch: replace(held, name=patch.value)),
-        rule("/description", "replace", lambda held, patch: replace(held, description=patch.value)),
+        rule("/description", "add replace", lambda held, patch: replace(held, description=patch.value)),
+        rule("/description", "remove", lambda held, _patch: replace(held, description="")),
         rule(
             "/apiKeySource",
             "replace",

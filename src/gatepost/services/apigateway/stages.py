@@ -29,7 +29,7 @@ from gatepost.services.apigateway.model import (
     LimitExceededException,
     Stage,
 )
-from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, one_of, rule, set_entry
+from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, one_of, rule, set_entry, text_map
 from gatepost.services.apigateway.records import ApiRecords, touch
 from gatepost.services.apigateway.stage_settings import METHOD_SETTING_PATCHES
 from gatepost.services.apigateway.support import check_supported
@@ -263,6 +263,11 @@ def _tracing(settings: StageSettings, patch: Patch) -> StageSettings:
     return replace(settings, is_tracing_enabled=boolean(patch))
 
 
+def _all_method_settings(settings: StageSettings, patch: Patch) -> StageSettings:
+    check_supported("methodSettings as a whole", patch.value or patch.path)
+    return settings
+
+
 def _cache_cluster(settings: StageSettings, patch: Patch) -> StageSettings:
     size = settings.cache_cluster_size or CACHE_SIZE_DEFAULT
     return replace(settings, is_cache_cluster_enabled=boolean(patch), cache_cluster_size=size)
@@ -274,7 +279,12 @@ def _certificate(settings: StageSettings, patch: Patch) -> StageSettings:
 
 def _access_log(settings: StageSettings, patch: Patch) -> StageSettings:
     if patch.op == "remove":
-        return replace(settings, access_log_destination_arn="", access_log_format="")
+        keeps = patch.path.rpartition("/")[2]
+        return replace(
+            settings,
+            access_log_destination_arn=settings.access_log_destination_arn if keeps == "format" else "",
+            access_log_format=settings.access_log_format if keeps == "destinationArn" else "",
+        )
     if patch.path.endswith("/format"):
         if not _REQUEST_ID.search(patch.value):  # AWS: "Access log format must have at least …"
             raise BadRequestException(
@@ -294,10 +304,13 @@ _PATCHES: Final[PatchTable[StageSettings]] = PatchTable(
     (
         rule("/deploymentId", "replace", lambda held, patch: replace(held, deployment_id=patch.value)),
         rule("/description", "replace", lambda held, patch: replace(held, description=patch.value)),
+        rule("/variables", "replace", lambda held, patch: replace(held, variables=text_map(patch))),
+        rule("/variables", "remove", lambda held, _patch: replace(held, variables={})),
         rule("/variables/*", "add replace remove", _variable),
         rule("/tracingEnabled", "replace", _tracing),
-        rule("/accessLogSettings/destinationArn", "add replace", _access_log),
-        rule("/accessLogSettings/format", "add replace", _access_log),
+        rule("/methodSettings", "replace", _all_method_settings),
+        rule("/accessLogSettings/destinationArn", "add replace remove", _access_log),
+        rule("/accessLogSettings/format", "add replace remove", _access_log),
         rule("/accessLogSettings", "remove", _access_log),
         rule("/cacheClusterEnabled", "replace", _cache_cluster),
         rule(

@@ -55,6 +55,8 @@ UNSUPPORTED: Final[Mapping[tuple[str, str], str]] = {
     ("tlsConfig.insecureSkipVerification of MOCK", "true"): "it is for HTTP and HTTP_PROXY: use false",
     ("accessLogSettings.destinationArn of Firehose", ANY): "use the ARN of a log group",
     ("webAclArn", ANY): _LATER,
+    ("labels of API keys", ANY): "no operation gives them: use tags",
+    ("methodSettings as a whole", ANY): "use /{resourcePath}/{httpMethod}/…, one path for each setting",
 }
 
 # The variables of `$context` that the gateway knows when it maps parameters and answers refusals.

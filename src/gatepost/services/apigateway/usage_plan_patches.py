@@ -120,12 +120,10 @@ def _method_throttle(plan: UsagePlan, patch: Patch) -> UsagePlan:
         if method not in throttles:
             raise BadRequestException(f"Invalid patch path  '{patch.path}' specified for op 'remove'")
         del throttles[method]
-    elif limit:
-        if limit[0] not in ("rateLimit", "burstLimit"):
-            raise BadRequestException(f"Invalid patch path  '{patch.path}' specified for op '{patch.op}'")
+    elif limit[0] in ("rateLimit", "burstLimit"):
         throttles[method] = _throttled(throttles.get(method), limit[0], patch)
     else:
-        throttles[method] = _one_throttle(_json(patch), patch)
+        raise BadRequestException(f"Invalid patch path  '{patch.path}' specified for op '{patch.op}'")
     return _with(plan, stage, throttles)
 
 
@@ -178,8 +176,8 @@ _TABLE: Final[PatchTable[UsagePlan]] = PatchTable(
         rule("/quota", "remove", _quota),
         rule("/apiStages", "add remove", _stages),
         rule("/apiStages/*/throttle", "add replace remove", _stage_throttles),
-        rule("/apiStages/*/throttle/*/*", "add replace remove", _method_throttle),
-        rule("/apiStages/*/throttle/*/*/*", "add replace remove", _method_throttle),
+        rule("/apiStages/*/throttle/*/*", "remove", _method_throttle),
+        rule("/apiStages/*/throttle/*/*/*", "add replace", _method_throttle),
     )
 )
 _THROTTLE: Final = "/throttle/"

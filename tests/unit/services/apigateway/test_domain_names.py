@@ -1,6 +1,6 @@
-"""Patch operations of domain names, row by row; nothing else is taken. That the rows are AWS's is unverified.
+"""Patch operations of domain names, row by row; nothing else is taken.
 
-AWS's page: https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
+That the rows are AWS's is the matter of `test_patch_operations_page.py`.
 """
 
 import asyncio
@@ -27,20 +27,25 @@ class Issued:
         return CertificateInfo(arn, (NAME,), "EC_prime256v1", "IMPORTED", "ISSUED", 1)
 
 
+WORDS = r"Invalid patch |is required|is not a setting of|private domain names only"
 DOMAIN_ROWS = [
-    ("/regionalCertificateArn", "replace", "other", "regionalCertificateArn"),
-    ("/regionalCertificateName", "replace", "mine", "regionalCertificateName"),
-    ("/ownershipVerificationCertificateArn", "replace", "other", "ownershipVerificationCertificateArn"),
+    ("/regionalCertificateArn", "add replace", "other", "regionalCertificateArn"),
+    ("/regionalCertificateName", "add replace remove", "mine", "regionalCertificateName"),
+    ("/ownershipVerificationCertificateArn", "add replace remove", "other", "ownershipVerificationCertificateArn"),
     ("/securityPolicy", "replace", "TLS_1_0", "securityPolicy"),
     ("/routingMode", "replace", "ROUTING_RULE_ONLY", "routingMode"),
     ("/endpointAccessMode", "replace", "BASIC", "endpointAccessMode"),
     ("/endpointConfiguration/ipAddressType", "replace", "dualstack", ""),
     ("/endpointConfiguration/types/REGIONAL", "replace", "EDGE", ""),
-    ("/mutualTlsAuthentication/truststoreUri", "add replace", "", ""),
-    ("/mutualTlsAuthentication/truststoreVersion", "add replace", "", ""),
+    ("/mutualTlsAuthentication/truststoreUri", "add replace remove", "", ""),
+    ("/mutualTlsAuthentication/truststoreVersion", "add replace remove", "", ""),
+    ("/certificateName", "remove", "", ""),
+    ("/certificateArn", "remove", "", ""),
+    ("/endpointConfiguration/types", "", "nothing", ""),
     ("/domainName", "", "x", ""),
     ("/tags/a", "", "x", ""),
     ("/policy", "", "{}", ""),
+    ("/managementPolicy", "", "{}", ""),
 ]
 
 
@@ -63,9 +68,9 @@ def test_a_domain_name_takes_what_the_page_lists_and_nothing_else(tmp_path, path
             params = {"domainName": NAME, "patchOperations": [{"op": op, "path": path, "value": value}]}
             if op in ops.split():
                 answer = await names.update(a_call("UpdateDomainName"), params)
-                assert not shown or answer[shown] == value
+                assert not shown or (op == "remove" and shown not in answer) or answer[shown] == value
             else:
-                with pytest.raises(BadRequestException, match=r"Invalid patch (path|operation)"):
+                with pytest.raises(BadRequestException, match=WORDS):
                     await names.update(a_call("UpdateDomainName"), params)
 
     with_a_domain(tmp_path, work)
@@ -80,5 +85,33 @@ def test_a_mapping_needs_an_api_that_is_there_and_one_level(tmp_path):
             await mappings.create(call, params)
         with pytest.raises(BadRequestException, match="V1 doesn't support the slash"):
             await mappings.create(call, {**params, "basePath": "a/b"})
+
+    with_a_domain(tmp_path, work)
+
+
+def test_a_domain_name_migrates_through_having_both_endpoint_types(tmp_path):
+    async def work(names, _):
+        async def update(*patches):
+            operations = [{"op": op, "path": path, "value": value} for op, path, value in patches]
+            return await names.update(a_call("UpdateDomainName"), {"domainName": NAME, "patchOperations": operations})
+
+        types = "/endpointConfiguration/types"
+        with pytest.raises(BadRequestException, match="certificate is required for the endpoint type EDGE"):
+            await update(("add", types, "EDGE"))
+        both = await update(("add", types, "EDGE"), ("add", "/certificateArn", "of the edge"))
+        assert both["endpointConfiguration"]["types"] == ["REGIONAL", "EDGE"]
+        assert (both["regionalCertificateArn"], both["certificateArn"]) == ("arn", "of the edge")
+        assert both["distributionDomainName"].endswith(".cloudfront.net")
+        with pytest.raises(BadRequestException, match="added and removed in the same request"):
+            await update(("remove", types, "REGIONAL"), ("add", "/certificateArn", "x"))
+        edge = await update(("remove", types, "REGIONAL"), ("remove", "/regionalCertificateArn", ""))
+        assert edge["endpointConfiguration"]["types"] == ["EDGE"]
+        assert (edge["certificateArn"], edge["distributionDomainName"]) == (
+            "of the edge",
+            both["distributionDomainName"],
+        )
+        assert "regionalCertificateArn" not in edge
+        with pytest.raises(BadRequestException, match="Invalid patch value"):
+            await update(("remove", types, "EDGE"))
 
     with_a_domain(tmp_path, work)

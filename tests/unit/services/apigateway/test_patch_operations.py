@@ -1,7 +1,6 @@
-"""Patch operations, row by row: the paths and ops of this table work, and nothing else does.
+"""Patch operations, row by row: the paths and ops of this table work and show, and nothing else does.
 
-That the rows are those of AWS's page is unverified: they were written without it at hand.
-The page: https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
+That the rows are AWS's is the matter of `test_patch_operations_page.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ ROWS = [
     ("UpdateAuthorizer", "/authorizerCredentials", "replace", ROLE, "authorizerCredentials"),
     ("UpdateAuthorizer", "/authorizerResultTtlInSeconds", "replace", "7", "authorizerResultTtlInSeconds"),
     ("UpdateAuthorizer", "/authorizerUri", "replace", FUNCTION_URI.replace("orders", "other"), "authorizerUri"),
-    ("UpdateAuthorizer", "/identitySource", "replace", "method.request.header.B", "identitySource"),
+    ("UpdateAuthorizer", "/identitySource", "add replace", "method.request.header.B", "identitySource"),
     ("UpdateAuthorizer", "/identityValidationExpression", "replace", "a+", "identityValidationExpression"),
     ("UpdateAuthorizer", "/name", "replace", "other", "name"),
     ("UpdateClientCertificate", "/description", "replace", "d", "description"),
@@ -55,7 +54,7 @@ ROWS = [
     ("UpdateIntegrationResponse", "/responseTemplates/application~1json", "add replace remove", "{}", ""),
     ("UpdateIntegrationResponse", "/selectionPattern", "replace", "4..", "selectionPattern"),
     ("UpdateMethod", "/apiKeyRequired", "replace", "true", "apiKeyRequired"),
-    ("UpdateMethod", "/authorizationScopes", "add replace", "s", "authorizationScopes"),
+    ("UpdateMethod", "/authorizationScopes", "add", "s", ""),
     ("UpdateMethod", "/authorizationType", "replace", "AWS_IAM", "authorizationType"),
     ("UpdateMethod", "/authorizerId", "replace", "{users}", "authorizerId"),
     ("UpdateMethod", "/operationName", "replace", "o", "operationName"),
@@ -73,7 +72,7 @@ ROWS = [
     ("UpdateResource", "/pathPart", "replace", "renamed", "pathPart"),
     ("UpdateRestApi", "/apiKeySource", "replace", "AUTHORIZER", "apiKeySource"),
     ("UpdateRestApi", "/binaryMediaTypes/image~1png", "add replace remove", "", ""),
-    ("UpdateRestApi", "/description", "replace", "d", "description"),
+    ("UpdateRestApi", "/description", "add replace remove", "d", "description"),
     ("UpdateRestApi", "/disableExecuteApiEndpoint", "replace", "true", "disableExecuteApiEndpoint"),
     ("UpdateRestApi", "/endpointAccessMode", "replace", "BASIC", ""),
     ("UpdateRestApi", "/endpointConfiguration/ipAddressType", "replace", "dualstack", ""),
@@ -86,14 +85,14 @@ ROWS = [
     ("UpdateStage", "/cacheClusterSize", "replace", "1.6", "cacheClusterSize"),
     ("UpdateStage", "/canarySettings/deploymentId", "replace", "{deployment}", ""),
     ("UpdateStage", "/canarySettings/percentTraffic", "replace", "1", ""),
-    ("UpdateStage", "/canarySettings/stageVariableOverrides", "remove", "", ""),
+    ("UpdateStage", "/canarySettings/stageVariableOverrides", "remove replace", '{"a":"1"}', ""),
     ("UpdateStage", "/canarySettings/stageVariableOverrides/a", "add replace remove", "1", ""),
     ("UpdateStage", "/canarySettings/useStageCache", "replace", "true", ""),
     ("UpdateStage", "/deploymentId", "replace copy", "{deployment}", "deploymentId"),
     ("UpdateStage", "/description", "replace", "d", "description"),
     ("UpdateStage", "/documentationVersion", "replace", "1.0", "documentationVersion"),
     ("UpdateStage", "/tracingEnabled", "replace", "false", ""),
-    ("UpdateStage", "/variables", "copy", "", ""),
+    ("UpdateStage", "/variables", "remove replace copy", '{"a":"1"}', "variables"),
     ("UpdateStage", "/variables/a", "add replace remove", "1", ""),
     ("UpdateStage", "/*/*/metrics/enabled", "replace", "true", ""),
     ("UpdateStage", "/*/*/logging/loglevel", "replace", "OFF", ""),
@@ -116,6 +115,7 @@ ROWS = [
 REMOVED_ELSEWHERE = [
     ("UpdateAccount", "/features"),
     ("UpdateAuthorizer", "/providerARNs"),
+    ("UpdateAuthorizer", "/identitySource"),
     ("UpdateMethod", "/authorizationScopes"),
     ("UpdateRestApi", "/endpointConfiguration/vpcEndpointIds"),
     ("UpdateStage", "/accessLogSettings"),
@@ -223,7 +223,7 @@ def test_every_row_of_awss_page_works_and_shows(tmp_path) -> None:
                     await control(operation, **world[operation], patchOperations=[{**patch, "op": "add"}])
                 answer = await control(operation, **world[operation], patchOperations=[patch])
                 if shown and op == "replace":
-                    wanted = {"true": True, "false": False}.get(patch["value"], patch["value"])
+                    wanted = {"true": True, "false": False, '{"a":"1"}': {"a": "1"}}.get(value, patch["value"])
                     held = answer[shown]
                     assert wanted in ((held, str(held)) if not isinstance(held, list) else held), (path, held)
                 if op == "remove" and path.endswith((".A", "/a", "png", "json", ".id")):

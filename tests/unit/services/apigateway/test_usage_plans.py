@@ -114,7 +114,7 @@ def test_every_patch_that_aws_has(tmp_path: Path) -> None:
         await patch(control, plan, "replace", f"{below}/~1orders~1{{id}}/GET/rateLimit", "3")
         changed = await patch(control, plan, "replace", f"{below}//orders/{{id}}/GET/burstLimit", "4")
         assert changed["apiStages"][0]["throttle"] == {"/orders/{id}/GET": {"rateLimit": 3.0, "burstLimit": 4}}
-        changed = await patch(control, plan, "add", f"{below}/~1/POST", '{"rateLimit": 1, "burstLimit": 1}')
+        changed = await patch(control, plan, "add", f"{below}/~1/POST/rateLimit", "1")
         assert set(changed["apiStages"][0]["throttle"]) == {"/orders/{id}/GET", "//POST"}
         changed = await patch(control, plan, "remove", f"{below}/~1orders~1{{id}}/GET")
         assert set(changed["apiStages"][0]["throttle"]) == {"//POST"}
