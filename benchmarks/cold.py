@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.options import ROOT
 
-BARS_MS = {"Python": 30, "Python with boto3": 80, "Node.js": 200}  # of issue 3
+BARS_MS = {"Python": 30, "Python with boto3": 80, "Node.js": 200}  # p95, of issue 3
 IDLE_FUNCTIONS = 100
 TRUST = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},'
@@ -125,9 +125,10 @@ def main(arguments: list[str]) -> int:
                     found.append(functions.call_ms(path))
                 found.sort()
                 warm = sorted(functions.call_ms(path) for _ in range(starts))
-                missed += found[starts // 2] > BARS_MS[kind]
+                p95 = found[min(starts - 1, int(starts * 0.95))]
+                missed += p95 > BARS_MS[kind]
                 print(
-                    f"{kind:18} cold start p50 {found[starts // 2]:.0f}, p95 {found[int(starts * 0.95)]:.0f} ms"
+                    f"{kind:18} cold start p50 {found[starts // 2]:.0f}, p95 {p95:.0f} ms"
                     f" (bar {BARS_MS[kind]}); warm p50 {warm[starts // 2]:.1f} ms"
                 )
             if os.geteuid() == 0:

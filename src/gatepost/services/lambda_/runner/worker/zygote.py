@@ -8,7 +8,6 @@ secrets in the memory that it inherits.
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import select
@@ -22,6 +21,7 @@ from .bootstrap import Runtime
 from .channel import Channel
 from .compiling import compile_all
 from .context import LambdaContext
+from .preloading import preload
 from .program import execute, start_extensions
 
 MESSAGE_BYTES_MAX = 65536
@@ -39,24 +39,6 @@ def resolve_localhost() -> None:
         return system_getaddrinfo(host, *arguments, **options)
 
     socket.getaddrinfo = getaddrinfo
-
-
-def warm() -> None:
-    """Import what nearly every handler needs, and what boto3 itself imports late."""
-    import decimal  # noqa: F401
-    import logging.handlers  # noqa: F401
-    import uuid  # noqa: F401
-
-    try:
-        # By name: none of Gatepost's own processes may import it, and this is not one of them.
-        boto3 = importlib.import_module("boto3")
-        importlib.import_module("boto3.dynamodb.conditions")
-        importlib.import_module("botocore.config")
-    except ImportError:
-        return
-    session = boto3.session.Session("warm", "warm", region_name="us-east-1")
-    session.client("dynamodb", endpoint_url="http://127.0.0.1:1")
-    session.resource("dynamodb", endpoint_url="http://127.0.0.1:1")
 
 
 def forget_runtime_packages() -> None:
@@ -107,7 +89,7 @@ class Zygote:
         sys.path[:] = [*self._library_path, sandbox.RUNTIME if self._is_boxed else self._options["packages_dir"]]
         sandbox.become_subreaper()
         resolve_localhost()
-        warm()
+        preload()
         gc.collect()
         gc.freeze()
         self._tell({"ready": True, "boxed": self._is_boxed, "pid": os.getpid()})
