@@ -1,10 +1,10 @@
 """boto3, imported and read in before any worker is forked, so that a worker finds it in the memory that it inherits.
 
 A client costs a tenth of a second to make, nearly all of it for JSON that botocore reads from its own folder:
-endpoints, the service's model, what services there are. Its loaders remember that, but each session has a loader of its own. So
-what `preload` made them read is kept by the file's path, and the loaders of sessions made later get the same values:
-clients of one session have always shared them. Whatever else is asked for is read as before, files that `AWS_DATA_PATH`
-or a home directory puts in front of botocore's among them.
+endpoints, the service's model, what services there are. Its loaders remember that, but each session has a loader of
+its own. So what `preload` made them read is kept by the file's path, and the loaders of sessions made later get the
+same values: clients of one session have always shared them. Whatever else is asked for is read as before, files that
+`AWS_DATA_PATH` or a home directory puts in front of botocore's among them.
 """
 
 from __future__ import annotations
