@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pyotp
 import pytest
@@ -219,3 +221,51 @@ def test_json_of_errors_is_what_clients_expect(platform: Any, shop: dict[str, st
     host = {"Host": "corner.auth.us-east-1.localhost:4566"}
     answer = requests.post(f"{platform.aws}/oauth2/token", data=given, headers=host, timeout=30)
     assert answer.json() == {"error": "invalid_request", "error_description": "client_id is missing"}
+
+
+def _asked(port: int, path: str, *, host: str, context: ssl.SSLContext | None = None) -> tuple[int, str, str]:
+    """Ask at a port of the gateway's by a name; gives status, where it leads, and the body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.connect()
+    if context is not None:
+        connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
+    connection.request("GET", path, headers={"Host": host if context is not None else f"{host}:{port}"})
+    answer = connection.getresponse()
+    told = answer.status, answer.headers.get("location", ""), answer.read().decode()
+    connection.close()
+    return told
+
+
+def test_the_pages_answer_at_the_gateways_ports_by_name_by_path_and_by_a_custom_domain_over_tls(
+    platform: Any, shop: dict[str, str]
+) -> None:
+    told = json.loads((platform.data / "endpoints.json").read_bytes())
+    public, tls = urlsplit(told["public"]).port, urlsplit(told["tls"]).port
+    assert public
+    assert tls
+    asked = urlencode({"response_type": "code", "client_id": shop["client"], "redirect_uri": shop["callback"]})
+    status, location, _ = _asked(public, f"/oauth2/authorize?{asked}", host="corner.auth.us-east-1.localhost")
+    assert (status, location.partition("?")[0]) == (302, "/login")
+    assert "Corner shop" in _asked(public, location, host="corner.auth.us-east-1.localhost")[2]
+    assert "Corner shop" in _asked(public, f"/_aws/auth/corner{location}", host="127.0.0.1")[2]
+    assert _asked(public, "/login", host="nobodys.auth.us-east-1.localhost")[0] == 404
+
+    trusting = ssl.create_default_context(cafile=str(platform.data / "tls" / "ca.pem"))
+    assert "Corner shop" in _asked(tls, location, host="corner.auth.us-east-1.localhost", context=trusting)[2]
+    aws, acm, name = platform.client("cognito-idp"), platform.client("acm"), "login.corner.localhost"
+    arn = acm.request_certificate(DomainName=name, KeyAlgorithm="EC_prime256v1")["CertificateArn"]
+    custom = {"CertificateArn": arn, "SecurityPolicy": "TLS_V1_3_2025"}
+    with pytest.raises(aws.exceptions.InvalidParameterException, match="does not cover"):
+        aws.create_user_pool_domain(
+            UserPoolId=shop["pool"], Domain="other.corner.localhost", CustomDomainConfig={"CertificateArn": arn}
+        )
+    aws.create_user_pool_domain(UserPoolId=shop["pool"], Domain=name, CustomDomainConfig=custom)
+    assert acm.describe_certificate(CertificateArn=arn)["Certificate"]["InUseBy"] == [name]
+    assert "Corner shop" in _asked(tls, location, host=name, context=trusting)[2]
+    old = ssl.create_default_context(cafile=str(platform.data / "tls" / "ca.pem"))
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLError):
+        _asked(tls, location, host=name, context=old)
+    aws.delete_user_pool_domain(UserPoolId=shop["pool"], Domain=name)
+    acm.delete_certificate(CertificateArn=arn)
+    assert _asked(public, location, host=name)[0] == 403

@@ -16,6 +16,7 @@ from gatepost.awsapi.authorization import Authorizer
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.config import Settings
 from gatepost.kernel.clock import FixedClock
+from gatepost.kernel.ids import request_id
 from gatepost.kernel.operations import Change, Principal
 from gatepost.kernel.ports import Invocation, InvocationResult, InvocationStream
 from gatepost.security.certificates import LocalAuthority
@@ -28,9 +29,11 @@ from gatepost.services.cloudformation.provider import CloudFormation
 from gatepost.services.dynamodb.provider import DynamoDbProvider
 from gatepost.services.dynamodbstreams.reader import StreamReader
 from gatepost.services.events.provider import EventsProvider
+from gatepost.services.events.targets import Reach
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
 from gatepost.services.lambda_.provider import LambdaParts, LambdaProvider
+from gatepost.services.logs.filters import LogReach
 from gatepost.services.logs.provider import LogsProvider
 from gatepost.services.logs.store import MIGRATIONS as LOG_MIGRATIONS
 from gatepost.services.logs.store import LogStore
@@ -47,6 +50,7 @@ from gatepost.templates.registry import resource_handlers, template_compiler
 from gatepost.templates.resources.cloudformation import Named
 from gatepost.templates.stacks import Stacks
 from gatepost.wire.messages import Request, Response
+from tests.support.logs import KeptMetrics
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -118,7 +122,15 @@ class StackWorld:
                 streams=StreamReader(item_store.streams),
             )
         )
-        self.eventbridge = EventsProvider(self.records, self.lambda_, self.clock)
+        self.metrics = KeptMetrics()
+        self.logs = LogsProvider(
+            LogStore(self.logs_db),
+            self.clock,
+            LogReach(self.records, self.lambda_, self.metrics, authorizer, request_id),
+            account_id=ACCOUNT,
+            region=REGION,
+        )
+        self.eventbridge = EventsProvider(self.records, Reach(self.lambda_, self.logs), self.clock)
         self.secrets = SecretServices(self.records, seal, authorizer, self.lambda_, self.clock)
         self.acm = AcmProvider(self.records, self.heard, seal, self.clock, self._authority)
         self.apigateway = ApiGateway(
@@ -127,7 +139,7 @@ class StackWorld:
         self.acm.used_by(self.apigateway.domain_parts.certificate_uses)
         self.user_pools = UserPools(
             Settings(password_memory_kib=8_192, password_passes=1),
-            UserPoolParts(self.records, self.heard, seal, self.clock, self.lambda_, self.assets, self),
+            UserPoolParts(self.records, self.heard, seal, self.clock, self.lambda_, self.assets, self, self.acm),
             aws_port=4566,
             endpoint_url="http://127.0.0.1:4566",
         )
@@ -161,7 +173,7 @@ class StackWorld:
                 self.cloudformation,
                 *self.secrets.providers,
                 *self.user_pools.providers,
-                LogsProvider(LogStore(self.logs_db), self.clock, account_id=ACCOUNT, region=REGION),
+                self.logs,
             ),
             authorization=authorizer,
             clock=self.clock,

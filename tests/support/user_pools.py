@@ -18,7 +18,7 @@ from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.operations import Change
-from gatepost.kernel.ports import InvocationResult, OutgoingMessage
+from gatepost.kernel.ports import CertificateInfo, InvocationResult, OutgoingMessage
 from gatepost.security.jwt import SigningKey, unverified_claims
 from gatepost.security.passwords import Passwords
 from gatepost.security.sealing import Seal
@@ -71,6 +71,17 @@ class KeptMail:
     @property
     def code(self) -> str:
         return self.messages[-1].code
+
+
+CERTIFICATE_ARN = "arn:aws:acm:us-east-1:000000000000:certificate/1"
+
+
+class KnownCertificates:
+    """One certificate: for everything below `shop.example` and `shop.test`."""
+
+    def certificate(self, arn: str) -> CertificateInfo | None:
+        names = ("*.shop.example", "*.shop.test")
+        return CertificateInfo(arn, names, "EC_prime256v1", "IMPORTED", "ISSUED", 0) if arn == CERTIFICATE_ARN else None
 
 
 class ToyFunctions:
@@ -245,6 +256,7 @@ def with_pools(
                     functions=toys,
                     mailbox=mail,
                     assets=FileAssets(folder / "assets"),
+                    certificates=KnownCertificates(),
                     issuer=lambda pool: f"{ISSUER}/{pool.id}",
                     url=lambda: ISSUER,
                     passwords=Passwords(memory_kib=64, passes=1),

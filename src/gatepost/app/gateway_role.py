@@ -25,6 +25,7 @@ from gatepost.gateway.method_tests import GatewayMethodTests
 from gatepost.gateway.observers import RequestLog
 from gatepost.gateway.plan import ObserverFailures
 from gatepost.gateway.plans import ActivePlans
+from gatepost.gateway.pool_pages import PoolDomains
 from gatepost.gateway.refusal_log import FILE_BYTES_MAX as REFUSALS_BYTES_MAX
 from gatepost.gateway.refusal_log import FILES_KEPT as REFUSALS_KEPT
 from gatepost.gateway.refusal_log import RefusalLog
@@ -112,11 +113,12 @@ class GatewayRole:
         parts = self._make_parts(ids, policy)
         self._tls_names = TlsNames(seal)
         self._domains = CustomDomains()
+        self._pool_domains = PoolDomains(self._link.calls)
         self._plans = ActivePlans(parts)
         self._link.tests = GatewayMethodTests(parts, ids)
         self._function_urls = self._make_function_urls(ids)
         self._server = Server(
-            Gateway(self._plans, parts, ids=ids, clock=clock, function_urls=self._function_urls, domains=self._domains),
+            self._make_gateway(parts, ids),
             limits=LIMITS,
             refuse=refuse,
             clock=clock,
@@ -124,9 +126,19 @@ class GatewayRole:
         )
 
         # No private API can be deployed yet, so this door knows none: it answers 403 to everything.
-        no_plans = ActivePlans(parts)
         self._private_server = Server(
-            Gateway(no_plans, parts, ids=ids, clock=clock), limits=LIMITS, refuse=refuse, clock=clock
+            Gateway(ActivePlans(parts), parts, ids=ids, clock=clock), limits=LIMITS, refuse=refuse, clock=clock
+        )
+
+    def _make_gateway(self, parts: Parts, ids: RequestIds) -> Gateway:
+        return Gateway(
+            self._plans,
+            parts,
+            ids=ids,
+            clock=self._clock,
+            function_urls=self._function_urls,
+            domains=self._domains,
+            pool_domains=self._pool_domains,
         )
 
     def _make_runner(self, data: DataDirectory) -> FunctionRunner:
@@ -212,6 +224,7 @@ class GatewayRole:
         self._plans.follow(self._replica)
         self._tls_names.follow(self._replica)
         self._domains.follow(self._replica)
+        self._pool_domains.follow(self._replica)
         self._link.start()
         if not has_snapshot:
             await self._link.synchronised.wait()

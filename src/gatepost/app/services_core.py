@@ -29,7 +29,7 @@ from gatepost.config import Settings, ledger_settings
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.ids import request_id
 from gatepost.kernel.operations import Call, Change, Principal, Provider, Publishes
-from gatepost.kernel.ports import Credentials
+from gatepost.kernel.ports import Credentials, Operations
 from gatepost.link.publisher import ServicesLink
 from gatepost.security.sealing import Seal
 from gatepost.services.acm.provider import AcmProvider
@@ -116,8 +116,8 @@ class ServicesCore:
         self.cloudwatch = self._make_cloudwatch(clock)
         self.acm = self._make_acm(store, link, seal, clock=clock)
         self._apigateway = self._make_apigateway(store, link, seal)
-        parts = UserPoolParts(store, link, seal, clock, self._lambda, self.assets, operations := LateOperations())
-        self._user_pools = UserPools(settings, parts, aws_port=aws_port, endpoint_url=endpoint_url)
+        operations = LateOperations()
+        self._user_pools = self._make_user_pools(store, link, clock, operations, (aws_port, endpoint_url))
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
@@ -165,13 +165,21 @@ class ServicesCore:
         self.acm.used_by(made.domain_parts.certificate_uses)
         return made
 
+    def _make_user_pools(
+        self, store: SqliteRecords, link: ServicesLink, clock: Clock, operations: Operations, address: tuple[int, str]
+    ) -> UserPools:
+        parts = UserPoolParts(store, link, self._seal, clock, self._lambda, self.assets, operations, self.acm)
+        return UserPools(self._settings, parts, aws_port=address[0], endpoint_url=address[1])
+
     def _make_acm(self, store: SqliteRecords, link: ServicesLink, seal: Seal, *, clock: Clock) -> AcmProvider:
         settings = self._settings
         authority = load_authority(self._data.authority_key, self._data.tls, settings.tls_names, clock.now_ms())
         names = ["localhost", "*.localhost", "*.execute-api.localhost", f"*.execute-api.{settings.region}.localhost"]
-        names.append(f"*.lambda-url.{settings.region}.localhost")
+        names += [f"*.{label}.{settings.region}.localhost" for label in ("lambda-url", "auth")]
         names.extend(each for name in settings.tls_names for each in (name, f"*.{name}"))
-        return AcmProvider(store, link, seal, clock, lambda: authority, default_names=names)
+        made = AcmProvider(store, link, seal, clock, lambda: authority, default_names=names)
+        made.used_by(lambda: self._user_pools.provider.certificate_uses())  # the pools are made later
+        return made
 
     def _pool_document(self, path: str) -> Mapping[str, Any] | None:
         return self._user_pools.provider.discovery.document(path)  # the pools are made after IAM, which asks for them
@@ -256,10 +264,11 @@ class ServicesCore:
         )
 
     def join(self, link: ServicesLink, endpoint: AwsEndpoint) -> None:
-        """Let gateways ask what integrations need: `endpoint` for operations, Lambda for asynchronous invocations."""
+        """Let gateways ask what they need: `endpoint` for operations, Lambda for events, user pools for their pages."""
         dispatcher = self.dispatcher
         link.requests = IntegrationRequests(endpoint, self._directory, dispatcher.clock, dispatcher.models.index)
         link.triggers = self._lambda
+        link.pages = self._user_pools
 
     @property
     def root(self) -> Principal:

@@ -12,7 +12,7 @@ from gatepost.awsapi.own_routes import OwnRoute
 from gatepost.config import Settings
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.operations import Call, Provider
-from gatepost.kernel.ports import Assets, FunctionCalls, Operations, Publisher
+from gatepost.kernel.ports import Assets, Certificates, FunctionCalls, Operations, PageRequest, Publisher, ServiceAnswer
 from gatepost.security.passwords import Passwords
 from gatepost.security.sealing import Seal
 from gatepost.services.cognito_identity.provider import CognitoIdentityProvider, IdentityPoolParts
@@ -35,6 +35,7 @@ class UserPoolParts:
     functions: FunctionCalls
     assets: Assets
     operations: Operations
+    certificates: Certificates
 
 
 class UserPools:
@@ -59,6 +60,7 @@ class UserPools:
                 functions=parts.functions,
                 mailbox=self.outbox,
                 assets=parts.assets,
+                certificates=parts.certificates,
                 issuer=issuer_of,
                 url=lambda: endpoint_url,
                 passwords=Passwords(memory_kib=settings.password_memory_kib, passes=settings.password_passes),
@@ -93,6 +95,19 @@ class UserPools:
         """Give the JSON at `/{userPoolId}/.well-known/…`, or None: there is no such thing."""
         found = self.provider.discovery.document(path)
         return orjson.dumps(found) if found is not None else None
+
+    async def page(self, request: PageRequest) -> ServiceAnswer:
+        """Answer at a pool's domain what a gateway was asked. See `kernel.ports.PoolPages`."""
+        asked = Request(
+            request.method,
+            request.target,
+            list(request.headers),
+            request.body,
+            client_ip=request.client_ip,
+            is_tls=request.is_tls,
+        )
+        shown = await self.provider.pages.answer(asked, request.request_id)
+        return ServiceAnswer(shown.status, shown.headers, shown.body)
 
     async def _take_import(self, request: Request, call: Call) -> Response:
         del call

@@ -12,6 +12,7 @@ from gatepost.gateway.function_urls import FunctionUrlDoor
 from gatepost.gateway.places import Place, Places
 from gatepost.gateway.plan import Plan
 from gatepost.gateway.plans import ActivePlans
+from gatepost.gateway.pool_pages import PoolDomains
 from gatepost.gateway.request_ids import RequestIds
 from gatepost.gateway.responses import (
     BAD_REQUEST,
@@ -27,7 +28,7 @@ _OVERRIDABLE: Final = "POST"
 
 
 class Gateway:
-    """Answers requests for deployed REST APIs and for function URLs."""
+    """Answers requests for deployed REST APIs, for function URLs, and for user pools' domains."""
 
     def __init__(
         self,
@@ -38,8 +39,10 @@ class Gateway:
         clock: Clock,
         function_urls: FunctionUrlDoor | None = None,
         domains: CustomDomains | None = None,
+        pool_domains: PoolDomains | None = None,
     ) -> None:
         self._domains = domains
+        self._pool_domains = pool_domains
         self._function_urls = function_urls
         self._plans = plans
         self._ids = ids
@@ -55,13 +58,15 @@ class Gateway:
         exchange = Exchange(request, ids.next(), ids.next_extended(), clock.now_ms(), clock.monotonic_ns())
         return self._find(exchange).run(exchange)
 
-    def _find(self, exchange: Exchange) -> Plan:
-        """Find the plan of a request and write its place on the exchange."""
+    def _find(self, exchange: Exchange) -> Plan | PoolDomains:
+        """Find what runs a request, and write its place on the exchange when it is a plan."""
         request = exchange.request
         if self._domains is not None and (match := self._domains.find(request)) is not None:
             return self._find_mapped(exchange, match)
         place = self._places.find(self._plans.apis, request.host(), request.path)
         if place is None:
+            if self._pool_domains is not None and self._pool_domains.has(request):
+                return self._pool_domains
             return self._unknown
         exchange.full_path = place.full_path
         exchange.domain = place.domain

@@ -1,26 +1,37 @@
 """On what terms TLS connections are made: which certificate and security policy for which server name.
 
-Follows certificates and custom domain names as they are published. A context is made when one of the two changes and
-put in place by one assignment: connections that exist keep the one that they began with, new ones get the new one.
+Follows certificates and custom domain names, APIs' and user pools', as they are published. A context is made when one
+of the two changes and put in place by one assignment: connections that exist keep the one that they began with, new
+ones get the new one.
 """
 
 from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 from gatepost.kernel.ports import Replica
 from gatepost.security.sealing import NotSealed, Seal
 from gatepost.security.tls_contexts import DEFAULT_POLICY, BadContext, server_context
 from gatepost.services.acm.publication import DEFAULT, KEY_PURPOSE, TLS_CERTIFICATE
 from gatepost.services.apigateway.domain_publication import CUSTOM_DOMAIN, PublishedDomain
+from gatepost.services.cognito_idp.publication import POOL_DOMAIN, PublishedPoolDomain
 from gatepost.wire.tls import TlsTerms
 
 log = logging.getLogger(__name__)
 
 _UNREADABLE: Final = (KeyError, TypeError, ValueError, NotSealed, BadContext)
+
+
+class _Wanted(NamedTuple):
+    """The terms that somebody has asked for, for a name."""
+
+    name: str
+    certificate_arn: str
+    security_policy: str
+    trust_store: str
 
 
 class TlsNames:
@@ -29,7 +40,7 @@ class TlsNames:
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
         self._certificates: dict[str, tuple[str, bytes]] = {}  # by ARN: PEM, and the key as it was sealed
-        self._domains: dict[str, PublishedDomain] = {}  # by key of publication
+        self._domains: dict[str, _Wanted] = {}  # by topic and key of publication
         self._terms: dict[str, TlsTerms] = {}  # by domain name
         self._default: TlsTerms | None = None
 
@@ -37,6 +48,7 @@ class TlsNames:
         """Keep up with what is published from now on."""
         replica.watch(TLS_CERTIFICATE, self.take_certificate)
         replica.watch(CUSTOM_DOMAIN, self.take_domain)
+        replica.watch(POOL_DOMAIN, self.take_pool_domain)
 
     def find(self, name: str) -> TlsTerms | None:
         """Give the terms for a server name in lower case; None before there is any certificate."""
@@ -64,11 +76,18 @@ class TlsNames:
 
     def take_domain(self, key: str, value: Mapping[str, Any] | None) -> None:
         """Put a domain name's terms into effect; None takes them away."""
+        self._take(f"{CUSTOM_DOMAIN}/{key}", value, lambda told: _of_api(PublishedDomain.from_json(told)))
+
+    def take_pool_domain(self, name: str, value: Mapping[str, Any] | None) -> None:
+        """Put the terms of a user pool's custom domain into effect; None takes them away."""
+        self._take(f"{POOL_DOMAIN}/{name}", value, lambda told: _of_pool(PublishedPoolDomain.from_json(name, told)))
+
+    def _take(self, key: str, value: Mapping[str, Any] | None, read: Callable[[Mapping[str, Any]], _Wanted]) -> None:
         old = self._domains.pop(key, None)
         domain = None
         if value is not None:
             try:
-                domain = PublishedDomain.from_json(value)
+                domain = read(value)
             except _UNREADABLE as error:
                 log.error("a domain name cannot be read", extra={"key": key, "error": str(error)})
         if domain is None:
@@ -76,10 +95,10 @@ class TlsNames:
                 self._terms.pop(old.name, None)
             return
         self._domains[key] = domain
-        if old is None or _terms_of(old) != _terms_of(domain) or domain.name not in self._terms:
+        if old != domain or domain.name not in self._terms:
             self._renew(domain)
 
-    def _renew(self, domain: PublishedDomain) -> None:
+    def _renew(self, domain: _Wanted) -> None:
         terms = self._make(domain.certificate_arn, domain.security_policy, domain.trust_store, domain.name)
         if terms is None:
             # Its old terms would be the wrong ones. It gets the default certificate, which is not its own.
@@ -99,5 +118,9 @@ class TlsNames:
             return None
 
 
-def _terms_of(domain: PublishedDomain) -> tuple[str, str, str, str]:
-    return domain.name, domain.certificate_arn, domain.security_policy, domain.trust_store
+def _of_api(domain: PublishedDomain) -> _Wanted:
+    return _Wanted(domain.name, domain.certificate_arn, domain.security_policy, domain.trust_store)
+
+
+def _of_pool(domain: PublishedPoolDomain) -> _Wanted:
+    return _Wanted(domain.name, domain.certificate_arn, domain.security_policy, "")

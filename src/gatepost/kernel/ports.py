@@ -326,6 +326,27 @@ class ServiceRequests(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PageRequest:
+    """A request to a user pool's domain, as it came to a gateway."""
+
+    method: str
+    target: str
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    client_ip: str
+    is_tls: bool
+    request_id: str
+
+
+class PoolPages(Protocol):
+    """Has user pools' domains answer: in services by what makes their pages, in the gateway over the link."""
+
+    async def page(self, request: PageRequest) -> ServiceAnswer:
+        """Answer `request`. Raises: ServiceError (ServiceUnavailable: services is away, or has too many)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class MethodTest:
     """A method of an API as it stands, not as it is deployed, with a made-up request (AWS: TestInvokeMethod).
 

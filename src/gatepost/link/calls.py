@@ -1,4 +1,4 @@
-"""What a gateway asks of services while a client waits: operations that integrations name, and functions' events.
+"""What a gateway asks of services while a client waits: operations of integrations, functions' events, sign-in pages.
 
 The gateway sends a CALL frame and gets one ANSWER frame with its number. A lost connection fails what waits, at once.
 At most `CALLS_MAX` wait at one time: more are refused, so that a slow services role cannot fill the gateway's memory.
@@ -7,13 +7,21 @@ At most `CALLS_MAX` wait at one time: more are refused, so that a slow services 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from gatepost.kernel.errors import ServiceUnavailable, remote_error
-from gatepost.kernel.ports import FunctionTriggers, ServiceAnswer, ServiceRequest, ServiceRequests
+from gatepost.kernel.ports import (
+    FunctionTriggers,
+    PageRequest,
+    PoolPages,
+    ServiceAnswer,
+    ServiceRequest,
+    ServiceRequests,
+)
 
 CALLS_MAX: Final = 2_000
+PAGES_MAX: Final = 500  # of them at most: who floods the sign-in pages keeps no integration from its service
 
 Send = Callable[[dict[str, Any], bytes], bool]
 
@@ -25,6 +33,7 @@ class OutgoingCalls:
         self._send = send
         self._waiting: dict[int, asyncio.Future[ServiceAnswer]] = {}
         self._last = 0
+        self._pages = 0
 
     async def send(self, request: ServiceRequest) -> ServiceAnswer:
         """Have services answer a request. See `kernel.ports.ServiceRequests`."""
@@ -35,7 +44,7 @@ class OutgoingCalls:
             "path": request.path,
             "query": request.query,
             "action": request.action,
-            "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in request.headers],
+            "headers": _as_text(request.headers),
             "access_key_id": request.access_key_id,
             "session_token": request.session_token,
         }
@@ -53,6 +62,24 @@ class OutgoingCalls:
         }
         await self._begin({"event": event}, payload)
 
+    async def page(self, request: PageRequest) -> ServiceAnswer:
+        """Have services answer a request to a user pool's domain. See `kernel.ports.PoolPages`."""
+        if self._pages >= PAGES_MAX:
+            raise ServiceUnavailable(f"More than {PAGES_MAX} pages wait for the services role")
+        page = {
+            "method": request.method,
+            "target": request.target,
+            "headers": _as_text(request.headers),
+            "client_ip": request.client_ip,
+            "is_tls": request.is_tls,
+            "request_id": request.request_id,
+        }
+        self._pages += 1
+        try:
+            return await self._begin({"page": page}, request.body)
+        finally:
+            self._pages -= 1
+
     def take(self, head: Mapping[str, Any], body: bytes) -> None:
         """Take an ANSWER frame."""
         answer = self._waiting.get(head["number"])
@@ -65,7 +92,7 @@ class OutgoingCalls:
                 )
             )
             return
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head.get("headers", ())]
+        headers = _as_bytes(head.get("headers", ()))
         answer.set_result(ServiceAnswer(head.get("status", 200), headers, body))
 
     def fail_all(self) -> None:
@@ -90,7 +117,11 @@ class OutgoingCalls:
 
 
 async def answer_call(
-    head: Mapping[str, Any], body: bytes, requests: ServiceRequests | None, triggers: FunctionTriggers | None
+    head: Mapping[str, Any],
+    body: bytes,
+    requests: ServiceRequests | None,
+    triggers: FunctionTriggers | None,
+    pages: PoolPages | None = None,
 ) -> tuple[dict[str, Any], bytes]:
     """Answer a CALL frame in services: gives head and body of the ANSWER. Raises: ServiceError."""
     number = head["number"]
@@ -99,6 +130,12 @@ async def answer_call(
             raise ServiceUnavailable("The services role takes no events yet")
         await triggers.trigger(payload=body, **head["event"])
         return {"number": number, "status": 202}, b""
+    if "page" in head:
+        if pages is None:
+            raise ServiceUnavailable("The services role shows no pages yet")
+        page = head["page"]
+        shown = await pages.page(PageRequest(**{**page, "headers": _as_bytes(page["headers"])}, body=body))
+        return {"number": number, "status": shown.status, "headers": _as_text(shown.headers)}, shown.body
     if requests is None:
         raise ServiceUnavailable("The services role answers no calls yet")
     answered = await requests.send(
@@ -109,11 +146,18 @@ async def answer_call(
             path=head["path"],
             query=head["query"],
             action=head["action"],
-            headers=tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in head["headers"]),
+            headers=tuple(_as_bytes(head["headers"])),
             body=body,
             access_key_id=head["access_key_id"],
             session_token=head["session_token"],
         )
     )
-    headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in answered.headers]
-    return {"number": number, "status": answered.status, "headers": headers}, answered.body
+    return {"number": number, "status": answered.status, "headers": _as_text(answered.headers)}, answered.body
+
+
+def _as_text(headers: Sequence[tuple[bytes, bytes]]) -> list[list[str]]:
+    return [[name.decode("latin-1"), value.decode("latin-1")] for name, value in headers]
+
+
+def _as_bytes(headers: Sequence[Sequence[str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

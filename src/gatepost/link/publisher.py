@@ -19,6 +19,7 @@ from gatepost.kernel.ports import (
     Invocation,
     InvocationResult,
     InvocationStream,
+    PoolPages,
     ServiceRequests,
     StreamBroken,
 )
@@ -61,8 +62,9 @@ class ServicesLink:
         self._tasks = Tasks("link")
         self.tests = OutgoingTests(self._send_test)
         self.explanations = Explanations(self._send_explain)
-        self.requests: ServiceRequests | None = None  # both set by the composition root
+        self.requests: ServiceRequests | None = None  # these are set by the composition root
         self.triggers: FunctionTriggers | None = None
+        self.pages: PoolPages | None = None
 
     def load(self, changes: Sequence[Change]) -> None:
         """Take what providers say stands, before any gateway connects."""
@@ -247,7 +249,7 @@ class ServicesLink:
 
     async def _answer(self, gateway: FrameProtocol, head: dict[str, Any], body: bytes) -> None:
         try:
-            gateway.send(Kind.ANSWER, *await answer_call(head, body, self.requests, self.triggers))
+            gateway.send(Kind.ANSWER, *await answer_call(head, body, self.requests, self.triggers, self.pages))
         except ServiceError as error:
             gateway.send(Kind.ANSWER, error_head(head["number"], error))
 

@@ -1,6 +1,7 @@
 """Terms by server name: as certificates and domain names come, change and go."""
 
 import base64
+import ssl
 
 from gatepost.gateway.tls_names import TlsNames
 from gatepost.security.certificates import pem_of
@@ -82,3 +83,18 @@ def test_what_goes_is_gone_and_what_cannot_be_read_serves_nobody():
     names.take_domain("4", a_domain("other.shop.test", certificate_arn="other"))
     for name in ("api", "bad", "other"):
         assert names.find(f"{name}.shop.test").domain_name == ""
+
+
+def test_a_user_pools_domain_has_its_certificate_and_its_terms_until_it_goes():
+    names = some_names()
+    names.take_pool_domain("login.shop.test", {"certificate_arn": "arn", "security_policy": "TLS_1_2"})
+    before = names.find("login.shop.test")
+    assert (before.domain_name, before.context.minimum_version) == ("login.shop.test", ssl.TLSVersion.TLSv1_2)
+    strict = {"certificate_arn": "arn", "security_policy": "SecurityPolicy_TLS13_1_3_2025_09"}
+    names.take_pool_domain("login.shop.test", strict)
+    assert names.find("login.shop.test").context.minimum_version == ssl.TLSVersion.TLSv1_3
+    names.take_pool_domain("login.shop.test", {"certificate_arn": "arn"})
+    assert names.find("login.shop.test").domain_name == ""
+    names.take_pool_domain("login.shop.test", strict)
+    names.take_pool_domain("login.shop.test", None)
+    assert names.find("login.shop.test").domain_name == ""

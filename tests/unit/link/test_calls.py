@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from gatepost.kernel.errors import ServiceError, ServiceUnavailable, remote_error
-from gatepost.kernel.ports import ServiceAnswer, ServiceRequest
-from gatepost.link.calls import CALLS_MAX, OutgoingCalls
+from gatepost.kernel.ports import PageRequest, ServiceAnswer, ServiceRequest
+from gatepost.link.calls import CALLS_MAX, PAGES_MAX, OutgoingCalls
 from tests.unit.link.test_link import Platform, until
 
 REQUEST = ServiceRequest(
@@ -39,6 +39,12 @@ class Services:
             raise remote_error("UnrecognizedClientException", 403, "who?")
         return ServiceAnswer(400, ((b"X-B", b"\xff"),), request.body * 2)
 
+    async def page(self, request):
+        self.requests.append(request)
+        if self.waits:
+            await asyncio.Event().wait()
+        return ServiceAnswer(302, [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=\xff")], request.body[::-1])
+
     async def trigger(self, function_arn, payload, *, service, source_arn, request_id):
         if payload == b"refuse":
             raise remote_error("AccessDeniedException", 403, "no")
@@ -49,7 +55,7 @@ def joined(tmp_path, scenario):
     async def whole():
         platform = Platform(tmp_path)
         services = await platform.services()
-        services.requests = services.triggers = known = Services()
+        services.requests = services.triggers = services.pages = known = Services()
         gateway, _ = platform.gateway()
         await until(lambda: gateway.is_connected)
         try:
@@ -77,6 +83,39 @@ def test_an_event_for_a_function_crosses_the_link(tmp_path):
         with pytest.raises(ServiceError) as refused:
             await calls.trigger("arn:f", b"refuse", service="s", source_arn="arn:s", request_id="r")
         assert refused.value.code == "AccessDeniedException"
+
+    joined(tmp_path, scenario)
+
+
+PAGE = PageRequest("POST", "/login?a=%20", [(b"Host", b"shop"), (b"Cookie", b"\xff")], b"ab\x00", "::1", True, "r-1")
+
+
+def test_a_request_to_a_pools_domain_crosses_the_link_and_the_page_comes_back(tmp_path):
+    async def scenario(calls, known, services):
+        shown = await calls.page(PAGE)
+        assert known.requests == [PAGE]
+        assert (shown.status, shown.body) == (302, b"\x00ba")
+        assert list(shown.headers) == [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=\xff")]
+        services.pages = None
+        with pytest.raises(ServiceError, match="no pages"):
+            await calls.page(PAGE)
+
+    joined(tmp_path, scenario)
+
+
+def test_pages_that_wait_leave_room_for_other_calls(tmp_path):
+    async def scenario(calls, known, services):
+        known.waits = True
+        waiting = [asyncio.ensure_future(calls.page(PAGE)) for _ in range(PAGES_MAX)]
+        await until(lambda: len(known.requests) == PAGES_MAX)
+        with pytest.raises(ServiceUnavailable):
+            await calls.page(PAGE)
+        known.waits = False
+        assert (await calls.send(REQUEST)).status == 400
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert (await calls.page(PAGE)).status == 302
 
     joined(tmp_path, scenario)
 

@@ -58,6 +58,7 @@ from gatepost.services.acm.shapes import detail_of, status_of, summary_of
 from gatepost.storage.base import Records
 
 Params = Mapping[str, Any]
+FindUses = Callable[[], Awaitable[Mapping[str, Sequence[str]]]]
 Answer = dict[str, Any]
 
 CERTIFICATES_MAX: Final = 2_500  # https://docs.aws.amazon.com/acm/latest/userguide/acm-limits.html
@@ -96,7 +97,7 @@ class AcmProvider:
         self._default_names = default_names
         self._new_id = new_id
         self._held: dict[str, tuple[Certificate, int]] = {}  # by ARN, with the record's version
-        self._find_uses: Callable[[], Awaitable[Mapping[str, Sequence[str]]]] | None = None
+        self._find_uses: list[FindUses] = []
         self._is_started = False
         self._default: Change | None = None
         self._default_until_ms = 0
@@ -109,12 +110,16 @@ class AcmProvider:
         await self.renew_due()
         self._is_started = True
 
-    def used_by(self, find_uses: Callable[[], Awaitable[Mapping[str, Sequence[str]]]]) -> None:
-        """Learn how to find the ARNs of what uses each certificate."""
-        self._find_uses = find_uses
+    def used_by(self, find_uses: FindUses) -> None:
+        """Learn of one more that uses certificates, and how to find the ARNs of what does, for each."""
+        self._find_uses.append(find_uses)
 
     async def _uses(self) -> Mapping[str, Sequence[str]]:
-        return await self._find_uses() if self._find_uses is not None else {}
+        found: dict[str, list[str]] = {}
+        for find_uses in self._find_uses:
+            for arn, users in (await find_uses()).items():
+                found.setdefault(arn, []).extend(users)
+        return found
 
     async def renew_due(self) -> None:
         """Renew what the local authority issued and that ends soon, the default certificate among it."""

@@ -1,7 +1,9 @@
 """Domains of hosted pages: which name belongs to which pool.
 
 A prefix (`shop`) stands for `shop.auth.{region}.amazoncognito.com` on AWS, and for `shop.auth.{region}.localhost` here;
-a custom domain is a name of its own, and needs a certificate.
+a custom domain is a name of its own, and needs a certificate: the gateway is told of it and answers there over TLS.
+
+Source: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-add-custom-domain.html
 """
 
 from __future__ import annotations
@@ -11,11 +13,20 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gatepost.kernel.errors import VersionConflict
-from gatepost.kernel.operations import Call, RecordKey, operation
+from gatepost.kernel.operations import Call, Change, RecordKey, operation
+from gatepost.kernel.ports import Certificates, Publisher
+from gatepost.security.certificates import names_match
+from gatepost.security.tls_contexts import unsupported_policy
 from gatepost.services.cognito_idp.errors import InvalidParameterException, ResourceNotFoundException
 from gatepost.services.cognito_idp.pool import DOMAIN, UserPool
 from gatepost.services.cognito_idp.pool_settings import unsupported
 from gatepost.services.cognito_idp.pools import Pools
+from gatepost.services.cognito_idp.publication import (
+    DEFAULT_SECURITY_POLICY,
+    POOL_DOMAIN,
+    TLS_POLICIES,
+    PublishedPoolDomain,
+)
 from gatepost.storage.base import Records
 
 Params = Mapping[str, Any]
@@ -23,14 +34,17 @@ Answer = dict[str, Any]
 
 _RESERVED: Final = ("aws", "amazon", "cognito")
 _PREFIX: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_OWN: Final = re.compile(r"\.(?:auth|execute-api|lambda-url)\.(?:.*\.)?localhost$|\.amazon(?:aws|cognito)\.com$")
 _NAME: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+", re.ASCII)
 
 
 class Domains:
-    """Every domain, in memory and in the store."""
+    """Every domain, in memory and in the store; gateways hear of custom ones."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, publisher: Publisher, certificates: Certificates) -> None:
         self._records = records
+        self._publisher = publisher
+        self._certificates = certificates
         self._domains: dict[str, dict[str, Any]] = {}
 
     async def load(self) -> None:
@@ -53,11 +67,45 @@ class Domains:
         """Keep a domain. Names are unique over all accounts and regions. Raises: VersionConflict."""
         await self._records.put(RecordKey(DOMAIN, "", "", domain), value, expected_version=0 if is_new else None)
         self._domains[domain] = value
+        if value["is_custom"]:
+            await self._publisher.publish(_published(domain, value).change())
 
     async def delete(self, domain: str) -> None:
         """Let a domain go."""
         await self._records.delete(RecordKey(DOMAIN, "", "", domain))
-        self._domains.pop(domain, None)
+        gone = self._domains.pop(domain, None)
+        if gone is not None and gone["is_custom"]:
+            await self._publisher.publish(Change(POOL_DOMAIN, domain, None))
+
+    def published(self) -> list[Change]:
+        """Give the custom domains."""
+        return [_published(name, value).change() for name, value in self._domains.items() if value["is_custom"]]
+
+    def certificate_uses(self) -> dict[str, list[str]]:
+        """Give the custom domains that use a certificate, by its ARN."""
+        found: dict[str, list[str]] = {}
+        for name, value in self._domains.items():
+            if value["is_custom"]:
+                found.setdefault(value["certificate_arn"], []).append(name)
+        return found
+
+    def check_certificate(self, domain: str, arn: str, policy: str) -> None:
+        """Check that a certificate can serve a domain on its terms. Raises: InvalidParameterException.
+
+        The words are ours: unverified.
+        """
+        if problem := unsupported_policy(TLS_POLICIES[policy or DEFAULT_SECURITY_POLICY]):
+            raise InvalidParameterException(f"SecurityPolicy {policy}: {problem}")
+        certificate = self._certificates.certificate(arn)
+        if certificate is None or certificate.status != "ISSUED":
+            raise InvalidParameterException(f"Certificate {arn} does not exist, or is not issued.")
+        if not names_match(domain, certificate.names):
+            raise InvalidParameterException(f"Certificate {arn} does not cover the domain {domain}.")
+
+
+def _published(name: str, value: Mapping[str, Any]) -> PublishedPoolDomain:
+    policy = TLS_POLICIES[value["security_policy"] or DEFAULT_SECURITY_POLICY]
+    return PublishedPoolDomain(name, value["certificate_arn"], policy)
 
 
 class DomainOperations:
@@ -75,6 +123,9 @@ class DomainOperations:
         if custom:
             if not _NAME.fullmatch(domain):
                 raise InvalidParameterException(f"{domain} is no domain name.")
+            if _OWN.search(domain):
+                raise InvalidParameterException(f"{domain} belongs to the platform's own endpoints.")
+            self._domains.check_certificate(domain, custom["CertificateArn"], custom.get("SecurityPolicy", ""))
         elif not _PREFIX.fullmatch(domain):
             raise InvalidParameterException("Domain name should be an alphanumeric prefix with hyphens between.")
         elif any(word in domain for word in _RESERVED):
@@ -109,6 +160,9 @@ class DomainOperations:
             "managed_login_version": params.get("ManagedLoginVersion") or value["managed_login_version"],
         }
         if custom:
+            self._domains.check_certificate(
+                params["Domain"], custom["CertificateArn"], custom.get("SecurityPolicy", "")
+            )
             changed["certificate_arn"] = custom["CertificateArn"]
             changed["security_policy"] = custom.get("SecurityPolicy", "")
         await self._domains.put(params["Domain"], changed, is_new=False)

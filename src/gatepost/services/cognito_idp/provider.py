@@ -10,7 +10,7 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.ids import request_id as random_uuid
 from gatepost.kernel.operations import Access, Call, Change
-from gatepost.kernel.ports import Assets, FunctionCalls, Mailbox, Publisher
+from gatepost.kernel.ports import Assets, Certificates, FunctionCalls, Mailbox, Publisher
 from gatepost.kernel.tasks import Tasks
 from gatepost.security.passwords import Passwords
 from gatepost.security.session_tokens import Sealing
@@ -73,6 +73,7 @@ class CognitoParts:
     functions: FunctionCalls
     mailbox: Mailbox
     assets: Assets
+    certificates: Certificates
     issuer: Callable[[UserPool], str]
     url: Callable[[], str]
     passwords: Passwords = field(default_factory=Passwords)
@@ -108,7 +109,7 @@ class CognitoIdpProvider(
         self._users = Users(parts.records, parts.seal)
         self._groups = GroupStore(parts.records)
         self._things = PoolThings(parts.records)
-        self._domains = Domains(parts.records)
+        self._domains = Domains(parts.records, parts.publisher, parts.certificates)
         self._revocations = Revocations(parts.records, parts.publisher, parts.clock)
         self._triggers = Triggers(
             parts.functions, self._tasks, parts.new_id, answer_within_s=parts.trigger_answers_within_s
@@ -205,8 +206,8 @@ class CognitoIdpProvider(
         return access_of(self._pools, call, params)
 
     async def published(self) -> Sequence[Change]:
-        """Give the pools' public keys and what was revoked."""
-        return [*self._pools.published(), *self._revocations.published()]
+        """Give the pools' public keys, their custom domains, and what was revoked."""
+        return [*self._pools.published(), *self._domains.published(), *self._revocations.published()]
 
     @property
     def hosted(self) -> Hosted:
@@ -227,6 +228,10 @@ class CognitoIdpProvider(
     async def is_signed_in(self, claims: Mapping[str, Any]) -> bool:
         """Say whether a verified token's user is still signed in. See `kernel.ports.SignedInUsers`."""
         return await self._access_tokens.is_signed_in(claims)
+
+    async def certificate_uses(self) -> Mapping[str, Sequence[str]]:
+        """Give the custom domains that use a certificate, by its ARN."""
+        return self._domains.certificate_uses()
 
     @property
     def imports(self) -> Imports:

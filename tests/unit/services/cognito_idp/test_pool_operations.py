@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from gatepost.services.cognito_idp.pool import PASSWORD_POLICY
 from gatepost.services.cognito_idp.pool_operations import CUSTOM_ID_TAG
 from gatepost.services.cognito_idp.pool_settings import TRIGGERS
 from gatepost.services.cognito_idp.pool_things import PoolThings
-from tests.support.user_pools import ISSUER, PASSWORD, Aws, Run
+from tests.support.user_pools import CERTIFICATE_ARN, ISSUER, PASSWORD, Aws, Run
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
 
@@ -198,12 +199,25 @@ def test_domains_are_one_pools_and_shown_in_the_configuration(pools: Run) -> Non
         custom = {
             "UserPoolId": aws.pool_id,
             "Domain": "login.shop.test",
-            "CustomDomainConfig": {"CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/a"},
+            "CustomDomainConfig": {"CertificateArn": CERTIFICATE_ARN},
         }
         assert await aws("CreateUserPoolDomain", **custom) == {
             "ManagedLoginVersion": 1,
             "CloudFrontDomain": "login.shop.test",
         }
+        assert aws.changes.held["pool_domain", "login.shop.test"]["certificate_arn"] == CERTIFICATE_ARN
+        assert await aws.provider.certificate_uses() == {CERTIFICATE_ARN: ["login.shop.test"]}
+        for change in (
+            {"CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/nobodys"},
+            {"CertificateArn": CERTIFICATE_ARN, "SecurityPolicy": "TLS_V1"} if not ssl.HAS_TLSv1 else {},
+        ):
+            if change:
+                changed = {**custom, "CustomDomainConfig": change}
+                await aws.fails("InvalidParameterException", "UpdateUserPoolDomain", **changed)
+        for name in ("shop.auth.us-east-1.localhost", "shop.amazoncognito.com", "login.elsewhere.test"):
+            await aws.fails("InvalidParameterException", "CreateUserPoolDomain", **{**custom, "Domain": name})
+        await aws("DeleteUserPoolDomain", UserPoolId=aws.pool_id, Domain="login.shop.test")
+        assert ("pool_domain", "login.shop.test") not in aws.changes.held
         await aws("DeleteUserPoolDomain", UserPoolId=first, Domain="shop")
 
     pools(scenario)

@@ -15,14 +15,13 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from gatepost.services.cognito_idp.domains import Domains
 from gatepost.services.cognito_idp.pool import UserPool
 from gatepost.services.cognito_idp.pools import Pools
+from gatepost.services.cognito_idp.publication import PATH_PREFIX, is_prefix_host, name_of_host
 from gatepost.wire.messages import Request
 
-PATH_PREFIX: Final = "/_aws/auth/"
 FORM_BYTES_MAX: Final = 64 * 1024
 QUERY_CHARACTERS_MAX: Final = 8 * 1024
 FIELDS_MAX: Final = 100
 COOKIES_MAX: Final = 50
-_LABEL: Final = "auth"
 _FORM: Final = b"application/x-www-form-urlencoded"
 
 
@@ -63,9 +62,8 @@ class Visit:
 
 def domain_of_host(host: str) -> str:
     """Give what a Host header's name says before `.auth.`, or the whole name: it may be a custom domain."""
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    labels = name.lower().split(".")
-    return labels[0] if len(labels) > 2 and labels[1] == _LABEL else name.lower()
+    name = name_of_host(host)
+    return name.partition(".")[0] if is_prefix_host(name) else name
 
 
 class Addresses:
