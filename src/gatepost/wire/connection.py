@@ -1,12 +1,12 @@
 """One connection of a client: bytes to requests, requests to the handler, responses to bytes, in order.
 
-One request at a time. Whatever else has arrived waits as bytes, and reading stops while it does: pipelined
-requests are answered in order without a queue of their own, and a client cannot make us hold more than one
-read of them. What is ready goes out in one write.
+One request at a time. Whatever else has arrived waits as bytes, and reading stops while it does: pipelined requests are
+answered in order without a queue of their own, and a client cannot make us hold more than one read of them. What is
+ready goes out in one write.
 
-The C parser is fed each head up to its empty line and nothing else: it checks the syntax. What the head
-means for framing is worked out in `headers`, the body is taken by its length or by `chunked`, so that it is
-always known where a message ends. A parser that has seen the head of a request with a body is thrown away.
+The C parser is fed each head up to its empty line and nothing else: it checks the syntax. What it means for framing is
+worked out in `headers`, the body is taken by its length or by `chunked`, so that it is always known where a message
+ends. A parser that has seen the head of a request with a body is thrown away.
 """
 
 from __future__ import annotations
@@ -98,11 +98,11 @@ class ServerConnection(asyncio.Protocol):
         del error
         self._release_body()
         self._state = CLOSED
+        self._server.hold_back(self, 0)
         self._wheel.remove(self)
         self._pending = b""
         self._pieces = []
-        self._chunks = None
-        self._request = None
+        self._chunks = self._request = None
         self._cancel()
         if self._writable is not None and not self._writable.done():
             self._writable.set_exception(ConnectionResetError("the client is gone"))
@@ -121,10 +121,12 @@ class ServerConnection(asyncio.Protocol):
         self._is_write_paused = True
         self._unsent = self._transport.get_write_buffer_size()
         self._expect(self._server.write_ticks)
+        self._server.hold_back(self, self._unsent)
 
     def resume_writing(self) -> None:
         """Go on with what waited for the client."""
         self._is_write_paused = False
+        self._server.hold_back(self, 0)
         if self._state == BUSY:
             self.deadline = 0
         elif self._state == HEAD:
@@ -139,18 +141,15 @@ class ServerConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read what has come."""
         state = self._state
-        if state == HEAD:
-            if self._is_write_paused:
-                self._hold(data)
-                return
+        if state == BUSY or (state == HEAD and self._is_write_paused):
+            self._hold(data)
+        elif state == HEAD:
             if self._pending:
                 data = self._pending + data
                 self._pending = b""
             self._read(data)
         elif state == BODY:
             self._read_body(data)
-        elif state == BUSY:
-            self._hold(data)
         elif state == LINGER:
             self._received += len(data)
             if self._received > LINGER_BYTES_MAX:
@@ -163,6 +162,7 @@ class ServerConnection(asyncio.Protocol):
             if unsent < self._unsent:
                 self._unsent = unsent
                 self._expect(self._server.write_ticks)
+                self._server.hold_back(self, unsent)
                 return
             self._server.counters.slow_readers += 1
             self._transport.abort()

@@ -96,6 +96,8 @@ class Http2Connection(asyncio.Protocol):
         self._is_write_paused = False
         self._sent_bytes = 0
         self._sent_at_pause = 0
+        self._unsent = 0  # bytes of answers that the client has given no room for
+        self._held_back = 0  # how many of them the server knows
         self._write_deadline = 0
         self._idle_at = 0
         self._check_ticks = max(
@@ -341,7 +343,7 @@ class Http2Connection(asyncio.Protocol):
             return
         body = response.body if with_body else b""
         self._h2.send_headers(stream.id, fields, end_stream=not body)
-        stream.unsent = memoryview(body)
+        self._set_unsent(stream, memoryview(body))
         if body:
             self._pump(stream)
         else:
@@ -389,7 +391,7 @@ class Http2Connection(asyncio.Protocol):
         """Send a piece when the client has room for it. Raises: ConnectionResetError when it has gone."""
         if self._has_ended or stream.id not in self._streams:
             raise ConnectionResetError("the client is gone")
-        stream.unsent = memoryview(piece)
+        self._set_unsent(stream, memoryview(piece))
         self._pump(stream)
         self._flush()
         while stream.unsent:
@@ -421,10 +423,11 @@ class Http2Connection(asyncio.Protocol):
             frames += 1
             if frames % 4 == 0:
                 self._flush()
-        stream.unsent = unsent
+        self._set_unsent(stream, unsent)
         if frames:
             self._meter.sent(frames)
             self._sent_bytes += frames
+        self._hold_back()
         if unsent:
             if not self._write_deadline:
                 self._write_deadline = self._wheel.now + self._server.write_ticks
@@ -434,6 +437,16 @@ class Http2Connection(asyncio.Protocol):
             self._finish(stream)
         elif stream.room is not None and not stream.room.done():
             stream.room.set_result(None)
+
+    def _set_unsent(self, stream: Stream, unsent: memoryview) -> None:
+        self._unsent += len(unsent) - len(stream.unsent)
+        stream.unsent = unsent
+
+    def _hold_back(self) -> None:
+        """Tell the server how much of our answers the client leaves with us."""
+        if self._unsent != self._held_back:
+            self._held_back = self._unsent
+            self._server.hold_back(self, self._unsent)
 
     def _is_stuck(self) -> bool:
         """Say whether a client that we wait for has read nothing since, or given no room. Else wait again."""
@@ -484,6 +497,8 @@ class Http2Connection(asyncio.Protocol):
         if stream.room is not None and not stream.room.done():
             stream.room.set_exception(ConnectionResetError("the client is gone"))
             stream.room.exception()  # it is no bug when nobody waits any more
+        self._set_unsent(stream, memoryview(b""))
+        self._hold_back()
         if not self._streams:
             self._idle_at = self._wheel.now + self._server.idle_ticks
 
@@ -550,6 +565,7 @@ class Http2Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once. Part of draining."""
+        self._has_ended = True
         self._transport.abort()
 
 

@@ -74,6 +74,7 @@ class ListenerLimits:
     body_bytes_max: int = 10 * 1024 * 1024
     connections_max: int = 10_000
     held_bytes_max: int = 512 * 1024 * 1024  # of all bodies together that are still arriving
+    unsent_bytes_max: int = 512 * 1024 * 1024  # of all answers together that their clients leave unread
     head_ms: int = 10_000  # from the first byte of a request to the end of its head
     body_ms: int = 30_000  # to send the body, and a second more for each `body_bytes_per_second_min`
     body_bytes_per_second_min: int = 10_000

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.tasks import Tasks, begin
+from gatepost.wire.backlog import Backlog
 from gatepost.wire.connection import ServerConnection
 from gatepost.wire.limits import ListenerLimits, Reason, Refuse, WireRefusal
 from gatepost.wire.messages import Handler, Request, Response
@@ -88,6 +89,7 @@ class Server:
         self.tasks = Tasks("wire")
         self.is_draining = False
         self.held_bytes = 0  # of bodies that are still arriving
+        self._backlog = Backlog(limits.unsent_bytes_max)
         self._refuse: Refuse = refuse
         self._body_bytes_max = body_bytes_max
         self._body_sink = body_sink
@@ -189,6 +191,13 @@ class Server:
         self.counters.connections_open -= 1
         if not self._connections and self._is_empty is not None:
             _settle(self._is_empty)
+
+    def hold_back(self, connection: Connection, size: int) -> None:
+        """Note how many bytes wait for the client of a connection, which reads more slowly than it is answered.
+
+        When all clients together leave too much unread, those that leave most are cut off.
+        """
+        self.counters.slow_readers += self._backlog.hold(connection, size)
 
     def body_bytes_max(self, request: Request) -> int:
         """Give the bound for this request's body."""

@@ -529,6 +529,33 @@ def test_a_client_that_does_not_read_is_cut_off():
     assert server.counters.slow_readers == 1
 
 
+def test_clients_that_leave_too_much_unread_are_cut_off_the_worst_first():
+    server = a_server(
+        lambda request: Response(200, body=b"x" * int(request.path[1:])), write_buffer_bytes=1000, unsent_bytes_max=2000
+    )
+    pairs = [a_connection(server) for _ in range(4)]
+    for (connection, transport), size in zip(pairs, (70_000, 70_900, 70_900, 100), strict=True):
+        transport.room = 69_950
+        transport.high = 0
+        connection.data_received(b"GET /%d HTTP/1.1\r\nHost: shop.example\r\n\r\n" % size)
+    assert [transport.is_aborted for _, transport in pairs] == [False, True, False, False]
+    assert server.counters.slow_readers == 1
+
+
+def test_what_clients_read_or_leave_behind_is_not_counted_any_more():
+    server = a_server(lambda _: Response(200, body=b"x" * 70_900), write_buffer_bytes=1000, unsent_bytes_max=2000)
+    for number in range(6):
+        connection, transport = a_connection(server)
+        transport.room = 70_000
+        transport.high = 0
+        connection.data_received(GET)
+        assert not transport.is_aborted
+        if number % 2:
+            transport.client_reads()
+        else:
+            connection.connection_lost(None)
+
+
 def test_a_refused_client_that_does_not_close_is_cut_off():
     server = a_server(**TIMES)
     connection, transport = a_connection(server)

@@ -447,6 +447,30 @@ def test_a_client_that_gives_no_room_is_ended():
     assert run(scenario) == 1
 
 
+def test_a_client_that_leaves_too_much_unread_is_cut_off():
+    async def scenario():
+        handler = lambda _: Response(200, [], b"x" * 1_000_000)  # noqa: E731
+        async with serving(handler, unsent_bytes_max=5_000_000) as (server, port):
+            async with (
+                an_http2_client(port, asking()) as reader,
+                an_http2_client(port, asking(), acknowledges=False) as client,
+            ):
+                for _ in range(3):  # what was read counts no longer
+                    assert len((await reader.answer(reader.request())).body) == 1_000_000
+                for _ in range(4):
+                    client.request()
+                client.flush()
+                answer = await reader.answer(reader.request())
+                assert server.counters.slow_readers == 0
+                for _ in range(4):
+                    client.request()
+                await client.until_the_end()
+                assert len((await reader.answer(reader.request())).body) == len(answer.body) == 1_000_000
+            return server.counters.slow_readers
+
+    assert run(scenario) == 1
+
+
 def test_an_idle_connection_is_ended_politely():
     async def scenario():
         async with serving(idle_ms=60) as (_, port), an_http2_client(port, asking()) as client:
