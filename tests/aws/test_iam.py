@@ -107,7 +107,7 @@ def test_errors_have_awss_codes_and_statuses(account: Account) -> None:
     assert failure(iam.create_user, UserName="a b")[:2] == ("ValidationError", 400)
     iam.create_access_key(UserName="ana")
     assert failure(iam.delete_user, UserName="ana")[:2] == ("DeleteConflict", 409)
-    assert failure(iam.create_login_profile, UserName="ana", Password="x")[0] == "NotImplemented"
+    assert failure(iam.create_login_profile, UserName="ana", Password="x")[:2] == ("PasswordPolicyViolation", 400)
 
 
 def test_paginators_walk_every_page(account: Account) -> None:

@@ -27,7 +27,6 @@ WITHOUT_EFFECT = {
     ("events", "DeleteRule", "Force"),  # for rules that AWS's services manage: here are none
     ("events", "RemoveTargets", "Force"),
     ("iam", "ListServiceSpecificCredentials", "AllUsers"),  # of nothing
-    ("iam", "ListServiceSpecificCredentials", "ServiceName"),
     ("iam", "ListVirtualMFADevices", "AssignmentStatus"),
     ("lambda", "CreateEventSourceMapping", "StartingPositionTimestamp"),  # with AT_TIMESTAMP, which is refused
     ("logs", "FilterLogEvents", "interleaved"),  # AWS: "the value is ignored"

@@ -88,6 +88,7 @@ class AwsEndpoint:
         forwarder: Forwarder | None = None,
         documents: Callable[[str], bytes | None] | None = None,
         hosted: HostedDomains | None = None,
+        note_use: Callable[[Principal, str, str, int], None] | None = None,
     ) -> None:
         """Take what the endpoint needs.
 
@@ -95,7 +96,7 @@ class AwsEndpoint:
         `api_requests` answers requests for deployed APIs. `any_credentials` is the administrator that an unknown
         access key stands for, or None. `forwarder` takes the services that the operator sends elsewhere. `documents`
         gives what anyone may read at a path (`/{userPoolId}/.well-known/…`), as JSON. `hosted` answers at the domains
-        of user pools.
+        of user pools. `note_use` hears of every operation who called which service where and when.
 
         Raises: ValueError when one of those is a service that we have.
         """
@@ -115,6 +116,7 @@ class AwsEndpoint:
         self._api_requests = api_requests
         self._forwarder = forwarder
         self._documents = documents
+        self._note_use = note_use
         self._anonymous = Principal("anonymous", dispatcher.account_id, "", "anonymous")
 
     def __call__(self, request: Request) -> Answer:
@@ -308,6 +310,8 @@ class AwsEndpoint:
             refusal = self._dispatcher.refusal(served.service, served.operation)
             raise dispatch.unsupported(served.service, served.operation, refusal)
         call = self._call(served.service, served.operation, caller, request, headers, request_id, now_ms)
+        if self._note_use is not None:
+            self._note_use(caller.principal, caller.service, caller.region, now_ms)
         body = request.body
         if b"content-encoding" in headers:
             body = unpacked(headers[b"content-encoding"], body)

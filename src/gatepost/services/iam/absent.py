@@ -1,12 +1,10 @@
-"""What nobody has here: console passwords, MFA devices, certificates, SSH keys, credentials of other services, SAML.
+"""What nobody has here: MFA devices, credentials of other services, SAML.
 
 Operations that ask for such things say, truly, that there are none, so that tools that clean up before they delete a
 user (Terraform among them) can do so. Those that would make them are not there.
 """
 
 from __future__ import annotations
-
-from typing import NoReturn
 
 from gatepost.kernel.operations import Call, operation
 from gatepost.services.iam.directory import Directory
@@ -20,50 +18,15 @@ class AbsentOperations:
 
     _directory: Directory
 
-    @operation("GetLoginProfile")
-    def get_login_profile(self, call: Call, params: Params) -> Answer:
-        """Say that a user has no password for the console. Raises: NoSuchEntity."""
-        self._no_login_profile(call, params)
-
-    @operation("DeleteLoginProfile")
-    def delete_login_profile(self, call: Call, params: Params) -> Answer:
-        """Say that a user has no password for the console. Raises: NoSuchEntity."""
-        self._no_login_profile(call, params)
-
-    def _no_login_profile(self, call: Call, params: Params) -> NoReturn:
-        name = params.get("UserName") or call.principal.name
-        self._check_user(call, name)
-        raise NoSuchEntityException(f"Login Profile for User {name} cannot be found.")
-
-    @operation("GetAccountPasswordPolicy")
-    def get_account_password_policy(self, call: Call, params: Params) -> Answer:  # noqa: ARG002
-        """Say that the account has no policy of passwords. Raises: NoSuchEntity."""
-        raise NoSuchEntityException(f"The Password Policy with domain name {call.account_id} cannot be found.")
-
     @operation("ListMFADevices")
     def list_mfa_devices(self, call: Call, params: Params) -> Answer:
         """List a user's MFA devices: there are none. Raises: NoSuchEntity."""
         return self._none_of_user(call, params, "MFADevices")
 
-    @operation("ListSigningCertificates")
-    def list_signing_certificates(self, call: Call, params: Params) -> Answer:
-        """List a user's signing certificates: there are none. Raises: NoSuchEntity."""
-        return self._none_of_user(call, params, "Certificates")
-
-    @operation("ListSSHPublicKeys")
-    def list_ssh_public_keys(self, call: Call, params: Params) -> Answer:
-        """List a user's SSH keys: there are none. Raises: NoSuchEntity."""
-        return self._none_of_user(call, params, "SSHPublicKeys")
-
     @operation("ListVirtualMFADevices")
     def list_virtual_mfa_devices(self, call: Call, params: Params) -> Answer:  # noqa: ARG002
         """List virtual MFA devices of any `AssignmentStatus`: there are none."""
         return _none(params, "VirtualMFADevices")
-
-    @operation("ListServerCertificates")
-    def list_server_certificates(self, call: Call, params: Params) -> Answer:  # noqa: ARG002
-        """List server certificates of any `PathPrefix`: there are none."""
-        return _none(params, "ServerCertificateMetadataList")
 
     @operation("ListSAMLProviders")
     def list_saml_providers(self, call: Call, params: Params) -> Answer:  # noqa: ARG002

@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from gatepost.kernel.operations import Access, Call, pass_role, tag_context
@@ -14,19 +14,26 @@ from gatepost.services.iam.model import (
     GROUP,
     INSTANCE_PROFILE,
     ROLE,
+    SERVER_CERTIFICATE,
+    SERVICE_ROLES_PATH,
     USER,
     InstanceProfile,
     ManagedPolicy,
     OidcProvider,
     Role,
+    ServerCertificate,
     User,
 )
+from gatepost.services.iam.service_linked_roles import name_of
 
 # Operations on everything at once: they need Resource "*".
 _UNBOUND: Final = frozenset(
     {
+        "DeleteAccountPasswordPolicy",
+        "GenerateCredentialReport",
         "GetAccountAuthorizationDetails",
         "GetAccountPasswordPolicy",
+        "GetCredentialReport",
         "GetAccountSummary",
         "ListAccountAliases",
         "CreateAccountAlias",
@@ -42,14 +49,18 @@ _UNBOUND: Final = frozenset(
         "ListUsers",
         "ListVirtualMFADevices",
         "SimulateCustomPolicy",
+        "UpdateAccountPasswordPolicy",
     }
 )
 # Operations on the caller itself when no UserName is given.
 _CALLER: Final = frozenset(
     {
+        "ChangePassword",
         "CreateAccessKey",
+        "CreateLoginProfile",
         "DeleteAccessKey",
         "DeleteLoginProfile",
+        "DeleteSigningCertificate",
         "GetLoginProfile",
         "GetUser",
         "ListAccessKeys",
@@ -58,6 +69,8 @@ _CALLER: Final = frozenset(
         "ListServiceSpecificCredentials",
         "ListSigningCertificates",
         "UpdateAccessKey",
+        "UpdateSigningCertificate",
+        "UploadSigningCertificate",
     }
 )
 # The parameter that names what is touched, the first that is there.
@@ -65,9 +78,11 @@ _NAMED: Final = (
     ("GroupName", GROUP, "group"),  # before UserName: AddUserToGroup touches the group
     ("InstanceProfileName", INSTANCE_PROFILE, "instance-profile"),
     ("RoleName", ROLE, "role"),
+    ("ServerCertificateName", SERVER_CERTIFICATE, "server-certificate"),
     ("UserName", USER, "user"),
 )
-_NEW: Final = frozenset({"CreateUser", "CreateGroup", "CreateRole", "CreateInstanceProfile"})
+_NEW: Final = frozenset({"CreateUser", "CreateGroup", "CreateRole", "CreateInstanceProfile", "UploadServerCertificate"})
+_NEW_NAMES: Final = ("NewUserName", "NewGroupName", "NewServerCertificateName")
 _ATTACHING: Final = frozenset(
     {
         "AttachUserPolicy",
@@ -85,6 +100,8 @@ def access_of(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
     action = f"iam:{call.operation}"
     if call.operation in _UNBOUND:
         return (Access(action),)
+    if call.operation == "ChangePassword" and _may_change_password(directory, call):
+        return ()
     arn, entity = _resource(directory, call, params)
     found = [Access(action, arn, _context(call, params, entity))]
     if (renamed := _renamed(arn, params)) != arn:
@@ -96,13 +113,17 @@ def access_of(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
     return tuple(found)
 
 
+def _first(params: Mapping[str, Any], names: Iterable[str]) -> str:
+    return next((params[name] for name in names if params.get(name)), "")
+
+
 def _renamed(arn: str, params: Mapping[str, Any]) -> str:
     """Give the ARN that a user or group has after a rename.
 
     "The requester must have appropriate permissions on both the source object and the target object":
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateUser.html
     """
-    new_name, new_path = params.get("NewUserName") or params.get("NewGroupName"), params.get("NewPath")
+    new_name, new_path = _first(params, _NEW_NAMES), params.get("NewPath")
     if not new_name and not new_path:
         return arn
     head, _, old = arn.partition("/")
@@ -122,6 +143,14 @@ def _resource(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
         if stored is not None and not isinstance(stored.entity, ManagedPolicy):
             return stored.entity.arn, stored.entity
         return f"{own}{word}{params.get('Path', '/')}{name}", None
+    if call.operation == "CreateServiceLinkedRole":
+        service = params["AWSServiceName"]
+        return f"{own}role{SERVICE_ROLES_PATH}{service}/{name_of(service, params.get('CustomSuffix', ''))}", None
+    if call.operation == "GetServiceLinkedRoleDeletionStatus":
+        return f"{own}role/{'/'.join(params['DeletionTaskId'].split('/')[1:4])}", None
+    if call.operation == "GetAccessKeyLastUsed":
+        owner = directory.key_owner(params["AccessKeyId"])
+        return (owner.arn, owner) if owner is not None and owner.account_id == call.account_id else ("*", None)
     if call.operation == "CreateOpenIDConnectProvider":
         return f"{own}oidc-provider/{params['Url'].partition('://')[2].rstrip('/')}", None
     if "OpenIDConnectProviderArn" in params:
@@ -137,9 +166,15 @@ def _resource(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
     return "*", None
 
 
+def _may_change_password(directory: Directory, call: Call) -> bool:
+    """Say whether the account's password policy lets every user change the own password."""
+    policy = directory.account(call.account_id).password_policy
+    return call.principal.kind == "user" and policy is not None and policy.users_may_change
+
+
 def _context(call: Call, params: Mapping[str, Any], entity: object | None) -> dict[str, str | tuple[str, ...]]:
     context: dict[str, str | tuple[str, ...]] = {}
-    if isinstance(entity, User | Role | ManagedPolicy | InstanceProfile | OidcProvider):
+    if isinstance(entity, User | Role | ManagedPolicy | InstanceProfile | OidcProvider | ServerCertificate):
         for key, value in entity.tags:
             context[f"aws:resourcetag/{key.lower()}"] = value
             context[f"iam:resourcetag/{key.lower()}"] = value
@@ -147,6 +182,8 @@ def _context(call: Call, params: Mapping[str, Any], entity: object | None) -> di
         context["iam:permissionsboundary"] = entity.policies.boundary
     if "PermissionsBoundary" in params:
         context["iam:permissionsboundary"] = params["PermissionsBoundary"]
+    if "AWSServiceName" in params:
+        context["iam:awsservicename"] = params["AWSServiceName"]
     if call.operation in _ATTACHING:
         context["iam:policyarn"] = params["PolicyArn"]
     tags = ((tag["Key"], tag["Value"]) for tag in params.get("Tags", ()))

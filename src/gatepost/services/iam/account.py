@@ -22,6 +22,7 @@ from gatepost.services.iam.model import (
     INSTANCE_PROFILE,
     POLICY,
     ROLE,
+    SERVER_CERTIFICATE,
     USER,
     Account,
     Group,
@@ -29,12 +30,15 @@ from gatepost.services.iam.model import (
     InstanceProfile,
     ManagedPolicy,
     Role,
+    ServerCertificate,
     User,
     encoded,
     whole_second,
 )
 from gatepost.services.iam.policies import POLICIES_MAX, VERSIONS_MAX, policy_to_aws, uses_of_policies
 from gatepost.services.iam.roles import ROLES_MAX
+from gatepost.services.iam.server_certificates import SERVER_CERTIFICATES_MAX
+from gatepost.services.iam.user_certificates import SIGNING_CERTIFICATES_MAX
 from gatepost.services.iam.users import ACCESS_KEYS_MAX, USERS_MAX
 
 _KINDS: Final = ("User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy")
@@ -46,6 +50,7 @@ class AccountOperations:
     _directory: Directory
     _entities: Entities
     profile_to_aws: Callable[[InstanceProfile], dict[str, object]]
+    role_last_used: Callable[[Role], dict[str, object]]
 
     @operation("GetAccountSummary")
     def get_account_summary(self, call: Call, params: Params) -> Answer:  # noqa: ARG002
@@ -66,6 +71,14 @@ class AccountOperations:
                 "VersionsPerPolicyQuota": VERSIONS_MAX,
                 "InstanceProfiles": len(self._directory.every(INSTANCE_PROFILE, call.account_id, InstanceProfile)),
                 "InstanceProfilesQuota": INSTANCE_PROFILES_MAX,
+                "ServerCertificates": len(
+                    self._directory.every(SERVER_CERTIFICATE, call.account_id, ServerCertificate)
+                ),
+                "ServerCertificatesQuota": SERVER_CERTIFICATES_MAX,
+                "SigningCertificatesPerUserQuota": SIGNING_CERTIFICATES_MAX,
+                "AccountSigningCertificatesPresent": 0,
+                "AccountPasswordPresent": 0,
+                "Providers": len(self._directory.oidc_providers(call.account_id)),
                 "AccountAccessKeysPresent": min(1, len(account.access_keys)),
                 "AccessKeysPerUserQuota": ACCESS_KEYS_MAX,
                 "GroupsPerUserQuota": GROUPS_PER_USER_MAX,
@@ -169,6 +182,7 @@ class AccountOperations:
         return {
             **members,
             **_held(role, "Role"),
+            "RoleLastUsed": self.role_last_used(role),
             "InstanceProfileList": [self.profile_to_aws(one) for one in profiles if one.role == role.name.lower()],
         }
 

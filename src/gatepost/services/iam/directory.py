@@ -41,6 +41,7 @@ from gatepost.services.iam.model import (
     ManagedPolicy,
     OidcProvider,
     Role,
+    ServerCertificate,
     Tags,
     User,
     from_json,
@@ -51,7 +52,9 @@ TOPIC: Final = "principal"
 SECRET_PURPOSE: Final = "secret-access-key"  # noqa: S105
 SESSIONS_MAX: Final = 10_000  # opened session tokens kept
 
-AnEntity = TypeVar("AnEntity", User, Group, Role, ManagedPolicy, InstanceProfile, Account, OidcProvider)
+AnEntity = TypeVar(
+    "AnEntity", User, Group, Role, ManagedPolicy, InstanceProfile, Account, OidcProvider, ServerCertificate
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,11 @@ class Directory:
             return True
         account_id = account_of(access_key_id)
         return access_key_id.startswith(SESSION) and any(account_id == account for _, account in self._stored)
+
+    def key_owner(self, access_key_id: str) -> User | Account | None:
+        """Give whose a long-term access key is, active or not."""
+        found = self._key_owners.get(access_key_id)
+        return None if found is None else found[1]
 
     def stored(self, kind: str, account_id: str, name: str) -> Stored | None:
         """Find an entity and its version by its name, in any case."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.operations import Change, RecordKey
 from gatepost.kernel.ports import Publisher
-from gatepost.services.iam.directory import TOPIC, AnEntity, Directory, change_key
+from gatepost.services.iam.directory import TOPIC, AnEntity, Directory, Stored, change_key
 from gatepost.services.iam.errors import (
     ConcurrentModificationException,
     EntityAlreadyExistsException,
     NoSuchEntityException,
 )
-from gatepost.services.iam.model import KINDS, Entity, kind_of, to_json
+from gatepost.services.iam.model import KINDS, USER, Entity, Group, User, kind_of, to_json
 from gatepost.storage.base import Record, Records, Write
 
 
@@ -113,15 +114,37 @@ class Entities:
         await self._publish(entity.account_id, record.key, record)
 
     async def _rename(self, before: AnEntity, after: AnEntity, version: int) -> None:
+        """Write an entity under its new name; who is in a group goes with it, in the same commit."""
         if self._directory.stored(kind_of(after), after.account_id, after.name) is not None:
             raise EntityAlreadyExistsException(f"{type(after).__name__} with name {after.name} already exists.")
         old, new = _key(before), _key(after)
-        _, record = await self._records.commit((Write(old, None, version), Write(new, to_json(after), 0)))
-        assert record is not None
+        members: list[Stored] = self._members(before, after.name) if isinstance(before, Group) else []
+        _, *records = await self._records.commit(
+            (
+                Write(old, None, version),
+                Write(new, to_json(after), 0),
+                *(Write(_key(one.entity), to_json(one.entity), one.version) for one in members),
+            )
+        )
         self._directory.apply(old.kind, old.account_id, old.id, None, 0)
-        self._take_over(record)
+        for record in records:
+            assert record is not None
+            self._take_over(record)
         await self._publish(after.account_id, old, None)
-        await self._publish(after.account_id, new, record)
+        for record in records:
+            assert record is not None
+            await self._publish(after.account_id, record.key, record)
+
+    def _members(self, before: Group, new_name: str) -> list[Stored]:
+        """Give who is in a group, as they are once it has its new name, with the versions of their records."""
+        found = []
+        for user in self._directory.every(USER, before.account_id, User):
+            if before.name.lower() in user.groups:
+                groups = tuple(new_name.lower() if name == before.name.lower() else name for name in user.groups)
+                stored = self._directory.stored(USER, user.account_id, user.name)
+                assert stored is not None
+                found.append(Stored(replace(user, groups=groups), stored.version))
+        return found
 
     async def _remove(self, entity: Entity, version: int) -> None:
         key = _key(entity)

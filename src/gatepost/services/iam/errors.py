@@ -80,3 +80,80 @@ class ExpiredToken(ServiceError):
 
     code = "ExpiredToken"
     status = 403
+
+
+class PasswordPolicyViolationException(ServiceError):
+    """The password breaks the account's password policy, or AWS's own where the account has none."""
+
+    code = "PasswordPolicyViolation"
+    status = 400
+
+
+class InvalidUserTypeException(ServiceError):
+    """Only a user has a password to change."""
+
+    code = "InvalidUserType"
+    status = 400
+
+
+class AccessDenied(ServiceError):
+    """The old password is another."""
+
+    code = "AccessDenied"
+    status = 403
+
+
+class MalformedCertificateException(ServiceError):
+    """The text is no X.509 certificate in PEM."""
+
+    code = "MalformedCertificate"
+    status = 400
+
+
+class InvalidCertificateException(ServiceError):
+    """The certificate is not what it is needed for."""
+
+    code = "InvalidCertificate"
+    status = 400
+
+
+class KeyPairMismatchException(ServiceError):
+    """The private key is not the certificate's."""
+
+    code = "KeyPairMismatch"
+    status = 400
+
+
+class DuplicateCertificateException(ServiceError):
+    """The user has this certificate already."""
+
+    code = "DuplicateCertificate"
+    status = 409
+
+
+class DuplicateSSHPublicKeyException(ServiceError):
+    """The user has this public key already."""
+
+    code = "DuplicateSSHPublicKey"
+    status = 400
+
+
+class InvalidPublicKeyException(ServiceError):
+    """The text is no public key that SSH takes."""
+
+    code = "InvalidPublicKey"
+    status = 400
+
+
+class CredentialReportNotPresentException(ServiceError):
+    """No report was generated, or the process that had it is gone."""
+
+    code = "ReportNotPresent"
+    status = 410
+
+
+class CredentialReportExpiredException(ServiceError):
+    """The report is older than four hours."""
+
+    code = "ReportExpired"
+    status = 410

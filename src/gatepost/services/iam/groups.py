@@ -81,16 +81,11 @@ class GroupOperations:
 
     @operation("UpdateGroup")
     async def update_group(self, call: Call, params: Params) -> Answer:
-        """Rename or move a group. One that has members is not renamed here.
-
-        Raises: NoSuchEntity, EntityAlreadyExists, DeleteConflict (approximated: AWS renames it with its members).
-        """
+        """Rename or move a group; who is in it stays in it. Raises: NoSuchEntity, EntityAlreadyExists."""
         name = params["GroupName"]
 
         def change(group: Group) -> Group:
             new_name = params.get("NewGroupName", group.name)
-            if new_name.lower() != group.name.lower() and self._members(call, group):
-                raise DeleteConflictException("Cannot rename a group that has users; remove them first.")
             return replace(group, name=new_name, path=params.get("NewPath", group.path))
 
         await self._entities.change(Group, GROUP, call.account_id, name, missing=missing("group", name), change=change)

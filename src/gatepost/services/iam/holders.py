@@ -13,7 +13,11 @@ from gatepost.kernel.operations import Call, operation
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.documents import attachable, characters, checked_document
 from gatepost.services.iam.entities import Entities
-from gatepost.services.iam.errors import LimitExceededException, NoSuchEntityException
+from gatepost.services.iam.errors import (
+    LimitExceededException,
+    NoSuchEntityException,
+    UnmodifiableEntityException,
+)
 from gatepost.services.iam.listing import paged
 from gatepost.services.iam.model import (
     GROUP,
@@ -72,13 +76,18 @@ class HolderOperations:
         self, call: Call, holders: HolderKind, params: Params, change: Callable[[Any], Any]
     ) -> Answer:
         name = params[holders.parameter]
+
+        def checked(holder: Any) -> Any:
+            check_changeable(holder)
+            return change(holder)
+
         await self._entities.change(
             holders.entity_class,
             holders.kind,
             call.account_id,
             name,
             missing=missing(holders.word, name),
-            change=change,
+            change=checked,
         )
         return {}
 
@@ -312,6 +321,14 @@ class HolderOperations:
     async def delete_role_permissions_boundary(self, call: Call, params: Params) -> Answer:
         """Take the limit away. Raises: NoSuchEntity."""
         return await self._delete_boundary(call, ROLES, params)
+
+
+def check_changeable(holder: Holder) -> None:
+    """Refuse to change a service's own role. Raises: UnmodifiableEntityException."""
+    if isinstance(holder, Role) and holder.is_service_linked:
+        raise UnmodifiableEntityException(
+            f"Cannot perform the operation on the protected role '{holder.name}' - this role is only modifiable by AWS"
+        )
 
 
 def missing(word: str, name: str) -> str:

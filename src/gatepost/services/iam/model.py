@@ -1,4 +1,4 @@
-"""IAM's records: users, groups, roles, customer managed policies, instance profiles and the account itself.
+"""IAM's records: users, groups, roles, customer managed policies, instance profiles, certificates, the account itself.
 
 Each is one record with everything about it, so that a change is one compare-and-set: inline policies, attachments,
 access keys and memberships are members of the entity, not records of their own. Ids of records are names in lower
@@ -21,10 +21,12 @@ POLICY: Final = "iam.policy"
 INSTANCE_PROFILE: Final = "iam.instance_profile"
 ACCOUNT: Final = "iam.account"
 OIDC_PROVIDER: Final = "iam.oidc_provider"
-KINDS: Final = (ACCOUNT, USER, GROUP, ROLE, POLICY, INSTANCE_PROFILE, OIDC_PROVIDER)
+SERVER_CERTIFICATE: Final = "iam.server_certificate"
+KINDS: Final = (ACCOUNT, USER, GROUP, ROLE, POLICY, INSTANCE_PROFILE, OIDC_PROVIDER, SERVER_CERTIFICATE)
 ACCOUNT_RECORD_ID: Final = "account"
 
 AWS_POLICY_PREFIX: Final = "arn:aws:iam::aws:policy/"
+SERVICE_ROLES_PATH: Final = "/aws-service-role/"
 
 Tags = tuple[tuple[str, str], ...]
 
@@ -63,8 +65,48 @@ class HeldPolicies:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginProfile:
+    """A user's password, as its hash, with those before it (the newest first) for the rule against using them again."""
+
+    created_at_ms: int
+    changed_at_ms: int
+    hash: str = field(repr=False)
+    reset_required: bool = False  # AWS: PasswordResetRequired
+    former: tuple[str, ...] = field(default=(), repr=False)
+
+    def to_aws(self, user_name: str) -> dict[str, object]:
+        """Give AWS's LoginProfile."""
+        return {
+            "UserName": user_name,
+            "CreateDate": self.created_at_ms,
+            "PasswordResetRequired": self.reset_required,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SshPublicKey:
+    """A user's public key for SSH, as it was uploaded."""
+
+    id: str
+    body: str
+    fingerprint: str
+    status: str
+    uploaded_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SigningCertificate:
+    """A user's X.509 certificate, as it was uploaded."""
+
+    id: str
+    body: str
+    status: str
+    uploaded_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class User:
-    """A user with its access keys and the groups that it is in (names in lower case)."""
+    """A user with its credentials and the groups that it is in (names in lower case)."""
 
     account_id: str
     name: str
@@ -75,6 +117,9 @@ class User:
     access_keys: tuple[AccessKey, ...] = ()
     groups: tuple[str, ...] = ()
     tags: Tags = ()
+    login: LoginProfile | None = None
+    ssh_keys: tuple[SshPublicKey, ...] = ()
+    signing_certificates: tuple[SigningCertificate, ...] = ()
 
     @property
     def arn(self) -> str:
@@ -140,6 +185,11 @@ class Role:
     def arn(self) -> str:
         """Give the role's ARN."""
         return f"arn:aws:iam::{self.account_id}:role{self.path}{self.name}"
+
+    @property
+    def is_service_linked(self) -> bool:
+        """Say whether the role is a service's own."""
+        return self.path.startswith(SERVICE_ROLES_PATH)
 
     def to_aws(self) -> dict[str, object]:
         """Give AWS's Role; the trust policy is URL-encoded as AWS sends it."""
@@ -225,13 +275,30 @@ class InstanceProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordPolicy:
+    """What passwords of users must be. Zero: that rule is not there."""
+
+    characters_min: int = 6  # AWS: MinimumPasswordLength
+    needs_symbols: bool = False
+    needs_numbers: bool = False
+    needs_uppercase: bool = False
+    needs_lowercase: bool = False
+    users_may_change: bool = False  # AWS: AllowUsersToChangePassword
+    age_days_max: int = 0  # AWS: MaxPasswordAge
+    reuse_prevention: int = 0  # former passwords that may not be used again
+    hard_expiry: bool | None = None  # a password that is too old cannot be changed by its user
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """The account itself: its root user's access keys and its alias."""
+    """The account itself: its root user's access keys, its alias, its rules and what was begun for it."""
 
     account_id: str
     access_keys: tuple[AccessKey, ...] = ()
     alias: str = ""
     created_at_ms: int = 0
+    password_policy: PasswordPolicy | None = None
+    deletion_tasks: tuple[str, ...] = ()  # of service-linked roles, the newest last; all of them succeeded
 
     @property
     def name(self) -> str:
@@ -262,7 +329,38 @@ class OidcProvider:
         return f"arn:aws:iam::{self.account_id}:oidc-provider/{self.name}"
 
 
-Entity = User | Group | Role | ManagedPolicy | InstanceProfile | Account | OidcProvider
+@dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """A server certificate with its chain. Its private key was checked and is not kept: nothing here serves with it."""
+
+    account_id: str
+    name: str
+    path: str
+    id: str
+    created_at_ms: int  # AWS: UploadDate
+    expires_at_ms: int
+    body: str
+    chain: str = ""
+    tags: Tags = ()
+
+    @property
+    def arn(self) -> str:
+        """Give the server certificate's ARN."""
+        return f"arn:aws:iam::{self.account_id}:server-certificate{self.path}{self.name}"
+
+    def to_aws(self) -> dict[str, object]:
+        """Give AWS's ServerCertificateMetadata."""
+        return {
+            "Path": self.path,
+            "ServerCertificateName": self.name,
+            "ServerCertificateId": self.id,
+            "Arn": self.arn,
+            "UploadDate": self.created_at_ms,
+            "Expiration": self.expires_at_ms,
+        }
+
+
+Entity = User | Group | Role | ManagedPolicy | InstanceProfile | Account | OidcProvider | ServerCertificate
 Holder = User | Group | Role
 
 _CLASSES: Final[Mapping[str, type[Any]]] = {
@@ -273,6 +371,7 @@ _CLASSES: Final[Mapping[str, type[Any]]] = {
     INSTANCE_PROFILE: InstanceProfile,
     ACCOUNT: Account,
     OIDC_PROVIDER: OidcProvider,
+    SERVER_CERTIFICATE: ServerCertificate,
 }
 
 
@@ -297,11 +396,16 @@ def from_json(kind: str, value: Mapping[str, Any]) -> Entity:
         members["access_keys"] = tuple(AccessKey(**key) for key in members["access_keys"])
     if "versions" in members:
         members["versions"] = tuple(PolicyVersion(**version) for version in members["versions"])
-    for name in ("client_ids", "thumbprints"):
+    for name in ("client_ids", "thumbprints", "groups", "deletion_tasks"):
         if name in members:
             members[name] = tuple(members[name])
-    if "groups" in members:
-        members["groups"] = tuple(members["groups"])
+    if members.get("login") is not None:
+        members["login"] = LoginProfile(**{**members["login"], "former": tuple(members["login"]["former"])})
+    if members.get("password_policy") is not None:
+        members["password_policy"] = PasswordPolicy(**members["password_policy"])
+    for name, one in (("ssh_keys", SshPublicKey), ("signing_certificates", SigningCertificate)):
+        if name in members:
+            members[name] = tuple(one(**each) for each in members[name])
     if "tags" in members:
         members["tags"] = tuple((key, value) for key, value in members["tags"])
     entity: Entity = _CLASSES[kind](**members)

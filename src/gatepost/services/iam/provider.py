@@ -10,20 +10,28 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.operations import Access, Call, Change
 from gatepost.kernel.ports import Credentials, Publisher, TokenIssuers
 from gatepost.security.access_keys import new_secret_access_key
+from gatepost.security.passwords import Passwords
 from gatepost.security.session_tokens import Sealing
 from gatepost.services.iam.absent import AbsentOperations
 from gatepost.services.iam.access import access_of
 from gatepost.services.iam.account import AccountOperations
+from gatepost.services.iam.credential_report import CredentialReport, CredentialReportOperations
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.entities import Entities
 from gatepost.services.iam.groups import GroupOperations
 from gatepost.services.iam.holders import HolderOperations
 from gatepost.services.iam.instance_profiles import InstanceProfileOperations
+from gatepost.services.iam.last_uses import LastUses
+from gatepost.services.iam.login_profiles import LoginProfileOperations
 from gatepost.services.iam.model import ACCOUNT, ACCOUNT_RECORD_ID, Account, whole_second
 from gatepost.services.iam.oidc_providers import OidcProviderOperations
+from gatepost.services.iam.password_rules import PasswordPolicyOperations
 from gatepost.services.iam.policies import PolicyOperations
 from gatepost.services.iam.roles import RoleOperations
+from gatepost.services.iam.server_certificates import ServerCertificateOperations
+from gatepost.services.iam.service_linked_roles import ServiceLinkedRoleOperations
 from gatepost.services.iam.simulation import SimulationOperations
+from gatepost.services.iam.user_certificates import UserCertificateOperations
 from gatepost.services.iam.users import UserOperations
 from gatepost.storage.base import Records
 
@@ -37,6 +45,12 @@ class IamProvider(
     InstanceProfileOperations,
     OidcProviderOperations,
     AccountOperations,
+    LoginProfileOperations,
+    PasswordPolicyOperations,
+    UserCertificateOperations,
+    ServerCertificateOperations,
+    ServiceLinkedRoleOperations,
+    CredentialReportOperations,
     SimulationOperations,
     AbsentOperations,
 ):
@@ -59,6 +73,24 @@ class IamProvider(
         self._entities = Entities(records, directory, publisher)
         self._seal = seal
         self._clock = clock
+        self._passwords = Passwords()
+        self._uses = LastUses(records)
+        self._reports: dict[str, CredentialReport] = {}
+
+    @property
+    def uses(self) -> LastUses:
+        """Give what notes the last use of keys and roles."""
+        return self._uses
+
+    async def start(self) -> None:
+        """Load, and write down last uses from now on. Raises: StoreUnavailable."""
+        await self.load()
+        await self._uses.start()
+
+    async def close(self) -> None:
+        """Write the last uses that are left; end the threads that hash passwords."""
+        await self._uses.close()
+        self._passwords.close()
 
     async def load(self) -> None:
         """Read every record into the directory. Call it once, before the first request. Raises: StoreUnavailable."""

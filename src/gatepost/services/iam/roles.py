@@ -11,10 +11,23 @@ from gatepost.kernel.operations import Call, operation
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.documents import checked_trust_policy
 from gatepost.services.iam.entities import Entities
-from gatepost.services.iam.errors import DeleteConflictException, LimitExceededException, NoSuchEntityException
-from gatepost.services.iam.holders import Answer, Params, missing, new_policies
+from gatepost.services.iam.errors import (
+    DeleteConflictException,
+    InvalidInputException,
+    LimitExceededException,
+    NoSuchEntityException,
+)
+from gatepost.services.iam.holders import Answer, Params, check_changeable, missing, new_policies
+from gatepost.services.iam.last_uses import LastUses
 from gatepost.services.iam.listing import list_tags, new_tags, paged, tagged, untagged
-from gatepost.services.iam.model import INSTANCE_PROFILE, ROLE, InstanceProfile, Role, whole_second
+from gatepost.services.iam.model import (
+    INSTANCE_PROFILE,
+    ROLE,
+    SERVICE_ROLES_PATH,
+    InstanceProfile,
+    Role,
+    whole_second,
+)
 
 ROLES_MAX: Final = 1_000
 
@@ -24,6 +37,7 @@ class RoleOperations:
 
     _directory: Directory
     _entities: Entities
+    _uses: LastUses
 
     def _role(self, call: Call, name: str) -> Role:
         role = self._directory.role(call.account_id, name)
@@ -41,6 +55,8 @@ class RoleOperations:
     async def create_role(self, call: Call, params: Params) -> Answer:
         """Create a role. Raises: EntityAlreadyExists, MalformedPolicyDocument, LimitExceeded, InvalidInput."""
         name = params["RoleName"]
+        if params.get("Path", "/").startswith(SERVICE_ROLES_PATH):
+            raise InvalidInputException(f"{SERVICE_ROLES_PATH} is for roles that CreateServiceLinkedRole makes")
         trust_policy = checked_trust_policy(params["AssumeRolePolicyDocument"], self._directory, call.account_id)
         role = Role(
             account_id=call.account_id,
@@ -65,7 +81,13 @@ class RoleOperations:
     @operation("GetRole")
     def get_role(self, call: Call, params: Params) -> Answer:
         """Give a role. Raises: NoSuchEntity."""
-        return {"Role": {**self._role(call, params["RoleName"]).to_aws(), "RoleLastUsed": {}}}
+        role = self._role(call, params["RoleName"])
+        return {"Role": {**role.to_aws(), "RoleLastUsed": self.role_last_used(role)}}
+
+    def role_last_used(self, role: Role) -> dict[str, object]:
+        """Give AWS's RoleLastUsed: empty when nobody has used a session of the role."""
+        use = self._uses.last_of_entity(role.arn, role.created_at_ms)
+        return {} if use is None else {"LastUsedDate": whole_second(use.at_ms), "Region": use.region}
 
     @operation("ListRoles")
     def list_roles(self, call: Call, params: Params) -> Answer:
@@ -104,6 +126,7 @@ class RoleOperations:
         """Replace the trust policy. Raises: NoSuchEntity, MalformedPolicyDocument, LimitExceeded."""
 
         def change(role: Role) -> Role:
+            check_changeable(role)
             document = checked_trust_policy(params["PolicyDocument"], self._directory, call.account_id)
             return replace(role, trust_policy=document)
 
@@ -116,6 +139,7 @@ class RoleOperations:
         name = params["RoleName"]
 
         def check(role: Role) -> None:
+            check_changeable(role)
             profiles = self._directory.every(INSTANCE_PROFILE, call.account_id, InstanceProfile)
             if any(profile.role == role.name.lower() for profile in profiles):
                 raise DeleteConflictException("Cannot delete entity, must remove roles from instance profile first.")

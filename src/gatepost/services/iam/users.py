@@ -23,6 +23,7 @@ from gatepost.services.iam.errors import (
     ValidationError,
 )
 from gatepost.services.iam.holders import Answer, Params, missing, new_policies
+from gatepost.services.iam.last_uses import LastUses
 from gatepost.services.iam.listing import list_tags, new_tags, paged, tagged, untagged
 from gatepost.services.iam.model import ACCOUNT, ACCOUNT_RECORD_ID, USER, AccessKey, Account, User, whole_second
 
@@ -36,6 +37,7 @@ class UserOperations:
     _directory: Directory
     _entities: Entities
     _seal: Sealing
+    _uses: LastUses
 
     def _user(self, call: Call, name: str) -> User:
         user = self._directory.user(call.account_id, name)
@@ -162,6 +164,19 @@ class UserOperations:
         page, rest = paged(sorted(owner.access_keys, key=lambda key: key.id), params, name_of=lambda key: key.id)
         return {"AccessKeyMetadata": [key.to_aws(_key_owner_name(owner)) for key in page], **rest}
 
+    @operation("GetAccessKeyLastUsed")
+    def get_access_key_last_used(self, call: Call, params: Params) -> Answer:
+        """Say when a key was last used, where and for which service. Raises: NoSuchEntity."""
+        key_id = params["AccessKeyId"]
+        owner = self._directory.key_owner(key_id)
+        if owner is None or owner.account_id != call.account_id:
+            raise NoSuchEntityException(f"The Access Key with id {key_id} cannot be found.")
+        use = self._uses.of_key(key_id)
+        told: dict[str, object] = {"ServiceName": "N/A", "Region": "N/A"}
+        if use is not None:
+            told = {"LastUsedDate": whole_second(use.at_ms), "ServiceName": use.service, "Region": use.region}
+        return {"UserName": _key_owner_name(owner), "AccessKeyLastUsed": told}
+
     @operation("UpdateAccessKey")
     async def update_access_key(self, call: Call, params: Params) -> Answer:
         """Make a key active or inactive. Raises: NoSuchEntity, ValidationError."""
@@ -227,6 +242,12 @@ def _check_has_key(owner: User | Account, key_id: str) -> None:
 
 def _check_deletable(user: User) -> None:
     """Say what is in the way, in the order that AWS asks for it to be removed (`unverified`)."""
+    if user.login is not None:
+        raise DeleteConflictException("Cannot delete entity, must delete login profile first.")
+    if user.signing_certificates:
+        raise DeleteConflictException("Cannot delete entity, must delete signing certificates first.")
+    if user.ssh_keys:
+        raise DeleteConflictException("Cannot delete entity, must delete SSH public keys first.")
     if user.access_keys:
         raise DeleteConflictException("Cannot delete entity, must delete access keys first.")
     if user.policies.attached:

@@ -11,18 +11,11 @@ def test_a_user_has_none_of_what_is_not_there(tmp_path: Path) -> None:
         async with an_identity_world(tmp_path) as world:
             name = "ana"
             await world.a_user(name)
-            for operation, member in [
-                ("ListMFADevices", "MFADevices"),
-                ("ListSigningCertificates", "Certificates"),
-                ("ListSSHPublicKeys", "SSHPublicKeys"),
-            ]:
+            for operation, member in [("ListMFADevices", "MFADevices")]:
                 assert await world.do(operation, UserName=name) == {member: [], "IsTruncated": False}
                 await world.refused("NoSuchEntity", operation, UserName="nobody")
                 await world.refused("ValidationError", operation, UserName=name, Marker="m")
             assert await world.do("ListServiceSpecificCredentials", UserName=name) == {"ServiceSpecificCredentials": []}
-            for operation in ("GetLoginProfile", "DeleteLoginProfile"):
-                message = await world.refused("NoSuchEntity", operation, UserName=name)
-                assert message == "Login Profile for User ana cannot be found."
 
     asyncio.run(scenario())
 
@@ -31,8 +24,6 @@ def test_the_account_has_none_of_what_is_not_there(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with an_identity_world(tmp_path) as world:
             assert (await world.do("ListVirtualMFADevices"))["VirtualMFADevices"] == []
-            assert (await world.do("ListServerCertificates"))["ServerCertificateMetadataList"] == []
             assert await world.do("ListSAMLProviders") == {"SAMLProviderList": []}
-            await world.refused("NoSuchEntity", "GetAccountPasswordPolicy")
 
     asyncio.run(scenario())

@@ -73,7 +73,9 @@ def test_authorization_details_tell_everything_in_pages(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("operation", ["CreateServiceLinkedRole", "CreateLoginProfile", "CreateVirtualMFADevice"])
+@pytest.mark.parametrize(
+    "operation", ["CreateServiceSpecificCredential", "CreateSAMLProvider", "AcceptDelegationRequest"]
+)
 def test_what_gatepost_has_not_is_refused(tmp_path: Path, operation: str) -> None:
     async def scenario() -> None:
         async with an_identity_world(tmp_path) as world:

@@ -36,13 +36,31 @@ def test_a_group_goes_only_when_it_is_empty(tmp_path: Path) -> None:
             await world.do("AddUserToGroup", GroupName="g", UserName="ana")
             await world.do("AttachGroupPolicy", GroupName="g", PolicyArn=arn)
             assert "remove users" in await world.refused("DeleteConflict", "DeleteGroup", GroupName="g")
-            assert "users" in await world.refused("DeleteConflict", "UpdateGroup", GroupName="g", NewGroupName="h")
             await world.do("RemoveUserFromGroup", GroupName="g", UserName="ana")
             assert "detach" in await world.refused("DeleteConflict", "DeleteGroup", GroupName="g")
             await world.do("DetachGroupPolicy", GroupName="g", PolicyArn=arn)
             await world.do("UpdateGroup", GroupName="g", NewGroupName="h")
             await world.do("DeleteGroup", GroupName="h")
             assert (await world.do("ListGroups"))["Groups"] == []
+
+    asyncio.run(scenario())
+
+
+def test_a_group_takes_its_members_along_to_a_new_name(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with an_identity_world(tmp_path) as world:
+            ana = await world.a_user()
+            for name in ("g", "other"):
+                await world.do("CreateGroup", GroupName=name)
+                await world.do("AddUserToGroup", GroupName=name, UserName="ana")
+            await world.do("PutGroupPolicy", GroupName="g", PolicyName="p", PolicyDocument=a_document(a_statement()))
+            taken = await world.refused("EntityAlreadyExists", "UpdateGroup", GroupName="g", NewGroupName="other")
+            assert taken == "Group with name other already exists."
+            await world.do("UpdateGroup", GroupName="g", NewGroupName="h")
+            await world.iam.load()
+            assert world.may(ana, "dynamodb:PutItem", TABLE_ARN)
+            groups = (await world.do("ListGroupsForUser", UserName="ana"))["Groups"]
+            assert [group["GroupName"] for group in groups] == ["h", "other"]
 
     asyncio.run(scenario())
 
