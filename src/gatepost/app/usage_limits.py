@@ -56,13 +56,12 @@ class UsageLimits:
         quotas = Quotas(
             clock,
             standing=self._standing,
-            keep=journal.keep,
-            take_back=journal.take_back,
+            kept=journal.kept,
             state=self.state,
             tasks=self._tasks,
         )
         self.keys = UsageKeys(
-            seal.digester(DIGEST_PURPOSE), clock=clock, buckets=buckets, quotas=quotas, count=journal.count
+            seal.digester(DIGEST_PURPOSE), clock=clock, buckets=buckets, quotas=quotas, counted=journal.counted
         )
 
     def _standing(self, name: str) -> int:

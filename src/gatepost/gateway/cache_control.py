@@ -37,13 +37,13 @@ class CacheControl:
         self._stage = stage
         self._signatures = signatures
 
-    def invalidates(self, exchange: Exchange, warnings: Headers) -> bool:
-        """Say whether this request's entry is to be made anew; `warnings` gets what its answer has to say.
+    def invalidates(self, exchange: Exchange, asked: bytes, warnings: Headers) -> bool:
+        """Say whether a request that has `Cache-Control: {asked}` is to have its entry made anew.
 
-        Raises: Refusal, when it asks without permission and the method says FAIL_WITH_403.
+        `warnings` gets what its answer has to say. Raises: Refusal, when it asks without permission and the method says
+        FAIL_WITH_403.
         """
-        asked = exchange.request.header(b"cache-control")
-        if not asked or ONLY_ONCE not in [word.strip() for word in asked.lower().split(b",")]:
+        if ONLY_ONCE not in [word.strip() for word in asked.lower().split(b",")]:
             return False
         if not self._needs_permission or self._is_permitted(exchange):
             return True

@@ -25,6 +25,7 @@ from gatepost.services.apigateway.usage_model import Quota
 from gatepost.services.apigateway.usage_periods import Period, day_of, period_of, quota_at
 from gatepost.state.base import NEVER_MS, settled
 from gatepost.state.leases import LosableState
+from gatepost.telemetry.tallies import Tally
 
 MS_NS: Final = 1_000_000
 QUOTA_PREFIX: Final = "quota:"
@@ -37,13 +38,14 @@ LEASE_MS: Final = 1_000
 class QuotaUse:
     """What one key has used of its quota in the period of now. A `Limit`."""
 
-    __slots__ = ("_ends_at_ms", "_keep", "_name", "_quotas", "_starts_at_ms", "limit", "plan_key", "used")
+    __slots__ = ("_ends_at_ms", "_keep", "_name", "_quotas", "_starts_at_ms", "_tally", "limit", "plan_key", "used")
 
     def __init__(self, quotas: Quotas, plan_key: str, key_id: str) -> None:
         self._quotas = quotas
         self.plan_key = plan_key
         self._name = f"{plan_key}/{key_id}"
         self._keep = ""
+        self._tally = Tally("", [])
         self.limit = 0
         self.used = 0
         self._starts_at_ms = self._ends_at_ms = 0
@@ -58,13 +60,13 @@ class QuotaUse:
         if self.used >= self.limit:
             return False
         self.used += 1
-        quotas.keep(self._keep)
+        self._tally.add(1)
         return True
 
     def give_back(self, count: int) -> None:
         """Take back what another limit refused."""
         self.used -= count
-        self._quotas.take_back(self._keep, count)
+        self._tally.add(-count)
 
     def wait_ns(self, now_ns: int) -> int | None:
         """Give the time until the next period."""
@@ -84,6 +86,7 @@ class QuotaUse:
         period, limit = self._quotas.period(self.plan_key, self._name, now_ms)
         self._starts_at_ms, self._ends_at_ms = period.starts_at_ms, period.ends_at_ms
         self._keep = f"{QUOTA_PREFIX}{self._name}/{self._quotas.kind(self.plan_key)}/{period.day}"
+        self._tally = self._quotas.kept(self._keep)
         self.used = self._quotas.standing(self._keep)
         self.limit = limit
 
@@ -112,7 +115,7 @@ class SharedQuotaUse(QuotaUse):
         if self._held > 0:
             if now_ns < self._expires_ns:
                 self._held -= 1
-                quotas.keep(self._keep)
+                self._tally.add(1)
                 if self._held == LEASE_LOW and self._fetch is None and quotas.state is not None:
                     self._fetch_ahead(quotas.state, now_ns)
                 return True
@@ -128,7 +131,7 @@ class SharedQuotaUse(QuotaUse):
             return False
         self.used += 1
         self._alone += 1
-        self._quotas.keep(self._keep)
+        self._tally.add(1)
         return True
 
     def _fetch_ahead(self, state: LosableState, now_ns: int) -> None:
@@ -147,7 +150,7 @@ class SharedQuotaUse(QuotaUse):
             await asyncio.shield(self._fetch or self._begin_fetch(now_ns))
             if self._held > 0:
                 self._held -= 1
-                quotas.keep(self._keep)
+                self._tally.add(1)
                 return True
             if quotas.state is None or quotas.state.is_lost:
                 return self._take_alone()
@@ -220,7 +223,7 @@ class SharedQuotaUse(QuotaUse):
     def give_back(self, count: int) -> None:
         """Take back what another limit refused: into what is held."""
         self._held += count
-        self._quotas.take_back(self._keep, count)
+        self._tally.add(-count)
 
     @property
     def left(self) -> int:
@@ -236,7 +239,7 @@ class SharedQuotaUse(QuotaUse):
 class Quotas:
     """Every quota that is in use, by plan and key.
 
-    `standing(name)` gives what the journal knows of a counter, `keep(name)` adds one to it, `take_back` the reverse.
+    `standing(name)` gives what the journal knows of a counter, `kept(name)` what adds to it.
     """
 
     def __init__(
@@ -244,8 +247,7 @@ class Quotas:
         clock: Clock,
         *,
         standing: Callable[[str], int],
-        keep: Callable[[str], None],
-        take_back: Callable[[str, int], None],
+        kept: Callable[[str], Tally],
         state: LosableState | None = None,
         tasks: Tasks | None = None,
     ) -> None:
@@ -254,8 +256,7 @@ class Quotas:
         self.tasks = tasks or Tasks("quotas")
         self.now_ms = clock.now_ms
         self.standing = standing
-        self.keep = keep
-        self.take_back = take_back
+        self.kept = kept
         self._plans: dict[str, Quota] = {}
         self._extensions: dict[str, Mapping[str, int]] = {}  # by {place}/{plan}/{key}
         self._uses: dict[str, QuotaUse] = {}

@@ -2,7 +2,8 @@
 
 An entry belongs to a cache namespace (a method's resource, unless it names another), a verb, and the values of the
 method's cache key parameters. Nothing else of a request is part of the key, as on AWS: what may change an answer and is
-no key parameter is the author's to name. Values are measured before they are joined, so that no two lists are one key.
+no key parameter is the author's to name. Values are measured before they are joined, so that no two lists are one key;
+the stage's place is part of what is hashed, so that no two stages have one key.
 
 Source: "Enable API caching to enhance responsiveness",
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-caching.html
@@ -16,6 +17,7 @@ from typing import Final
 
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.mapping import MappingError, compile_values
+from gatepost.gateway.near_answers import NearAnswers
 from gatepost.gateway.route import StageFacts
 from gatepost.kernel.errors import StateUnavailable
 from gatepost.security.sealing import NotSealed, Seal
@@ -26,9 +28,14 @@ from gatepost.wire.messages import Response
 ANSWER_BYTES_MAX: Final = 1_048_576
 """Of a body that is cached: "The maximum size of a response that can be cached is 1048576 bytes"."""
 GB: Final = 1024 * 1024 * 1024
-_HEAD: Final = 8  # three digits of status, five of the length of the headers
+_HEAD: Final = 21  # three digits of status, five of the length of the headers, thirteen of when it expires
 _HEADERS_BYTES_MAX: Final = 99_999
 _PURPOSE: Final = "cached-response"
+_TOLD_BY_TARGET: Final = (
+    "method.request.path.",
+    "method.request.querystring.",
+    "method.request.multivaluequerystring.",
+)
 _METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 Key = Callable[[Exchange], str]
@@ -37,10 +44,11 @@ Key = Callable[[Exchange], str]
 class StageCache:
     """One stage's remembered answers. `cache_flushes` counts up when they are to be forgotten."""
 
-    __slots__ = ("_seal", "_space", "_state")
+    __slots__ = ("_near", "_seal", "_space", "_state")
 
-    def __init__(self, state: SharedState, seal: Seal | None, space: Space) -> None:
-        """Take where answers lie; with a seal they are encrypted there."""
+    def __init__(self, state: SharedState, seal: Seal | None, space: Space, near: NearAnswers) -> None:
+        """Take where answers lie; with a seal they are encrypted there, and not kept near."""
+        self._near = near
         self._state = state
         self._seal = seal
         self._space = space
@@ -49,24 +57,35 @@ class StageCache:
         """Give what is remembered, None when there is nothing. Raises: StateUnavailable, at once or when awaited."""
         return self._state.recall(self._space, key)
 
-    def remember(self, key: str, value: bytes, *, ttl_ms: int) -> Answer[None]:
-        """Keep an answer, as `to_bytes` writes it, for a while. Raises: StateUnavailable, at once or when awaited."""
+    def remember(self, key: str, response: Response, *, exchange: Exchange, ttl_ms: int) -> Answer[None]:
+        """Keep an answer to a request for a while. Raises: StateUnavailable, at once or when awaited."""
+        expires_at_ms = exchange.time_ms + ttl_ms
+        value = to_bytes(response, expires_at_ms=expires_at_ms)
         if self._seal is not None:
             value = self._seal.seal(value, purpose=_PURPOSE)
+        else:
+            self._near.keep(key, response, exchange=exchange, expires_at_ms=expires_at_ms)
         return self._state.remember(self._space, key, value, expires_after_ms=ttl_ms)
 
     def forget(self, key: str) -> Answer[None]:
         """Drop an answer. Raises: StateUnavailable, at once or when awaited."""
         return self._state.forget(self._space, key)
 
-    def read(self, value: bytes) -> Response:
-        """Make an answer of what was recalled. Raises: StateUnavailable when it is not ours."""
+    def tell(self, key: str) -> Answer[None]:
+        """Have every gateway look at an entry again: it is another one, or none. Raises as `forget` does."""
+        return self._near.tell(key)
+
+    def read(self, key: str, value: bytes, exchange: Exchange) -> Response:
+        """Make an answer of what was recalled for a request. Raises: StateUnavailable when it is not ours."""
         if self._seal is not None:
             try:
                 value = self._seal.open(value, purpose=_PURPOSE)
             except NotSealed as error:
                 raise StateUnavailable(f"a cached answer cannot be opened: {error}") from error
-        return from_bytes(value)
+        response, expires_at_ms = from_bytes(value)
+        if self._seal is None:
+            self._near.keep(key, response, exchange=exchange, expires_at_ms=expires_at_ms)
+        return response
 
     def __repr__(self) -> str:
         return f"{self._space.bytes_max / GB:g} GB{', encrypted' if self._seal is not None else ''}"
@@ -79,7 +98,9 @@ def stage_space(stage: StageFacts, settings: StageSettings) -> Space:
     """
     shares = settings.canary is not None and settings.canary.uses_stage_cache
     canary = "/canary" if stage.is_canary and not shares else ""
-    name = f"cache/{stage.account_id}/{stage.region}/{stage.api_id}/{stage.stage_name}{canary}/{settings.cache_flushes}"
+    name = (
+        f"answers/{stage.account_id}/{stage.region}/{stage.api_id}/{stage.stage_name}{canary}/{settings.cache_flushes}"
+    )
     return Space(name, int(float(settings.cache_cluster_size or "0.5") * GB))
 
 
@@ -93,31 +114,31 @@ def is_cacheable(response: Response) -> bool:
     )
 
 
-def to_bytes(response: Response) -> bytes:
-    """Write an answer: status, length of the headers, names and values ended by NUL, body."""
+def to_bytes(response: Response, *, expires_at_ms: int) -> bytes:
+    """Write an answer: status, length of the headers, when it expires, names and values ended by NUL, body."""
     headers = b"".join([name + b"\0" + value + b"\0" for name, value in response.headers])
-    return b"%03d%05d" % (response.status, len(headers)) + headers + response.body
+    return b"%03d%05d%013d" % (response.status, len(headers), expires_at_ms) + headers + response.body
 
 
-def from_bytes(value: bytes) -> Response:
-    """Read what `to_bytes` wrote. Raises: StateUnavailable when it did not."""
+def from_bytes(value: bytes) -> tuple[Response, int]:
+    """Read what `to_bytes` wrote: the answer, and when it expires. Raises: StateUnavailable when it did not."""
     try:
-        status, size = int(value[:3]), int(value[3:_HEAD])
+        status, size, expires_at_ms = int(value[:3]), int(value[3:8]), int(value[8:_HEAD])
     except ValueError:
         raise StateUnavailable("a cached answer cannot be read") from None
     parts = value[_HEAD : _HEAD + size].split(b"\0")
     if len(value) < _HEAD + size or len(parts) % 2 == 0:
         raise StateUnavailable("a cached answer cannot be read")
-    return Response(status, list(zip(parts[:-1:2], parts[1::2], strict=True)), value[_HEAD + size :])
+    headers = list(zip(parts[:-1:2], parts[1::2], strict=True))
+    return Response(status, headers, value[_HEAD + size :]), expires_at_ms
 
 
-def compile_key(integration: Integration, stage: StageFacts, resource_id: str) -> Key:
+def compile_key(integration: Integration, stage: StageFacts, space: Space, resource_id: str, near: NearAnswers) -> Key:
     """Compile what tells a method's entries apart. Raises: MappingError for a parameter that the method lacks."""
-    sources = [
-        (name, compile_values(_expression(name, integration), stage))
-        for name in sorted(integration.cache_key_parameters)
-    ]
-    start = hashlib.blake2b(f"{integration.cache_namespace or resource_id}/".encode(), digest_size=24)
+    expressions = {name: _expression(name, integration) for name in sorted(integration.cache_key_parameters)}
+    sources = [(name, compile_values(expression, stage)) for name, expression in expressions.items()]
+    place = f"{len(space.name)}:{space.name}{integration.cache_namespace or resource_id}/"
+    start = hashlib.blake2b(place.encode(), digest_size=24)
 
     def hashed(told: str) -> str:
         found = start.copy()
@@ -132,7 +153,19 @@ def compile_key(integration: Integration, stage: StageFacts, resource_id: str) -
         told = "".join([_measured(name, values(exchange)) for name, values in sources])
         return hashed(f"{exchange.method}/{told}")
 
-    return key
+    if not all(expression.startswith(_TOLD_BY_TARGET) for expression in expressions.values()):
+        return key
+    known, me = near.keys, next(near.numbers)
+
+    def known_key(exchange: Exchange) -> str:
+        asked = (me, exchange.method, exchange.path, exchange.request.query)
+        found = known.get(asked)
+        if found is None:
+            found = key(exchange)
+            near.remember_key(asked, found)
+        return found
+
+    return known_key
 
 
 def _expression(name: str, integration: Integration) -> str:

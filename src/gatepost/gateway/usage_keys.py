@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from gatepost.gateway.buckets import Bucket, Buckets
+from gatepost.gateway.buckets import Bucket, Buckets, Limit
 from gatepost.gateway.exchange import Fact
 from gatepost.gateway.quotas import Quotas, QuotaUse
 from gatepost.kernel.clock import Clock
@@ -30,6 +30,7 @@ from gatepost.services.apigateway.usage_model import (
     UsagePlan,
 )
 from gatepost.services.apigateway.usage_periods import DAY_MS, day_of
+from gatepost.telemetry.tallies import Tally
 
 MEMBERS_MAX: Final = 200_000
 DROPPED_PART: Final = 10
@@ -39,7 +40,18 @@ VALUE_BYTES_MAX: Final = 128  # longer ones are nobody's
 class Member:
     """A key in a plan (or in none: a stage that takes it by its stage keys), with what it has left."""
 
-    __slots__ = ("_count", "_day", "_day_ends_ms", "_name", "bucket", "key_id", "methods", "plan_id", "quota")
+    __slots__ = (
+        "_counted",
+        "_day",
+        "_day_ends_ms",
+        "_name",
+        "bucket",
+        "key_id",
+        "limits",
+        "methods",
+        "plan_id",
+        "quota",
+    )
 
     def __init__(
         self,
@@ -49,37 +61,40 @@ class Member:
         name: str,
         bucket: Bucket | None,
         quota: QuotaUse | None,
-        count: Callable[[str], None],
+        counted: Callable[[str], Tally],
     ) -> None:
         self.key_id = key_id
         self.plan_id = plan_id
         self.bucket = bucket
         self.quota = quota
         self.methods: dict[str, Bucket] = {}
+        self.limits: dict[str, tuple[Limit, ...]] = {}  # by {api}:{stage} {path}/{METHOD}: the plan's, in order
         self._name = name
-        self._count = count
-        self._day = ""
+        self._counted = counted
+        self._day = Tally("", [])
         self._day_ends_ms = 0
 
     def count(self, now_ms: int) -> None:
         """Count a request that passed every limit, for GetUsage."""
         if not self._day_ends_ms - DAY_MS <= now_ms < self._day_ends_ms:
-            self._day = f"{DAY_COUNT_PREFIX}{self._name}/{day_of(now_ms).isoformat()}"
+            self._day = self._counted(f"{DAY_COUNT_PREFIX}{self._name}/{day_of(now_ms).isoformat()}")
             self._day_ends_ms = now_ms // DAY_MS * DAY_MS + DAY_MS
-        self._count(self._day)
+        self._day.add(1)
 
     def __repr__(self) -> str:
         return f"Member(key {self.key_id}, plan {self.plan_id or 'none'})"
 
 
 class KeyedCaller:
-    """Who calls by an API key. The value is in no repr."""
+    """Who calls by an API key. The value is in no repr. `version` is that of the stage's keys when they were found."""
 
-    __slots__ = ("member", "value")
+    __slots__ = ("keys", "member", "value", "version")
 
-    def __init__(self, member: Member, value: str) -> None:
+    def __init__(self, member: Member, value: str, keys: StageKeys) -> None:
         self.member = member
         self.value = value
+        self.keys = keys
+        self.version = keys.version
 
     def __repr__(self) -> str:
         return f"KeyedCaller({self.member!r})"
@@ -92,13 +107,22 @@ API_KEY: Final[Fact[KeyedCaller]] = Fact("api_key")
 class StageKeys:
     """The keys of one stage, as its guards ask for them."""
 
-    __slots__ = ("_directory", "known", "name", "place")
+    __slots__ = ("_directory", "known", "name", "place", "version")
 
     def __init__(self, directory: UsageKeys, place: str, name: str) -> None:
         self._directory = directory
         self.place = place
         self.name = name
         self.known: dict[str, Member] = {}
+        self.version = 0  # another one whenever what was found before may not be so any more
+
+    def forget(self, digest: str = "") -> None:
+        """Let go of what is known of a key, or of all."""
+        self.version += 1
+        if digest:
+            self.known.pop(digest, None)
+        else:
+            self.known.clear()
 
     def find(self, value: bytes) -> Member | None:
         """Give the member that a key's value proves, or None."""
@@ -108,9 +132,14 @@ class StageKeys:
             found = self._directory.find(self, digest)
         return found
 
-    def method_bucket(self, member: Member, method: str) -> Bucket | None:
-        """Give a member's bucket for a method (`/pets/GET`) when its plan throttles it."""
-        return self._directory.method_bucket(self, member, method)
+    def limits_of(self, member: Member, method: str) -> tuple[Limit, ...]:
+        """Give a member's limits for a method (`/pets/GET`): its plan's for the method, its plan's, its quota."""
+        name = f"{self.name} {method}"
+        found = member.limits.get(name)
+        if found is None:
+            every = (self._directory.method_bucket(self, member, method), member.bucket, member.quota)
+            found = member.limits[name] = tuple(each for each in every if each is not None)
+        return found
 
 
 class UsageKeys:
@@ -123,13 +152,13 @@ class UsageKeys:
         clock: Clock,
         buckets: Buckets,
         quotas: Quotas,
-        count: Callable[[str], None],
+        counted: Callable[[str], Tally],
     ) -> None:
         self.digest = digest
         self._clock = clock
         self._buckets = buckets
         self._quotas = quotas
-        self._count = count
+        self._counted = counted
         self._pages: dict[str, str] = {}
         self._plans: dict[str, UsagePlan] = {}
         self._members: dict[str, dict[str, Member]] = {}  # by {place}/{plan}, then by key; first used first
@@ -165,7 +194,7 @@ class UsageKeys:
     def _forget(self, place: str, digest: str) -> None:
         for stage in self._stages.values():
             if stage.place == place:
-                stage.known.pop(digest, None)
+                stage.forget(digest)
 
     def take_plan(self, key: str, value: Mapping[str, Any] | None) -> None:
         """Take a plan: its members go on with what they have left, under its limits of now."""
@@ -178,7 +207,7 @@ class UsageKeys:
         names = {each.name for plan in (before, after) if plan is not None for each in plan.stages}
         for stage in self._stages.values():
             if stage.place == place and stage.name in names:
-                stage.known.clear()
+                stage.forget()
         if before is not None:
             self._change_members(key, after)
 
@@ -190,6 +219,7 @@ class UsageKeys:
         throttles = {f"{each.name} {path}": t for each in plan.stages for path, t in each.throttle.items()}
         for member in self._members.get(plan_key, {}).values():
             name = f"key/{plan_key}/{member.key_id}"
+            member.limits.clear()
             member.bucket = self._changed(member.bucket, plan.throttle, name, now_ns)
             member.quota = self._quotas.use(plan_key, member.key_id) if plan.quota is not None else None
             for method, bucket in list(member.methods.items()):
@@ -225,13 +255,13 @@ class UsageKeys:
             if plan is not None and any(each.name == stage.name for each in plan.stages):
                 return self._remember(stage, digest, self._member(stage.place, plan, key_id))
         if stage.name.replace(":", "/", 1) in stage_keys.split(","):
-            member = Member(key_id, "", name="", bucket=None, quota=None, count=_uncounted)
+            member = Member(key_id, "", name="", bucket=None, quota=None, counted=_uncounted)
             return self._remember(stage, digest, member)
         return None
 
     def _remember(self, stage: StageKeys, digest: str, member: Member) -> Member:
         if len(stage.known) >= MEMBERS_MAX:
-            stage.known.clear()
+            stage.forget()
         stage.known[digest] = member
         return member
 
@@ -246,7 +276,7 @@ class UsageKeys:
         name = f"{plan_key}/{key_id}"
         bucket = None if plan.throttle is None else self._buckets.bucket(f"key/{name}", plan.throttle)
         quota = None if plan.quota is None else self._quotas.use(plan_key, key_id)
-        made = Member(key_id, plan.id, name=name, bucket=bucket, quota=quota, count=self._count)
+        made = Member(key_id, plan.id, name=name, bucket=bucket, quota=quota, counted=self._counted)
         self._members.setdefault(plan_key, {})[key_id] = made
         self._count_of_members += 1
         return made
@@ -254,7 +284,7 @@ class UsageKeys:
     def _drop_members(self) -> None:
         """Forget the members that have been there for longest, a part of every plan's."""
         for stage in self._stages.values():
-            stage.known.clear()
+            stage.forget()
         for plan_key, members in list(self._members.items()):
             for oldest in list(islice(members, len(members) // DROPPED_PART + 1)):
                 del members[oldest]
@@ -288,5 +318,6 @@ def _method_throttle(plan: UsagePlan, stage_name: str, method: str) -> Throttle 
     return None
 
 
-def _uncounted(_name: str) -> None:
-    """Count nothing: a key without a plan has no usage."""
+def _uncounted(name: str) -> Tally:
+    """Give what nobody collects: a key without a plan has no usage."""
+    return Tally(name, [])

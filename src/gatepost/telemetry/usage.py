@@ -41,6 +41,7 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import SettingsError
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.tasks import Tasks
+from gatepost.telemetry.tallies import Tally, collect
 
 log = logging.getLogger(__name__)
 
@@ -125,8 +126,9 @@ class UsageJournal:
         self._clock = clock
         self._send = send
         self._counters: dict[str, Counter] = {}
-        self._counts: dict[str, int] = {}  # of names that come and go
+        self._noted: list[Tally] = []
         self._kept: dict[str, int] = {}  # since the last batch
+        self._noted_kept: list[Tally] = []
         self._standing: dict[str, int] = {}
         self._replayed: dict[int, dict[str, int]] = {}  # kept counts of batches, until the file has been read
         self._standing_bytes = 0
@@ -148,28 +150,22 @@ class UsageJournal:
             found = self._counters[key] = Counter()
         return found
 
-    def count(self, name: str) -> None:
-        """Count one of `name`. For names that come and go, such as a key's day."""
-        counts = self._counts
-        counts[name] = counts.get(name, 0) + 1
+    def counted(self, name: str) -> Tally:
+        """Give what counts `name`. For names that come and go, such as a key's day."""
+        return Tally(name, self._noted)
 
-    def keep(self, name: str) -> None:
-        """Count one of `name`, which is not sent, and stands here for good."""
-        self.add_kept(name, 1)
-
-    def take_back(self, name: str, count: int) -> None:
-        """Take back what was kept."""
-        self.add_kept(name, -count)
-
-    def add_kept(self, name: str, count: int) -> None:
-        """Add to a count that is kept."""
-        kept, standing = self._kept, self._standing
-        kept[name] = kept.get(name, 0) + count
-        standing[name] = standing.get(name, 0) + count
+    def kept(self, name: str) -> Tally:
+        """Give what counts `name`, which is not sent, and stands here for good."""
+        return Tally(name, self._noted_kept)
 
     def standing(self, name: str) -> int:
         """Give what a kept count stands at."""
+        self._collect_kept()
         return self._standing.get(name, 0)
+
+    def _collect_kept(self) -> None:
+        for name, count in collect(self._noted_kept, self._kept).items():
+            self._standing[name] = self._standing.get(name, 0) + count
 
     # -- life
 
@@ -272,9 +268,9 @@ class UsageJournal:
         counts = {key: counter.pending for key, counter in self._counters.items() if counter.pending}
         for key in counts:
             self._counters[key].pending = 0
-        counts.update(self._counts)
+        collect(self._noted, counts)
+        self._collect_kept()
         kept, self._kept = self._kept, {}
-        self._counts = {}
         if not counts and not kept:
             return
         hour_ms = self._clock.now_ms() // HOUR_MS * HOUR_MS
@@ -363,6 +359,7 @@ class UsageJournal:
 
     def _picture(self) -> _Picture:
         """Give what the file should hold. Batches in it take no more in: their kept counts are in the sums."""
+        self._collect_kept()
         standing = dict(self._standing)
         for kept in (self._kept, *(batch.kept for batch in self._unsynced.values())):  # their lines will add it
             for name, count in kept.items():

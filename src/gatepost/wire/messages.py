@@ -18,6 +18,7 @@ class HeaderBlock:
     case. Blocks are shared by the messages of a connection that repeats its headers: never changed once read.
     `passed` is for a gateway to remember which headers of an answer it passes on, `memo` for a handler to remember
     what it found out about a block that `varies`: one that differs from the connection's last in a signature only.
+    `caller` is for a gateway to remember whose API key it holds.
     """
 
     __slots__ = (
@@ -26,6 +27,7 @@ class HeaderBlock:
         "behind",
         "block",
         "body_bytes",
+        "caller",
         "expects_continue",
         "host",
         "keeps_alive",
@@ -45,6 +47,7 @@ class HeaderBlock:
         self.expects_continue = False
         self.passed: tuple[Headers, bool] | None = None
         self.memo: object | None = None
+        self.caller: object | None = None
         self.varies = False
         self.signature_at = 0  # where its signature begins; -1: it has none; 0: nobody has looked
         self.before = b""  # what stands before the signature, and behind it

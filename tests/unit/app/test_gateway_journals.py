@@ -44,8 +44,8 @@ def test_what_a_process_that_is_no_more_has_counted_is_sent_and_its_quotas_go_on
             working = journals(number, 2)
             assert working.open() == ({} if number == 1 else {QUOTA: 5})
             for _ in range(used):
-                working.own.count("api/prod")
-                working.own.keep(QUOTA)
+                working.own.counted("api/prod").add(1)
+                working.own.kept(QUOTA).add(1)
             await working.own.flush()
             await working.close()
         services.is_there = True

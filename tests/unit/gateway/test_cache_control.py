@@ -9,6 +9,8 @@ from gatepost.gateway.responses import ACCESS_DENIED, Refusal
 from tests.support.gateways import a_request, a_route, a_stage, an_exchange
 from tests.unit.gateway.guards.test_invoke_permission import ALICE, Asked
 
+ASKED = b"max-age=0"
+
 
 def an_exchange_of(caller=None):
     exchange = an_exchange(a_request(headers=(("Cache-Control", "max-age=0"),)), route=a_route())
@@ -23,7 +25,7 @@ def a_control(authorization, **settings):
 
 def test_a_caller_with_the_permission_has_the_entry_made_anew():
     authorization, warnings = Asked(), []
-    assert a_control(authorization).invalidates(an_exchange_of(ALICE), warnings)
+    assert a_control(authorization).invalidates(an_exchange_of(ALICE), ASKED, warnings)
     ((call, access),) = authorization.asked
     assert call.principal is ALICE
     assert access.action == "execute-api:InvalidateCache"
@@ -34,7 +36,7 @@ def test_a_caller_with_the_permission_has_the_entry_made_anew():
 @pytest.mark.parametrize(("caller", "asked"), [(ALICE, 1), (None, 0)])
 def test_a_caller_without_it_and_one_without_a_name_have_not(caller, asked):
     authorization, warnings = Asked(denies=True), []
-    assert not a_control(authorization).invalidates(an_exchange_of(caller), warnings)
+    assert not a_control(authorization).invalidates(an_exchange_of(caller), ASKED, warnings)
     assert [name for name, _ in warnings] == [b"Warning"]
     assert len(authorization.asked) == asked
 
@@ -42,5 +44,5 @@ def test_a_caller_without_it_and_one_without_a_name_have_not(caller, asked):
 def test_they_are_refused_where_the_method_says_so():
     control = a_control(Asked(denies=True), unauthorizedCacheControlHeaderStrategy="FAIL_WITH_403")
     with pytest.raises(Refusal) as refused:
-        control.invalidates(an_exchange_of(ALICE), [])
+        control.invalidates(an_exchange_of(ALICE), ASKED, [])
     assert refused.value.kind is ACCESS_DENIED

@@ -16,6 +16,7 @@ from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.usage_model import Quota, Throttle
 from gatepost.state.memory import MemoryState
 from gatepost.state.valkey import ValkeyAddress, ValkeyState
+from gatepost.telemetry.tallies import Tally
 from tests.support.valkeys import ValkeyProcess, a_valkey
 
 
@@ -24,6 +25,17 @@ class Losable(MemoryState):
 
     is_lost = False
     epoch = 1
+
+
+class Sum(Tally):
+    """A tally that is collected at once."""
+
+    def __init__(self, name: str, sums: dict[str, int]) -> None:
+        super().__init__(name, [])
+        self._sums = sums
+
+    def add(self, count: int) -> None:
+        self._sums[self.name] = self._sums.get(self.name, 0) + count
 
 
 class Node:
@@ -36,17 +48,13 @@ class Node:
         self.quotas = Quotas(
             clock,
             standing=lambda name: self.sums.get(name, 0),
-            keep=lambda name: self._add(name, 1),
-            take_back=lambda name, count: self._add(name, -count),
+            kept=lambda name: Sum(name, self.sums),
             state=state,
             tasks=self.tasks,
         )
         self.quotas.take_plan("a/r/gold", Quota(limit, "MONTH"))
         self.use: QuotaUse = self.quotas.use("a/r/gold", "k1")
         self.buckets = SharedBuckets(state, clock, self.tasks)
-
-    def _add(self, name: str, count: int) -> None:
-        self.sums[name] = self.sums.get(name, 0) + count
 
     async def take(self, limit: QuotaUse | Bucket | None = None) -> bool:
         answer = (limit or self.use).take(self.clock.monotonic_ns())

@@ -15,11 +15,12 @@ TEXT = st.binary(max_size=30).map(lambda value: value.replace(b"\0", b"."))
 
 @given(st.integers(100, 599), st.lists(st.tuples(TEXT, TEXT), max_size=5), st.binary(max_size=200))
 def test_an_answer_comes_back_as_it_was(status, headers, body):
-    found = from_bytes(to_bytes(Response(status, list(headers), body)))
+    found, expires_at_ms = from_bytes(to_bytes(Response(status, list(headers), body), expires_at_ms=1_760_000_000_000))
     assert (found.status, found.headers, found.body) == (status, headers, body)
+    assert expires_at_ms == 1_760_000_000_000
 
 
-@pytest.mark.parametrize("value", [b"", b"200", b"abc00000", b"20000003a\0b"])
+@pytest.mark.parametrize("value", [b"", b"200", b"abc000001760000000000", b"200000031760000000000a\0b"])
 def test_what_is_no_answer_counts_as_a_lost_state(value):
     with pytest.raises(StateUnavailable):
         from_bytes(value)

@@ -8,17 +8,18 @@ from gatepost.gateway.usage_keys import UsageKeys
 from gatepost.kernel.clock import FixedClock
 from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.usage_model import ApiStage, UsagePlan
+from gatepost.telemetry.tallies import Tally
 
 
 def some_keys() -> UsageKeys:
     clock = FixedClock()
-    quotas = Quotas(clock, standing=lambda _: 0, keep=lambda _: None, take_back=lambda _name, _count: None)
+    quotas = Quotas(clock, standing=lambda _: 0, kept=lambda name: Tally(name, []))
     keys = UsageKeys(
         Seal(bytes(32)).digester("api-key"),
         clock=clock,
         buckets=LocalBuckets(clock),
         quotas=quotas,
-        count=lambda _: None,
+        counted=lambda name: Tally(name, []),
     )
     keys.take_plan("a/r/gold", UsagePlan("gold", "gold", stages=(ApiStage("api1", "prod"),)).to_json())
     return keys

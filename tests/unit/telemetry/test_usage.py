@@ -287,8 +287,8 @@ def test_what_is_kept_is_never_sent_and_outlives_acknowledgements_and_restarts(t
         before = journal.standing(MONTH)
         for _ in range(flushes):
             for _ in range(uses):
-                journal.keep(MONTH)
-                journal.count("key:a/r/gold/k1/2025-10-09")
+                journal.kept(MONTH).add(1)
+                journal.counted("key:a/r/gold/k1/2025-10-09").add(1)
             await journal.flush()
             journal.send_waiting()
             journal.acknowledge(receiver.sent[-1])
@@ -310,10 +310,10 @@ def test_what_is_kept_counts_once_whenever_the_file_is_written_anew(tmp_path, mo
         kept = 0
         for _ in range(40):
             for _ in range(chance.randrange(4)):
-                journal.keep(MONTH)
+                journal.kept(MONTH).add(1)
                 kept += 1
             if chance.random() < 0.2:
-                journal.take_back(MONTH, 1)
+                journal.kept(MONTH).add(-1)
                 kept -= 1
             receiver.is_up = chance.random() < 0.5
             await journal.flush()
@@ -336,11 +336,11 @@ def test_a_write_that_failed_keeps_what_was_kept(tmp_path, monkeypatch):
 
     async def scenario():
         journal = a_journal(path, receiver)
-        journal.keep(MONTH)
+        journal.kept(MONTH).add(1)
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", lambda _file: (_ for _ in ()).throw(OSError("full")))
             await journal.flush()
-        journal.keep(MONTH)
+        journal.kept(MONTH).add(1)
         await journal.flush()
         await journal.close()
 
@@ -356,8 +356,8 @@ def test_only_the_last_periods_of_a_quota_stay(tmp_path):
     async def scenario():
         journal = a_journal(path, receiver)
         for day in range(10, 20):
-            journal.keep(f"quota:a/r/gold/k1/DAY/2025-10-{day}")
-        journal.keep("quota:a/r/gold/k2/DAY/2025-10-10")
+            journal.kept(f"quota:a/r/gold/k1/DAY/2025-10-{day}").add(1)
+        journal.kept("quota:a/r/gold/k2/DAY/2025-10-10").add(1)
         await journal.close()
 
     asyncio.run(scenario())
@@ -373,9 +373,9 @@ def test_what_another_processes_journal_keeps_is_read_without_touching_it(tmp_pa
 
     async def scenario():
         journal = a_journal(path, Receiver())
-        journal.add_kept("quota:p/k/DAY/2026-11-24", 3)
+        journal.kept("quota:p/k/DAY/2026-11-24").add(3)
         await journal.flush()
-        journal.add_kept("quota:p/k/DAY/2026-11-24", 2)
+        journal.kept("quota:p/k/DAY/2026-11-24").add(2)
         await journal.flush()
         before = path.read_bytes()
         assert UsageJournal.standing_in(path, clock=FixedClock()) == {"quota:p/k/DAY/2026-11-24": 5}

@@ -1,6 +1,7 @@
 """A backend in front of another: answers from the stage's cache, and fills it.
 
-A hit costs no integration and no wait. When the state that holds the cache is gone or slow, requests go to the
+A hit costs no integration and no wait; one that this gateway gave within the last second is at hand
+(`gateway/near_answers.py`). When the state that holds the cache is gone or slow, requests go to the
 integration as if there were no cache. Simultaneous misses each go to the integration, as on AWS, unless the stage asks
 for one call (`gatepost:collapse-cache-misses`): then the others wait for its answer, and go themselves when it is none
 that can be kept.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import Final
 
 from gatepost.gateway.cache_control import CacheControl
@@ -20,15 +20,14 @@ from gatepost.gateway.exchange import Exchange, Facts
 from gatepost.gateway.guards.signature import SignatureParts
 from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.method_settings import ALL_METHODS, method_settings_of
+from gatepost.gateway.near_answers import NearAnswers
 from gatepost.gateway.plan import Backend
 from gatepost.gateway.response_cache import (
     Key,
     StageCache,
     compile_key,
-    from_bytes,
     is_cacheable,
     stage_space,
-    to_bytes,
 )
 from gatepost.gateway.route import Route, StageFacts
 from gatepost.kernel.errors import StateUnavailable
@@ -49,8 +48,8 @@ class CachedBackend:
     `get_only`: other verbs of an ANY method pass by. `ttl_s` 1 to 3,600.
     """
 
-    __slots__ = ("_collapses", "_control", "_filling", "_get_only", "_key", "_meter", "_tasks", "_ttl_ms", "_waiting",
-                 "cache", "inner", "needs")  # fmt: skip
+    __slots__ = ("_collapses", "_control", "_filling", "_get_only", "_key", "_meter", "_near", "_tasks", "_ttl_ms",
+                 "_waiting", "cache", "inner", "needs")  # fmt: skip
 
     def __init__(
         self,
@@ -59,6 +58,7 @@ class CachedBackend:
         key: Key,
         control: CacheControl,
         *,
+        near: NearAnswers,
         meter: Meter,
         tasks: Tasks,
         ttl_s: int,
@@ -69,13 +69,14 @@ class CachedBackend:
         self.needs: Facts = inner.needs
         self.cache = cache
         self._key = key
+        self._near = near.answers
         self._control = control
         self._meter = meter
         self._tasks = tasks
         self._ttl_ms = ttl_s * 1000
         self._get_only = get_only
         self._collapses = collapses
-        self._filling: dict[str, asyncio.Future[bytes | None]] = {}
+        self._filling: dict[str, asyncio.Future[Response | None]] = {}
         self._waiting = 0
 
     def answer(self, exchange: Exchange) -> Response | Awaitable[Response]:
@@ -84,12 +85,17 @@ class CachedBackend:
             return self.inner.answer(exchange)
         key = self._key(exchange)
         warnings: Headers = []
-        if self._control.invalidates(exchange, warnings):
+        asked = exchange.request.header(b"cache-control")
+        if asked and self._control.invalidates(exchange, asked, warnings):
             return self._fill(exchange, key, warnings, replaces=True)
+        ready = self._near.get(key)
+        if ready is not None and exchange.started_ns < ready.until_ns:
+            self._meter.current.cache_hits += 1
+            return Response(ready.status, ready.headers + warnings, ready.body)
         try:
             found = self.cache.recall(key)
             if isinstance(found, bytes):
-                return self._hit(found, warnings)
+                return self._hit(exchange, key, found, warnings)
         except StateUnavailable:
             return self._uncached(exchange, warnings)
         return self._miss(exchange, key, warnings) if found is None else self._look(exchange, key, found, warnings)
@@ -101,15 +107,15 @@ class CachedBackend:
         try:
             found = await recalling
             if found is not None:
-                return self._hit(found, warnings)
+                return self._hit(exchange, key, found, warnings)
         except StateUnavailable:
             answer = self._uncached(exchange, warnings)
         else:
             answer = self._miss(exchange, key, warnings)
         return answer if isinstance(answer, Response) else await answer
 
-    def _hit(self, value: bytes, warnings: Headers) -> Response:
-        response = self.cache.read(value)
+    def _hit(self, exchange: Exchange, key: str, value: bytes, warnings: Headers) -> Response:
+        response = self.cache.read(key, value, exchange)
         self._meter.current.cache_hits += 1
         response.headers += warnings
         return response
@@ -133,35 +139,35 @@ class CachedBackend:
         self._meter.current.cache_misses += 1
         answer = self.inner.answer(exchange)
         if isinstance(answer, Response):
-            self._keep(key, answer, replaces=replaces)
+            self._keep(exchange, key, answer, replaces=replaces)
             return _with(answer, warnings)
         if self._collapses and key not in self._filling:
-            return self._fill_for_all(key, answer, warnings, replaces=replaces)
-        return self._fill_later(key, answer, warnings, replaces=replaces)
+            return self._fill_for_all(exchange, key, answer, warnings, replaces=replaces)
+        return self._fill_later(exchange, key, answer, warnings, replaces=replaces)
 
     async def _fill_later(
-        self, key: str, answering: Awaitable[Response], warnings: Headers, *, replaces: bool
+        self, exchange: Exchange, key: str, answering: Awaitable[Response], warnings: Headers, *, replaces: bool
     ) -> Response:
         answer = await answering
-        self._keep(key, answer, replaces=replaces)
+        self._keep(exchange, key, answer, replaces=replaces)
         return _with(answer, warnings)
 
     async def _fill_for_all(
-        self, key: str, answering: Awaitable[Response], warnings: Headers, *, replaces: bool
+        self, exchange: Exchange, key: str, answering: Awaitable[Response], warnings: Headers, *, replaces: bool
     ) -> Response:
         """Ask the integration while others wait for what it says."""
         filling = self._filling[key] = asyncio.get_running_loop().create_future()
         shared = None
         try:
             answer = await answering
-            shared = self._keep(key, answer, replaces=replaces)
+            shared = self._keep(exchange, key, answer, replaces=replaces)
         finally:
             del self._filling[key]
             filling.set_result(shared)
         return _with(answer, warnings)
 
     async def _wait(
-        self, exchange: Exchange, key: str, running: asyncio.Future[bytes | None], warnings: Headers
+        self, exchange: Exchange, key: str, running: asyncio.Future[Response | None], warnings: Headers
     ) -> Response:
         self._waiting += 1
         try:
@@ -170,23 +176,31 @@ class CachedBackend:
             self._waiting -= 1
         if shared is not None:
             self._meter.current.cache_hits += 1
-            return _with(from_bytes(shared), warnings)
+            return Response(shared.status, shared.headers + warnings, shared.body)
         answer = self._fill(exchange, key, warnings)
         return answer if isinstance(answer, Response) else await answer
 
-    def _keep(self, key: str, response: Response, *, replaces: bool) -> bytes | None:
-        """Remember an answer and give it as bytes; forget what it replaces when it is none to remember."""
-        kept = to_bytes(response) if is_cacheable(response) else None
+    def _keep(self, exchange: Exchange, key: str, response: Response, *, replaces: bool) -> Response | None:
+        """Remember an answer, and give one like it for others; forget what it replaces when it is none to remember."""
+        kept = Response(response.status, list(response.headers), response.body) if is_cacheable(response) else None
         try:
             if kept is not None:
-                doing = self.cache.remember(key, kept, ttl_ms=self._ttl_ms)
+                doing = self.cache.remember(key, kept, exchange=exchange, ttl_ms=self._ttl_ms)
             else:
                 doing = self.cache.forget(key) if replaces else None
+            if replaces:
+                doing = self.cache.tell(key) if doing is None else self._then_tell(key, doing)
         except StateUnavailable:
             return kept
         if doing is not None:
             self._tasks.spawn(_quietly(doing), name="remember an answer")
         return kept
+
+    async def _then_tell(self, key: str, doing: Awaitable[None]) -> None:
+        await doing
+        telling = self.cache.tell(key)
+        if telling is not None:
+            await telling
 
     def __repr__(self) -> str:
         verbs = "GET, " if self._get_only else ""
@@ -211,12 +225,16 @@ async def _when_there(answering: Awaitable[Response], headers: Headers) -> Respo
     return _with(await answering, headers)
 
 
-@dataclass(frozen=True, slots=True)
 class CacheParts:
-    """Where stages' caches lie. `seal` encrypts those entries whose methods ask for it."""
+    """Where the caches of a gateway's stages lie, and what it has at hand of them. `near` is made once a gateway."""
 
-    state: SharedState
-    seal: Seal
+    __slots__ = ("near", "seal", "state")
+
+    def __init__(self, state: SharedState, seal: Seal) -> None:
+        """Take the state that remembers, and the seal for those entries whose methods ask for it."""
+        self.state = state
+        self.seal = seal
+        self.near = NearAnswers(state)
 
 
 def in_front_of(
@@ -249,11 +267,13 @@ def in_front_of(
     if parts is None:
         raise MappingError("cachingEnabled: this gateway was built without a cache")
     seal = parts.seal if chosen.get("cacheDataEncrypted") is True else None
+    space = stage_space(stage, settings)
     return CachedBackend(
         inner,
-        StageCache(parts.state, seal, stage_space(stage, settings)),
-        compile_key(integration, stage, route.resource_id),
+        StageCache(parts.state, seal, space, parts.near),
+        compile_key(integration, stage, space, route.resource_id, parts.near),
         CacheControl(chosen, stage, signatures),
+        near=parts.near,
         meter=meter,
         tasks=tasks,
         ttl_s=ttl_s,

@@ -41,6 +41,7 @@ class ThrottleGuard:
         self._now_ns = clock.monotonic_ns
         self._keys = keys
         self._method = method
+        self._name = "" if keys is None else f"{keys.name} {method}"
         self._fixed: tuple[Limit, ...] = tuple(each for each in (stage, account) if each is not None)
         self._names = tuple(name for name, each in (("stage", stage), ("account", account)) if each is not None)
         self.needs: Facts = NO_FACTS if keys is None else frozenset({API_KEY})
@@ -50,11 +51,16 @@ class ThrottleGuard:
         now_ns = self._now_ns()
         keys = self._keys
         if keys is None:
-            limits: Sequence[Limit] = self._fixed
-            member = None
-        else:
-            member = exchange.read(API_KEY).member
-            limits = self._limits_of(keys, member)
+            return self._take(exchange, None, self._fixed, now_ns)
+        member = exchange.read(API_KEY).member
+        limits = member.limits.get(self._name)
+        if limits is None:
+            limits = keys.limits_of(member, self._method)
+        return self._take(exchange, member, (*limits, *self._fixed), now_ns)
+
+    def _take(
+        self, exchange: Exchange, member: Member | None, limits: tuple[Limit, ...], now_ns: int
+    ) -> Awaitable[None] | None:
         for taken, limit in enumerate(limits):
             answer = limit.take(now_ns)
             if answer is not True:
@@ -66,23 +72,12 @@ class ThrottleGuard:
             member.count(exchange.time_ms)
         return None
 
-    def _limits_of(self, keys: StageKeys, member: Member) -> Sequence[Limit]:
-        method = keys.method_bucket(member, self._method)
-        bucket, quota = member.bucket, member.quota
-        if method is None and bucket is not None and quota is not None:
-            return (bucket, quota, *self._fixed)
-        return (*self._of_plan(keys, member), *self._fixed)
-
-    def _of_plan(self, keys: StageKeys, member: Member) -> Sequence[Limit]:
-        limits = (keys.method_bucket(member, self._method), member.bucket, member.quota)
-        return tuple(each for each in limits if each is not None)
-
     def limits_of(self, exchange: Exchange) -> Sequence[Limit]:
         """Give the caller's own limits, all but the account's: for headers."""
         fixed = self._fixed[: len(self._fixed) - ("account" in self._names)]
         if self._keys is None or not exchange.has(API_KEY):
             return fixed
-        return (*self._of_plan(self._keys, exchange.read(API_KEY).member), *fixed)
+        return (*self._keys.limits_of(exchange.read(API_KEY).member, self._method), *fixed)
 
     async def _wait(
         self, exchange: Exchange, member: Member | None, limits: Sequence[Limit], taken: int, answer: Awaitable[bool]

@@ -20,10 +20,11 @@ class ApiKeyGuard:
     The key comes from the header `x-api-key` or, with source AUTHORIZER, from the authorizer's `usageIdentifierKey`.
     A missing, unknown, disabled or planless key gets 403 "Forbidden" alike. Keys are found by a keyed digest; nothing
     depends on how much of a wrong key is right, and no value is logged. Keys come from memory: when services is down,
-    those last published count.
+    those last published count. A connection that repeats its header lines has its key looked up once, until keys or
+    plans change.
 
-    Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html ; the header
-    wins when a client sends it twice is `unverified`: such a request is refused here.
+    Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html. unverified: of
+    a header that a client sends twice, the first one counts.
     """
 
     writes: ClassVar[Facts] = frozenset({API_KEY})
@@ -36,15 +37,27 @@ class ApiKeyGuard:
     def check(self, exchange: Exchange) -> None:
         """Find the key. Raises: Refusal."""
         if self._source == "AUTHORIZER":
-            value = exchange.read(AUTHORIZER).usage_identifier_key.encode("utf-8", "replace")
-        else:
-            value = exchange.request.header(HEADER) or b""
+            exchange.write(
+                API_KEY, self._find(exchange.read(AUTHORIZER).usage_identifier_key.encode("utf-8", "replace"))
+            )
+            return
+        request = exchange.request
+        block = request.block
+        if block is None:
+            exchange.write(API_KEY, self._find(request.header(HEADER) or b""))
+            return
+        known = block.caller
+        if not isinstance(known, KeyedCaller) or known.keys is not self._keys or known.version != self._keys.version:
+            known = block.caller = self._find(request.header(HEADER) or b"")
+        exchange.write(API_KEY, known)
+
+    def _find(self, value: bytes) -> KeyedCaller:
         if not value:
             raise Refusal(INVALID_API_KEY, detail="the request has no API key")
         member = self._keys.find(value)
         if member is None:
             raise Refusal(INVALID_API_KEY, detail="no usage plan of the stage has this key")
-        exchange.write(API_KEY, KeyedCaller(member, value.decode("latin-1")))
+        return KeyedCaller(member, value.decode("latin-1"), self._keys)
 
     def __repr__(self) -> str:
         return f"ApiKeyGuard({self._source})"

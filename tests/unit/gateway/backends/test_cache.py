@@ -361,11 +361,95 @@ def test_a_state_in_another_process_serves_the_same():
     async def scenario():
         first = await gateway.send(a_request())
         await until(lambda: gateway.state.bytes)
+        gateway.parts.cache.near.clear()
         return first, await gateway.send(a_request())
 
     first, second = gateway.run(scenario)
     assert first.body == second.body == b"answer 1"
     assert calls(gateway) == 1
+
+
+class Asked(MemoryState):
+    """A state that counts how often an answer was fetched."""
+
+    recalls = 0
+
+    def recall(self, space, key):
+        self.recalls += 1
+        return super().recall(space, key)
+
+
+def test_an_answer_that_many_ask_for_is_fetched_once_a_second():
+    clock = FixedClock()
+    gateway = a_gateway(Functions(answers()), state=Asked(clock), clock=clock)
+    gateway.deploy({"/orders": (keyed(),)}, stage=a_stage())
+    for _ in range(5):
+        assert gateway.get().body == b"answer 1"
+    assert gateway.state.recalls == 1  # the miss
+    clock.advance(ms=1_000)
+    for _ in range(5):
+        assert gateway.get().body == b"answer 1"
+    assert (gateway.state.recalls, calls(gateway)) == (2, 1)
+
+
+def test_an_answer_at_hand_ends_with_its_entry():
+    clock = FixedClock()
+    gateway = a_gateway(Functions(answers()), state=Asked(clock), clock=clock)
+    gateway.deploy({"/orders": (keyed(),)}, stage=a_stage())
+    gateway.get()
+    clock.advance(ms=59_500)
+    gateway.get()
+    assert (gateway.state.recalls, calls(gateway)) == (2, 1)
+    clock.advance(ms=499)
+    gateway.get()
+    assert (gateway.state.recalls, calls(gateway)) == (2, 1)
+    clock.advance(ms=1)
+    gateway.get()
+    assert calls(gateway) == 2
+
+
+def test_an_entry_made_anew_is_another_one_in_every_gateway():
+    clock = FixedClock()
+    state = Asked(clock)
+    one, other = (a_gateway(Functions(answers()), state=state, clock=clock) for _ in range(2))
+    for gateway in (one, other):
+        gateway.deploy({"/orders": (keyed(),)}, stage=a_stage(CACHED | ANYBODY))
+    assert one.get().body == other.get().body == b"answer 1"
+    one.functions.returns = answers(2)
+    one.get(headers=(("Cache-Control", "max-age=0"),))
+    assert other.get().body == b"answer 2"
+    one.functions.returns = answers(statusCode=500)
+    one.get(headers=(("Cache-Control", "max-age=0"),))
+    other.functions.returns = answers(3)
+    assert other.get().body == b"answer 3"
+
+
+def test_encrypted_answers_are_nowhere_in_clear():
+    gateway = a_gateway(Functions(answers()), state=Asked(FixedClock()))
+    gateway.deploy({"/orders": (keyed(),)}, stage=a_stage(CACHED | {"cacheDataEncrypted": True}))
+    assert [gateway.get().body for _ in range(3)] == [b"answer 1"] * 3
+    assert (gateway.state.recalls, calls(gateway)) == (3, 1)
+    assert not gateway.parts.cache.near.answers
+
+
+def test_headers_that_a_finisher_adds_stay_out_of_what_is_at_hand():
+    gateway = a_gateway(Functions(answers()))
+    gateway.deploy({"/orders": (keyed(),)}, stage=a_stage())
+    gateway.get()  # the one that names its trace
+    assert len({len(gateway.get().headers) for _ in range(4)}) == 1
+
+
+def test_what_a_key_was_worked_out_from_is_never_taken_for_anothers():
+    """The same target means other parameters in another route, verb or stage; what was worked out goes by all."""
+    gateway = a_gateway()
+    gateway.deploy({"/{a}/{b}": (keyed("method.request.path.a"),)}, stage=a_stage())
+    for path in ("/x/1", "/x/2", "/y/1", "/x%2f/1", "/x/1"):
+        gateway.get(f"/prod{path}")
+    assert calls(gateway) == 3
+    gateway.deploy({"/{b}/{a}": (keyed("method.request.path.a"),)}, stage=a_stage())
+    for path in ("/x/1", "/x/2", "/y/1"):
+        gateway.get(f"/prod{path}")
+    assert calls(gateway) == 5
 
 
 def test_hits_and_misses_are_counted():

@@ -18,7 +18,8 @@ from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.deployment import GatewayResponse, Method, StageSettings
 from gatepost.services.apigateway.usage_model import ApiStage, Quota, Throttle, UsagePlan
 from gatepost.telemetry.usage import UsageJournal
-from gatepost.wire.messages import Response
+from gatepost.wire.headers import read_block
+from gatepost.wire.messages import Request, Response
 from tests.support.gateways import ACCOUNT, API, LAMBDA, MOCK, REGION, TestGateway, a_request
 
 VALUE = "a-key-of-twenty-characters"
@@ -425,9 +426,30 @@ def test_over_the_bound_of_members_old_ones_go_and_their_quotas_stay(
     assert all(gateway.call(value) == [429] for value in values)
 
 
-def test_the_header_twice_never_breaks(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("values", "status"), [((VALUE, OTHER), 200), ((OTHER, VALUE), 403)])
+def test_of_the_header_twice_the_first_counts(tmp_path: Path, values: tuple[str, str], status: int) -> None:
     gateway = a_gateway(tmp_path)
     gateway.plan()
     gateway.key()
-    request = a_request(target="/prod/orders", headers=(("x-api-key", VALUE), ("X-API-Key", OTHER)))
-    assert gateway.answer(request).status in (200, 403)
+    request = a_request(target="/prod/orders", headers=(("x-api-key", values[0]), ("X-API-Key", values[1])))
+    assert gateway.answer(request).status == status
+
+
+def test_a_connection_that_repeats_its_header_lines_loses_its_key_with_the_next_request(tmp_path: Path) -> None:
+    gateway = a_gateway(tmp_path)
+    gateway.plan()
+    gateway.key()
+    host = a_request().host()
+    lines = f"\r\nHost: {host}\r\nX-API-Key: {VALUE}\r\n\r\n".encode()
+    block = read_block(lines, is_http_1_0=False, headers_max=100)
+
+    def status() -> int:
+        return gateway.answer(Request("GET", "/prod/orders", block=block)).status
+
+    assert (status(), status()) == (200, 200)
+    gateway.no_key()
+    assert status() == 403
+    gateway.key()
+    assert status() == 200
+    gateway.plan(stages=())
+    assert status() == 403
