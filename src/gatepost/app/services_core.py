@@ -264,6 +264,7 @@ class ServicesCore:
         )
 
     def join(self, link: ServicesLink, endpoint: AwsEndpoint) -> None:
+            note_use=self._iam.uses.note,
         """Let gateways ask what they need: `endpoint` for operations, Lambda for events, user pools for their pages."""
         dispatcher = self.dispatcher
         link.requests = IntegrationRequests(endpoint, self._directory, dispatcher.clock, dispatcher.models.index)
@@ -281,7 +282,7 @@ class ServicesCore:
         for database in self._databases:
             await database.open()
         await seal_plain(self._databases[0], self._seal, SEALED_KINDS)
-        await self._iam.load()
+        await self._iam.start()
         await self.acm.start()
         await self._tables.start()
         await self._lambda.start()
@@ -313,6 +314,7 @@ class ServicesCore:
         for database in reversed(self._databases):
             await database.close()
 
+        await self._iam.close()
     def take_readiness(self, ready: Mapping[str, Mapping[str, Any]]) -> None:
         """Hear from the gateway which provisioned workers stand ready."""
         self._lambda.take_readiness(ready)
