@@ -45,9 +45,14 @@ def issued(authority: LocalAuthority, *names: str, now_ms: int = NOW_MS) -> Pair
 
 
 def a_client_certificate(
-    authority: LocalAuthority | None, name: str = "client.shop.test", *, now_ms: int = NOW_MS, days: int = 30
+    authority: LocalAuthority | None,
+    name: str = "client.shop.test",
+    *,
+    now_ms: int = NOW_MS,
+    days: int = 30,
+    purpose: x509.ObjectIdentifier | None = None,
 ) -> Pair:
-    """Make a client's certificate; without an authority it has signed itself."""
+    """Make a client's certificate; without an authority it has signed itself. `purpose` is its only extended use."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     start = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC) - dt.timedelta(hours=1)
@@ -61,6 +66,8 @@ def a_client_certificate(
         .not_valid_after(start + dt.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     )
+    if purpose is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
     signer: PrivateKey = authority.key if authority else key
     return Pair(pem_of(builder.sign(signer, hashes.SHA256())), "", key_pem(key))
 

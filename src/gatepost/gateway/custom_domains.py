@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gatepost.gateway.router import split_stage
+from gatepost.gateway.tls_names import trust_of
 from gatepost.kernel.ports import Replica
 from gatepost.services.apigateway.domain_publication import (
     CUSTOM_DOMAIN,
@@ -54,6 +55,7 @@ class CustomDomain:
 
     def __init__(self, published: PublishedDomain) -> None:
         self._domain = published
+        self._trust = trust_of(published.trust_store)
         self._mappings = {each.base_path: each for each in published.mappings}
         self._levels = max((each.base_path.count("/") + 1 for each in published.mappings if each.base_path), default=0)
         self._rules: list[tuple[PublishedRule, list[Callable[[Request], bool]]]] = [
@@ -76,10 +78,13 @@ class CustomDomain:
         """Say whether the connection satisfies the domain name's terms.
 
         A handshake for one name says nothing of another: who asks for a domain name with mutual TLS must have shown
-        its certificate under that domain's own terms, and nobody does on a connection without TLS.
+        its certificate under that domain's own terms, and nobody does on a connection without TLS. Terms are those of
+        now: a connection whose certificate was checked against a trust store that has been exchanged may ask no more.
         """
         domain, tls = self._domain, request.peer.tls
-        if domain.trust_store and (tls is None or tls.domain_name != domain.name or tls.client_certificate is None):
+        if self._trust and (
+            tls is None or tls.domain_name != domain.name or tls.client_certificate is None or tls.trust != self._trust
+        ):
             return False
         return not domain.is_strict or tls is None or tls.server_name == host
 

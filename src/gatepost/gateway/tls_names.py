@@ -2,12 +2,13 @@
 
 Follows certificates and custom domain names, APIs' and user pools', as they are published. A context is made when one
 of the two changes and put in place by one assignment: connections that exist keep the one that they began with, new
-ones get the new one.
+ones get the new one. (What a connection may ask for still changes at once: `custom_domains.py` compares trust stores.)
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -112,10 +113,16 @@ class TlsNames:
             return None
         try:
             key = self._seal.open(certificate[1], purpose=KEY_PURPOSE)
-            return TlsTerms(server_context(policy, certificate[0], key, trust_store_pem=trust_store), name)
+            context = server_context(policy, certificate[0], key, trust_store_pem=trust_store)
+            return TlsTerms(context, name, trust_of(trust_store))
         except _UNREADABLE as error:
             log.error("TLS terms cannot be made", extra={"domain": name, "arn": arn, "error": str(error)})
             return None
+
+
+def trust_of(trust_store: str) -> str:
+    """Give what stands for a trust store (PEM) in the terms of connections; "" for none."""
+    return hashlib.sha256(trust_store.encode()).hexdigest() if trust_store else ""
 
 
 def _of_api(domain: PublishedDomain) -> _Wanted:

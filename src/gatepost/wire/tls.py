@@ -44,10 +44,14 @@ _CLOSED: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class TlsTerms:
-    """On what terms a connection is made: OpenSSL's context, and whose terms these are ("" for the default)."""
+    """On what terms a connection is made: OpenSSL's context, and whose terms these are ("" for the default).
+
+    `trust` stands for the trust store that a client's certificate has to lead to; "" asks for none.
+    """
 
     context: ssl.SSLContext
     domain_name: str = ""
+    trust: str = ""
 
 
 FindTerms = Callable[[str], TlsTerms | None]
@@ -57,11 +61,12 @@ FindTerms = Callable[[str], TlsTerms | None]
 class TlsSession:
     """What a handshake has settled: the name that was asked for, whose terms applied, the client's certificate."""
 
-    __slots__ = ("client", "client_certificate", "domain_name", "protocol", "server_name")
+    __slots__ = ("client", "client_certificate", "domain_name", "protocol", "server_name", "trust")
 
-    def __init__(self, name: str, domain_name: str, tls: ssl.SSLObject) -> None:
+    def __init__(self, name: str, terms: TlsTerms, tls: ssl.SSLObject) -> None:
         self.server_name = name
-        self.domain_name = domain_name
+        self.domain_name = terms.domain_name
+        self.trust = terms.trust
         self.client_certificate: bytes | None = tls.getpeercert(binary_form=True)  # DER; checked by the handshake
         self.client: Any = None  # for the handler: what it has read of the certificate
         self.protocol = tls.selected_alpn_protocol() or "http/1.1"
@@ -195,7 +200,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
             self._refuse(b"", str(error))
             return
         self._flush()
-        self._begin(TlsSession(self._name, cast("TlsTerms", self._terms).domain_name, tls))
+        self._begin(TlsSession(self._name, cast("TlsTerms", self._terms), tls))
 
     def _begin(self, session: TlsSession) -> None:
         """Hand over to the HTTP connection of the protocol that was agreed on."""

@@ -4,6 +4,7 @@ import pytest
 
 from gatepost.gateway.client_identity import client_certificate
 from gatepost.gateway.custom_domains import NOT_ALLOWED, CustomDomains
+from gatepost.gateway.tls_names import trust_of
 from gatepost.wire.messages import Peer, Request
 from tests.support.tls import NOW_MS, a_client_certificate, an_authority
 
@@ -11,11 +12,12 @@ from tests.support.tls import NOW_MS, a_client_certificate, an_authority
 class Session:
     """What a handshake has settled."""
 
-    def __init__(self, name, *, domain_name=None, certificate=None):
+    def __init__(self, name, *, domain_name=None, certificate=None, trust_store="PEM"):
         self.server_name = name
         self.domain_name = name if domain_name is None else domain_name
         self.client_certificate = certificate
         self.client = None
+        self.trust = trust_of(trust_store)
 
 
 def a_domain(name="api.shop.test", mappings=(), rules=(), **more):
@@ -182,6 +184,17 @@ def test_with_mutual_tls_only_a_certificate_under_the_domains_own_terms_passes()
     ):
         assert ask(found, "/", tls=tls) is NOT_ALLOWED
     assert ask(found, "/", tls=Session("api.shop.test", certificate=b"DER")).api_id == "root"
+
+
+def test_a_connection_may_ask_no_more_when_the_trust_store_of_its_handshake_is_exchanged():
+    found = domains(a_domain(mappings=MAPPED, trust_store="PEM"))
+    session = Session("api.shop.test", certificate=b"DER")
+    assert ask(found, "/", tls=session).api_id == "root"
+    found.take("0", a_domain(mappings=MAPPED, trust_store="OTHER PEM"))
+    assert ask(found, "/", tls=session) is NOT_ALLOWED
+    assert ask(found, "/", tls=Session("api.shop.test", certificate=b"DER", trust_store="OTHER PEM")).api_id == "root"
+    found.take("0", a_domain(mappings=MAPPED))
+    assert ask(found, "/", tls=session).api_id == "root"
 
 
 def test_a_strict_domain_wants_the_server_name_to_be_the_host():

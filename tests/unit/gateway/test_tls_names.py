@@ -3,7 +3,7 @@
 import base64
 import ssl
 
-from gatepost.gateway.tls_names import TlsNames
+from gatepost.gateway.tls_names import TlsNames, trust_of
 from gatepost.security.certificates import pem_of
 from gatepost.security.sealing import Seal
 from gatepost.services.acm.publication import DEFAULT, KEY_PURPOSE
@@ -60,8 +60,10 @@ def test_a_domain_whose_paths_change_keeps_its_terms():
     before = names.find("api.shop.test")
     names.take_domain("1", a_domain(mappings=[{"base_path": "", "api_id": "a", "stage_name": "prod"}]))
     assert names.find("api.shop.test") is before
+    assert before.trust == ""
     names.take_domain("1", a_domain(trust_store=pem_of(AUTHORITY.certificate)))
     assert names.find("api.shop.test") is not before
+    assert names.find("api.shop.test").trust == trust_of(pem_of(AUTHORITY.certificate))
 
 
 def test_the_order_of_arrival_does_not_matter():

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvloop
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gatepost.kernel.clock import SystemClock
 from gatepost.wire.messages import Response
@@ -170,7 +171,7 @@ def test_a_client_certificate_of_the_trust_store_is_shown_to_the_handler(tmp_pat
 
 
 @pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-@pytest.mark.parametrize("kind", ["none", "other", "self-signed", "expired"])
+@pytest.mark.parametrize("kind", ["none", "other", "self-signed", "expired", "for-servers"])
 def test_any_other_client_is_refused_in_the_handshake(tmp_path, newest, kind):
     clients = an_authority("shop.test")
     from tests.support.tls import NOW_MS
@@ -178,6 +179,7 @@ def test_any_other_client_is_refused_in_the_handshake(tmp_path, newest, kind):
     pairs = {
         "other": lambda: a_client_certificate(an_authority("shop.test")),
         "self-signed": lambda: a_client_certificate(None),
+        "for-servers": lambda: a_client_certificate(clients, purpose=ExtendedKeyUsageOID.SERVER_AUTH),
         "expired": lambda: a_client_certificate(clients, now_ms=NOW_MS - 90 * 86_400_000),
     }
     served = []
