@@ -10,22 +10,50 @@ from typing import Any
 
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock
+from gatepost.kernel.ids import request_id
+from gatepost.services.logs.filters import LogReach
 from gatepost.services.logs.provider import LogPermission, LogsProvider
 from gatepost.services.logs.store import MIGRATIONS, STORED_BYTES_MAX, STREAMS_MAX, LogStore
 from tests.support.rest_apis import GrantsAllBut
-from tests.support.stores import a_database
+from tests.support.stores import a_database, some_records
 from tests.support.toys import ACCOUNT, ADMINISTRATOR
 
 GROUP = "/aws/lambda/orders"
 
 
+class KeptTriggers:
+    """Functions that keep what they are given; those in `refusing` do not let anyone in."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, bytes, str]] = []
+        self.refusing: set[str] = set()
+
+    def admits(self, function_arn: str, *, service: str, source_arn: str) -> bool:
+        return function_arn not in self.refusing
+
+    async def trigger(self, function_arn: str, payload: bytes, *, service: str, source_arn: str, request_id: str):
+        self.told.append((function_arn, payload, source_arn))
+
+
+class KeptMetrics:
+    """A metric sink that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.data: list[tuple[str, dict[str, Any]]] = []
+
+    async def record(self, account_id: str, region: str, namespace: str, data: Any) -> None:
+        self.data.extend((namespace, dict(datum)) for datum in data)
+
+
 class LogsControl:
     """Logs as an operator uses it: `await logs("GetLogEvents", logGroupName=…)`."""
 
-    def __init__(self, provider: LogsProvider, clock: FixedClock) -> None:
+    def __init__(self, provider: LogsProvider, clock: FixedClock, reach: LogReach, authorization: GrantsAllBut) -> None:
         self.provider = provider
         self.clock = clock
-        self.authorization = GrantsAllBut()
+        self.triggers: Any = reach.triggers
+        self.metrics: Any = reach.metrics
+        self.authorization = authorization
         self._dispatcher = Dispatcher(
             [provider], authorization=self.authorization, clock=clock, account_id=ACCOUNT, region="us-east-1"
         )
@@ -49,12 +77,13 @@ async def some_logs(
     streams_max: int = STREAMS_MAX,
 ) -> AsyncIterator[LogsControl]:
     """An empty log store."""
-    async with a_database(folder, MIGRATIONS) as database:
-        clock = FixedClock()
+    (folder / "records").mkdir(exist_ok=True)
+    async with a_database(folder, MIGRATIONS) as database, some_records(folder / "records") as records:
+        clock, triggers, metrics, authorization = FixedClock(), KeptTriggers(), KeptMetrics(), GrantsAllBut()
         store = LogStore(database, stored_bytes_max=stored_bytes_max, streams_max=streams_max)
-        yield LogsControl(
-            LogsProvider(store, clock, account_id=ACCOUNT, region="us-east-1", permission=permission), clock
-        )
+        reach = LogReach(records, triggers, metrics, authorization, request_id)
+        provider = LogsProvider(store, clock, reach, account_id=ACCOUNT, region="us-east-1", permission=permission)
+        yield LogsControl(provider, clock, reach, authorization)
 
 
 def with_logs(folder: Path, scenario: Callable[[LogsControl], Coroutine[Any, Any, Any]], **options: Any) -> Any:

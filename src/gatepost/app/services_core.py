@@ -42,9 +42,11 @@ from gatepost.services.cloudwatch.provider import CloudWatchProvider
 from gatepost.services.cloudwatch.store import MIGRATIONS as METRIC_MIGRATIONS
 from gatepost.services.cloudwatch.store import MetricStore
 from gatepost.services.events.provider import EventsProvider
+from gatepost.services.events.targets import Reach
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.provider import IamProvider
 from gatepost.services.lambda_.provider import LambdaParts, LambdaProvider
+from gatepost.services.logs.filters import LogReach
 from gatepost.services.logs.provider import LogsProvider
 from gatepost.services.logs.store import MIGRATIONS as LOG_MIGRATIONS
 from gatepost.services.logs.store import LogStore
@@ -110,10 +112,10 @@ class ServicesCore:
         self._tables = TableService(settings, ItemStore(self._databases[1], clock), clock=clock, seal=seal)
         sealed = SealedRecords(store, seal, SEALED_KINDS)
         self._lambda = self._make_lambda(sealed, sessions, link, clock=clock)
-        self._events = EventsProvider(store, self._lambda, clock)
-        self._secrets = SecretServices(store, seal, authorizer, self._lambda, clock)
-        self.logs = self._make_logs(clock)
         self.cloudwatch = self._make_cloudwatch(clock)
+        self.logs = self._make_logs(store, clock)
+        self._events = EventsProvider(store, Reach(self._lambda, self.logs, self._deliveries), clock)
+        self._secrets = SecretServices(store, seal, authorizer, self._lambda, clock)
         self.acm = self._make_acm(store, link, seal, clock=clock)
         self._apigateway = self._make_apigateway(store, link, seal)
         operations = LateOperations()
@@ -178,7 +180,7 @@ class ServicesCore:
         names += [f"*.{label}.{settings.region}.localhost" for label in ("lambda-url", "auth")]
         names.extend(each for name in settings.tls_names for each in (name, f"*.{name}"))
         made = AcmProvider(store, link, seal, clock, lambda: authority, default_names=names)
-        made.used_by(lambda: self._user_pools.provider.certificate_uses())  # the pools are made later
+        made.used_by(lambda: self._user_pools.provider.certificate_uses())  # noqa: PLW0108 made later
         return made
 
     def _pool_document(self, path: str) -> Mapping[str, Any] | None:
@@ -192,10 +194,11 @@ class ServicesCore:
         store = MetricStore(self._databases[3])
         return CloudWatchProvider(store, clock, account_id=settings.account_id, region=settings.region)
 
-    def _make_logs(self, clock: Clock) -> LogsProvider:
+    def _make_logs(self, store: SqliteRecords, clock: Clock) -> LogsProvider:
         return LogsProvider(
             LogStore(self._databases[2]),
             clock,
+            LogReach(store, self._lambda, self.cloudwatch, self._authorizer, request_id),
             account_id=self._settings.account_id,
             region=self._settings.region,
             permission=self._lambda.log_permission,
@@ -261,10 +264,10 @@ class ServicesCore:
             forwarder=Forwarder(forwarded, client=client) if forwarded else None,
             documents=self._user_pools.document,
             hosted=self._user_pools.provider.pages,
+            note_use=self._iam.uses.note,
         )
 
     def join(self, link: ServicesLink, endpoint: AwsEndpoint) -> None:
-            note_use=self._iam.uses.note,
         """Let gateways ask what they need: `endpoint` for operations, Lambda for events, user pools for their pages."""
         dispatcher = self.dispatcher
         link.requests = IntegrationRequests(endpoint, self._directory, dispatcher.clock, dispatcher.models.index)
@@ -311,10 +314,10 @@ class ServicesCore:
         await self.logs.close()
         await self.cloudwatch.close()
         await self._tables.close()
+        await self._iam.close()
         for database in reversed(self._databases):
             await database.close()
 
-        await self._iam.close()
     def take_readiness(self, ready: Mapping[str, Mapping[str, Any]]) -> None:
         """Hear from the gateway which provisioned workers stand ready."""
         self._lambda.take_readiness(ready)

@@ -275,6 +275,33 @@ class FunctionTriggers(Protocol):
         ...
 
 
+class CheckedTriggers(FunctionTriggers, Protocol):
+    """Triggers that can be asked before: where a function is named when something is set up."""
+
+    def admits(self, function_arn: str, *, service: str, source_arn: str) -> bool:
+        """Say whether a function is there and lets `service` in for `source_arn`."""
+        ...
+
+
+class MetricSink(Protocol):
+    """Takes values of metrics from other services."""
+
+    async def record(self, account_id: str, region: str, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
+        """Add values, given as PutMetricData's `MetricData`. Raises: ServiceError, StoreUnavailable."""
+        ...
+
+
+class LogDelivery(Protocol):
+    """Writes lines to log groups for services that act for their owner's resources."""
+
+    async def deliver(self, group_arn: str, log_stream: str, message: str, *, service: str, source_arn: str) -> None:
+        """Write one line to a group that exists, when a resource policy lets `service` in for `source_arn`.
+
+        The stream is made as needed. Raises: ServiceError (AccessDenied, ResourceNotFound, ServiceUnavailable).
+        """
+        ...
+
+
 class FunctionCalls(Protocol):
     """Invokes functions and waits, for services that act for their owner's resources (triggers, rotations)."""
 

@@ -103,6 +103,12 @@ class CloudWatchProvider:
             self.lost_points += len(points)
             log.warning("metrics lost", extra={"error": str(error)})
 
+    async def record(self, account_id: str, region: str, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
+        """Add values for another service. See `kernel.ports.MetricSink`."""
+        params = {"Namespace": namespace, "MetricData": data}
+        now_ms = self._clock.now_ms()
+        await self._store.add(submissions.points_of(params, account_id=account_id, region=region, now_ms=now_ms))
+
     def access(self, call: Call, params: Params) -> Sequence[Access]:
         """Say what a call touches: no metric has an ARN.
 

@@ -1,24 +1,27 @@
-"""The operations of EventBridge that there are: rules by schedule on the default bus, with functions as targets.
+"""The operations of EventBridge: buses, rules by schedule and by pattern, and the events that clients put.
 
-Patterns, other buses and other targets are refused. Names and words of errors by
-https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html and API_PutTargets.html.
+Names and words of errors by
+https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html, API_PutTargets.html, API_PutEvents.html.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.ids import request_id as random_uuid
-from gatepost.kernel.operations import Access, Call, RecordKey, operation, tag_context
-from gatepost.kernel.ports import FunctionTriggers
+from gatepost.kernel.operations import Access, Call, RecordKey, operation, pass_role, tag_context
+from gatepost.services.events import publishing
+from gatepost.services.events.buses import Buses, bus_name, policy_of
+from gatepost.services.events.buses import shown as shown_bus
 from gatepost.services.events.model import (
+    DEFAULT_BUS,
     RULE,
+    Bus,
+    ConcurrentModificationException,
     EventsValidationException,
     LimitExceededException,
     ResourceNotFoundException,
@@ -26,6 +29,7 @@ from gatepost.services.events.model import (
 )
 from gatepost.services.events.scheduler import Scheduler
 from gatepost.services.events.schedules import BadSchedule, parse_schedule
+from gatepost.services.events.targets import SERVICE, Reach, Targets
 from gatepost.storage.base import Records, Write
 
 Params = Mapping[str, Any]
@@ -35,8 +39,10 @@ RULES_MAX: Final = 300  # https://docs.aws.amazon.com/eventbridge/latest/usergui
 TARGETS_MAX: Final = 5
 TAGS_MAX: Final = 50
 PAGE_MAX: Final = 100
-INPUT_BYTES_MAX: Final = 8192
-_UNBOUND: Final = frozenset({"ListRules", "ListRuleNamesByTarget"})
+_UNBOUND: Final = frozenset({"ListRules", "ListRuleNamesByTarget", "ListEventBuses", "TestEventPattern"})
+_OF_BUSES: Final = frozenset(
+    {"CreateEventBus", "UpdateEventBus", "DeleteEventBus", "DescribeEventBus", "PutPermission", "RemovePermission"}
+)
 
 
 class EventsProvider:
@@ -44,16 +50,20 @@ class EventsProvider:
 
     service = "events"
 
-    def __init__(
-        self, records: Records, triggers: FunctionTriggers, clock: Clock, new_id: Callable[[], str] = random_uuid
-    ) -> None:
+    def __init__(self, records: Records, reach: Reach, clock: Clock, new_id: Callable[[], str] = random_uuid) -> None:
         self._records = records
         self._clock = clock
+        self._new_id = new_id
         self._rules: dict[str, tuple[Rule, int]] = {}  # by ARN, with the record's version
-        self.scheduler = Scheduler(triggers, clock, new_id)
+        self._buses = Buses(records, clock)
+        self._matcher = publishing.Matcher()
+        self._targets = Targets(reach, clock, new_id)
+        self._targets.publish = self._dispatch
+        self.scheduler = Scheduler(self._targets, clock, new_id)
 
     async def start(self) -> None:
-        """Read the rules and fire them from now on."""
+        """Read the buses and rules, and fire from now on."""
+        await self._buses.load()
         for record in await self._records.scan(RULE):
             rule = Rule.from_json(record.value)
             self._rules[rule.arn] = (rule, record.version)
@@ -63,51 +73,150 @@ class EventsProvider:
     async def close(self) -> None:
         """Stop firing."""
         await self.scheduler.close()
+        await self._targets.close()
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
-        """Say what a call touches: a rule, by its ARN."""
+        """Say what a call touches: rules or buses, by their ARNs; and the roles that are passed on."""
         action = f"events:{call.operation}"
         if call.operation in _UNBOUND:
             return (Access(action),)
-        arn = params.get("ResourceARN") or call.arn(f"rule/{params.get('Name') or params.get('Rule')}")
-        rule = self._rules.get(str(arn))
-        held = {f"aws:resourcetag/{key.lower()}": value for key, value in rule[0].tags.items()} if rule else {}
-        tags = ((tag["Key"], tag["Value"]) for tag in params.get("Tags", ()))
-        return (Access(action, str(arn), held | tag_context(tags, params.get("TagKeys", ()))),)
+        if call.operation == "PutEvents":
+            return tuple(self._entry_access(call, entry) for entry in params["Entries"])
+        arn = params.get("ResourceARN")
+        if call.operation in _OF_BUSES:
+            arn = call.arn(f"event-bus/{bus_name(params.get('Name') or params.get('EventBusName'))}")
+        elif arn is None:
+            arn = _rule_arn(call, params.get("Name") or params.get("Rule") or "", params)
+        tags = ((tag["Key"], tag["Value"]) for tag in params.get("Tags") or ())
+        found = [Access(action, str(arn), self._held_tags(str(arn)) | tag_context(tags, params.get("TagKeys") or ()))]
+        roles = [params.get("RoleArn"), *(target.get("RoleArn") for target in params.get("Targets") or ())]
+        return (*found, *(pass_role(role, SERVICE) for role in dict.fromkeys(roles) if role))
+
+    def _held_tags(self, arn: str) -> dict[str, str | tuple[str, ...]]:
+        held: Rule | Bus | None = self._find(arn) or self._buses.find(arn)
+        return {f"aws:resourcetag/{key.lower()}": value for key, value in held.tags.items()} if held else {}
+
+    def _entry_access(self, call: Call, entry: Params) -> Access:
+        arn = publishing.bus_arn(call, entry)
+        bus = self._buses.find(arn)
+        context: dict[str, str | tuple[str, ...]] = {}
+        if entry.get("Source"):
+            context["events:source"] = entry["Source"]
+        if entry.get("DetailType"):
+            context["events:detail-type"] = entry["DetailType"]
+        return Access("events:PutEvents", arn, context, policy_of(bus) if bus else None)
+
+    # --- events ------------------------------------------------------------------------------------------------
+
+    @operation("PutEvents")
+    async def put_events(self, call: Call, params: Params) -> Answer:
+        """Take events: each that is taken has gone to its rules' targets when this answers.
+
+        A bus that does not exist takes events and forgets them, as on AWS. Raises: ValidationException.
+        """
+        if params.get("EndpointId"):
+            raise EventsValidationException("EndpointId is not supported by Gatepost: there are no global endpoints")
+        publishing.check_size(params)
+        results: list[Answer] = []
+        for entry in params["Entries"]:
+            event_id = self._new_id()
+            try:
+                event = publishing.event_of(call, entry, event_id, self._clock)
+            except publishing.BadEntry as error:
+                results.append({"ErrorCode": error.code, "ErrorMessage": str(error)})
+                continue
+            await self._dispatch(publishing.bus_arn(call, entry), event, 0)
+            results.append({"EventId": event_id})
+        return {"FailedEntryCount": sum("ErrorCode" in one for one in results), "Entries": results}
+
+    async def _dispatch(self, arn: str, event: Mapping[str, Any], hops: int) -> None:
+        bus = self._buses.find(arn)
+        if bus is None:
+            return
+        for rule, _ in list(self._rules.values()):
+            if not rule.pattern or not rule.is_enabled or rule.bus != bus.name:
+                continue
+            if (rule.account_id, rule.region) == (bus.account_id, bus.region) and self._matcher.matches(
+                rule.pattern, event
+            ):
+                await self._targets.deliver(rule, event, hops=hops)
+
+    @operation("TestEventPattern")
+    def test_event_pattern(self, call: Call, params: Params) -> Answer:
+        """Say whether an event matches a pattern. Raises: InvalidEventPatternException, ValidationException."""
+        del call
+        return publishing.test_pattern(params)
+
+    # --- buses -------------------------------------------------------------------------------------------------
+
+    @operation("CreateEventBus")
+    async def create_event_bus(self, call: Call, params: Params) -> Answer:
+        """Make a bus. Raises: ResourceAlreadyExistsException, ValidationException, LimitExceededException."""
+        return await self._buses.create(call, params, _tags(params))
+
+    @operation("UpdateEventBus")
+    async def update_event_bus(self, call: Call, params: Params) -> Answer:
+        """Change a bus. Raises: ResourceNotFoundException."""
+        return await self._buses.update(call, params)
+
+    @operation("DescribeEventBus")
+    def describe_event_bus(self, call: Call, params: Params) -> Answer:
+        """Describe a bus, the default one without a name. Raises: ResourceNotFoundException."""
+        return shown_bus(self._buses.named(call, params.get("Name")))
+
+    @operation("ListEventBuses")
+    def list_event_buses(self, call: Call, params: Params) -> Answer:
+        """Give the buses by name, all or those whose names begin with a prefix."""
+        prefix = params.get("NamePrefix") or ""
+        found = {bus.name: bus for bus in self._buses.of_region(call) if bus.name.startswith(prefix)}
+        chosen, token = _page(list(found), params)
+        return {"EventBuses": [shown_bus(found[name]) for name in chosen], **token}
+
+    @operation("DeleteEventBus")
+    async def delete_event_bus(self, call: Call, params: Params) -> Answer:
+        """Delete a bus without rules. Raises: ValidationException."""
+        has_rules = bool(self._of_bus(call, bus_name(params["Name"])))
+        return await self._buses.delete(call, params, has_rules=has_rules)
+
+    @operation("PutPermission")
+    async def put_permission(self, call: Call, params: Params) -> Answer:
+        """Let others put events to a bus. Raises: ResourceNotFoundException, ValidationException."""
+        return await self._buses.put_permission(call, params)
+
+    @operation("RemovePermission")
+    async def remove_permission(self, call: Call, params: Params) -> Answer:
+        """Take such a permission away. Raises: ResourceNotFoundException."""
+        return await self._buses.remove_permission(call, params)
 
     # --- rules -------------------------------------------------------------------------------------------------
 
     @operation("PutRule")
     async def put_rule(self, call: Call, params: Params) -> Answer:
-        """Make or change a rule by schedule. Raises: ValidationException, LimitExceededException."""
-        _check_bus(params)
-        if params.get("EventPattern"):
-            raise EventsValidationException(
-                "EventPattern is not supported by Gatepost: no events are published here; use ScheduleExpression"
-            )
-        if params.get("RoleArn"):
-            raise EventsValidationException(
-                "RoleArn is not supported by Gatepost: functions say in their own policy who may invoke them"
-            )
-        expression = params.get("ScheduleExpression", "")
-        if not expression:
+        """Make a rule, or replace one: by schedule, by pattern, or by both.
+
+        Raises: ValidationException, InvalidEventPatternException, ResourceNotFoundException, LimitExceededException.
+        """
+        bus = self._buses.named(call, params.get("EventBusName"))
+        pattern, schedule = params.get("EventPattern") or "", params.get("ScheduleExpression") or ""
+        if not pattern and not schedule:
             raise EventsValidationException("Parameter(s) EventPattern or ScheduleExpression must be specified.")
-        try:
-            parse_schedule(expression)
-        except BadSchedule as error:
-            words = f"Parameter ScheduleExpression is not valid. ({expression}: {error})"
-            raise EventsValidationException(words) from error
+        if schedule:
+            _check_schedule(schedule, bus.name)
+        if pattern:
+            publishing.compiled(pattern)
         state = params.get("State", "ENABLED")
         if state not in ("ENABLED", "DISABLED"):
             raise EventsValidationException(f"State {state} is not supported by Gatepost: use ENABLED or DISABLED")
-        arn = call.arn(f"rule/{params['Name']}")
+        arn = _rule_arn(call, params["Name"], params)
         old = self._find(arn)
-        if old is None and sum(one.arn.startswith(call.arn("rule/")) for one, _ in self._rules.values()) >= RULES_MAX:
+        if old is None and len(self._of_bus(call, bus.name)) >= RULES_MAX:
             raise LimitExceededException("The requested resource exceeds the maximum number allowed.")
-        blank = Rule(arn, params["Name"], "", 0, tags=_tags(params) if old is None else {})
+        blank = Rule(arn, params["Name"], "", 0, tags=_tags(params) if old is None else {}, bus=bus.name)
         rule = replace(
             old or blank,
-            schedule=expression,
+            schedule=schedule,
+            pattern=pattern,
+            role_arn=params.get("RoleArn") or "",
             anchored_at_ms=self._clock.now_ms(),
             is_enabled=state == "ENABLED",
             description=params.get("Description", ""),
@@ -118,15 +227,14 @@ class EventsProvider:
     @operation("DescribeRule")
     def describe_rule(self, call: Call, params: Params) -> Answer:
         """Describe a rule. Raises: ResourceNotFoundException."""
-        _check_bus(params)
-        rule = self._named(call, params["Name"])
+        rule = self._named(call, params["Name"], params)
         return {**_to_aws(rule), "CreatedBy": rule.account_id}
 
     @operation("DeleteRule")
     async def delete_rule(self, call: Call, params: Params) -> Answer:
         """Delete a rule without targets; one that is not there is gone. Raises: ValidationException."""
-        _check_bus(params)
-        rule = self._find(call.arn(f"rule/{params['Name']}"))
+        self._buses.named(call, params.get("EventBusName"))
+        rule = self._find(_rule_arn(call, params["Name"], params))
         if rule is None:
             return {}
         if rule.targets:
@@ -145,8 +253,7 @@ class EventsProvider:
         return await self._switch(call, params, is_enabled=False)
 
     async def _switch(self, call: Call, params: Params, *, is_enabled: bool) -> Answer:
-        _check_bus(params)
-        rule = self._named(call, params["Name"])
+        rule = self._named(call, params["Name"], params)
         if rule.is_enabled != is_enabled:
             await self._keep(rule, replace(rule, is_enabled=is_enabled, anchored_at_ms=self._clock.now_ms()))
         return {}
@@ -154,9 +261,9 @@ class EventsProvider:
     @operation("ListRules")
     def list_rules(self, call: Call, params: Params) -> Answer:
         """Give the rules by name, all or those whose names begin with a prefix."""
-        _check_bus(params)
-        prefix = params.get("NamePrefix", "")
-        found = [rule for rule in self._of_region(call) if rule.name.startswith(prefix)]
+        bus = self._buses.named(call, params.get("EventBusName"))
+        prefix = params.get("NamePrefix") or ""
+        found = [rule for rule in self._of_bus(call, bus.name) if rule.name.startswith(prefix)]
         chosen, token = _page([rule.name for rule in found], params)
         by_name = {rule.name: rule for rule in found}
         return {"Rules": [_to_aws(by_name[name]) for name in chosen], **token}
@@ -169,26 +276,28 @@ class EventsProvider:
 
         Raises: ResourceNotFoundException, ValidationException, LimitExceededException.
         """
-        _check_bus(params)
-        rule = self._named(call, params["Rule"])
+        rule = self._named(call, params["Rule"], params)
         targets = {target["Id"]: target for target in rule.targets}
         for target in params["Targets"]:
-            targets[target["Id"]] = _checked_target(target)
+            targets[target["Id"]] = self._targets.checked(target, account_id=call.account_id, region=call.region)
         if len(targets) > TARGETS_MAX:
-            raise LimitExceededException(f"A rule has at most {TARGETS_MAX} targets, not {len(targets)}.")
+            raise LimitExceededException("The requested resource exceeds the maximum number allowed.")
         await self._keep(rule, replace(rule, targets=tuple(targets.values())))
         return {"FailedEntryCount": 0, "FailedEntries": []}
 
     @operation("RemoveTargets")
     async def remove_targets(self, call: Call, params: Params) -> Answer:
         """Take targets away. Raises: ResourceNotFoundException."""
-        _check_bus(params)
-        rule = self._named(call, params["Rule"])
+        rule = self._named(call, params["Rule"], params)
         known = {target["Id"] for target in rule.targets}
         left = tuple(target for target in rule.targets if target["Id"] not in params["Ids"])
         await self._keep(rule, replace(rule, targets=left))
         failed = [
-            {"TargetId": name, "ErrorCode": "ResourceNotFoundException", "ErrorMessage": "There is no such target."}
+            {
+                "TargetId": name,
+                "ErrorCode": "ResourceNotFoundException",
+                "ErrorMessage": f"Rule {rule.name} does not have a target with the Id {name}.",
+            }
             for name in params["Ids"]
             if name not in known
         ]
@@ -197,15 +306,17 @@ class EventsProvider:
     @operation("ListTargetsByRule")
     def list_targets_by_rule(self, call: Call, params: Params) -> Answer:
         """Give a rule's targets. Raises: ResourceNotFoundException."""
-        _check_bus(params)
-        return {"Targets": [dict(target) for target in self._named(call, params["Rule"]).targets]}
+        rule = self._named(call, params["Rule"], params)
+        targets = {target["Id"]: target for target in rule.targets}
+        chosen, token = _page(sorted(targets), params)
+        return {"Targets": [dict(targets[name]) for name in chosen], **token}
 
     @operation("ListRuleNamesByTarget")
     def list_rule_names_by_target(self, call: Call, params: Params) -> Answer:
         """Give the names of the rules that have a target."""
-        _check_bus(params)
+        bus = self._buses.named(call, params.get("EventBusName"))
         arn = params["TargetArn"]
-        names = [rule.name for rule in self._of_region(call) if any(one["Arn"] == arn for one in rule.targets)]
+        names = [rule.name for rule in self._of_bus(call, bus.name) if any(one["Arn"] == arn for one in rule.targets)]
         chosen, token = _page(names, params)
         return {"RuleNames": chosen, **token}
 
@@ -213,27 +324,41 @@ class EventsProvider:
 
     @operation("TagResource")
     async def tag_resource(self, call: Call, params: Params) -> Answer:
-        """Add tags to a rule. Raises: ResourceNotFoundException, LimitExceededException."""
+        """Add tags to a rule or a bus. Raises: ResourceNotFoundException, LimitExceededException."""
         del call
-        rule = self._existing(params["ResourceARN"])
-        await self._keep(rule, replace(rule, tags={**rule.tags, **_tags(params, held=rule.tags)}))
+        held = self._tagged(params["ResourceARN"])
+        await self._keep_tags(held, {**held.tags, **_tags(params, held=held.tags)})
         return {}
 
     @operation("UntagResource")
     async def untag_resource(self, call: Call, params: Params) -> Answer:
         """Take tags away. Raises: ResourceNotFoundException."""
         del call
-        rule = self._existing(params["ResourceARN"])
-        tags = {key: value for key, value in rule.tags.items() if key not in params["TagKeys"]}
-        await self._keep(rule, replace(rule, tags=tags))
+        held = self._tagged(params["ResourceARN"])
+        await self._keep_tags(held, {key: value for key, value in held.tags.items() if key not in params["TagKeys"]})
         return {}
 
     @operation("ListTagsForResource")
     def list_tags_for_resource(self, call: Call, params: Params) -> Answer:
-        """Give a rule's tags. Raises: ResourceNotFoundException."""
+        """Give a rule's or a bus's tags. Raises: ResourceNotFoundException."""
         del call
-        rule = self._existing(params["ResourceARN"])
-        return {"Tags": [{"Key": key, "Value": value} for key, value in rule.tags.items()]}
+        held = self._tagged(params["ResourceARN"])
+        return {"Tags": [{"Key": key, "Value": value} for key, value in held.tags.items()]}
+
+    def _tagged(self, arn: str) -> Rule | Bus:
+        held: Rule | Bus | None = self._find(arn) or self._buses.find(arn)
+        if held is not None:
+            return held
+        if ":event-bus/" in arn:
+            raise ResourceNotFoundException(f"Event bus {bus_name(arn)} does not exist.")
+        bus, _, name = arn.rpartition(":rule/")[2].rpartition("/")
+        raise ResourceNotFoundException(f"Rule {name} does not exist on EventBus {bus or DEFAULT_BUS}.")
+
+    async def _keep_tags(self, held: Rule | Bus, tags: Mapping[str, str]) -> None:
+        if isinstance(held, Bus):
+            await self._buses.keep(held, replace(held, tags=tags))
+        else:
+            await self._keep(held, replace(held, tags=tags))
 
     # --- keeping -----------------------------------------------------------------------------------------------
 
@@ -241,33 +366,33 @@ class EventsProvider:
         found = self._rules.get(arn)
         return found[0] if found else None
 
-    def _existing(self, arn: str) -> Rule:
-        rule = self._find(arn)
+    def _named(self, call: Call, name: str, params: Params) -> Rule:
+        bus = self._buses.named(call, params.get("EventBusName"))
+        rule = self._find(_rule_arn(call, name, params))
         if rule is None:
-            name = arn.rpartition("/")[2]
-            raise ResourceNotFoundException(f"Rule {name} does not exist on EventBus default.")
+            raise ResourceNotFoundException(f"Rule {name} does not exist on EventBus {bus.name}.")
         return rule
 
-    def _named(self, call: Call, name: str) -> Rule:
-        return self._existing(call.arn(f"rule/{name}"))
-
-    def _of_region(self, call: Call) -> list[Rule]:
+    def _of_bus(self, call: Call, bus: str) -> list[Rule]:
         prefix = call.arn("rule/")
-        return sorted((rule for rule, _ in self._rules.values() if rule.arn.startswith(prefix)), key=lambda r: r.name)
+        found = (rule for rule, _ in self._rules.values() if rule.bus == bus and rule.arn.startswith(prefix))
+        return sorted(found, key=lambda rule: rule.name)
 
     async def _keep(self, old: Rule | None, new: Rule | None) -> None:
-        """Store a change, then fire by it. Raises: ValidationException when another came first, StoreUnavailable."""
+        """Store a change, then fire by it. Raises: ConcurrentModificationException, StoreUnavailable."""
         rule = new or old
         assert rule is not None
         held = self._rules.get(rule.arn)
         if (held[0] if held else None) is not old:
-            raise EventsValidationException(f"Rule {rule.name} was changed by another call: try again.")
-        key = RecordKey(RULE, rule.account_id, rule.region, rule.name)
+            raise ConcurrentModificationException(f"Rule {rule.name} was changed by another call.")
+        key = RecordKey(RULE, rule.account_id, rule.region, rule.record_id)
         write = Write(key, new.to_json() if new else None, held[1] if held else 0)
         try:
             (record,) = await self._records.commit([write])
         except VersionConflict as conflict:
-            raise EventsValidationException(f"Rule {rule.name} was changed by another call: try again.") from conflict
+            raise ConcurrentModificationException(
+                f"Rule {rule.name} was changed by another call: try again."
+            ) from conflict
         if new is None or record is None:
             self._rules.pop(rule.arn, None)
         else:
@@ -275,31 +400,18 @@ class EventsProvider:
         self.scheduler.changed(rule.arn, new)
 
 
-def _check_bus(params: Params) -> None:
-    bus = params.get("EventBusName", "default")
-    if bus != "default" and not bus.endswith(":event-bus/default"):
-        raise ResourceNotFoundException(f"Event bus {bus} does not exist: there is only the default one here.")
+def _rule_arn(call: Call, name: str, params: Params) -> str:
+    bus = bus_name(params.get("EventBusName"))
+    return call.arn(f"rule/{name}" if bus == DEFAULT_BUS else f"rule/{bus}/{name}")
 
 
-def _checked_target(target: Mapping[str, Any]) -> dict[str, Any]:
-    arn = parse_arn(target["Arn"])
-    if arn is None or arn.service != "lambda" or not arn.resource.startswith("function:"):
-        raise EventsValidationException(
-            f"Target {target['Arn']} is not supported by Gatepost: targets are Lambda functions"
-        )
-    for name, value in target.items():
-        if name not in ("Id", "Arn", "Input") and value:
-            raise EventsValidationException(f"{name} of targets is not supported by Gatepost: leave it out")
-    given = target.get("Input")
-    if given:
-        if len(given.encode()) > INPUT_BYTES_MAX:
-            raise EventsValidationException(f"Input has more than {INPUT_BYTES_MAX} bytes")
-        try:
-            json.loads(given)
-        except ValueError as error:
-            words = f"JSON syntax error in input for target {target['Id']} : {error}"
-            raise EventsValidationException(words) from error
-    return {name: value for name, value in target.items() if value}
+def _check_schedule(expression: str, bus: str) -> None:
+    if bus != DEFAULT_BUS:
+        raise EventsValidationException("ScheduleExpression is supported only on the default event bus.")
+    try:
+        parse_schedule(expression)
+    except BadSchedule as error:
+        raise EventsValidationException("Parameter ScheduleExpression is not valid.") from error
 
 
 def _tags(params: Params, *, held: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -320,10 +432,13 @@ def _to_aws(rule: Rule) -> Answer:
     answer: Answer = {
         "Name": rule.name,
         "Arn": rule.arn,
-        "ScheduleExpression": rule.schedule,
         "State": "ENABLED" if rule.is_enabled else "DISABLED",
-        "EventBusName": "default",
+        "EventBusName": rule.bus,
     }
-    if rule.description:
-        answer["Description"] = rule.description
-    return answer
+    optional = {
+        "ScheduleExpression": rule.schedule,
+        "EventPattern": rule.pattern,
+        "Description": rule.description,
+        "RoleArn": rule.role_arn,
+    }
+    return {**answer, **{name: value for name, value in optional.items() if value}}

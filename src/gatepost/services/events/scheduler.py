@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
-
 from gatepost.kernel.clock import Clock, iso_8601
-from gatepost.kernel.errors import ServiceError
-from gatepost.kernel.ports import FunctionTriggers
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.events.model import Rule
 from gatepost.services.events.schedules import BadSchedule, Schedule, parse_schedule
+from gatepost.services.events.targets import Targets
 
 log = logging.getLogger(__name__)
 
-SERVICE: Final = "events.amazonaws.com"
 SLEEP_MS_MAX: Final = 30_000  # the clock may be set meanwhile
 LATE_MS_MAX: Final = 60_000  # later than this (the machine slept) a firing is not made up
 
@@ -30,8 +26,8 @@ LATE_MS_MAX: Final = 60_000  # later than this (the machine slept) a firing is n
 class Scheduler:
     """Watches enabled rules. Call `start` once, `changed` after every change, `close` at the end."""
 
-    def __init__(self, triggers: FunctionTriggers, clock: Clock, new_id: Callable[[], str]) -> None:
-        self._triggers = triggers
+    def __init__(self, targets: Targets, clock: Clock, new_id: Callable[[], str]) -> None:
+        self._targets = targets
         self._clock = clock
         self._new_id = new_id
         self._tasks = Tasks("schedules")
@@ -82,19 +78,7 @@ class Scheduler:
         return len(due)
 
     async def _fire(self, rule: Rule, at_ms: int) -> None:
-        for target in rule.targets:
-            event_id = self._new_id()
-            try:
-                await self._triggers.trigger(
-                    target["Arn"],
-                    payload_of(rule, target, at_ms, event_id),
-                    service=SERVICE,
-                    source_arn=rule.arn,
-                    request_id=event_id,
-                )
-            except ServiceError as error:
-                told = {"rule": rule.arn, "target": target["Arn"], "code": error.code, "error": error.message}
-                log.warning("rule's target not invoked", extra=told)
+        await self._targets.deliver(rule, scheduled_event(rule, at_ms, self._new_id()))
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -112,11 +96,9 @@ class Scheduler:
         await self._tasks.close()
 
 
-def payload_of(rule: Rule, target: Mapping[str, Any], at_ms: int, event_id: str) -> bytes:
-    """Give what a target gets: its own Input, or AWS's scheduled event."""
-    if target.get("Input"):
-        return str(target["Input"]).encode()
-    event = {
+def scheduled_event(rule: Rule, at_ms: int, event_id: str) -> dict[str, Any]:
+    """Give the event of a rule's time."""
+    return {
         "version": "0",
         "id": event_id,
         "detail-type": "Scheduled Event",
@@ -127,4 +109,3 @@ def payload_of(rule: Rule, target: Mapping[str, Any], at_ms: int, event_id: str)
         "resources": [rule.arn],
         "detail": {},
     }
-    return orjson.dumps(event)

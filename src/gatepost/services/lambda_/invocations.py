@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 
 from gatepost.kernel.clock import Clock
+from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.limits import LAMBDA_PAYLOAD_BYTES_MAX
 from gatepost.kernel.operations import Call
 from gatepost.kernel.ports import FunctionInvoker, Invocation, InvocationResult, InvocationStream, StreamBroken
@@ -51,6 +52,14 @@ class Invocations:
         """Run a function that lets `service` in for `source_arn`. See `ports.FunctionCalls`."""
         target = self._allowed(function_arn, service=service, source_arn=source_arn)
         return await self._invoker.invoke(Invocation(target.arn, payload, request_id))
+
+    def admits(self, function_arn: str, *, service: str, source_arn: str) -> bool:
+        """Say whether a function is there and lets `service` in for `source_arn`. See `ports.FunctionTriggers`."""
+        try:
+            self._allowed(function_arn, service=service, source_arn=source_arn)
+        except ServiceError:
+            return False
+        return True
 
     def _allowed(self, function_arn: str, *, service: str, source_arn: str) -> Target:
         parts = function_arn.split(":")

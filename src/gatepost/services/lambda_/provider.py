@@ -141,6 +141,10 @@ class LambdaProvider:
             function_arn, payload, service=service, source_arn=source_arn, request_id=request_id
         )
 
+    def admits(self, function_arn: str, *, service: str, source_arn: str) -> bool:
+        """Say whether a function lets another service in. See `kernel.ports.FunctionTriggers`."""
+        return self._invocations.admits(function_arn, service=service, source_arn=source_arn)
+
     async def call(
         self, function_arn: str, payload: bytes, *, service: str, source_arn: str, request_id: str
     ) -> InvocationResult:

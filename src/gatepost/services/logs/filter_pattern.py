@@ -1,7 +1,7 @@
 """Filter patterns of CloudWatch Logs: text to a test of one message.
 
 Terms (`ERROR "with words" ?either ?or -without %regex%`) and JSON patterns (`{ $.level = "ERROR" && $.ms > 100 }`).
-Patterns for space-delimited events (`[ip, user, ...]`) are refused.
+Patterns for space-delimited events (`[ip, user, ...]`) are `space_pattern.py`.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
-import re2
 
-from gatepost.services.logs.model import InvalidParameterException
+from gatepost.services.logs.filter_words import COMPARISONS, invalid, regex, wildcards
+from gatepost.services.logs.space_pattern import SpacePattern
 
 PATTERN_CHARACTERS_MAX: Final = 1024
 DEPTH_MAX: Final = 32
@@ -29,23 +29,61 @@ Test = Callable[[str], bool]
 JsonTest = Callable[[Any], bool]
 
 
-def invalid(why: str) -> InvalidParameterException:
-    """Make the error for a pattern that cannot be used."""
-    return InvalidParameterException(f"Invalid filter pattern: {why}")
-
-
 def compile_pattern(pattern: str) -> Test:
     """Compile a filter pattern; an empty one takes everything. Raises: InvalidParameterException."""
     text = pattern.strip()
     if len(text) > PATTERN_CHARACTERS_MAX:
         raise invalid(f"it has {len(text)} characters, at most {PATTERN_CHARACTERS_MAX} are allowed")
     if text.startswith("["):
-        raise invalid("patterns for space-delimited events are not supported by Gatepost; use terms or { $.field = … }")
+        if not text.endswith("]"):
+            raise invalid("it begins with [ and does not end with ]")
+        return SpacePattern(text[1:-1]).matches
     if text.startswith("{"):
         if not text.endswith("}"):
             raise invalid("it begins with { and does not end with }")
         return _json_pattern(text[1:-1])
     return _terms(text)
+
+
+Extract = Callable[[str], dict[str, str]]
+
+
+def extractor_of(pattern: str) -> Extract:
+    """Give what finds the values that a pattern names in a message that matches: `$.field` or `$name`.
+
+    Raises: InvalidParameterException.
+    """
+    text = pattern.strip()
+    if text.startswith("["):
+        fields = SpacePattern(text[1:-1])
+        return lambda message: fields.extract(message) or {}
+    if not text.startswith("{"):
+        return lambda _: {}
+    names = dict.fromkeys(found.group(4) for found in _TOKEN.finditer(text[1:-1]) if found.group(4))
+    selectors = {name: _selector(name) for name in names}
+
+    def extract(message: str) -> dict[str, str]:
+        values: dict[str, str] = {}
+        for name, select in selectors.items():
+            for found in _json_values(message, select)[:1]:
+                values[name] = found
+        return values
+
+    return extract
+
+
+def json_value(message: str, selector: str) -> str | None:
+    """Give what `$.field` finds in a JSON message, as text; None when it finds nothing."""
+    found = _json_values(message, _selector(selector))
+    return found[0] if found else None
+
+
+def _json_values(message: str, select: Callable[[Any], list[Any]]) -> list[str]:
+    try:
+        found = select(orjson.loads(message))
+    except orjson.JSONDecodeError:
+        return []
+    return [each if isinstance(each, str) else orjson.dumps(each).decode() for each in found]
 
 
 def _terms(text: str) -> Test:
@@ -73,31 +111,11 @@ def _terms(text: str) -> Test:
     return test
 
 
-def _term(quoted: str | None, regex: str | None, plain: str | None) -> Test:
-    if regex is not None:
-        return _regex(regex)
+def _term(quoted: str | None, expression: str | None, plain: str | None) -> Test:
+    if expression is not None:
+        return regex(expression)
     word = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (plain or "")
     return lambda message: word in message
-
-
-def _regex(text: str) -> Callable[[str], bool]:
-    options = re2.Options()
-    options.max_mem = 1 << 20
-    options.log_errors = False
-    try:
-        compiled = re2.compile(text[1:-1], options)
-    except re2.error as error:
-        raise invalid(f"the regular expression {text} is not supported: {error}") from error
-    return lambda message: compiled.search(message) is not None
-
-
-def _wildcards(text: str) -> Callable[[str], bool]:
-    """Compile a text in which `*` stands for anything; many of them cost no more than one."""
-    options = re2.Options()
-    options.max_mem = 1 << 20
-    options.log_errors = False
-    pattern = re2.compile("(?s)" + ".*".join(re2.escape(part) for part in text.split("*")), options)
-    return lambda found: pattern.fullmatch(found) is not None
 
 
 # --- JSON patterns -------------------------------------------------------------------------------------------------
@@ -177,7 +195,7 @@ class _Parser:
         operator = self._take()
         if operator.upper() in {"IS", "NOT"}:
             return self._special(select, operator.upper(), self._take().upper())
-        if operator not in _COMPARISONS:
+        if operator not in COMPARISONS:
             raise invalid(f"{operator!r} is no comparison")
         return _comparison(select, operator, self._take())
 
@@ -190,16 +208,6 @@ class _Parser:
             wanted = constants[word]
             return lambda value: any(found is wanted for found in select(value))
         raise invalid(f"{operator} {word} is not known: use IS NULL, IS TRUE, IS FALSE or NOT EXISTS")
-
-
-_COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
-    "=": lambda one, other: one == other,
-    "!=": lambda one, other: one != other,
-    "<": lambda one, other: one < other,
-    ">": lambda one, other: one > other,
-    "<=": lambda one, other: one <= other,
-    ">=": lambda one, other: one >= other,
-}
 
 
 def _selector(text: str) -> Callable[[Any], list[Any]]:
@@ -229,7 +237,7 @@ def _comparison(select: Callable[[Any], list[Any]], operator: str, operand: str)
         number = float(operand)
     except ValueError:
         return _text_comparison(select, operator, operand)
-    compare = _COMPARISONS[operator]
+    compare = COMPARISONS[operator]
 
     def test(value: Any) -> bool:
         return any(
@@ -245,10 +253,10 @@ def _text_comparison(select: Callable[[Any], list[Any]], operator: str, operand:
     if operator not in {"=", "!="}:
         raise invalid(f"{operator} compares numbers, and {operand} is none")
     if operand.startswith("%"):
-        matches = _regex(operand)
+        matches = regex(operand)
     else:
         text = re.sub(r"\\(.)", r"\1", operand[1:-1]) if operand.startswith('"') else operand
-        matches = _wildcards(text)
+        matches = wildcards(text)
 
     is_equal = operator == "="
 

@@ -71,6 +71,20 @@ class ResourceAlreadyExistsException(ServiceError):
     status = 400
 
 
+class LimitExceededException(ServiceError):
+    """There would be more than a group or an account may have."""
+
+    code = "LimitExceededException"
+    status = 400
+
+
+class MalformedQueryException(ServiceError):
+    """A query cannot be read."""
+
+    code = "MalformedQueryException"
+    status = 400
+
+
 class TooManyTagsException(ServiceError):
     """A resource has at most 50 tags."""
 

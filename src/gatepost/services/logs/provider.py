@@ -9,12 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.errors import StoreUnavailable
-from gatepost.kernel.operations import Access, Call, operation, tag_context
+from gatepost.kernel.errors import ServiceUnavailable, StoreUnavailable
+from gatepost.kernel.operations import Access, Call, Principal, operation, tag_context
 from gatepost.kernel.paging import page_token
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.logs import events as reading
+from gatepost.services.logs.account_operations import AccountOperations
+from gatepost.services.logs.filter_operations import FilterOperations
 from gatepost.services.logs.filter_pattern import compile_pattern
+from gatepost.services.logs.filters import METRIC_FILTER, LogFilters, LogReach
 from gatepost.services.logs.model import (
     BATCH_BYTES_MAX,
     BATCH_EVENTS_MAX,
@@ -34,6 +37,7 @@ from gatepost.services.logs.model import (
     check_stream_name,
     group_of,
 )
+from gatepost.services.logs.names import group_key
 from gatepost.services.logs.paging import decode_token, encode_token, start_of, time_range
 from gatepost.services.logs.store import Group, LogStore, Stream
 
@@ -62,7 +66,7 @@ class LogPermission(Protocol):
         ...
 
 
-class LogsProvider:
+class LogsProvider(AccountOperations, FilterOperations):
     """CloudWatch Logs. Call `start` once the store is open, `close` before it is closed."""
 
     service = "logs"
@@ -71,6 +75,7 @@ class LogsProvider:
         self,
         store: LogStore,
         clock: Clock,
+        reach: LogReach,
         *,
         account_id: str,
         region: str,
@@ -78,6 +83,9 @@ class LogsProvider:
     ) -> None:
         self._store = store
         self._clock = clock
+        self._reach = reach
+        self.filters = LogFilters(reach, clock)
+        self.policies = {}
         self._account_id = account_id
         self._region = region
         self._permission = permission
@@ -86,7 +94,9 @@ class LogsProvider:
         self.lost_events = 0  # that the store did not take
 
     async def start(self) -> None:
-        """Begin to delete what outlives its retention."""
+        """Read filters and policies, and begin to delete what outlives its retention. Raises: StoreUnavailable."""
+        await self.filters.load()
+        await self.load_policies()
         self._tasks.spawn(self._clean_for_ever(), name="retention")
 
     async def close(self) -> None:
@@ -124,6 +134,28 @@ class LogsProvider:
         except StoreUnavailable as error:
             self.lost_events += sum(len(events) for _, _, events in entries)
             log.warning("log events lost", extra={"error": str(error)})
+            return
+        for key, stream, events in entries:
+            await self.filters.apply(key, stream, events)
+
+    async def deliver(self, group_arn: str, log_stream: str, message: str, *, service: str, source_arn: str) -> None:
+        """Write one line for a service that a resource policy lets in. See `ports.LogDelivery`."""
+        key = group_of(group_arn, account_id=self._account_id, region=self._region)
+        if key is None or self._store.group(key) is None:
+            raise ResourceNotFoundException("The specified log group does not exist.")
+        now_ms = self._clock.now_ms()
+        caller = Principal("service", key.account_id, "", "", name=service)
+        for action in ("CreateLogStream", "PutLogEvents"):
+            call = Call("logs", action, key.account_id, key.region, caller, "", now_ms)
+            resource = f"{key.arn}:log-stream:{log_stream}"
+            policy = self.merged_policy(key.account_id, key.region)
+            context = {"aws:sourcearn": source_arn, "aws:sourceaccount": key.account_id}
+            self._reach.authorization.check(call, Access(f"logs:{action}", resource, context, policy))
+        try:
+            await self._store.ingest([(key, log_stream, [(now_ms, message)])], now_ms=now_ms)
+        except StoreUnavailable as error:
+            raise ServiceUnavailable("The log store does not answer") from error
+        await self.filters.apply(key, log_stream, [(now_ms, message)])
 
     def _may_log(self, key: GroupName, stream: str) -> bool:
         if self._permission is None:
@@ -147,7 +179,7 @@ class LogsProvider:
         if call.operation == "UntagLogGroup":  # there "tags" are keys
             tags, removed = {}, tags
         context = tag_context(tags.items(), removed)
-        return (Access(action, resource, context),)
+        return (Access(action, resource, context, self.merged_policy(call.account_id, call.region)),)
 
     # --- groups ------------------------------------------------------------------------------------------------
 
@@ -164,7 +196,9 @@ class LogsProvider:
     @operation("DeleteLogGroup")
     async def delete_log_group(self, call: Call, params: Params) -> Answer:
         """Delete a log group with its events. Raises: ResourceNotFoundException."""
-        await self._store.delete_group(self._key(call, params))
+        key = self._key(call, params)
+        await self._store.delete_group(key)
+        await self.filters.drop_group(key)
         return {}
 
     @operation("DescribeLogGroups")
@@ -176,7 +210,7 @@ class LogsProvider:
             raise InvalidParameterException("LogGroup name prefix and LogGroup name pattern are mutually exclusive")
         if params.get("logGroupIdentifiers"):
             keys = [self._key(call, {"logGroupIdentifier": one}) for one in params["logGroupIdentifiers"]]
-            return {"logGroups": [_group_to_aws(group) for key in keys if (group := self._store.group(key))]}
+            return {"logGroups": [self._shown(group) for key in keys if (group := self._store.group(key))]}
         if params.get("logGroupClass", "STANDARD") != "STANDARD":
             return {"logGroups": []}
         count = params.get("limit") or 50
@@ -184,10 +218,13 @@ class LogsProvider:
         found = self._store.groups(
             call.account_id, call.region, after=after, count=count + 1, prefix=prefix, infix=infix
         )
-        answer: Answer = {"logGroups": [_group_to_aws(group) for group in found[:count]]}
+        answer: Answer = {"logGroups": [self._shown(group) for group in found[:count]]}
         if len(found) > count:
             answer["nextToken"] = page_token(found[count - 1].name)
         return answer
+
+    def _shown(self, group: Group) -> Answer:
+        return _group_to_aws(group) | {"metricFilterCount": len(self.filters.of(group.key, METRIC_FILTER))}
 
     @operation("PutRetentionPolicy")
     async def put_retention_policy(self, call: Call, params: Params) -> Answer:
@@ -266,6 +303,7 @@ class LogsProvider:
                 kept.append((at_ms, message))
         if kept:
             await self._store.put(group.key, params["logStreamName"], kept, now_ms=now_ms)
+            await self.filters.apply(group.key, params["logStreamName"], kept)
         elif self._store.stream(group, params["logStreamName"]) is None:
             raise ResourceNotFoundException("The specified log stream does not exist.")
         answer: Answer = {"nextSequenceToken": f"{now_ms:056d}"}
@@ -402,17 +440,7 @@ class LogsProvider:
 
     # --- names -------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _key(call: Call, params: Params) -> GroupName:
-        text = params.get("logGroupName") or params.get("logGroupIdentifier") or params.get("resourceArn") or ""
-        if params.get("logGroupName") and params.get("logGroupIdentifier"):
-            raise InvalidParameterException("logGroupName and logGroupIdentifier are mutually exclusive")
-        key = group_of(text, account_id=call.account_id, region=call.region)
-        if key is None:
-            raise InvalidParameterException(f"{text!r} is not a log group's name or ARN")
-        if key.account_id != call.account_id or key.region != call.region:
-            raise ResourceNotFoundException("The specified log group does not exist.")
-        return key
+    _key = staticmethod(group_key)
 
     def _group(self, call: Call, params: Params) -> Group:
         group = self._store.group(self._key(call, params))

@@ -12,6 +12,7 @@ from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError
 from gatepost.services.events.provider import EventsProvider
+from gatepost.services.events.targets import Reach
 from tests.support.rest_apis import GrantsAllBut
 from tests.support.stores import some_records
 from tests.support.toys import ACCOUNT, ADMINISTRATOR
@@ -65,7 +66,7 @@ def with_events(tmp_path, *scenarios) -> list[Any]:
         async with some_records(tmp_path) as records:
             for scenario in scenarios:
                 triggers = KeptTriggers()
-                provider = EventsProvider(records, triggers, clock)
+                provider = EventsProvider(records, Reach(triggers), clock)
                 await provider.start()
                 found.append(await scenario(Control(provider, triggers, clock)))
                 await provider.close()
@@ -184,14 +185,13 @@ def test_a_target_that_is_refused_does_not_keep_others_from_firing(tmp_path) -> 
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"EventPattern": '{"source":["x"]}'}, "no events are published here"),
+        ({"EventPattern": '{"source":"x"}'}, "InvalidEventPatternException: Event pattern is not valid. Reason: "),
         ({}, "EventPattern or ScheduleExpression must be specified"),
         ({"ScheduleExpression": "rate(1 minutes)"}, "Parameter ScheduleExpression is not valid."),
-        ({"ScheduleExpression": "rate(5 minutes)", "RoleArn": "arn:aws:iam::000000000000:role/x"}, "RoleArn is not"),
-        ({"ScheduleExpression": "rate(5 minutes)", "EventBusName": "mine"}, "there is only the default one"),
+        ({"ScheduleExpression": "rate(5 minutes)", "EventBusName": "mine"}, "Event bus mine does not exist."),
     ],
 )
-def test_what_is_no_rule_by_schedule_is_refused(tmp_path, params, words: str) -> None:
+def test_what_is_no_rule_is_refused(tmp_path, params, words: str) -> None:
     async def scenario(aws: Control):
         return await refusal(aws("PutRule", Name="nightly", **params))
 
@@ -202,8 +202,12 @@ def test_what_is_no_rule_by_schedule_is_refused(tmp_path, params, words: str) ->
     "target",
     [
         {"Arn": "arn:aws:sqs:us-east-1:000000000000:q"},
-        {"Arn": FUNCTION, "InputPath": "$.detail"},
-        {"Arn": FUNCTION, "RetryPolicy": {"MaximumRetryAttempts": 1}},
+        {"Arn": "no ARN"},
+        {"Arn": FUNCTION, "InputPath": "detail"},
+        {"Arn": FUNCTION, "InputPath": "$.detail", "Input": "{}"},
+        {"Arn": FUNCTION, "InputTransformer": {"InputTemplate": '{"a": <unknown>}'}},
+        {"Arn": FUNCTION, "InputTransformer": {"InputTemplate": '{"a": '}},
+        {"Arn": FUNCTION, "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:q"}},
         {"Arn": FUNCTION, "Input": "{"},
         {"Arn": FUNCTION, "Input": f'"{"x" * 8192}"'},
     ],
@@ -245,3 +249,162 @@ def test_calls_say_what_they_touch(tmp_path) -> None:
             ("events:ListTagsForResource", RULE),
         ]
     ]
+
+
+BUS = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/orders"
+
+
+def test_a_bus_is_made_described_listed_and_deleted(tmp_path) -> None:
+    async def scenario(aws: Control):
+        made = await aws("CreateEventBus", Name="orders", Description="d", Tags=[{"Key": "team", "Value": "shop"}])
+        again = await refusal(aws("CreateEventBus", Name="orders"))
+        described = await aws("DescribeEventBus", Name="orders")
+        tags = await aws("ListTagsForResource", ResourceARN=BUS)
+        listed = [bus["Name"] for bus in (await aws("ListEventBuses"))["EventBuses"]]
+        await aws("PutRule", Name="r", EventBusName="orders", EventPattern='{"source":["x"]}')
+        held = await refusal(aws("DeleteEventBus", Name="orders"))
+        await aws("DeleteRule", Name="r", EventBusName=BUS)
+        await aws("DeleteEventBus", Name="orders")
+        await aws("DeleteEventBus", Name="orders")
+        gone = await refusal(aws("DescribeEventBus", Name="orders"))
+        default = await refusal(aws("DeleteEventBus", Name="default"))
+        return made, again, described, tags, listed, (held, gone, default)
+
+    ((made, again, described, tags, listed, refusals),) = with_events(tmp_path, scenario)
+    assert made == {"EventBusArn": BUS, "Description": "d"}
+    assert again == "ResourceAlreadyExistsException: Event bus orders already exists."
+    assert {"Name": "orders", "Arn": BUS, "Description": "d"}.items() <= described.items()
+    assert (tags, listed) == ({"Tags": [{"Key": "team", "Value": "shop"}]}, ["default", "orders"])
+    assert refusals == (
+        "ValidationException: Event bus can't be deleted since it has rules.",
+        "ResourceNotFoundException: Event bus orders does not exist.",
+        "ValidationException: Cannot delete event bus default.",
+    )
+
+
+def test_rules_of_two_buses_may_have_one_name_and_survive_a_restart(tmp_path) -> None:
+    async def before(aws: Control):
+        await aws("CreateEventBus", Name="orders")
+        arns = [
+            (await aws("PutRule", Name="r", EventBusName=bus, EventPattern=f'{{"source":["{bus}"]}}'))["RuleArn"]
+            for bus in ("default", "orders")
+        ]
+        schedule = await refusal(aws("PutRule", Name="s", EventBusName="orders", ScheduleExpression="rate(5 minutes)"))
+        return arns, schedule
+
+    async def after(aws: Control):
+        return [(await aws("DescribeRule", Name="r", EventBusName=bus))["EventPattern"] for bus in ("default", BUS)]
+
+    (arns, schedule), patterns = with_events(tmp_path, before, after)
+    assert arns == [f"arn:aws:events:us-east-1:{ACCOUNT}:rule/{name}" for name in ("r", "orders/r")]
+    assert schedule == "ValidationException: ScheduleExpression is supported only on the default event bus."
+    assert patterns == ['{"source":["default"]}', '{"source":["orders"]}']
+
+
+def an_entry(**members: Any) -> dict[str, Any]:
+    return {"Source": "shop", "DetailType": "ordered", "Detail": '{"id":7}', **members}
+
+
+def test_an_event_goes_to_the_targets_of_the_rules_that_match(tmp_path) -> None:
+    async def scenario(aws: Control):
+        await aws("CreateEventBus", Name="orders")
+        for name, bus, source in (("a", "default", "shop"), ("b", "default", "other"), ("c", "orders", "shop")):
+            await aws("PutRule", Name=name, EventBusName=bus, EventPattern=json.dumps({"source": [source]}))
+            target = {"Id": "t", "Arn": f"{FUNCTION}-{name}"}
+            await aws("PutTargets", Rule=name, EventBusName=bus, Targets=[target])
+        await aws("PutRule", Name="off", EventPattern='{"source":["shop"]}', State="DISABLED")
+        await aws("PutTargets", Rule="off", Targets=[{"Id": "t", "Arn": FUNCTION}])
+        entries = [an_entry(Resources=["arn:x"], Time=1_000_000), an_entry(EventBusName="orders"), an_entry(Source="")]
+        answer = await aws("PutEvents", Entries=[*entries, an_entry(Detail="[]"), an_entry(Source="aws.s3")])
+        return answer, aws.triggers.told
+
+    ((answer, told),) = with_events(tmp_path, scenario)
+    assert answer["FailedEntryCount"] == 3
+    assert [one.get("ErrorCode") for one in answer["Entries"]] == [
+        None, None, "InvalidArgument", "MalformedDetail", "NotAuthorizedForSourceException",
+    ]  # fmt: skip
+    assert [(arn[-2:], source.rpartition(":")[2]) for arn, _, _, source in told] == [
+        ("-a", "rule/a"),
+        ("-c", "rule/orders/c"),
+    ]
+    assert told[0][1] == {
+        "version": "0", "id": answer["Entries"][0]["EventId"], "detail-type": "ordered", "source": "shop",
+        "account": ACCOUNT, "time": "1970-01-01T00:16:40Z", "region": "us-east-1", "resources": ["arn:x"],
+        "detail": {"id": 7},
+    }  # fmt: skip
+
+
+def test_an_event_goes_on_to_another_bus_but_not_for_ever(tmp_path) -> None:
+    async def scenario(aws: Control):
+        default = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
+        await aws("CreateEventBus", Name="orders")
+        for name, bus, other in (("there", "default", BUS), ("back", "orders", default)):
+            await aws("PutRule", Name=name, EventBusName=bus, EventPattern='{"source":["shop"]}')
+            targets = [{"Id": "bus", "Arn": other}, {"Id": "function", "Arn": FUNCTION}]
+            await aws("PutTargets", Rule=name, EventBusName=bus, Targets=targets)
+        await aws("PutEvents", Entries=[an_entry()])
+        return len(aws.triggers.told)
+
+    assert with_events(tmp_path, scenario) == [9]
+
+
+def test_a_target_gets_a_part_of_the_event_or_a_text_of_parts(tmp_path) -> None:
+    async def scenario(aws: Control):
+        await aws("PutRule", Name="r", EventPattern='{"source":["shop"]}')
+        transformer = {
+            "InputPathsMap": {"id": "$.detail.id", "none": "$.detail.none"},
+            "InputTemplate": '{"id": <id>, "text": "order <id> of <none>", "rule": "<aws.events.rule-name>"}',
+        }
+        targets = [
+            {"Id": "part", "Arn": f"{FUNCTION}-part", "InputPath": "$.detail"},
+            {"Id": "text", "Arn": f"{FUNCTION}-text", "InputTransformer": transformer},
+            {"Id": "fixed", "Arn": f"{FUNCTION}-fixed", "Input": '{"a":1}'},
+        ]
+        await aws("PutTargets", Rule="r", Targets=targets)
+        await aws("PutEvents", Entries=[an_entry()])
+        return {arn.rpartition("-")[2]: payload for arn, payload, _, _ in aws.triggers.told}
+
+    assert with_events(tmp_path, scenario) == [
+        {"part": {"id": 7}, "text": {"id": 7, "text": "order 7 of ", "rule": "r"}, "fixed": {"a": 1}}
+    ]
+
+
+def test_others_may_put_events_to_a_bus_by_its_policy(tmp_path) -> None:
+    async def scenario(aws: Control):
+        statement = {"Action": "events:PutEvents", "Principal": "111111111111", "StatementId": "s"}
+        missing = await refusal(aws("RemovePermission", StatementId="s"))
+        await aws("PutPermission", **statement)
+        policy = (await aws("DescribeEventBus"))["Policy"]
+        await aws("PutEvents", Entries=[an_entry()])
+        asked = aws.authorization.asked[-1]
+        unknown = await refusal(aws("RemovePermission", StatementId="t"))
+        await aws("RemovePermission", StatementId="s")
+        left = await aws("DescribeEventBus")
+        return missing, json.loads(policy), asked, unknown, left
+
+    ((missing, policy, asked, unknown, left),) = with_events(tmp_path, scenario)
+    assert missing == "ResourceNotFoundException: EventBus does not have a policy."
+    assert policy["Statement"] == [
+        {
+            "Sid": "s", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+            "Action": "events:PutEvents", "Resource": f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default",
+        }
+    ]  # fmt: skip
+    assert (asked.resource, json.loads(asked.resource_policy or "")) == (policy["Statement"][0]["Resource"], policy)
+    assert unknown == "ResourceNotFoundException: Statement with the provided id does not exist."
+    assert "Policy" not in left
+
+
+def test_a_pattern_can_be_tested(tmp_path) -> None:
+    async def scenario(aws: Control):
+        event = dict.fromkeys(("id", "account", "time", "region", "detail-type"), "x") | {"source": "shop"}
+        ask = {"EventPattern": '{"source":["shop"]}', "Event": json.dumps({**event, "resources": []})}
+        yes = await aws("TestEventPattern", **ask)
+        lacking = await refusal(aws("TestEventPattern", **{**ask, "Event": json.dumps(event)}))
+        bad = await refusal(aws("TestEventPattern", **{**ask, "EventPattern": "{"}))
+        return yes, lacking, bad
+
+    ((yes, lacking, bad),) = with_events(tmp_path, scenario)
+    assert yes == {"Result": True}
+    assert lacking == "ValidationException: Parameter Event is not valid. Reason: resources is a required argument."
+    assert bad.startswith("InvalidEventPatternException: Event pattern is not valid. Reason: ")

@@ -6,10 +6,15 @@ import asyncio
 
 from gatepost.kernel.clock import FixedClock, SystemClock
 from gatepost.services.events.model import Rule
-from gatepost.services.events.scheduler import SLEEP_MS_MAX, Scheduler, payload_of
+from gatepost.services.events.scheduler import SLEEP_MS_MAX, Scheduler
+from gatepost.services.events.targets import Reach, Targets
 
 RULE = Rule(
-    "arn:aws:events:us-east-1:000000000000:rule/r", "r", "rate(1 minute)", 0, targets=({"Id": "t", "Arn": "arn:f"},)
+    "arn:aws:events:us-east-1:000000000000:rule/r",
+    "r",
+    "rate(1 minute)",
+    0,
+    targets=({"Id": "t", "Arn": "arn:aws:lambda:us-east-1:000000000000:function:f"},),
 )
 
 
@@ -23,7 +28,7 @@ class Kept:
 
 def test_it_sleeps_until_the_next_rule_is_due() -> None:
     clock = FixedClock()
-    scheduler = Scheduler(Kept(), clock, lambda: "id")
+    scheduler = Scheduler(Targets(Reach(Kept()), clock, lambda: "id"), clock, lambda: "id")
     assert scheduler.due_in_ms() == SLEEP_MS_MAX
     scheduler.changed(RULE.arn, RULE)
     assert 0 < scheduler.due_in_ms() <= SLEEP_MS_MAX
@@ -34,7 +39,7 @@ def test_it_sleeps_until_the_next_rule_is_due() -> None:
 def test_it_wakes_for_a_rule_that_comes_while_it_sleeps() -> None:
     async def scenario() -> None:
         clock, kept = SystemClock(), Kept()
-        scheduler = Scheduler(kept, clock, lambda: "id")
+        scheduler = Scheduler(Targets(Reach(kept), clock, lambda: "id"), clock, lambda: "id")
         scheduler.start()
         await asyncio.sleep(0)
         almost_due = clock.now_ms() - 59_950
@@ -43,7 +48,3 @@ def test_it_wakes_for_a_rule_that_comes_while_it_sleeps() -> None:
         await scheduler.close()
 
     asyncio.run(scenario())
-
-
-def test_a_targets_own_input_stands_instead_of_the_event() -> None:
-    assert payload_of(RULE, {"Arn": "arn:f", "Input": "[1]"}, 0, "id") == b"[1]"

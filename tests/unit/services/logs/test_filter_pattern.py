@@ -86,7 +86,8 @@ def test_json(pattern: str, is_match: bool) -> None:
 @pytest.mark.parametrize(
     "pattern",
     [
-        '"open', "[ip, user]", "{ $.a = 1", "{ }", "{ $.a }", "{ $.a = }", "{ a = 1 }", "{ ($.a = 1 }",
+        '"open', "[ip, user", "[a, ..., b, ...]", "[a =]", "[a > word]",
+        "{ $.a = 1", "{ }", "{ $.a }", "{ $.a = }", "{ a = 1 }", "{ ($.a = 1 }",
         "{ $.a = 1 $.b = 2 }", "{ $.a IS HERE }", "{ $.a > word }", "%(%", "{ $.a = %(% }", "{ $.a & $.b }",
         "x" * 1025, "{ " + "(" * 100 + "$.a = 1" + ")" * 100 + " }",
     ],

@@ -335,7 +335,7 @@ def test_tags_by_arn(tmp_path) -> None:
         ("GetLogEvents", {"logGroupName": GROUP, "logStreamName": "s", "nextToken": f"f/{1 << 64}.0.0"}),
         ("GetLogEvents", {"logGroupName": GROUP, "logStreamName": "s", "nextToken": f"b/-{1 << 64}.0.0"}),
         ("FilterLogEvents", {"logGroupName": GROUP, "nextToken": f"f/{1 << 64}.0.0"}),
-        ("FilterLogEvents", {"logGroupName": GROUP, "filterPattern": "[a, b]"}),
+        ("FilterLogEvents", {"logGroupName": GROUP, "filterPattern": "[a, b"}),
         ("FilterLogEvents", {"logGroupName": GROUP, "startTime": 2, "endTime": 1}),
     ],
 )
