@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from gatepost.kernel.limits import CLOUDFORMATION_TEMPLATE_BYTES_MAX
 from gatepost.templates.document import Whereabouts, transform_names
 from gatepost.templates.loops import expand_loops
 from gatepost.templates.problems import Path
@@ -18,6 +19,7 @@ SERVERLESS: Final = "AWS::Serverless-2016-10-31"
 LANGUAGE_EXTENSIONS: Final = "AWS::LanguageExtensions"
 INCLUDE: Final = "AWS::Include"
 INCLUDE_DEPTH_MAX: Final = 10
+INCLUDES_MAX: Final = 200  # of one template: files that include each other several times double with each level
 
 
 class Files(Protocol):
@@ -94,6 +96,8 @@ class _Includes:
     def __init__(self, files: Files, where: Whereabouts) -> None:
         self._files = files
         self._where = where
+        self._count = 0
+        self._characters = 0
 
     def top_level(self, raw: dict[str, Any]) -> dict[str, Any]:
         """Merge what `Transform: {Name: AWS::Include}` names; the template's own keys win."""
@@ -135,6 +139,11 @@ class _Includes:
         text = self._files.read(location)
         if text is None:
             raise self._where.refuse(path, f"AWS::Include: there is no file {location}")
+        self._count += 1
+        self._characters += len(text)
+        if self._count > INCLUDES_MAX or self._characters > CLOUDFORMATION_TEMPLATE_BYTES_MAX:
+            most = f"{INCLUDES_MAX} files of {CLOUDFORMATION_TEMPLATE_BYTES_MAX} bytes"
+            raise self._where.refuse(path, f"AWS::Include: a template includes at most {most} in all")
         content = parse_source(text, file=location).plain()
         if not isinstance(content, dict):
             raise self._where.refuse(path, f"AWS::Include: {location} holds no mapping")

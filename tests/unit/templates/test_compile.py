@@ -1,5 +1,7 @@
 """From text to a template that can be deployed: everything that can be refused is refused here."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.support.templates import Texts, compiled, refusals
@@ -205,6 +207,19 @@ def test_a_file_that_includes_itself_is_refused():
     text = "Fn::Transform: {Name: AWS::Include, Parameters: {Location: x}}\n"
     template = "Resources:\n  A:\n    Type: AWS::CDK::Metadata\n    Properties:\n      " + text
     assert "include each other more than 10 deep" in refusals(template, files=Texts(x=text))[0]
+
+
+def test_files_that_include_each_other_several_times_are_refused_before_they_have_grown():
+    include = "Fn::Transform: {{Name: AWS::Include, Parameters: {{Location: {}}}}}"
+    names = [f"level{number}" for number in range(9)]
+    texts = {
+        name: "\n".join(f"k{key}: {{{include.format(below)}}}" for key in range(30)) for name, below in pairwise(names)
+    }
+    template = of(A=role()) + f"Metadata:\n  {include.format('level0')}\n"
+    assert "at most 200 files" in refusals(template, files=Texts(**texts, level8="x: y\n"))[0]
+    large = Texts(x=f"x: {'y' * 600_000}\n")
+    template = of(A=role()) + f"Metadata:\n  A: {{{include.format('x')}}}\n  B: {{{include.format('x')}}}\n"
+    assert "1048576 bytes" in refusals(template, files=large)[0]
 
 
 def test_imports_are_found():
