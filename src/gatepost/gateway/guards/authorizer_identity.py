@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from gatepost.gateway.exchange import Exchange
-from gatepost.gateway.mapping import MappingError, Source, compile_source, compile_values
+from gatepost.gateway.mapping import MappingError, Source, compile_values
 from gatepost.gateway.responses import UNAUTHORIZED, Refusal
 from gatepost.gateway.route import StageFacts
 
@@ -24,7 +24,11 @@ Identity = tuple[str, ...]
 
 
 def compile_identity(text: str, stage: StageFacts) -> Callable[[Exchange], Identity]:
-    """Compile the identity source of a REQUEST authorizer; none gives an empty identity. Raises: MappingError."""
+    """Compile the identity source of a REQUEST authorizer; none gives an empty identity. Raises: MappingError.
+
+    A header or parameter that comes several times counts with all its values: the function sees them all, and what it
+    says of one list must not be remembered for another that ends alike. (unverified: what AWS does then.)
+    """
     expressions = [each.strip() for each in text.split(",") if each.strip()]
     if len(expressions) > SOURCES_MAX:
         raise MappingError(f"identitySource has {len(expressions)} expressions: use at most {SOURCES_MAX}")
@@ -34,18 +38,28 @@ def compile_identity(text: str, stage: StageFacts) -> Callable[[Exchange], Ident
                 f"identitySource {each}: use method.request.header.NAME, method.request.querystring.NAME, "
                 "stageVariables.NAME or context.NAME"
             )
-    sources = tuple((each, compile_source(each, stage)) for each in expressions)
+    sources = tuple((each, compile_values(_of_all_values(each), stage)) for each in expressions)
 
     def identity(exchange: Exchange) -> Identity:
-        found = []
-        for expression, source in sources:
-            value = source(exchange)
-            if not value:
+        found: list[str] = []
+        counts: list[str] = []
+        for expression, values in sources:
+            given = values(exchange)
+            if not given or not given[-1]:
                 raise Refusal(UNAUTHORIZED, detail=f"identity source {expression} is missing or empty")
-            found.append(value)
-        return tuple(found)
+            found += given
+            counts.append(str(len(given)))
+        if len(found) == len(counts):
+            return tuple(found)
+        return (*found, *counts)  # longer than any identity of single values, and read in one way from its end
 
     return identity
+
+
+def _of_all_values(expression: str) -> str:
+    """Give the expression for all values of what `expression` gives the last of."""
+    place, _, name = expression.removeprefix("method.request.").partition(".")
+    return f"method.request.multivalue{place}.{name}" if place in ("header", "querystring") else expression
 
 
 def compile_token_source(text: str, stage: StageFacts) -> Source:

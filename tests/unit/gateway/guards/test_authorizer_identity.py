@@ -30,6 +30,25 @@ def test_no_source_is_an_empty_identity():
     assert compile_identity(" ", STAGE)(an_exchange()) == ()
 
 
+def test_every_value_counts_and_no_two_lists_are_one_identity():
+    identity = compile_identity("method.request.querystring.a,method.request.header.B", STAGE)
+    requests = [
+        ("/prod/x?a=1", ("2",)),
+        ("/prod/x?a=0&a=1", ("2",)),
+        ("/prod/x?a=1&a=0", ("2",)),
+        ("/prod/x?a=1", ("0", "2")),
+        ("/prod/x?a=1", ("1", "2")),
+        ("/prod/x?a=1&a=1", ("2",)),
+        ("/prod/x?a=1", ("1", "2", "2", "1")),
+        ("/prod/x?a=1&a=1&a=2", ("2", "1")),
+    ]
+    found = {
+        identity(an_exchange(a_request(target=target, headers=tuple(("b", value) for value in values))))
+        for target, values in requests
+    }
+    assert len(found) == len(requests)
+
+
 @pytest.mark.parametrize("text", ["method.request.path.id", "a", "'literal'", ",".join(["context.path"] * 17)])
 def test_other_expressions_and_too_many_are_refused(text):
     with pytest.raises(MappingError, match="identitySource"):
