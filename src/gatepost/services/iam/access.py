@@ -34,6 +34,8 @@ _UNBOUND: Final = frozenset(
         "GetAccountAuthorizationDetails",
         "GetAccountPasswordPolicy",
         "GetCredentialReport",
+        "GetServiceLastAccessedDetails",
+        "GetServiceLastAccessedDetailsWithEntities",
         "GetAccountSummary",
         "ListAccountAliases",
         "CreateAccountAlias",
@@ -135,6 +137,8 @@ def _resource(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
     own = f"arn:aws:iam::{call.account_id}:"
     if call.operation in ("SimulatePrincipalPolicy", "GetContextKeysForPrincipalPolicy"):
         return params["PolicySourceArn"], None
+    if "Arn" in params:  # of access advisor
+        return params["Arn"], None
     for parameter, kind, word in _NAMED:
         name = params.get(parameter)
         if name is None:

@@ -6,11 +6,15 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.ht
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from gatepost.languages.iam_policy import PolicyError, PolicyKind, parse_policy
+import orjson
+
+from gatepost.languages.iam_policy import Policy, PolicyError, PolicyKind, parse_policy
 from gatepost.services.iam.directory import Directory
 from gatepost.services.iam.errors import (
+    InvalidInputException,
     LimitExceededException,
     MalformedPolicyDocumentException,
     NoSuchEntityException,
@@ -18,24 +22,35 @@ from gatepost.services.iam.errors import (
 )
 from gatepost.services.iam.model import AWS_POLICY_PREFIX, ManagedPolicy
 
+_POLICY_ARN: Final = re.compile(r"arn:aws[a-z-]*:iam::(aws|\d{12}):policy/[!-~]+", re.ASCII)
 MANAGED_POLICY_CHARACTERS_MAX: Final = 6_144
 TRUST_POLICY_CHARACTERS_MAX: Final = 2_048  # AWS raises it to 4,096 on request
 
 
 def checked_document(document: str, kind: PolicyKind) -> str:
     """Give `document` back when it is a policy of that kind. Raises: MalformedPolicyDocumentException."""
-    try:
-        parse_policy(document, kind)
-    except PolicyError as error:
-        raise MalformedPolicyDocumentException(str(error)) from error
+    _parsed(document, kind)
     return document
 
 
+def _parsed(document: str, kind: PolicyKind) -> Policy:
+    try:
+        return parse_policy(document, kind)
+    except PolicyError as error:
+        raise MalformedPolicyDocumentException(str(error)) from error
+
+
 def checked_managed_document(document: str) -> str:
-    """Check a managed policy's document and its size. Raises: MalformedPolicyDocumentException, LimitExceeded…."""
+    """Check a managed policy's document, its version and its size.
+
+    Raises: MalformedPolicyDocumentException, LimitExceededException.
+    """
     if characters(document) > MANAGED_POLICY_CHARACTERS_MAX:
         raise LimitExceededException(f"Cannot exceed quota for PolicySize: {MANAGED_POLICY_CHARACTERS_MAX}")
-    return checked_document(document, "identity")
+    _parsed(document, "identity")
+    if orjson.loads(document).get("Version") != "2012-10-17":
+        raise MalformedPolicyDocumentException("Policy document must be version 2012-10-17 or greater.")
+    return document
 
 
 def checked_trust_policy(document: str, directory: Directory, account_id: str) -> str:
@@ -45,10 +60,7 @@ def checked_trust_policy(document: str, directory: Directory, account_id: str) -
     """
     if characters(document) > TRUST_POLICY_CHARACTERS_MAX:
         raise LimitExceededException(f"Cannot exceed quota for ACLSizePerRole: {TRUST_POLICY_CHARACTERS_MAX}")
-    try:
-        policy = parse_policy(document, "trust")
-    except PolicyError as error:
-        raise MalformedPolicyDocumentException(str(error)) from error
+    policy = _parsed(document, "trust")
     for statement in policy.statements:
         for arn in sorted(statement.principals.aws) if statement.principals else ():
             if not _exists(arn, directory, account_id):
@@ -72,23 +84,26 @@ def characters(document: str) -> int:
     return sum(1 for character in document if not character.isspace())
 
 
-def attachable(directory: Directory, arn: str, account_id: str) -> ManagedPolicy:
-    """Find a managed policy that may be attached or be a boundary in this account.
+def attachable(directory: Directory, arn: str, account_id: str, *, scope: str = "Policy") -> ManagedPolicy:
+    """Find a managed policy that may be attached or be a boundary (`scope` "Scope ARN:") in this account.
 
-    Raises: NoSuchEntityException (for one of AWS's that we lack it says which we have), PolicyNotAttachableException.
+    Raises: InvalidInputException, PolicyNotAttachableException, NoSuchEntityException (for one of AWS's that we lack
+    it says so).
     """
+    if not _POLICY_ARN.fullmatch(arn):
+        raise InvalidInputException(f"ARN {arn} is not valid.")
     if arn.startswith(AWS_POLICY_PREFIX + "aws-service-role/"):
         raise PolicyNotAttachableException(f"Cannot attach a Service Role Policy to a Customer Role. {arn}")
     policy = directory.managed_policy(arn)
     if policy is None or policy.account_id not in (account_id, "aws"):
         hint = unknown_aws_policy(directory, arn)
-        raise NoSuchEntityException(f"Policy {arn} does not exist or is not attachable.{hint}")
+        raise NoSuchEntityException(f"{scope} {arn} does not exist or is not attachable.{hint}")
     return policy
 
 
 def unknown_aws_policy(directory: Directory, arn: str) -> str:
-    """Say which of AWS's managed policies we have, when `arn` is of one that we have not."""
+    """Say that `arn` is of one of AWS's managed policies that we have not."""
     if not arn.startswith(AWS_POLICY_PREFIX):
         return ""
-    have = ", ".join(one.removeprefix(AWS_POLICY_PREFIX) for one in directory.aws_policies.arns)
-    return f" Of AWS's managed policies Gatepost has: {have}."
+    count = len(directory.aws_policies.arns)
+    return f" Gatepost has {count} of AWS's managed policies: ListPolicies with Scope AWS lists them."

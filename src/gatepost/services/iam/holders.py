@@ -176,7 +176,7 @@ class HolderOperations:
         arn = params["PermissionsBoundary"]
 
         def change(holder: Holder) -> Holder:
-            attachable(self._directory, arn, call.account_id)
+            attachable(self._directory, arn, call.account_id, scope="Scope ARN:")
             return with_policies(holder, boundary=arn)
 
         return await self._change_holder(call, holders, params, change)
@@ -348,5 +348,5 @@ def new_policies(directory: Directory, params: Params, account_id: str) -> HeldP
     """
     arn = params.get("PermissionsBoundary", "")
     if arn:
-        attachable(directory, arn, account_id)
+        attachable(directory, arn, account_id, scope="Scope ARN:")
     return HeldPolicies(boundary=arn)

@@ -29,6 +29,7 @@ from gatepost.services.iam.password_rules import PasswordPolicyOperations
 from gatepost.services.iam.policies import PolicyOperations
 from gatepost.services.iam.roles import RoleOperations
 from gatepost.services.iam.server_certificates import ServerCertificateOperations
+from gatepost.services.iam.service_access import AccessJob, ServiceAccessOperations
 from gatepost.services.iam.service_linked_roles import ServiceLinkedRoleOperations
 from gatepost.services.iam.simulation import SimulationOperations
 from gatepost.services.iam.user_certificates import UserCertificateOperations
@@ -51,6 +52,7 @@ class IamProvider(
     ServerCertificateOperations,
     ServiceLinkedRoleOperations,
     CredentialReportOperations,
+    ServiceAccessOperations,
     SimulationOperations,
     AbsentOperations,
 ):
@@ -76,6 +78,7 @@ class IamProvider(
         self._passwords = Passwords()
         self._uses = LastUses(records)
         self._reports: dict[str, CredentialReport] = {}
+        self._jobs: dict[tuple[str, str], AccessJob] = {}
 
     @property
     def uses(self) -> LastUses:

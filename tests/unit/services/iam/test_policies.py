@@ -135,9 +135,30 @@ def test_an_aws_policy_that_we_lack_is_refused_and_says_what_we_have(tmp_path: P
             arn = "arn:aws:iam::aws:policy/AmazonBraketFullAccess"
             told = await world.refused("NoSuchEntity", "AttachRolePolicy", RoleName="app", PolicyArn=arn)
             assert told.startswith(f"Policy {arn} does not exist or is not attachable.")
-            assert "service-role/AWSLambdaBasicExecutionRole" in told
+            assert "ListPolicies with Scope AWS" in told
+            boundary = await world.refused(
+                "NoSuchEntity", "PutRolePermissionsBoundary", RoleName="app", PermissionsBoundary=arn
+            )
+            assert boundary.startswith(f"Scope ARN: {arn} does not exist or is not attachable.")
+            for wrong in ("arn:aws:iam::aws:role/AdministratorAccess", "AdministratorAccess-as-a-name"):
+                told = await world.refused("InvalidInput", "AttachRolePolicy", RoleName="app", PolicyArn=wrong)
+                assert told == f"ARN {wrong} is not valid."
             service = "arn:aws:iam::aws:policy/aws-service-role/AWSLambdaReplicator"
             await world.refused("PolicyNotAttachable", "AttachRolePolicy", RoleName="app", PolicyArn=service)
+
+    asyncio.run(scenario())
+
+
+def test_a_managed_policy_has_todays_version_and_an_inline_one_may_have_the_old(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with an_identity_world(tmp_path) as world:
+            await world.a_role()
+            document = a_document(a_statement()).replace("2012-10-17", "2008-10-17")
+            told = await world.refused(
+                "MalformedPolicyDocument", "CreatePolicy", PolicyName="p", PolicyDocument=document
+            )
+            assert told == "Policy document must be version 2012-10-17 or greater."
+            await world.do("PutRolePolicy", RoleName="app", PolicyName="p", PolicyDocument=document)
 
     asyncio.run(scenario())
 
