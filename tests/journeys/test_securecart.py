@@ -3,10 +3,13 @@
 import base64
 import json
 import re
+import runpy
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +30,12 @@ PRODUCT = json.dumps({"name": "Clove Tin", "category": "tea", "priceCents": 100,
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     data = tmp_path_factory.mktemp("shop") / "data"
-    running = start_platform(data, str(SHOP / "template.yaml"), "--durability", "process", command="up")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    page = f"ShopUrl=http://localhost:{port}"
+    flags = (str(SHOP / "template.yaml"), "--durability", "process", "--parameter", page)
+    running = start_platform(data, *flags, command="up")
+    running.page_port = port
     yield running
     running.stop()
 
@@ -47,7 +55,7 @@ def people(shop):
     pool = {"UserPoolId": outputs_of(shop)["UserPoolId"]}
     return {
         name: a_user(shop.client("cognito-idp"), pool, outputs_of(shop)["ShopClientId"], name, group)
-        for name, group in (("carla", ""), ("three-leaves", "vendors"), ("root", "admins"))
+        for name, group in (("carla", "customers"), ("three-leaves", "vendors"), ("root", "admins"))
     }
 
 
@@ -61,6 +69,53 @@ def a_user(aws, pool, client, name, group):
     user = aws.admin_get_user(**pool, Username=name)["UserAttributes"]
     sub = next(one["Value"] for one in user if one["Name"] == "sub")
     return sub, {"Authorization": told["AuthenticationResult"]["IdToken"]}
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def the_page(shop):
+    """Serve the shop's page; give its address."""
+    outputs = outputs_of(shop)
+    sign_in = f"{shop.public}/_aws/auth/{re.match(r'https://([^.]+)', outputs['SignInUrl'])[1]}"
+    serve = runpy.run_path(str(SHOP / "web" / "serve.py"))["serve"]
+    server = serve(base_of(shop), sign_in, outputs["ShopClientId"], shop.page_port)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://localhost:{shop.page_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: tools/setup installs it, as root")
+def test_a_customer_signs_up_at_the_hosted_pages_in_a_real_browser_and_shops(shop):
+    from playwright.sync_api import expect, sync_playwright
+
+    with sync_playwright() as playwright, the_page(shop) as address:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(30_000)
+        wrong = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto(address)
+        expect(page.get_by_text("Not signed in")).to_be_visible()
+        expect(page.locator("#shelf li")).to_have_count(5)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("link", name="Create an account").click()
+        page.get_by_label("Username").fill("chris")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Create account").click()
+        page.wait_for_url(address)
+        expect(page.get_by_text("Signed in as chris")).to_be_visible()
+        page.get_by_role("button", name="Into the cart").first.click()
+        expect(page.locator("#cart li")).to_have_count(1)
+        assert page.locator("#total").inner_text() != "0.00"
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_text("Not signed in")).to_be_visible()
+        page.goto(f"{address}?code=stolen&state=made-up")
+        expect(page.get_by_text("That sign-in was not begun here")).to_be_visible()
+        assert wrong == []
+        browser.close()
 
 
 def test_health_is_ready_once_everything_is_deployed(shop):
@@ -183,6 +238,50 @@ def test_internal_routes_are_for_who_holds_the_policy(shop, people):
     assert signed().status == 403
     iam.attach_user_policy(UserName="stock-keeper", PolicyArn=outputs_of(shop)["InternalCallersArn"])
     assert signed().json()["productId"] == "tea-001"
+
+
+def an_order(shop, people):
+    """Order tea as the customer; give its address and its total."""
+    sub, carla = people["carla"]
+    customer = f"{base_of(shop)}/customers/{sub}"
+    assert ask("PUT", f"{customer}/cart/tea-003", '{"quantity": 1}', headers=carla).status == 200
+    placed = ask("POST", f"{customer}/orders", headers=carla).json()
+    return f"{customer}/orders/{placed['orderId']}", placed["totalCents"]
+
+
+def test_a_payment_is_of_ones_own_order_and_of_its_total_and_books_are_kept_inside(shop, people):
+    order, total = an_order(shop, people)
+    payment = json.dumps({"card": "card_ok", "amountCents": total})
+    keyed = {"Idempotency-Key": "key-0001"}
+    for who in ("three-leaves",):
+        assert ask("POST", f"{order}/payment", payment, headers={**people[who][1], **keyed}).status == 403
+    carla = {**people["carla"][1], **keyed}
+    mine = f"{base_of(shop)}/customers/{people['carla'][0]}/orders"
+    assert ask("POST", f"{mine}/o1/payment", payment, headers=carla).status == 404
+    less = json.dumps({"card": "card_ok", "amountCents": total - 1})
+    assert ask("POST", f"{order}/payment", less, headers=carla).status == 409
+    paid = ask("POST", f"{order}/payment", payment, headers=carla)
+    assert (paid.status, paid.json()["amountCents"]) == (201, total)
+    assert ask("GET", order, headers=people["carla"][1]).json()["status"] == "PAID"
+    assert ask("POST", f"{order}/cancel", headers=people["carla"][1]).status == 409
+    signed = signed_by_us(shop, f"{base_of(shop)}/internal/charges/{paid.json()['id']}")
+    assert (signed.status, signed.json()) == (200, paid.json())
+    assert ask("GET", f"{base_of(shop)}/internal/charges/{paid.json()['id']}").status == 403
+    assert signed_by_us(shop, f"{base_of(shop)}/internal/charges/ch_none").status == 404
+
+
+def signed_by_us(shop, url):
+    """Ask as the account's administrator."""
+    request = AWSRequest("GET", url)
+    keys = Credentials(shop.key["access_key_id"], shop.key["secret_access_key"])
+    SigV4Auth(keys, "execute-api", "us-east-1").add_auth(request)
+    return ask("GET", url, headers=dict(request.headers))
+
+
+def test_who_is_in_no_group_may_not_shop(shop):
+    aws, outputs = shop.client("cognito-idp"), outputs_of(shop)
+    sub, nobody = a_user(aws, {"UserPoolId": outputs["UserPoolId"]}, outputs["ShopClientId"], "noel", "")
+    assert ask("GET", f"{base_of(shop)}/customers/{sub}/cart", headers=nobody).status == 403
 
 
 def test_the_payment_key_stands_in_the_secret_alone(shop):
@@ -316,6 +415,7 @@ def test_a_diff_shows_what_a_change_would_do_and_does_not_do_it(shop, tmp_path):
         "CatalogueFunction",
         "CartsFunction",
         "OrdersFunction",
+        "PaymentsFunction",
         "SeedFunction",
         "SignUpFunction",
     }, told.stderr

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, NotFoundError, ServiceError
 from aws_lambda_powertools.logging import correlation_paths
 from boto3.dynamodb.conditions import Key
@@ -18,7 +18,7 @@ from shop.tables import carts, dynamodb, orders, products, products_by_id
 LINES_MAX = 45  # a line is two writes, and a transaction has at most 100
 
 logger = Logger()
-app = APIGatewayRestResolver()
+app = APIGatewayRestResolver(cors=CORSConfig())
 
 
 @app.post("/customers/<customer_id>/orders")

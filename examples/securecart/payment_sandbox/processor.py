@@ -106,12 +106,16 @@ def shown(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer one request of the API."""
+    """Answer one request to the function's URL."""
     del context
-    headers = {name.lower(): value for name, value in (event["headers"] or {}).items()}
-    if not is_known_caller(headers):
+    if not is_known_caller(event["headers"]):
         return refuse(401, "unauthorized", "Authorization is not the merchant's key")
-    if event["httpMethod"] == "POST":
-        return create_charge(headers, event["body"])
-    found = find_charge(event["pathParameters"]["chargeId"])
-    return answer(200, shown(found)) if found is not None else refuse(404, "no_such_charge", "There is no such charge")
+    method, path = event["requestContext"]["http"]["method"], event["rawPath"]
+    if (method, path) == ("POST", "/v1/charges"):
+        return create_charge(event["headers"], event.get("body", ""))
+    if method == "GET" and path.startswith("/v1/charges/"):
+        found = find_charge(path.removeprefix("/v1/charges/"))
+        if found is not None:
+            return answer(200, shown(found))
+        return refuse(404, "no_such_charge", "There is no such charge")
+    return refuse(404, "unknown_path", "There are POST /v1/charges and GET /v1/charges/{id}")

@@ -141,6 +141,11 @@ def stage_url(addresses: Addresses, api_id: str, stage: str) -> str:
     return f"{addresses.public}/_aws/execute-api/{api_id}/{stage}"
 
 
+def sign_in_url(addresses: Addresses, domain: str) -> str:
+    """Give where a user pool's hosted pages answer on this machine."""
+    return f"{addresses.public}/_aws/auth/{domain}"
+
+
 def deployed_stages(endpoint: Endpoint) -> list[dict[str, str]]:
     """Give every API's stages with their URLs."""
     return [

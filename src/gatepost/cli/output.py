@@ -172,6 +172,8 @@ def print_outcome(outcome: Mapping[str, Any]) -> None:
         out.print(f"  [bold]{key:<{width}}[/]  {escape(value)}")
     for url in outcome["urls"]:
         out.print(f"  [bold]answers at[/]  {url}")
+    for url in outcome["sign_in_urls"]:
+        out.print(f"  [bold]users sign in at[/]  {url}")
 
 
 def _cause(detail: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from gatepost.cli.endpoint import Endpoint, OperationFailed, deployed_stages
+from gatepost.cli.endpoint import Endpoint, OperationFailed, deployed_stages, sign_in_url
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.limits import CLOUDFORMATION_TEMPLATE_BODY_BYTES_MAX
 from gatepost.templates.asset_files import asset_url
@@ -21,6 +21,7 @@ from gatepost.templates.source import parse_source
 from gatepost.templates.stack_tags import own_tags
 
 CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
+POOL_DOMAIN: Final = "AWS::Cognito::UserPoolDomain"
 POLL_S: Final = 0.05
 TIMEOUT_S: Final = 3600.0
 NO_CHANGES: Final = ("No updates are to be performed", "didn't contain changes")
@@ -171,13 +172,19 @@ class Deployer:
         )
 
     def outcome(self, stack_name: str) -> dict[str, Any]:
-        """Give a stack's `outputs`, and the `urls` of its REST APIs on this machine."""
+        """Give a stack's `outputs`, and here the `urls` of its REST APIs and the `sign_in_urls` of its user pools."""
         stack = self._endpoint.call("cloudformation", "DescribeStacks", StackName=stack_name)["Stacks"][0]
         resources = self._endpoint.call("cloudformation", "DescribeStackResources", StackName=stack_name)
         ids = {resource.get("PhysicalResourceId") for resource in resources["StackResources"]}
+        domains = [
+            resource["PhysicalResourceId"]
+            for resource in resources["StackResources"]
+            if resource["ResourceType"] == POOL_DOMAIN and resource.get("PhysicalResourceId")
+        ]
         return {
             "outputs": {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
             "urls": [stage["url"] for stage in deployed_stages(self._endpoint) if stage["id"] in ids],
+            "sign_in_urls": [sign_in_url(self._endpoint.addresses, domain) for domain in domains],
         }
 
     def delete(self, stack_name: str, *, event: Callable[[Mapping[str, Any]], None] = lambda _: None) -> str:

@@ -45,9 +45,11 @@ def test_status_says_where_each_stage_answers(capsys):
 
 
 def test_a_deployment_ends_with_outputs_and_addresses(capsys):
-    print_outcome({"outputs": {"Table": "shop-Orders-1", "Url": "https://x"}, "urls": ["http://127.0.0.1:8080/_aws/y"]})
+    told = {"urls": ["http://127.0.0.1:8080/_aws/y"], "sign_in_urls": ["http://127.0.0.1:8080/_aws/auth/z"]}
+    print_outcome({"outputs": {"Table": "shop-Orders-1", "Url": "https://x"}, **told})
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         ["Table", "shop-Orders-1"],
         ["Url", "https://x"],
         ["answers", "at", "http://127.0.0.1:8080/_aws/y"],
+        ["users", "sign", "in", "at", "http://127.0.0.1:8080/_aws/auth/z"],
     ]

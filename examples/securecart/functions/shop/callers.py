@@ -1,18 +1,24 @@
-"""Who calls: claims that API Gateway's authorizer has verified. Customers are known by `sub`, vendors by user name."""
+"""Who calls: claims that API Gateway's authorizer has verified. Customers are known by `sub`, vendors by user name.
+
+What they may do is said by their groups; who is in none may look at the catalogue, as everybody may.
+"""
 
 from typing import Any
 
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
 
 ADMINS = "admins"
+CUSTOMERS = "customers"
 VENDORS = "vendors"
 
 
 def check_customer(event: Any, customer_id: str) -> None:
     """Let customers reach what is their own, and admins everything. Raises: ServiceError 403."""
     claims = _claims(event)
-    if claims.get("sub") != customer_id and ADMINS not in _groups(claims):
-        raise ServiceError(403, "That belongs to another customer")
+    groups = _groups(claims)
+    if ADMINS in groups or (CUSTOMERS in groups and claims.get("sub") == customer_id):
+        return
+    raise ServiceError(403, "That is for the customer alone")
 
 
 def check_vendor(event: Any, vendor_id: str) -> None:

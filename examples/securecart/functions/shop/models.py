@@ -30,6 +30,15 @@ class QuantityIn(BaseModel):
     quantity: Quantity
 
 
+class PaymentIn(BaseModel):
+    """A card, and what the client believes that the order costs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    card: Annotated[str, Field(min_length=1, max_length=64)]
+    amountCents: Annotated[int, Field(ge=1, le=100_000_000)]
+
+
 def searchable(name: str) -> dict[str, str]:
     """Give the attributes by which a product is found: its lower-case name, and that name's first letter."""
     search_name = " ".join(name.lower().split())
