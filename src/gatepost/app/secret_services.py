@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.operations import Provider
-from gatepost.kernel.ports import Authorization, FunctionCalls
+from gatepost.kernel.ports import Authorization, FunctionCalls, Operations
 from gatepost.security.session_tokens import Sealing
 from gatepost.services.events.schedules import parse_schedule
 from gatepost.services.secretsmanager.provider import SecretsManagerProvider
@@ -16,12 +16,18 @@ class SecretServices:
     """Both services on one platform: `start` once the store is open, `close` before it is closed."""
 
     def __init__(
-        self, records: Records, seal: Sealing, authorization: Authorization, functions: FunctionCalls, clock: Clock
+        self,
+        records: Records,
+        seal: Sealing,
+        authorization: Authorization,
+        functions: FunctionCalls,
+        clock: Clock,
+        operations: Operations | None = None,
     ) -> None:
         self._secrets = SecretsManagerProvider(
             records, seal, authorization, functions, clock, parse_schedule=parse_schedule
         )
-        self._parameters = SsmProvider(records, seal)
+        self._parameters = SsmProvider(records, seal, operations)
 
     @property
     def providers(self) -> tuple[Provider, ...]:

@@ -103,6 +103,13 @@ class InvalidFilterOption(ServiceError):
     status = 400
 
 
+class InvalidFilterValue(ServiceError):
+    """A filter's value that its key cannot have, or none at all."""
+
+    code = "InvalidFilterValue"
+    status = 400
+
+
 class InvalidNextToken(ServiceError):
     """A page token is none of ours."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from gatepost.services.ssm.errors import InvalidFilterKey, InvalidFilterOption
-from gatepost.services.ssm.model import Parameter
+from gatepost.services.ssm.errors import InvalidFilterKey, InvalidFilterOption, InvalidFilterValue
+from gatepost.services.ssm.model import TYPES, Parameter
+from gatepost.services.ssm.names import check_path
 
 Texts = Callable[[Parameter], Sequence[str]]
 
@@ -18,30 +19,55 @@ _TEXTS: Final[Mapping[str, Texts]] = {
     "Type": lambda one: [one.type],
     "KeyId": lambda one: [one.current.key_id] if one.current.key_id else [],
     "Tier": lambda one: [one.current.tier],
-    "DataType": lambda _one: ["text"],
+    "DataType": lambda one: [one.current.data_type],
     "Label": lambda one: [label for version in one.versions for label in version.labels],
 }
-_OPTIONS: Final[Mapping[str, frozenset[str]]] = {
-    "Name": frozenset({"Equals", "BeginsWith", "Contains"}),
-    "Path": frozenset({"Recursive", "OneLevel"}),
+_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Name": ("BeginsWith", "Contains", "Equals"),
+    "Path": ("Recursive", "OneLevel"),
 }
-_USUAL: Final = frozenset({"Equals", "BeginsWith"})
-BY_PATH: Final = frozenset({"Type", "KeyId", "Label"})
-DESCRIBED: Final = frozenset({"Name", "Type", "KeyId", "Tier", "DataType", "Path"})
+_USUAL: Final = ("BeginsWith", "Equals")
+BY_PATH: Final = ("Type", "KeyId", "Label")
+DESCRIBED: Final = ("Path", "Name", "Type", "KeyId", "Tier", "DataType")
 _TAG: Final = "tag:"
 
 
-def check_filters(filters: Sequence[Mapping[str, Any]], allowed: frozenset[str]) -> None:
-    """Refuse filters that there are not. Raises: InvalidFilterKey, InvalidFilterOption."""
+def check_filters(filters: Sequence[Mapping[str, Any]], allowed: tuple[str, ...]) -> None:
+    """Refuse filters that there are not.
+
+    Raises: InvalidFilterKey, InvalidFilterOption, InvalidFilterValue, ValidationException (no path).
+    """
+    seen: set[str] = set()
     for one in filters:
         key = one["Key"]
         if key not in allowed and not (key.startswith(_TAG) and "Name" in allowed):
             raise InvalidFilterKey(
-                f"The following filter key is not valid: {key}. Valid filter keys include: {sorted(allowed)}"
+                f"The following filter key is not valid: {key}. Valid filter keys include: [{', '.join(allowed)}]."
             )
-        option = one.get("Option")
-        if option is not None and option not in _OPTIONS.get(key, _USUAL):
-            raise InvalidFilterOption(f"The following filter option is not valid: {option} for {key}.")
+        if key in seen:
+            raise InvalidFilterKey(
+                f"The following filter is duplicated in the request: {key}. A request can contain only one occurrence "
+                "of a specific filter."
+            )
+        seen.add(key)
+        _check_values(key, one.get("Option"), one.get("Values"))
+
+
+def _check_values(key: str, option: str | None, values: Sequence[str] | None) -> None:
+    if not values and not key.startswith(_TAG):
+        raise InvalidFilterValue(f"The following filter values are missing : null for filter key {key}.")
+    options = _OPTIONS.get(key, _USUAL)
+    if option is not None and option not in options:
+        raise InvalidFilterOption(
+            f"The following filter option is not valid: {option}. Valid options include: [{', '.join(options)}]."
+        )
+    for value in values or ():
+        if key == "Path":
+            check_path(value)
+        elif key == "Type" and option in (None, "Equals") and value not in TYPES:
+            raise InvalidFilterValue(
+                f"The following filter value is not valid: {value}. Valid values include: [{', '.join(TYPES)}]."
+            )
 
 
 def matching(parameter: Parameter, filters: Sequence[Mapping[str, Any]]) -> bool:

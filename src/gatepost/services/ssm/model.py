@@ -14,6 +14,8 @@ from gatepost.kernel.operations import RecordKey
 PARAMETER: Final = "ssm-parameter"
 SECURE: Final = "SecureString"
 TYPES: Final = ("String", "StringList", SECURE)
+TEXT: Final = "text"
+IMAGE: Final = "aws:ec2:image"
 STANDARD: Final = "Standard"
 ADVANCED: Final = "Advanced"
 
@@ -31,6 +33,7 @@ class ParameterVersion:
     key_id: str = ""
     tier: str = STANDARD
     labels: tuple[str, ...] = ()
+    data_type: str = TEXT
 
 
 @dataclass(frozen=True, slots=True)

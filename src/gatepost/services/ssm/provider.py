@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from gatepost.kernel.errors import ValidationException, VersionConflict
 from gatepost.kernel.operations import Access, Call, operation
 from gatepost.kernel.paging import page_token, place_of
+from gatepost.kernel.ports import Operations
 from gatepost.security.sealing import NotSealed
 from gatepost.security.session_tokens import Sealing
 from gatepost.services.ssm.access import access_of
 from gatepost.services.ssm.errors import (
-    HierarchyLevelLimitExceededException,
     HierarchyTypeMismatchException,
     InvalidAllowedPatternException,
     InvalidKeyId,
@@ -37,23 +37,33 @@ from gatepost.services.ssm.errors import (
     TooManyUpdates,
 )
 from gatepost.services.ssm.filters import BY_PATH, DESCRIBED, check_filters, is_below, matching
-from gatepost.services.ssm.model import ADVANCED, PARAMETER, SECURE, STANDARD, Parameter, ParameterVersion
+from gatepost.services.ssm.model import (
+    ADVANCED,
+    IMAGE,
+    PARAMETER,
+    SECURE,
+    STANDARD,
+    TEXT,
+    Parameter,
+    ParameterVersion,
+)
+from gatepost.services.ssm.names import check_name, check_path
+from gatepost.services.ssm.secret_references import PREFIX as SECRETS
+from gatepost.services.ssm.secret_references import secret_parameter
 from gatepost.storage.base import Records
 
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
 
 OWN_KEY: Final = "alias/aws/ssm"
-LEVELS_MAX: Final = 15
 VERSIONS_MAX: Final = 100
 LABELS_MAX: Final = 10
 TAGS_MAX: Final = 50
 PARAMETERS_MAX: Final = {STANDARD: 10_000, ADVANCED: 100_000}  # of an account and region
 VALUE_BYTES_MAX: Final = {STANDARD: 4 * 1024, ADVANCED: 8 * 1024}
-NAME_CHARACTERS_MAX: Final = 1011
 BY_PATH_PAGE: Final = 10
 PAGE: Final = 50
-_NAME: Final = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", re.ASCII)
+_IMAGE_ID: Final = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
 _LABEL: Final = re.compile(r"(?!aws|ssm|\d)[A-Za-z0-9_.-]{1,100}", re.ASCII | re.IGNORECASE)
 
 
@@ -62,7 +72,9 @@ class SsmProvider:
 
     service = "ssm"
 
-    def __init__(self, records: Records, seal: Sealing) -> None:
+    def __init__(self, records: Records, seal: Sealing, operations: Operations | None = None) -> None:
+        """Take where parameters are kept; without `operations` no name is a reference to a secret."""
+        self._operations = operations
         self._records = records
         self._seal = seal
         self._parameters: dict[tuple[str, str, str], tuple[Parameter, int]] = {}
@@ -85,7 +97,7 @@ class SsmProvider:
         Raises: ParameterAlreadyExists, ParameterPatternMismatchException, ValidationException, …
         """
         name = params["Name"]
-        _check_name(name)
+        check_name(name)
         _check_refused(params)
         old = self._find(call, name)
         if old is not None and not params.get("Overwrite"):
@@ -142,6 +154,7 @@ class SsmProvider:
             allowed_pattern=pattern,
             key_id=OWN_KEY if kind == SECURE else "",
             tier=tier,
+            data_type=params.get("DataType", before.data_type if before is not None else TEXT),
         )
 
     def _check_room(self, call: Call, tier: str) -> None:
@@ -150,11 +163,13 @@ class SsmProvider:
             raise ParameterLimitExceeded(f"There are {count} parameters of tier {tier} already.")
 
     @operation("GetParameter")
-    def get_parameter(self, call: Call, params: Params) -> Answer:
-        """Give a parameter by name, `name:version` or `name:label`.
+    def get_parameter(self, call: Call, params: Params) -> Answer | Awaitable[Answer]:
+        """Give a parameter by name, `name:version` or `name:label`; or a secret that the name is a reference to.
 
         Raises: ParameterNotFound, ParameterVersionNotFound.
         """
+        if self._operations is not None and params["Name"].startswith(SECRETS):
+            return self._secret(self._operations, call, params)
         name, selector = _split(params["Name"])
         parameter = self._get(call, name)
         version = parameter.find(selector)
@@ -165,11 +180,23 @@ class SsmProvider:
         given = self._given(parameter, version, is_open=params.get("WithDecryption", False))
         return {"Parameter": {**given, **({"Selector": f":{selector}"} if selector else {})}}
 
+    @staticmethod
+    async def _secret(operations: Operations, call: Call, params: Params) -> Answer:
+        is_open = params.get("WithDecryption", False)
+        return {"Parameter": await secret_parameter(operations, call, params["Name"], is_open=is_open)}
+
     @operation("GetParameters")
-    def get_parameters(self, call: Call, params: Params) -> Answer:
-        """Give several parameters; those that are not there are named."""
+    async def get_parameters(self, call: Call, params: Params) -> Answer:
+        """Give several parameters and secrets; those that are not there are named."""
         found, missing = [], []
         for asked in dict.fromkeys(params["Names"]):
+            if self._operations is not None and asked.startswith(SECRETS):
+                is_open = params.get("WithDecryption", False)
+                try:
+                    found.append(await secret_parameter(self._operations, call, asked, is_open=is_open))
+                except ParameterNotFound:
+                    missing.append(asked)
+                continue
             name, selector = _split(asked)
             parameter = self._find(call, name)
             version = parameter.find(selector) if parameter is not None else None
@@ -205,11 +232,7 @@ class SsmProvider:
     def get_parameters_by_path(self, call: Call, params: Params) -> Answer:
         """Give the parameters below a path. Raises: InvalidFilterKey, InvalidNextToken, ValidationException."""
         path, filters = params["Path"], params.get("ParameterFilters", ())
-        if not path.startswith("/"):
-            raise ValidationException(
-                "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a "
-                'forward slash "/". It can\'t be prefixed with "aws" or "ssm" (case-insensitive).'
-            )
+        check_path(path)
         check_filters(filters, BY_PATH)
         is_recursive = params.get("Recursive", False)
         found = [
@@ -227,6 +250,8 @@ class SsmProvider:
         if params.get("Shared"):
             raise ValidationException("Shared is not supported by Gatepost: parameters are not shared with accounts.")
         old = [{"Key": one["Key"], "Values": one["Values"]} for one in params.get("Filters", ())]
+        if old and params.get("ParameterFilters"):
+            raise ValidationException("You can use either Filters or ParameterFilters in a single request.")
         filters = [*params.get("ParameterFilters", ()), *old]
         check_filters(filters, DESCRIBED)
         page, rest = _page([one for one in self._of(call) if matching(one, filters)], params, PAGE)
@@ -387,7 +412,7 @@ class SsmProvider:
             "Version": version.number,
             "LastModifiedDate": version.changed_at_ms,
             "ARN": parameter.arn,
-            "DataType": "text",
+            "DataType": version.data_type,
         }
 
 
@@ -403,7 +428,7 @@ def _described(parameter: Parameter, version: ParameterVersion, *, with_arn: boo
         "AllowedPattern": version.allowed_pattern,
         "Version": version.number,
         "Tier": version.tier,
-        "DataType": "text",
+        "DataType": version.data_type,
     }
     return {**{name: value for name, value in told.items() if value}, "Policies": []}
 
@@ -417,26 +442,18 @@ def _split(name: str) -> tuple[str, str]:
     return head, selector
 
 
-def _check_name(name: str) -> None:
-    if len(name) > NAME_CHARACTERS_MAX or not _NAME.fullmatch(name) or ("/" in name and not name.startswith("/")):
-        raise ValidationException(
-            'Parameter name: can\'t be prefixed with "ssm" (case-insensitive). If formed as a path, it can consist of '
-            "sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the "
-            "following 3 symbols .-_"
-        )
-    if name.removeprefix("/").lower().startswith(("aws", "ssm")):
-        raise ValidationException(
-            f'No access to reserved parameter name: {name}. Names can\'t begin with "aws" or "ssm".'
-        )
-    if name.count("/") > LEVELS_MAX:
-        raise HierarchyLevelLimitExceededException(f"A parameter name has at most {LEVELS_MAX} levels.")
-
-
 def _check_refused(params: Params) -> None:
     if params.get("Policies") and params["Policies"] not in ("[]", "[{}]"):
         raise ValidationException("Policies is not supported by Gatepost: parameters do not expire.")
-    if params.get("DataType", "text") != "text":
-        raise ValidationException(f"DataType {params['DataType']} is not supported by Gatepost: use text.")
+    data_type = params.get("DataType", TEXT)
+    if data_type == "aws:ssm:integration":
+        raise ValidationException("DataType aws:ssm:integration is not supported by Gatepost: there is no Automation.")
+    if data_type not in (TEXT, IMAGE):
+        raise ValidationException(
+            f"The following data type is not supported: {data_type} (Data type names are all lowercase.)"
+        )
+    if data_type == IMAGE and not _IMAGE_ID.fullmatch(params["Value"]):
+        raise ValidationException(f"{params['Value']} is not the ID of an Amazon Machine Image.")
     if "KeyId" in params and params.get("Type") != SECURE:
         raise ValidationException("KeyId is required for SecureString type parameter only.")
     if params.get("KeyId", OWN_KEY) != OWN_KEY:

@@ -91,8 +91,8 @@ def test_a_secure_string_is_sealed_and_opened_only_when_asked(tmp_path):
     ("params", "code"),
     [
         ({"Name": "a b"}, "ValidationException"),
-        ({"Name": "aws/x"}, "ValidationException"),
-        ({"Name": "/AWS/x"}, "ValidationException"),
+        ({"Name": "aws/x"}, "AccessDeniedException"),
+        ({"Name": "/AWS/x"}, "AccessDeniedException"),
         ({"Name": "ssm-x"}, "ValidationException"),
         ({"Name": "a/b"}, "ValidationException"),
         ({"Name": "/a//b"}, "ValidationException"),
@@ -106,6 +106,8 @@ def test_a_secure_string_is_sealed_and_opened_only_when_asked(tmp_path):
         ({"KeyId": "alias/mine", "Type": "SecureString"}, "InvalidKeyId"),
         ({"KeyId": "alias/aws/ssm"}, "ValidationException"),
         ({"DataType": "aws:ec2:image"}, "ValidationException"),
+        ({"DataType": "aws:ssm:integration"}, "ValidationException"),
+        ({"DataType": "Text"}, "ValidationException"),
         ({"Policies": '[{"Type":"Expiration"}]'}, "ValidationException"),
         ({"Overwrite": True, "Tags": [{"Key": "a", "Value": "b"}]}, "ValidationException"),
     ],
@@ -114,6 +116,18 @@ def test_what_cannot_be_is_refused(tmp_path, params, code):
     async def scenario(world):
         await world.no(code, "PutParameter", **({"Name": "/a", "Value": "v", "Type": "String"} | params))
         assert await world.records.scan(PARAMETER) == []
+
+    with_parameters(tmp_path, scenario)
+
+
+def test_a_data_type_is_kept_for_versions_to_come(tmp_path):
+    async def scenario(world):
+        await world.put(value="ami-12345678", DataType="aws:ec2:image")
+        await world.put(value="ami-0123456789abcdef0", Overwrite=True)
+        assert (await world.ssm("GetParameter", Name="/shop/url"))["Parameter"]["DataType"] == "aws:ec2:image"
+        filters = [{"Key": "DataType", "Values": ["aws:ec2:image"]}]
+        (described,) = (await world.ssm("DescribeParameters", ParameterFilters=filters))["Parameters"]
+        assert described["DataType"] == "aws:ec2:image"
 
     with_parameters(tmp_path, scenario)
 
