@@ -115,10 +115,10 @@ class ServicesCore:
         self.cloudwatch = self._make_cloudwatch(clock)
         self.logs = self._make_logs(store, clock)
         self._events = EventsProvider(store, Reach(self._lambda, self.logs, self._deliveries), clock)
-        self._secrets = SecretServices(store, seal, authorizer, self._lambda, clock)
+        operations = LateOperations()
+        self._secrets = SecretServices(store, seal, authorizer, self._lambda, clock, operations)
         self.acm = self._make_acm(store, link, seal, clock=clock)
         self._apigateway = self._make_apigateway(store, link, seal)
-        operations = LateOperations()
         self._user_pools = self._make_user_pools(store, link, clock, operations, (aws_port, endpoint_url))
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
