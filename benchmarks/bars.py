@@ -33,6 +33,8 @@ def _judge(run: Run, server: str) -> list[Bar]:
             1.5 if server == COMPILED else 1.3,
         ),
         judged.below("their p99 < 5 ms at half the peak rate", "limits/hits", "p99 µs", 5_000),
+        judged.added("all limits together ≤ 5 µs of CPU", "limits/all", "limits/open", "CPU-s/1000", 0.005),
+        judged.share("with Valkey ≥ 60 % of that", "limits/valkey", "limits/hits", requests, 1 / 0.6),
         judged.share("a validated, templated POST of 1 KB ≤ 2x a MOCK", "methods/validated", "methods/plain", cpu, 2.0),
         judged.share("one of 1,000 routes ≤ 1.2x one of 10", "methods/routes-1000", "methods/routes-10", cpu, 1.2),
         judged.below("300 routes deployed in < 0.3 s", "methods/deploying", "seconds", 0.3),
@@ -90,6 +92,13 @@ class _Judge:
         if with_it is None or without is None:
             return Bar(promise, "-", None)
         return Bar(promise, f"{without / with_it - 1:+.0%}", without / with_it <= most)
+
+    def added(self, promise: str, case: str, plain: str, metric: str, most: float) -> Bar:
+        """Compare what a case costs more than a plainer one; the metric is in CPU seconds per 1,000 requests."""
+        with_it, without = self._median(case, metric), self._median(plain, metric)
+        if with_it is None or without is None:
+            return Bar(promise, "-", None)
+        return Bar(promise, f"{1000 * (with_it - without):.1f} µs", with_it - without <= most)
 
     def growth(self, promise: str, key: str, most: float) -> Bar:
         """Compare the CPU of a read of the large table with that of the small one."""

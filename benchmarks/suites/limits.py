@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +15,7 @@ from benchmarks.figures import COMPILED, GATEPOST, Case, Metric, Suite
 from benchmarks.installation import Installation
 from benchmarks.load.generators import run_paced, run_wrk
 from benchmarks.load.requests import render, write
-from benchmarks.options import HOME, Cores, Options
+from benchmarks.options import HOME, ROOT, Cores, Options
 from benchmarks.peers.gatepost import Gatepost
 from benchmarks.peers.nginx import start_upstream
 from benchmarks.peers.nginx_policies import start_limits
@@ -26,6 +30,13 @@ CALLERS: Final = 8
 RATE: Final = 1e6
 BURST: Final = 1_000_000
 QUOTA: Final = 2**31 - 1
+HITS, OPEN, ALL, VALKEY = "hits", "open", "all", "valkey"
+TITLES: Final = {
+    HITS: "Answers from the cache: a key, two buckets, a quota",
+    OPEN: "The same without key, plan and quota",
+    ALL: "The same with every limit: plan's method, plan, quota, stage's method, account",
+    VALKEY: "As the first, sharing state with a Valkey server",
+}
 METRICS: Final = (
     Metric("requests/s"),
     Metric("CPU-s/1000", "{:.4f}", more_is_better=False),
@@ -39,68 +50,99 @@ HOW: Final = [
     "Every server finds the route, finds the key by a hash of it, takes from the bucket of its plan and of the account "
     "and from its quota for the month, answers from its cache, writes a JSON access-log line, adds a request id and "
     "counts requests, latencies and each key's requests of the day (nginx+Lua: in shared dictionaries). Gatepost also "
-    "keeps counts and quotas on disk.",
+    "keeps counts and quotas on disk. The account's bucket cannot be switched off: it is in every row.",
     "`requests/s` and `CPU-s/1000`: wrk as fast as answers come. `p50` and `p99`: our own client at half of that rate.",
+    "Valkey runs on the load's core; its CPU time is not counted.",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server, and the requests for it: a file for each caller."""
+
+    server: Any
+    port: int
+    files: list[Path]
 
 
 def run(options: Options, cores: Cores, installation: Installation) -> Suite:
     """Measure the suite."""
     suite = Suite("limits", "API keys, throttles, quotas and a stage's cache on one core", list(HOW))
-    hits = suite.case("hits", "Answers from the cache, limited", *METRICS)
-    programs = installation.programs
-    if "nginx" not in programs:
-        raise PeerFailed("nginx is missing, and it is the upstream of the cached routes")
-    server_core, load_core = str(cores.server), str(cores.load)
-    upstream = start_upstream(programs["nginx"].path, cores=load_core)
-    running: dict[str, tuple[Any, int, list[Path]]] = {}  # by name: server, port, file of requests
-    keys = [f"benchmark-key-{number:04d}-0123456789abcdef" for number in range(CALLERS)]
-    try:
-        upstream.wait()
-        for name, source in {GATEPOST: None, COMPILED: installation.compiled}.items():
-            if name == COMPILED and source is None:
-                hits.missing[name] = installation.missing["gatepost-compiled"]
-                continue
-            folder = "limits-compiled" if source else "limits"
-            platform = Gatepost(folder, cores=server_core, durability=options.durability, source=source)
-            running[name] = (platform, 0, [])
-            platform.wait()
-            api_id = limited_api(platform, upstream.port, keys)
-            port = platform.public_port
-            host = f"{api_id}.execute-api.us-east-1.localhost:{port}"
-            running[name] = (platform, port, request_files(f"limits-{name}", host, keys))
-        if "nginx-lua" in installation.missing:
-            hits.missing["nginx+Lua"] = installation.missing["nginx-lua"]
-        else:
-            nginx = start_limits(
-                programs["nginx"].path, upstream.port, keys, rate=RATE, burst=BURST, quota=QUOTA, cores=server_core
-            )
-            running["nginx+Lua"] = (nginx, nginx.port, request_files("limits-nginx", f"localhost:{nginx.port}", keys))
-            nginx.wait()
-        for name, (server, _, _) in running.items():
-            suite.configurations[name] = server.configuration
-        interleave(list(running), options.rounds, full_and_half(running, hits, options, load_core), hits)
-    finally:
-        for server, _, _ in running.values():
-            server.stop()
-        upstream.stop()
+    cases = {name: suite.case(name, title, *METRICS) for name, title in TITLES.items()}
+    targets: dict[str, dict[str, Target]] = {name: {} for name in cases}
+    with ExitStack() as stack:
+        _start(options, cores, installation, suite, targets, stack)
+        for name, running in targets.items():
+            for server, target in running.items():
+                suite.configurations.setdefault(f"{server}, {name}", target.server.configuration)
+            measure = full_and_half(running, cases[name], options, str(cores.load))
+            interleave(list(running), options.rounds, measure, cases[name])
     return suite
 
 
+def _start(
+    options: Options,
+    cores: Cores,
+    installation: Installation,
+    suite: Suite,
+    targets: dict[str, dict[str, Target]],
+    stack: ExitStack,
+) -> None:
+    """Start every server and fill it; `stack` ends them."""
+    sys.path.insert(0, str(ROOT))
+    from tests.support.valkeys import a_valkey
+
+    if "nginx" not in installation.programs:
+        raise PeerFailed("nginx is missing, and it is the upstream of the cached routes")
+    program = installation.programs["nginx"].path
+    upstream = start_upstream(program, cores=str(cores.load))
+    stack.callback(upstream.stop)
+    upstream.wait()
+    keys = [f"benchmark-key-{number:04d}-0123456789abcdef" for number in range(CALLERS)]
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    valkey = stack.enter_context(a_valkey(folder))
+    for name, source in {GATEPOST: None, COMPILED: installation.compiled}.items():
+        if name == COMPILED and source is None:
+            for case in suite.cases.values():
+                case.missing[name] = installation.missing["gatepost-compiled"]
+            continue
+        for kind, flags in (("limits", ()), ("limits-valkey", ("--state", valkey.url))):
+            place = f"{kind}-compiled" if source else kind
+            platform = Gatepost(
+                place, cores=str(cores.server), durability=options.durability, source=source, flags=flags
+            )
+            stack.callback(platform.stop)
+            platform.wait()
+            for each in (HITS, OPEN, ALL) if not flags else (VALKEY,):
+                api_id = cached_api(platform, upstream.port, keys, case=each)
+                host = f"{api_id}.execute-api.us-east-1.localhost:{platform.public_port}"
+                files = request_files(f"{place}-{each}", host, keys)
+                targets[each][name] = Target(platform, platform.public_port, files)
+    if "nginx-lua" in installation.missing:
+        suite.cases[HITS].missing["nginx+Lua"] = installation.missing["nginx-lua"]
+        return
+    nginx = start_limits(program, upstream.port, keys, rate=RATE, burst=BURST, quota=QUOTA, cores=str(cores.server))
+    stack.callback(nginx.stop)
+    nginx.wait()
+    files = request_files("limits-nginx", f"localhost:{nginx.port}", keys)
+    targets[HITS]["nginx+Lua"] = Target(nginx, nginx.port, files)
+
+
 def full_and_half(
-    running: dict[str, tuple[Any, int, list[Path]]], case: Case, options: Options, load_core: str
+    running: dict[str, Target], case: Case, options: Options, load_core: str
 ) -> Callable[[str, bool], None]:
     """Give what measures a server: as fast as answers come, then at half of that rate."""
 
     def measure(name: str, is_counted: bool) -> None:
-        server, port, file = running[name]
+        target = running[name]
+        process, port = target.server.process, target.port
         seconds = options.seconds if is_counted else 1.0
-        full = run_wrk(server.process, file, port, connections=CONNECTIONS, seconds=seconds, cores=load_core)
+        full = run_wrk(process, target.files, port, connections=CONNECTIONS, seconds=seconds, cores=load_core)
         if not is_counted:
             return
         half = run_paced(
-            server.process,
-            file,
+            process,
+            target.files,
             port,
             connections=CONNECTIONS,
             rate=full.per_second / 2,
@@ -118,25 +160,31 @@ def full_and_half(
     return measure
 
 
-def limited_api(platform: Gatepost, upstream_port: int, keys: list[str], *, has_keys: bool = True) -> str:
-    """Deploy the cached API, with a plan and its keys; give its id."""
+def cached_api(platform: Gatepost, upstream_port: int, keys: list[str], *, case: str) -> str:
+    """Deploy the cached API with the limits of a case, and the callers' keys for it; give its id."""
     aws = platform.aws()
     api = aws.apigateway
-    api_id = str(api.import_rest_api(body=json.dumps(document(upstream_port, has_keys=has_keys)).encode())["id"])
+    body = json.dumps(document(upstream_port, has_keys=case != OPEN)).encode()
+    api_id = str(api.import_rest_api(body=body)["id"])
     api.create_deployment(restApiId=api_id, stageName=STAGE, cacheClusterEnabled=True, cacheClusterSize="0.5")
-    chosen = {"caching/enabled": "true", "caching/ttlInSeconds": "3600"}
+    chosen: dict[str, object] = {"caching/enabled": "true", "caching/ttlInSeconds": "3600"}
+    if case == ALL:
+        chosen |= {"throttling/rateLimit": f"{RATE:g}", "throttling/burstLimit": str(BURST)}
     patches = [{"op": "replace", "path": f"/*/*/{name}", "value": value} for name, value in chosen.items()]
     api.update_stage(restApiId=api_id, stageName=STAGE, patchOperations=patches)
-    if has_keys:
-        plan = api.create_usage_plan(
-            name="callers",
-            apiStages=[{"apiId": api_id, "stage": STAGE}],
-            throttle={"rateLimit": RATE, "burstLimit": BURST},
-            quota={"limit": QUOTA, "period": "MONTH"},
-        )
-        for number, key in enumerate(keys):
-            made = api.create_api_key(name=f"caller{number}", value=key, enabled=True)
-            api.create_usage_plan_key(usagePlanId=plan["id"], keyId=made["id"], keyType="API_KEY")
+    if case == OPEN:
+        return api_id
+    throttle = {"rateLimit": RATE, "burstLimit": BURST}
+    stage: dict[str, Any] = {"apiId": api_id, "stage": STAGE}
+    if case == ALL:
+        stage["throttle"] = {f"/shop{shop}/products/GET": throttle for shop in range(SHOPS)}
+    plan = api.create_usage_plan(
+        name=case, apiStages=[stage], throttle=throttle, quota={"limit": QUOTA, "period": "MONTH"}
+    )
+    for number, value in enumerate(keys):
+        found = api.get_api_keys(nameQuery=f"caller{number}")["items"]
+        key = found[0] if found else api.create_api_key(name=f"caller{number}", value=value, enabled=True)
+        api.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
     return api_id
 
 

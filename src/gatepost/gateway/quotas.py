@@ -4,9 +4,10 @@ What was used stands in the usage journal, which outlives `kill -9` and restarts
 request asks. A period is looked up again whenever the clock leaves it, in either direction, so that a clock that
 jumps forward and back finds the old period's count again.
 
-Gateways that share a state count in one counter there, of which each takes a few uses at once: the sixteenth part of
-what remains, at most `LEASE_MAX`, and in the end one by one. Together they never admit more than the quota; uses that
-nobody needs go back after `LEASE_MS`. Over a new connection each gateway tells the counter what it has heard to be
+Gateways that share a state count in one counter there, of which each takes a few uses at once (`lease_of`): the
+sixteenth part of what remains, at most 64, of very large quotas the 1,024th part, at most 1,024, and in the end one by
+one. Together they never admit more than the quota; uses that nobody needs go back after `LEASE_MS`, and those that a
+gateway holds when it is killed are lost. Over a new connection each gateway tells the counter what it has heard to be
 used, and always what it has used itself, so that a server that lost its data does not start the period again. While
 the state is lost a gateway admits what by its knowledge remains, and adds it afterwards: N gateways may then admit up
 to N times what remained.
@@ -29,10 +30,15 @@ from gatepost.telemetry.tallies import Tally
 
 MS_NS: Final = 1_000_000
 QUOTA_PREFIX: Final = "quota:"
-LEASE_MAX: Final = 64
-LEASE_LOW: Final = 32  # at so many held the lease is filled up
+LEASE_MAX: Final = 1_024
+LEASE_USUAL: Final = 64
 LEASE_PART: Final = 16
 LEASE_MS: Final = 1_000
+
+
+def lease_of(remaining: int) -> int:
+    """Give how many uses a gateway takes at once of a quota of which so many remain."""
+    return max(1, min(remaining // LEASE_PART, max(LEASE_USUAL, min(LEASE_MAX, remaining // LEASE_MAX))))
 
 
 class QuotaUse:
@@ -94,11 +100,12 @@ class QuotaUse:
 class SharedQuotaUse(QuotaUse):
     """What one key has used, counted with other gateways. `used` is the highest that this one has heard of."""
 
-    __slots__ = ("_alone", "_ask_again_ns", "_epoch", "_expires_ns", "_fetch", "_held")
+    __slots__ = ("_alone", "_ask_again_ns", "_epoch", "_expires_ns", "_fetch", "_held", "_low")
 
     def __init__(self, quotas: Quotas, plan_key: str, key_id: str) -> None:
         super().__init__(quotas, plan_key, key_id)
         self._held = 0  # taken from the counter, and not used yet
+        self._low = -1  # at so many held the lease is filled up
         self._expires_ns = 0
         self._ask_again_ns = 0
         self._epoch = 0  # of the connection over which the counter was last asked
@@ -116,7 +123,7 @@ class SharedQuotaUse(QuotaUse):
             if now_ns < self._expires_ns:
                 self._held -= 1
                 self._tally.add(1)
-                if self._held == LEASE_LOW and self._fetch is None and quotas.state is not None:
+                if self._held == self._low and self._fetch is None and quotas.state is not None:
                     self._fetch_ahead(quotas.state, now_ns)
                 return True
             self._return()
@@ -136,7 +143,7 @@ class SharedQuotaUse(QuotaUse):
 
     def _fetch_ahead(self, state: LosableState, now_ns: int) -> None:
         """Fill the lease up before it is used up, as long as plenty remains."""
-        if not state.is_lost and self.limit - self.used > LEASE_MAX * LEASE_PART:
+        if not state.is_lost and self.limit - self.used > LEASE_USUAL * LEASE_PART:
             self._begin_fetch(now_ns)
 
     def _begin_fetch(self, now_ns: int) -> asyncio.Future[None]:
@@ -174,7 +181,7 @@ class SharedQuotaUse(QuotaUse):
             counted = await settled(
                 state.add_to_quota(
                     counter,
-                    count=max(1, min(LEASE_MAX, remaining // LEASE_PART) - self._held),
+                    count=max(1, lease_of(remaining) - self._held),
                     limit=self.limit,
                     expires_at_ms=self._ends_at_ms,
                     at_least=self.used if self._epoch != state.epoch else self._quotas.standing(counter),
@@ -184,6 +191,7 @@ class SharedQuotaUse(QuotaUse):
             if counter == self._keep:
                 self.used = counted.used
                 self._held += counted.granted
+                self._low = self._held // 2
                 self._expires_ns = now_ns + LEASE_MS * MS_NS
                 self._ask_again_ns = 0 if counted.granted else now_ns + LEASE_MS * MS_NS
         except StateUnavailable:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.gateway.buckets import Bucket, SharedBuckets
-from gatepost.gateway.quotas import Quotas, QuotaUse
+from gatepost.gateway.quotas import Quotas, QuotaUse, lease_of
 from gatepost.kernel.clock import FixedClock, SystemClock
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.usage_model import Quota, Throttle
@@ -272,3 +272,11 @@ def test_a_server_that_is_not_there_at_the_start_is_found_later(tmp_path: Path) 
         asyncio.run(scenario())
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize(
+    ("remaining", "lease"),
+    [(-5, 1), (0, 1), (1, 1), (100, 6), (1_024, 64), (60_000, 64), (131_072, 128), (10**6, 976), (2**31, 1_024)],
+)
+def test_a_lease_is_a_small_part_of_what_remains(remaining: int, lease: int) -> None:
+    assert lease_of(remaining) == lease
