@@ -171,6 +171,10 @@ class SignIn:
         held = await self.users.by_name(attempt.pool, challenge.user_name) if challenge.is_real else None
         if held is None or bool(challenge.state.get("is_hosted")) != attempt.is_hosted:
             raise NotAuthorizedException("Invalid session for the user.")  # pages and API do not finish each other's
+        if attempt.login not in ("", challenge.user_name, challenge.state.get("login")):
+            named = await self.users.find(attempt.pool, attempt.login)
+            if named is None or named.user.name != challenge.user_name:
+                raise NotAuthorizedException("Invalid session for the user.")
         if not held.user.is_enabled:
             raise NotAuthorizedException("User is disabled.")
         going_on = replace(

@@ -115,6 +115,9 @@ class Users:
         for attempt in range(ATTEMPTS_MAX):
             if await self.by_name(pool, user.name) is not None:
                 raise UsernameExistsException("User already exists")
+            # A name that is another's sub would be taken for that one wherever servers name users by sub.
+            if await self.by_alias(pool, "sub", pool.canonical(user.name)) is not None:
+                raise UsernameExistsException("User already exists")
             writes = [Write(_key(pool, USER, pool.canonical(user.name)), self._to_json(user), 0)]
             writes += await self._alias_writes(pool, None, user, force=force_alias)
             try:

@@ -162,6 +162,23 @@ def test_an_alias_works_once_it_is_verified_and_belongs_to_the_last_who_verified
     pools(scenario)
 
 
+@pytest.mark.parametrize("case", [True, False])
+def test_a_name_that_is_somebodys_sub_is_taken(pools: Run, case: bool) -> None:
+    """Servers name users by the sub of a token: they must not mean one who has signed up under it."""
+
+    async def scenario(aws: Aws) -> None:
+        await a_shop(aws, UsernameConfiguration={"CaseSensitive": case})
+        await aws.a_user()
+        sub = attributes_of(await aws.user("ann"))["sub"]
+        params = {"ClientId": aws.client_id, "Password": PASSWORD}
+        for name in (sub,) if case else (sub, sub.upper()):
+            await aws.fails("UsernameExistsException", "SignUp", **params, Username=name)
+            await aws.fails("UsernameExistsException", "AdminCreateUser", UserPoolId=aws.pool_id, Username=name)
+        assert (await aws.user(sub))["Username"] == "ann"
+
+    pools(scenario)
+
+
 def test_required_attributes_are_required_and_unknown_ones_refused(pools: Run) -> None:
     async def scenario(aws: Aws) -> None:
         await a_shop(aws, Schema=[{"Name": "name", "Required": True}, {"Name": "tier", "Mutable": False}])

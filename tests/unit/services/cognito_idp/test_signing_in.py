@@ -394,6 +394,10 @@ def test_a_session_is_for_its_client_its_challenge_and_its_time(pools: Run) -> N
         aws.clock.advance(ms=3 * 60_000)
         message = await aws.refuses_answer("NotAuthorizedException", challenge, NEW_PASSWORD=OTHER_PASSWORD)
         assert message == "Invalid session for the user, session is expired."
+        await aws.a_user("bob")
+        challenge = await aws.start("USER_PASSWORD_AUTH", PASSWORD=PASSWORD)
+        for other in ("bob", "nobody"):
+            await aws.refuses_answer("NotAuthorizedException", challenge, USERNAME=other, NEW_PASSWORD=OTHER_PASSWORD)
         forged = {**challenge, "Session": "x" * 64}
         await aws.refuses_answer("NotAuthorizedException", forged, NEW_PASSWORD=OTHER_PASSWORD)
 
