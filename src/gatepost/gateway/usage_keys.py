@@ -88,13 +88,12 @@ class Member:
 class KeyedCaller:
     """Who calls by an API key. The value is in no repr. `version` is that of the stage's keys when they were found."""
 
-    __slots__ = ("keys", "member", "value", "version")
+    __slots__ = ("member", "value", "version")
 
-    def __init__(self, member: Member, value: str, keys: StageKeys) -> None:
+    def __init__(self, member: Member, value: str, version: int) -> None:
         self.member = member
         self.value = value
-        self.keys = keys
-        self.version = keys.version
+        self.version = version
 
     def __repr__(self) -> str:
         return f"KeyedCaller({self.member!r})"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from gatepost.wire.tls import TlsSession
 
 Headers = list[tuple[bytes, bytes]]
+KNOWN_MAX: Final = 16
 
 
 class HeaderBlock:
@@ -18,7 +19,7 @@ class HeaderBlock:
     case. Blocks are shared by the messages of a connection that repeats its headers: never changed once read.
     `passed` is for a gateway to remember which headers of an answer it passes on, `memo` for a handler to remember
     what it found out about a block that `varies`: one that differs from the connection's last in a signature only.
-    `caller` is for a gateway to remember whose API key it holds.
+    `known` is for a gateway's guards to remember whom its credentials prove, each by itself: at most KNOWN_MAX of them.
     """
 
     __slots__ = (
@@ -27,10 +28,10 @@ class HeaderBlock:
         "behind",
         "block",
         "body_bytes",
-        "caller",
         "expects_continue",
         "host",
         "keeps_alive",
+        "known",
         "low",
         "memo",
         "passed",
@@ -47,12 +48,18 @@ class HeaderBlock:
         self.expects_continue = False
         self.passed: tuple[Headers, bool] | None = None
         self.memo: object | None = None
-        self.caller: object | None = None
+        self.known: dict[object, object] | None = None
         self.varies = False
         self.signature_at = 0  # where its signature begins; -1: it has none; 0: nobody has looked
         self.before = b""  # what stands before the signature, and behind it
         self.behind = b""
         self._split: tuple[tuple[bytes, bytes], ...] | None = None
+
+    def remember(self, who: object, found: object) -> None:
+        """Keep what `who` found out about these lines."""
+        if self.known is None or len(self.known) >= KNOWN_MAX:
+            self.known = {}
+        self.known[who] = found
 
     def split(self) -> tuple[tuple[bytes, bytes], ...]:
         """Give names and values in order, names as they were written, values without white space around."""

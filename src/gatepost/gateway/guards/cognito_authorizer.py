@@ -20,7 +20,6 @@ https://repost.aws/knowledge-center/api-gateway-cognito-401-unauthorized. Unveri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
@@ -41,13 +40,16 @@ _BEARER: Final = "bearer "
 _TIMES: Final = frozenset({"exp", "iat"})
 
 
-@dataclass(frozen=True, slots=True)
 class KnownToken:
-    """A token that was verified, and what is told of it."""
+    """A token that was verified, and what is told of it. `scopes` is None of an id token."""
 
-    verified: VerifiedToken
-    scopes: frozenset[str] | None  # None: an id token
-    result: AuthorizerResult
+    __slots__ = ("expires_at_ms", "result", "scopes", "verified")
+
+    def __init__(self, verified: VerifiedToken, scopes: frozenset[str] | None, result: AuthorizerResult) -> None:
+        self.verified = verified
+        self.scopes = scopes
+        self.result = result
+        self.expires_at_ms = verified.token.expires_at_s * 1000
 
 
 class CognitoAuthorizer:
@@ -66,15 +68,32 @@ class CognitoAuthorizer:
         self._known: dict[str, KnownToken] = {}
 
     def authenticate(self, exchange: Exchange) -> KnownToken:
-        """Find and verify the request's token. Raises: Refusal."""
+        """Find and verify the request's token; a connection that repeats its header lines repeats its token.
+
+        Raises: Refusal.
+        """
+        block = exchange.request.block
+        if block is not None and block.known is not None:
+            seen = block.known.get(self)
+            if isinstance(seen, KnownToken) and self._is_good(seen, exchange):
+                return seen
+        known = self._find(exchange)
+        if block is not None:
+            block.remember(self, known)
+        return known
+
+    def _is_good(self, known: KnownToken, exchange: Exchange) -> bool:
+        return exchange.time_ms < known.expires_at_ms and self._pools.is_current(known.verified)
+
+    def _find(self, exchange: Exchange) -> KnownToken:
         token = self._source(exchange)
         if not token:
             raise Refusal(UNAUTHORIZED, detail="the token is missing or empty")
         if token[: len(_BEARER)].lower() == _BEARER:
             token = token[len(_BEARER) :].strip()
         known = self._known.get(token)
-        if known is not None and exchange.time_ms < known.verified.token.expires_at_s * 1000:
-            if self._pools.is_current(known.verified):
+        if known is not None:
+            if self._is_good(known, exchange):
                 return known
             del self._known[token]
         return self._verify(token)

@@ -43,12 +43,11 @@ class ApiKeyGuard:
             return
         request = exchange.request
         block = request.block
-        if block is None:
-            exchange.write(API_KEY, self._find(request.header(HEADER) or b""))
-            return
-        known = block.caller
-        if not isinstance(known, KeyedCaller) or known.keys is not self._keys or known.version != self._keys.version:
-            known = block.caller = self._find(request.header(HEADER) or b"")
+        known = None if block is None or block.known is None else block.known.get(self._keys)
+        if not isinstance(known, KeyedCaller) or known.version != self._keys.version:
+            known = self._find(request.header(HEADER) or b"")
+            if block is not None:
+                block.remember(self._keys, known)
         exchange.write(API_KEY, known)
 
     def _find(self, value: bytes) -> KeyedCaller:
@@ -57,7 +56,7 @@ class ApiKeyGuard:
         member = self._keys.find(value)
         if member is None:
             raise Refusal(INVALID_API_KEY, detail="no usage plan of the stage has this key")
-        return KeyedCaller(member, value.decode("latin-1"), self._keys)
+        return KeyedCaller(member, value.decode("latin-1"), self._keys.version)
 
     def __repr__(self) -> str:
         return f"ApiKeyGuard({self._source})"

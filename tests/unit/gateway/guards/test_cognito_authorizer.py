@@ -12,6 +12,8 @@ import pytest
 from gatepost.gateway.guards.cognito_authorizer import claim_texts
 from gatepost.security.jwt import SigningKey
 from gatepost.services.apigateway.deployment import Authorizer, Method
+from gatepost.wire.headers import read_block
+from gatepost.wire.messages import Request
 from tests.support.gateways import ACCOUNT, LAMBDA, TestGateway, a_request, header
 from tests.unit.gateway.guards.test_signature import a_document, a_statement, signature_parts
 
@@ -215,6 +217,37 @@ def test_in_the_second_of_a_sign_out_the_millisecond_counts():
     assert answered(gateway, before) == UNAUTHORIZED
     gateway.clock.advance(ms=5)
     assert answered(gateway, token())[0] == 200
+
+
+def of_one_connection(gateway, token):
+    """Give what asks again with the same header lines, as a connection does that is kept."""
+    lines = f"\r\nHost: {a_request().host()}\r\nAuthorization: {token}\r\n\r\n".encode()
+    block = read_block(lines, is_http_1_0=False, headers_max=100)
+    return lambda: gateway.answer(Request("GET", "/prod/orders", block=block)).status
+
+
+def test_a_connection_that_repeats_its_header_lines_gets_out_with_its_token():
+    gateway = a_gateway()
+    expiring = of_one_connection(gateway, an_id_token(gateway, exp=gateway.clock.now_ms() // 1000 + 60))
+    revoked = of_one_connection(gateway, an_id_token(gateway, origin_jti="o-2"))
+    kept = of_one_connection(gateway, an_id_token(gateway))
+    assert [each() for each in (expiring, revoked, kept) * 2] == [200] * 6
+    gateway.pools.take_revocation(f"{ARN}/o-2", {"expires_at_ms": gateway.clock.now_ms() + 10_000})
+    assert [expiring(), revoked(), kept()] == [200, 401, 200]
+    gateway.clock.advance(ms=60_000)
+    assert [expiring(), revoked(), kept()] == [401, 401, 200]
+    gateway.pools.take_keys(ARN, {"issuer": ISSUERS[ARN], "keys": [SigningKey.generate("another").public_jwk()]})
+    assert kept() == 401
+
+
+def test_a_connections_token_is_good_for_its_own_authorizer_only():
+    gateway = a_gateway(replace(POOL, identity_validation_expression="client-1"))
+    asking = of_one_connection(gateway, an_id_token(gateway))
+    assert asking() == 200
+    method = Method("GET", "COGNITO_USER_POOLS", authorizer_id="au1", integration=LAMBDA)
+    strict = replace(POOL, identity_validation_expression="client-2")
+    gateway.deploy({"/orders": (method,)}, authorizers=(strict,))
+    assert asking() == 401
 
 
 def test_when_the_keys_change_old_tokens_are_verified_again():
