@@ -85,6 +85,27 @@ class InvalidArgsException(ServiceError):
     status = 400
 
 
+class RequestInProgressException(ServiceError):
+    """The certificate was requested, and is not issued yet."""
+
+    code = "RequestInProgressException"
+    status = 400
+
+
+class ConflictException(ServiceError):
+    """Two requests of one token want different things."""
+
+    code = "ConflictException"
+    status = 400
+
+
+class ServiceQuotaExceededException(ServiceError):
+    """A certificate has at most 50 tags, by the newer operations."""
+
+    code = "ServiceQuotaExceededException"
+    status = 400
+
+
 class InvalidStateException(ServiceError):
     """The certificate is not in a state for this."""
 
@@ -100,7 +121,7 @@ class Certificate:
     domain_name: str
     names: tuple[str, ...]
     type: str  # IMPORTED or AMAZON_ISSUED
-    status: str  # ISSUED or FAILED
+    status: str  # ISSUED or PENDING_VALIDATION; FAILED in old records
     created_at_ms: int
     updated_at_ms: int  # imported again, or renewed
     body: str = ""  # PEM

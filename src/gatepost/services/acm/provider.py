@@ -1,15 +1,16 @@
 """The operations of AWS Certificate Manager that there are.
 
 Imported certificates are judged as ACM judges them. Requested ones are issued at once by the platform's local
-authority, or fail at once when their names are beyond its constraints: nobody is asked to prove anything, and the
-validation records say so. Names and words by https://docs.aws.amazon.com/acm/latest/APIReference/ and
+authority; names beyond its constraints wait for a validation that nobody can make, and time out after three days as on
+AWS: nobody is asked to prove anything, and the validation records say so.
+
+Names and words by https://docs.aws.amazon.com/acm/latest/APIReference/ and
 https://docs.aws.amazon.com/acm/latest/userguide/import-certificate-prerequisites.html.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -22,7 +23,7 @@ from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.ids import request_id as random_uuid
 from gatepost.kernel.operations import Access, Call, Change, RecordKey, operation, tag_context
 from gatepost.kernel.paging import page_token, place_of
-from gatepost.kernel.ports import CertificateInfo, Publisher
+from gatepost.kernel.ports import CertificateInfo, EventSink, Publisher
 from gatepost.security.certificates import (
     BadCertificate,
     LocalAuthority,
@@ -35,6 +36,7 @@ from gatepost.security.certificates import (
     read_private_key,
 )
 from gatepost.security.sealing import Seal
+from gatepost.services.acm.expiry_events import ConfigurationOperations, ExpiryEvents
 from gatepost.services.acm.model import (
     CERTIFICATE,
     AcmValidationException,
@@ -44,17 +46,17 @@ from gatepost.services.acm.model import (
     InvalidDomainValidationOptionsException,
     InvalidParameterException,
     InvalidStateException,
-    InvalidTagException,
     LimitExceededException,
+    RequestInProgressException,
     ResourceInUseException,
     ResourceNotFoundException,
-    TooManyTagsException,
     decoded,
     encoded,
     facts_json,
 )
 from gatepost.services.acm.publication import DEFAULT, KEY_PURPOSE, tls_certificate
-from gatepost.services.acm.shapes import detail_of, status_of, summary_of
+from gatepost.services.acm.shapes import PENDING, detail_of, status_of, summary_of
+from gatepost.services.acm.tags import TagOperations, tags_of
 from gatepost.storage.base import Records
 
 Params = Mapping[str, Any]
@@ -63,17 +65,15 @@ Answer = dict[str, Any]
 
 CERTIFICATES_MAX: Final = 2_500  # https://docs.aws.amazon.com/acm/latest/userguide/acm-limits.html
 NAMES_MAX: Final = 10
-TAGS_MAX: Final = 50
 PAGE_MAX: Final = 1_000
 RENEW_BEFORE_MS: Final = 45 * 24 * 3_600_000
 TOKEN_KEPT_MS: Final = 3_600_000
 LISTED_KEY_TYPES: Final = ("RSA_1024", "RSA_2048")  # what ListCertificates gives unless told: AWS's documented default
 _UNBOUND: Final = frozenset({"ListCertificates", "RequestCertificate"})
 _ISSUED_ALGORITHMS: Final = ("RSA_2048", "EC_prime256v1", "EC_secp384r1")
-_TAG_KEY: Final = re.compile(r"[\w .:/=+\-@]{1,128}")
 
 
-class AcmProvider:
+class AcmProvider(TagOperations, ConfigurationOperations):
     """ACM on records. Call `start` once the store is open."""
 
     service = "acm"
@@ -98,6 +98,8 @@ class AcmProvider:
         self._new_id = new_id
         self._held: dict[str, tuple[Certificate, int]] = {}  # by ARN, with the record's version
         self._find_uses: list[FindUses] = []
+        self._expiry_events = ExpiryEvents(records)
+        self._requesting = asyncio.Lock()
         self._is_started = False
         self._default: Change | None = None
         self._default_until_ms = 0
@@ -107,8 +109,13 @@ class AcmProvider:
         for record in await self._records.scan(CERTIFICATE):
             certificate = Certificate.from_json(record.value)
             self._held[certificate.arn] = (certificate, record.version)
+        await self._expiry_events.start()
         await self.renew_due()
         self._is_started = True
+
+    def tells(self, sink: EventSink) -> None:
+        """Announce certificates that are about to expire to `sink`, at every `renew_due`."""
+        self._expiry_events.sink = sink
 
     def used_by(self, find_uses: FindUses) -> None:
         """Learn of one more that uses certificates, and how to find the ARNs of what does, for each."""
@@ -122,7 +129,7 @@ class AcmProvider:
         return found
 
     async def renew_due(self) -> None:
-        """Renew what the local authority issued and that ends soon, the default certificate among it."""
+        """Renew what the local authority issued and that ends soon, the default certificate too, and tell of others."""
         now_ms = self._clock.now_ms()
         if self._default_until_ms < now_ms + RENEW_BEFORE_MS:
             await self._tell(self._issue_default(now_ms))
@@ -130,6 +137,8 @@ class AcmProvider:
             issued = certificate.type == "AMAZON_ISSUED" and certificate.status == "ISSUED"
             if issued and certificate.facts["not_after_ms"] < now_ms + RENEW_BEFORE_MS:
                 await self._renew(certificate)
+        if self._is_started:
+            await self._expiry_events.announce([certificate for certificate, _ in self._held.values()], now_ms)
 
     async def published(self) -> Sequence[Change]:
         """Give every usable certificate, and the default one."""
@@ -140,11 +149,11 @@ class AcmProvider:
         """Say what a call touches: a certificate, by its ARN."""
         action = f"acm:{call.operation}"
         given = [(tag["Key"], tag.get("Value", "")) for tag in params.get("Tags", ())]
-        arn = params.get("CertificateArn")
+        arn = params.get("CertificateArn") or params.get("ResourceArn")
+        context = tag_context(given, params.get("TagKeys", ()))
         if call.operation in _UNBOUND or arn is None:
-            return (Access(action, call.arn("certificate/*") if given else "*", tag_context(given)),)
+            return (Access(action, call.arn("certificate/*") if given else "*", context),)
         held = self._held.get(str(arn))
-        context = tag_context(given)
         if held is not None:
             context |= {f"aws:resourcetag/{key.lower()}": value for key, value in held[0].tags.items()}
         return (Access(action, str(arn), context),)
@@ -164,7 +173,7 @@ class AcmProvider:
     async def import_certificate(self, call: Call, params: Params) -> Answer:
         """Import a certificate, or import it again under its ARN: every listener has it at once."""
         arn = params.get("CertificateArn")
-        tags = _tags(params)
+        tags = tags_of(params)
         old = self._of(call, arn) if arn else None
         if old is not None and tags:
             raise AcmValidationException("Tags are not permitted upon re-import.")
@@ -217,7 +226,7 @@ class AcmProvider:
 
     @operation("RequestCertificate")
     async def request_certificate(self, call: Call, params: Params) -> Answer:
-        """Have the local authority issue a certificate: at once, or not at all (FAILED, DOMAIN_NOT_ALLOWED)."""
+        """Have the local authority issue a certificate at once; for names beyond it, it stays PENDING_VALIDATION."""
         names = _requested_names(params)
         algorithm = params.get("KeyAlgorithm", "RSA_2048")
         if algorithm not in _ISSUED_ALGORITHMS:
@@ -229,9 +238,14 @@ class AcmProvider:
         if params.get("ManagedBy"):
             raise InvalidParameterException("ManagedBy: no other service manages certificates here; leave it out")
         token = params.get("IdempotencyToken", "")
+        if not token:
+            return await self._request(call, params, names)
+        async with self._requesting:  # a request with the same token that comes meanwhile gets the same certificate
+            known = self._requested(call, token, names, self._clock.now_ms())
+            return {"CertificateArn": known} if known else await self._request(call, params, names)
+
+    async def _request(self, call: Call, params: Params, names: tuple[str, ...]) -> Answer:
         now_ms = self._clock.now_ms()
-        if token and (known := self._requested(call, token, names, now_ms)):
-            return {"CertificateArn": known}
         options = params.get("Options", {})
         certificate = Certificate(
             call.arn(f"certificate/{self._new_id()}"),
@@ -242,11 +256,11 @@ class AcmProvider:
             now_ms,
             now_ms,
             validation_method=params.get("ValidationMethod") or "EMAIL",
-            key_algorithm=algorithm,
+            key_algorithm=params.get("KeyAlgorithm", "RSA_2048"),
             transparency=options.get("CertificateTransparencyLoggingPreference", "ENABLED"),
             export=options.get("Export", "DISABLED"),
-            idempotency_token=token,
-            tags=_tags(params),
+            idempotency_token=params.get("IdempotencyToken", ""),
+            tags=tags_of(params),
         )
         await self._keep(call, await self._issued(certificate))
         return {"CertificateArn": certificate.arn}
@@ -263,10 +277,10 @@ class AcmProvider:
         return ""
 
     async def _issued(self, certificate: Certificate) -> Certificate:
-        """Give the certificate with body and key, or failed. Keys are made in a thread: RSA takes its time."""
+        """Give the certificate with body and key, or pending. Keys are made in a thread: RSA takes its time."""
         now_ms, authority = self._clock.now_ms(), self._authority()
         if not all(authority.may_issue(name) for name in certificate.names):
-            return replace(certificate, status="FAILED", failure_reason="DOMAIN_NOT_ALLOWED")
+            return replace(certificate, status=PENDING)
 
         def issue() -> tuple[x509.Certificate, bytes]:
             body, key = authority.issue(certificate.names, now_ms, algorithm=certificate.key_algorithm)
@@ -322,14 +336,13 @@ class AcmProvider:
         """Describe a certificate. Raises: ResourceNotFoundException."""
         certificate = self._of(call, params["CertificateArn"])
         users = (await self._uses()).get(certificate.arn, ())
-        return {"Certificate": detail_of(certificate, users, call.now_ms)}
+        return {"Certificate": detail_of(certificate, users, self._clock.now_ms())}
 
     @operation("GetCertificate")
     def get_certificate(self, call: Call, params: Params) -> Answer:
-        """Give a certificate and its chain as PEM. Raises: ResourceNotFoundException."""
+        """Give a certificate and its chain as PEM. Raises: ResourceNotFoundException, RequestInProgressException."""
         certificate = self._of(call, params["CertificateArn"])
-        if not certificate.body:
-            raise ResourceNotFoundException(f"Certificate {certificate.arn} was not issued.")
+        _check_issued(certificate)
         chain = {"CertificateChain": certificate.chain} if certificate.chain else {}
         return {"Certificate": certificate.body, **chain}
 
@@ -338,14 +351,15 @@ class AcmProvider:
         """Give a page of certificates; those of larger keys only when `Includes.keyTypes` asks, as on AWS."""
         if params.get("SortBy") and not params.get("SortOrder"):
             raise InvalidArgsException("SortOrder is needed with SortBy.")
-        chosen = [one for one in self._ours(call) if _is_wanted(one, params, call.now_ms)]
+        now_ms = self._clock.now_ms()
+        chosen = [one for one in self._ours(call) if _is_wanted(one, params, now_ms)]
         chosen.sort(key=lambda one: (one.created_at_ms, one.arn), reverse=params.get("SortOrder") == "DESCENDING")
         words = AcmValidationException("The NextToken is not valid.")
         (after,) = place_of(params.get("NextToken"), words, "")
         start = next((at + 1 for at, one in enumerate(chosen) if one.arn == after), 0) if after else 0
         page = chosen[start : start + params.get("MaxItems", PAGE_MAX)]
         uses = await self._uses()
-        listed = [summary_of(one, uses.get(one.arn, ()), call.now_ms) for one in page]
+        listed = [summary_of(one, uses.get(one.arn, ()), now_ms) for one in page]
         answer: Answer = {"CertificateSummaryList": listed}
         if start + len(page) < len(chosen):
             answer["NextToken"] = page_token(page[-1].arn)
@@ -370,6 +384,7 @@ class AcmProvider:
             raise AcmValidationException(
                 f"Certificate ARN: {certificate.arn} is not a private certificate or an exportable public certificate."
             )
+        _check_issued(certificate)
         key = read_private_key(self._seal.open(decoded(certificate.sealed_key), purpose=KEY_PURPOSE))
         encryption = serialization.BestAvailableEncryption(bytes(params["Passphrase"]))
         encrypted = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
@@ -393,36 +408,6 @@ class AcmProvider:
         transparency = options.get("CertificateTransparencyLoggingPreference", certificate.transparency)
         await self._write(replace(certificate, transparency=transparency))
         return {}
-
-    # -- tags
-
-    @operation("AddTagsToCertificate")
-    async def add_tags_to_certificate(self, call: Call, params: Params) -> Answer:
-        """Add or replace tags."""
-        certificate = self._of(call, params["CertificateArn"])
-        tags = {**certificate.tags, **_tags(params)}
-        if len(tags) > TAGS_MAX:
-            raise TooManyTagsException(f"A certificate has at most {TAGS_MAX} tags.")
-        await self._write(replace(certificate, tags=tags))
-        return {}
-
-    @operation("RemoveTagsFromCertificate")
-    async def remove_tags_from_certificate(self, call: Call, params: Params) -> Answer:
-        """Remove tags: by key, or by key and value where both are given."""
-        certificate = self._of(call, params["CertificateArn"])
-        gone = {
-            tag["Key"]
-            for tag in params["Tags"]
-            if "Value" not in tag or certificate.tags.get(tag["Key"]) == tag["Value"]
-        }
-        await self._write(replace(certificate, tags={k: v for k, v in certificate.tags.items() if k not in gone}))
-        return {}
-
-    @operation("ListTagsForCertificate")
-    def list_tags_for_certificate(self, call: Call, params: Params) -> Answer:
-        """Give a certificate's tags."""
-        certificate = self._of(call, params["CertificateArn"])
-        return {"Tags": [{"Key": key, "Value": value} for key, value in certificate.tags.items()]}
 
     # -- records
 
@@ -464,11 +449,10 @@ def _key(certificate: Certificate) -> RecordKey:
     return RecordKey(CERTIFICATE, account_id, region, certificate.id)
 
 
-def _tags(params: Params) -> dict[str, str]:
-    tags = {tag["Key"]: tag.get("Value", "") for tag in params.get("Tags", ())}
-    if any(key.lower().startswith("aws:") or not _TAG_KEY.fullmatch(key) for key in tags):
-        raise InvalidTagException("A tag's key has 1 to 128 characters and does not begin with aws:.")
-    return tags
+def _check_issued(certificate: Certificate) -> None:
+    """Refuse to give what there is not yet. Raises: RequestInProgressException."""
+    if not certificate.body:
+        raise RequestInProgressException(f"Certificate {certificate.arn} is not issued: its domains are not validated.")
 
 
 def _requested_names(params: Params) -> tuple[str, ...]:

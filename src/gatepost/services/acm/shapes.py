@@ -12,10 +12,15 @@ from gatepost.kernel.ids import stable_id
 from gatepost.services.acm.model import Certificate
 
 LISTED_NAMES_MAX: Final = 100
+PENDING: Final = "PENDING_VALIDATION"
+VALIDATION_MS: Final = 72 * 3_600_000  # https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
+_VALIDATED: Final = {"ISSUED": "SUCCESS", "EXPIRED": "SUCCESS", PENDING: PENDING}
 
 
 def status_of(certificate: Certificate, now_ms: int) -> str:
-    """Give the status as of now: what was issued expires."""
+    """Give the status as of now: what was issued expires, and what nobody validates times out."""
+    if certificate.status == PENDING and now_ms >= certificate.created_at_ms + VALIDATION_MS:
+        return "VALIDATION_TIMED_OUT"
     if certificate.status == "ISSUED" and certificate.facts["not_after_ms"] <= now_ms:
         return "EXPIRED"
     return certificate.status
@@ -39,7 +44,7 @@ def detail_of(certificate: Certificate, users: Sequence[str], now_ms: int) -> di
     }
     if not imported:
         shape["Options"]["Export"] = certificate.export
-        shape["DomainValidationOptions"] = [_validation(certificate, name) for name in certificate.names]
+        shape["DomainValidationOptions"] = [_validation(certificate, name, now_ms) for name in certificate.names]
     if certificate.failure_reason:
         shape["FailureReason"] = certificate.failure_reason
     if facts:
@@ -86,12 +91,12 @@ def summary_of(certificate: Certificate, users: Sequence[str], now_ms: int) -> d
     return shape
 
 
-def _validation(certificate: Certificate, name: str) -> dict[str, Any]:
-    """Give a domain's validation. Nothing was asked of anyone's DNS: the record's value says so."""
+def _validation(certificate: Certificate, name: str, now_ms: int) -> dict[str, Any]:
+    """Give a domain's validation. Nothing is asked of anyone's DNS: the record's value says so."""
     shape: dict[str, Any] = {
         "DomainName": name,
         "ValidationDomain": name,
-        "ValidationStatus": "SUCCESS" if certificate.status == "ISSUED" else "FAILED",
+        "ValidationStatus": _VALIDATED.get(status_of(certificate, now_ms), "FAILED"),
         "ValidationMethod": certificate.validation_method,
     }
     if certificate.validation_method == "DNS":

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gatepost.kernel.clock import FixedClock
+from gatepost.kernel.operations import Call
 from gatepost.security.sealing import Seal
 from gatepost.services.acm.model import CERTIFICATE
 from gatepost.services.acm.provider import AcmProvider, _key
@@ -133,12 +134,33 @@ def test_a_requested_certificate_is_issued_at_once(acm):
     assert again["CertificateArn"] == arn
 
 
-def test_a_name_beyond_the_authority_fails_and_says_so(acm):
-    arn = acm.aws.request_certificate(DomainName="api.example.com", KeyAlgorithm="EC_prime256v1")["CertificateArn"]
+def test_a_name_beyond_the_authority_waits_for_a_validation_and_times_out(acm):
+    asked = {"DomainName": "api.example.com", "ValidationMethod": "DNS"}
+    arn = acm.aws.request_certificate(**asked)["CertificateArn"]
     detail = acm.aws.describe_certificate(CertificateArn=arn)["Certificate"]
-    assert (detail["Status"], detail["FailureReason"]) == ("FAILED", "DOMAIN_NOT_ALLOWED")
-    assert refusal(acm.aws.get_certificate, CertificateArn=arn)[0] == "ResourceNotFoundException"
+    (validation,) = detail["DomainValidationOptions"]
+    assert (detail["Status"], validation["ValidationStatus"]) == ("PENDING_VALIDATION", "PENDING_VALIDATION")
+    assert validation["ResourceRecord"]["Name"].endswith(".api.example.com.")
+    for operation in (acm.aws.get_certificate, acm.aws.renew_certificate):
+        refused = refusal(operation, CertificateArn=arn)[0]
+        assert refused in ("RequestInProgressException", "ValidationException")
     assert acm.told.told[-1].value is None
+    acm.clock.advance(ms=3 * DAY_MS)
+    detail = acm.aws.describe_certificate(CertificateArn=arn)["Certificate"]
+    assert detail["Status"] == "VALIDATION_TIMED_OUT"
+    assert detail["DomainValidationOptions"][0]["ValidationStatus"] == "FAILED"
+    listed = acm.aws.list_certificates(CertificateStatuses=["VALIDATION_TIMED_OUT"])["CertificateSummaryList"]
+    assert [one["CertificateArn"] for one in listed] == [arn]
+
+
+def test_requests_with_one_token_at_the_same_time_make_one_certificate(acm):
+    params = {"DomainName": "api.shop.test", "IdempotencyToken": "once"}
+    call = Call("acm", "RequestCertificate", "000000000000", "us-east-1", None, "r", acm.clock.now_ms())
+
+    async def both():
+        return await asyncio.gather(*(acm.provider.request_certificate(call, params) for _ in range(3)))
+
+    assert len({answer["CertificateArn"] for answer in acm.loop.run(both())}) == 1
 
 
 @pytest.mark.parametrize(
