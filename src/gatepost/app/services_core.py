@@ -120,6 +120,7 @@ class ServicesCore:
         self.acm = self._make_acm(store, link, seal, clock=clock)
         self._apigateway = self._make_apigateway(store, link, seal)
         self._user_pools = self._make_user_pools(store, link, clock, operations, (aws_port, endpoint_url))
+        self.acm.tells(self._events)
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
