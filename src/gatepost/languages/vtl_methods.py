@@ -73,7 +73,8 @@ def _replace(rendering: Rendering, text: str, old: Any, new: Any) -> str:
     return text.replace(found, instead)
 
 
-def _pattern(rendering: Rendering, pattern: Any, method: str) -> Any:
+def _pattern(rendering: Rendering, pattern: Any, method: str, text: str) -> Any:
+    """Compile a pattern for a text, and pay for one search: a large pattern is tried at each of its characters."""
     import re2  # only when a template uses it: it takes memory
 
     source = _text(pattern, method)
@@ -84,11 +85,13 @@ def _pattern(rendering: Rendering, pattern: Any, method: str) -> Any:
     options.log_errors = False
     options.max_mem = 1 << 20
     try:
-        return re2.compile(source, options)
+        compiled = re2.compile(source, options)
     except re2.error as error:
         raise TemplateError(
             f"{method}(): {source!r} is not a pattern that RE2 knows ({_reason(error)}): it has no look-around"
         ) from error
+    rendering.charge(len(text) * compiled.programsize >> 10)
+    return compiled
 
 
 def _reason(error: Exception) -> str:
@@ -123,14 +126,14 @@ def _substitute(rendering: Rendering, text: str, pattern: Any, new: Any, method:
     source = _text(pattern, method)
     if not count and source and _PLAIN.fullmatch(source) and "$" not in replacement and "\\" not in replacement:
         return _replace(rendering, text, source, replacement)
-    compiled = _pattern(rendering, source, method)
+    compiled = _pattern(rendering, source, method, text)
     parts = _parts_of(replacement, compiled.groups, method)
     made: list[str] = []
     done = total = 0
     for number, found in enumerate(compiled.finditer(text)):
         if count and number >= count:
             break
-        rendering.charge(4)
+        rendering.charge(4 + (len(text) - done >> 11))  # a search may look at all that is left
         piece = "".join(part if isinstance(part, str) else (found.group(part) or "") for part in parts)
         made.extend((text[done : found.start()], piece))
         total += len(made[-2]) + len(piece)
@@ -151,7 +154,7 @@ def _replace_first(rendering: Rendering, text: str, pattern: Any, new: Any) -> s
 
 def _matches(rendering: Rendering, text: str, pattern: Any) -> bool:
     rendering.charge(len(text) >> 4)
-    return _pattern(rendering, pattern, "matches").fullmatch(text) is not None
+    return _pattern(rendering, pattern, "matches", text).fullmatch(text) is not None
 
 
 def _split(rendering: Rendering, text: str, pattern: Any, limit: Any = 0) -> list[str]:
@@ -163,7 +166,7 @@ def _split(rendering: Rendering, text: str, pattern: Any, limit: Any = 0) -> lis
         rendering.check_items(text.count(separator) + 1)
         pieces = text.split(separator, most - 1) if most > 0 else text.split(separator)
     else:
-        pieces = _split_by_pattern(rendering, text, _pattern(rendering, separator, "split"), most)
+        pieces = _split_by_pattern(rendering, text, _pattern(rendering, separator, "split", text), most)
     if most == 0 and len(pieces) > 1:
         while len(pieces) > 1 and not pieces[-1]:
             pieces.pop()
@@ -181,7 +184,7 @@ def _split_by_pattern(rendering: Rendering, text: str, compiled: Any, most: int)
         if found.end() == 0 or (found.start() == found.end() == len(text)):
             continue
         pieces.append(text[done : found.start()])
-        rendering.charge(4)
+        rendering.charge(4 + (len(text) - done >> 11))
         rendering.check_items(len(pieces) if len(pieces) & 0xFF == 0 else 0)
         done = found.end()
     pieces.append(text[done:])

@@ -48,6 +48,18 @@ def test_patterns_and_replacements_that_cannot_work_say_so(pattern: str, new: st
         call("aaa", "replaceAll", pattern, new)
 
 
+@pytest.mark.parametrize(
+    ("method", "pattern"),
+    [("matches", "(.*){1000}"), ("replaceAll", "(.*){1000}"), ("split", "(.*){1000}"), ("replaceAll", "a.*b|a"),
+     ("split", "a.*b|a")],
+)  # fmt: skip
+def test_patterns_that_look_at_the_text_thousands_of_times_are_paid_for(method: str, pattern: str) -> None:
+    started = time.process_time()
+    with pytest.raises(TemplateError, match="steps"):
+        call("a" * 200_000, method, pattern, *([""] if method == "replaceAll" else []))
+    assert time.process_time() - started < 10  # it would be half a minute
+
+
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+$", "(.*)*x", "a?" * 50 + "a" * 50, "(x+x+)+y"])
 def test_patterns_take_linear_time(pattern: str) -> None:
     begin = time.process_time()
