@@ -186,7 +186,7 @@ def test_every_protocol_that_clients_speak_is_understood(platform: RunningPlatfo
     with pytest.raises(client.exceptions.InvalidParameterCombinationException, match="mutually exclusive"):
         client.put_metric_data(Namespace=namespace, MetricData=[{**data[0], "Values": [1.0]}])
     with pytest.raises(ClientError) as refused:
-        client.describe_alarms()
+        client.get_metric_stream(Name="stream")
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert {kind.lower() for kind in types} == {sent}
 

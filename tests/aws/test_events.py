@@ -58,5 +58,5 @@ def test_what_cannot_be_delivered_is_refused(platform) -> None:
     with pytest.raises(ClientError, match="is not supported by Gatepost: targets are functions"):
         aws.put_targets(Rule="pattern", Targets=[{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:000000000000:q"}])
     with pytest.raises(ClientError) as error:
-        aws.list_endpoints()
+        aws.list_partner_event_sources(NamePrefix="x")
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

@@ -10,12 +10,15 @@ from typing import Any
 
 from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock
+from gatepost.kernel.ids import request_id
+from gatepost.services.cloudwatch.alarms import AlarmReach
 from gatepost.services.cloudwatch.provider import CloudWatchProvider
 from gatepost.services.cloudwatch.store import BYTES_MAX, METRICS_MAX, MIGRATIONS, MetricStore
 from gatepost.telemetry.metric_outbox import MetricOutbox
 from gatepost.telemetry.metrics import Dimensions, Metrics
+from tests.support.logs import KeptTriggers
 from tests.support.rest_apis import GrantsAllBut
-from tests.support.stores import a_database
+from tests.support.stores import a_database, some_records
 from tests.support.toys import ACCOUNT, ADMINISTRATOR
 
 MINUTE_MS = 60_000
@@ -27,8 +30,11 @@ NOW_MS = 20_000 * DAY_MS + 12 * HOUR_MS  # noon
 class MetricsControl:
     """Metrics as an operator uses them: `await metrics("PutMetricData", Namespace=…)`."""
 
-    def __init__(self, provider: CloudWatchProvider, store: MetricStore, clock: FixedClock) -> None:
+    def __init__(
+        self, provider: CloudWatchProvider, store: MetricStore, clock: FixedClock, triggers: KeptTriggers
+    ) -> None:
         self.provider = provider
+        self.triggers = triggers
         self.store = store
         self.clock = clock
         self.authorization = GrantsAllBut()
@@ -90,11 +96,15 @@ async def some_metrics(
     folder: Path, *, metrics_max: int = METRICS_MAX, bytes_max: int = BYTES_MAX, now_ms: int = NOW_MS
 ) -> AsyncIterator[MetricsControl]:
     """A metric store, empty if the folder is."""
-    async with a_database(folder, MIGRATIONS) as database:
+    (folder / "records").mkdir(exist_ok=True)
+    async with a_database(folder, MIGRATIONS) as database, some_records(folder / "records") as records:
         clock = FixedClock(now_ms)
         store = MetricStore(database, metrics_max=metrics_max, bytes_max=bytes_max)
         await store.start()
-        yield MetricsControl(CloudWatchProvider(store, clock, account_id=ACCOUNT, region="us-east-1"), store, clock)
+        triggers = KeptTriggers()
+        reach = AlarmReach(records, triggers, request_id)
+        provider = CloudWatchProvider(store, clock, reach, account_id=ACCOUNT, region="us-east-1")
+        yield MetricsControl(provider, store, clock, triggers)
 
 
 def with_metrics(folder: Path, scenario: Callable[[MetricsControl], Coroutine[Any, Any, Any]], **options: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -38,6 +39,7 @@ from gatepost.services.apigateway.provider import ApiGateway
 from gatepost.services.apigateway.usage_model import Throttle
 from gatepost.services.apigatewayv2.provider import ApiGatewayV2
 from gatepost.services.cloudformation.provider import CloudFormation
+from gatepost.services.cloudwatch.alarms import AlarmReach
 from gatepost.services.cloudwatch.provider import CloudWatchProvider
 from gatepost.services.cloudwatch.store import MIGRATIONS as METRIC_MIGRATIONS
 from gatepost.services.cloudwatch.store import MetricStore
@@ -112,15 +114,14 @@ class ServicesCore:
         self._tables = TableService(settings, ItemStore(self._databases[1], clock), clock=clock, seal=seal)
         sealed = SealedRecords(store, seal, SEALED_KINDS)
         self._lambda = self._make_lambda(sealed, sessions, link, clock=clock)
-        self.cloudwatch = self._make_cloudwatch(clock)
+        self.cloudwatch = self._make_cloudwatch(store, clock)
         self.logs = self._make_logs(store, clock)
-        self._events = EventsProvider(store, Reach(self._lambda, self.logs, self._deliveries), clock)
+        self._events = self._make_events(store, clock)
         operations = LateOperations()
         self._secrets = SecretServices(store, seal, authorizer, self._lambda, clock, operations)
         self.acm = self._make_acm(store, link, seal, clock=clock)
         self._apigateway = self._make_apigateway(store, link, seal)
         self._user_pools = self._make_user_pools(store, link, clock, operations, (aws_port, endpoint_url))
-        self.acm.tells(self._events)
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
@@ -181,6 +182,7 @@ class ServicesCore:
         names += [f"*.{label}.{settings.region}.localhost" for label in ("lambda-url", "auth")]
         names.extend(each for name in settings.tls_names for each in (name, f"*.{name}"))
         made = AcmProvider(store, link, seal, clock, lambda: authority, default_names=names)
+        made.tells(self._events)
         made.used_by(lambda: self._user_pools.provider.certificate_uses())  # noqa: PLW0108 made later
         return made
 
@@ -190,10 +192,16 @@ class ServicesCore:
     def _identity_keys(self) -> Mapping[str, Any] | None:
         return self._user_pools.identity_pools.jwks()
 
-    def _make_cloudwatch(self, clock: Clock) -> CloudWatchProvider:
+    def _make_cloudwatch(self, records: SqliteRecords, clock: Clock) -> CloudWatchProvider:
         settings = self._settings
+        reach = AlarmReach(records, self._lambda, request_id, self._deliveries)
         store = MetricStore(self._databases[3])
-        return CloudWatchProvider(store, clock, account_id=settings.account_id, region=settings.region)
+        return CloudWatchProvider(store, clock, reach, account_id=settings.account_id, region=settings.region)
+
+    def _make_events(self, store: SqliteRecords, clock: Clock) -> EventsProvider:
+        made = EventsProvider(store, Reach(self._lambda, self.logs, self._deliveries), clock)
+        self.cloudwatch.alarms.events = made
+        return made
 
     def _make_logs(self, store: SqliteRecords, clock: Clock) -> LogsProvider:
         return LogsProvider(
@@ -289,6 +297,7 @@ class ServicesCore:
         await self._iam.start()
         await self.acm.start()
         await self._tables.start()
+        await asyncio.get_running_loop().run_in_executor(None, self.assets.recover)
         await self._lambda.start()
         await self._events.start()
         await self._user_pools.start()

@@ -302,6 +302,23 @@ class LogDelivery(Protocol):
         ...
 
 
+class EventSink(Protocol):
+    """Takes events of the platform's own services, for the default bus."""
+
+    async def announce(
+        self,
+        account_id: str,
+        region: str,
+        *,
+        source: str,
+        detail_type: str,
+        resources: Sequence[str],
+        detail: Mapping[str, Any],
+    ) -> None:
+        """Give an event to the rules that match. Never raises for what a target does not take."""
+        ...
+
+
 class FunctionCalls(Protocol):
     """Invokes functions and waits, for services that act for their owner's resources (triggers, rotations)."""
 

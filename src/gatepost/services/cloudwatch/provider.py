@@ -9,11 +9,15 @@ from typing import Any, Final
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import StoreUnavailable
-from gatepost.kernel.operations import Access, Call, Change, operation
+from gatepost.kernel.operations import Access, Call, Change, operation, tag_context
 from gatepost.kernel.paging import page_token, place_of
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.cloudwatch import gateway_minutes, submissions
-from gatepost.services.cloudwatch.metric_data import MetricQuery, queries_of
+from gatepost.services.cloudwatch.absent import AbsentOperations
+from gatepost.services.cloudwatch.alarm_operations import AlarmOperations
+from gatepost.services.cloudwatch.alarms import AlarmReach, Alarms
+from gatepost.services.cloudwatch.dashboards import DashboardOperations
+from gatepost.services.cloudwatch.metric_data import queries_of, result
 from gatepost.services.cloudwatch.model import (
     TOPIC,
     UNIT_NUMBERS,
@@ -26,8 +30,9 @@ from gatepost.services.cloudwatch.model import (
     dimensions_of,
 )
 from gatepost.services.cloudwatch.queries import Stat, count_of, span_of, stat_of
+from gatepost.services.cloudwatch.readings import Readings, read_slots
 from gatepost.services.cloudwatch.statistics import Statistics
-from gatepost.services.cloudwatch.store import LISTED_S, MetricStore, Slot, Span
+from gatepost.services.cloudwatch.store import LISTED_S, MetricStore
 
 log = logging.getLogger(__name__)
 
@@ -40,17 +45,30 @@ PAGE_METRICS: Final = 500
 SCANNED_METRICS: Final = 1_000  # of one read
 RECENTLY_S: Final = 3 * 3_600
 AGING_PAUSE_S: Final = 60.0
+_OF_ALARMS: Final = frozenset(
+    {
+        "PutMetricAlarm",
+        "PutCompositeAlarm",
+        "DeleteAlarms",
+        "SetAlarmState",
+        "EnableAlarmActions",
+        "DisableAlarmActions",
+    }
+)
+_OF_DASHBOARDS: Final = frozenset({"PutDashboard", "GetDashboard", "DeleteDashboards"})
 BAD_TOKEN: Final = "The value for parameter NextToken is invalid."  # noqa: S105 - a message
 
 
-class CloudWatchProvider:
+class CloudWatchProvider(AlarmOperations, DashboardOperations, AbsentOperations):
     """CloudWatch metrics. Call `start` once the store is open, `close` before it is closed."""
 
     service = "cloudwatch"
 
-    def __init__(self, store: MetricStore, clock: Clock, *, account_id: str, region: str) -> None:
+    def __init__(self, store: MetricStore, clock: Clock, reach: AlarmReach, *, account_id: str, region: str) -> None:
         self._store = store
         self._clock = clock
+        self._reach = reach
+        self.alarms = Alarms(store, reach, clock)
         self._account_id = account_id
         self._region = region
         self._tasks = Tasks("cloudwatch")
@@ -59,10 +77,12 @@ class CloudWatchProvider:
     async def start(self) -> None:
         """Learn which store this is and begin to roll up what gets old. Raises: StoreUnavailable."""
         await self._store.start()
+        await self.alarms.start()
         self._tasks.spawn(self._age_for_ever(), name="retention")
 
     async def close(self) -> None:
         """End the background work."""
+        await self.alarms.close()
         await self._tasks.close()
 
     async def published(self) -> Sequence[Change]:
@@ -116,7 +136,22 @@ class CloudWatchProvider:
         """
         if call.operation == "PutMetricData":
             return (Access("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": params["Namespace"]}),)
-        return (Access(f"cloudwatch:{call.operation}"),)
+        action = f"cloudwatch:{call.operation}"
+        names = params.get("AlarmNames") or [params.get("AlarmName")]
+        if call.operation in _OF_ALARMS:
+            tags = tag_context((tag["Key"], tag["Value"]) for tag in params.get("Tags") or ())
+            return tuple(Access(action, call.arn(f"alarm:{name}"), tags) for name in names)
+        if call.operation in _OF_DASHBOARDS:
+            dashboards = params.get("DashboardNames") or [params.get("DashboardName")]
+            return tuple(
+                Access(action, f"arn:aws:cloudwatch::{call.account_id}:dashboard/{name}") for name in dashboards
+            )
+        if "ResourceARN" in params:
+            tags = tag_context(
+                ((tag["Key"], tag["Value"]) for tag in params.get("Tags") or ()), params.get("TagKeys") or ()
+            )
+            return (Access(action, params["ResourceARN"], tags),)
+        return (Access(action),)
 
     @operation("PutMetricData")
     async def put_metric_data(self, call: Call, params: Params) -> Answer:
@@ -146,7 +181,9 @@ class CloudWatchProvider:
                 "may reduce the datapoints requested by increasing Period, or decreasing the time range."
             )
         metric = _metric_of(call, params)
-        found = await self._read(metric, span, has_percentiles=any(stat.percent is not None for stat in stats))
+        found = await read_slots(
+            self._store, metric, span, has_percentiles=any(stat.percent is not None for stat in stats)
+        )
         unit = UNIT_NUMBERS[params["Unit"]] if params.get("Unit") else None
         points = [
             point
@@ -170,16 +207,23 @@ class CloudWatchProvider:
         is_ascending = params.get("ScanBy") == "TimestampAscending"
         results: list[Answer] = []
         next_page: tuple[int, int] | None = None
-        for number, query in enumerate(queries[first:], first):
+        readings = Readings(self._store, queries)
+        returned = [query for query in queries if query.is_returned]
+        for number, query in enumerate(returned[first:], first):
             if next_page is not None:
-                results.append(query.result([], is_complete=False))
+                results.append(result(query, query.label or query.id, [], is_complete=False))
                 continue
-            values = sorted((await self._values(query)).items(), reverse=not is_ascending)[skipped:]
-            is_complete = len(values) <= left
-            results.append(query.result(values[:left], is_complete=is_complete))
-            if not is_complete:
-                next_page = (number, skipped + left)
-            left -= min(left, len(values))
+            series, before = await readings.series(query), 0
+            for one in series:
+                values = sorted(one.values.items(), reverse=not is_ascending)
+                start = min(len(values), max(0, skipped - before))
+                is_complete = len(values) - start <= left
+                label = query.label or (query.id if len(series) == 1 else one.label)
+                results.append(result(query, label, values[start : start + left], is_complete=is_complete))
+                if not is_complete and next_page is None:
+                    next_page = (number, before + start + left)
+                left -= min(left, len(values) - start)
+                before += len(values)
             skipped = 0
         answer: Answer = {"MetricDataResults": results, "Messages": []}
         if next_page is not None:
@@ -221,30 +265,6 @@ class CloudWatchProvider:
                 return {"Metrics": [one.to_aws() for one in found]}
             after = read[-1][0]
             await asyncio.sleep(0)
-
-    async def _values(self, query: MetricQuery) -> dict[int, float]:
-        """Give a query's values by time; without a unit, those of all units together."""
-        found = await self._read(query.metric, query.span, has_percentiles=query.stat.percent is not None)
-        slots: dict[int, Statistics] = {}
-        for (at_s, unit), statistics in found.items():
-            if query.unit is not None and unit != query.unit:
-                continue
-            if at_s in slots:
-                slots[at_s].add(statistics)
-            else:
-                slots[at_s] = statistics
-        values = {at_s: query.stat.of(statistics) for at_s, statistics in slots.items()}
-        return {at_s: value for at_s, value in values.items() if value is not None}
-
-    async def _read(self, metric: Metric, span: Span, *, has_percentiles: bool) -> dict[Slot, Statistics]:
-        """Read a metric's slots; others may run in between, because there can be many points."""
-        metric_id = self._store.find(metric)
-        if metric_id is None:
-            return {}
-        found: dict[Slot, Statistics] = {}
-        for found in self._store.slots(metric_id, span, has_histograms=has_percentiles):  # noqa: B007 - it grows
-            await asyncio.sleep(0)
-        return found
 
 
 def _stats_of(params: Params) -> list[Stat]:

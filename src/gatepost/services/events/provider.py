@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from gatepost.kernel.clock import Clock
+from gatepost.kernel.clock import Clock, iso_8601
 from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.ids import request_id as random_uuid
 from gatepost.kernel.operations import Access, Call, RecordKey, operation, pass_role, tag_context
 from gatepost.services.events import publishing
+from gatepost.services.events.absent import AbsentOperations
 from gatepost.services.events.buses import Buses, bus_name, policy_of
 from gatepost.services.events.buses import shown as shown_bus
 from gatepost.services.events.model import (
@@ -45,7 +46,7 @@ _OF_BUSES: Final = frozenset(
 )
 
 
-class EventsProvider:
+class EventsProvider(AbsentOperations):
     """EventBridge on records. Call `start` once the store is open, `close` before it is closed."""
 
     service = "events"
@@ -128,6 +129,30 @@ class EventsProvider:
             await self._dispatch(publishing.bus_arn(call, entry), event, 0)
             results.append({"EventId": event_id})
         return {"FailedEntryCount": sum("ErrorCode" in one for one in results), "Entries": results}
+
+    async def announce(
+        self,
+        account_id: str,
+        region: str,
+        *,
+        source: str,
+        detail_type: str,
+        resources: Sequence[str],
+        detail: Mapping[str, Any],
+    ) -> None:
+        """Take an event of another service. See `kernel.ports.EventSink`."""
+        event = {
+            "version": "0",
+            "id": self._new_id(),
+            "detail-type": detail_type,
+            "source": source,
+            "account": account_id,
+            "time": f"{iso_8601(self._clock.now_ms())[:19]}Z",
+            "region": region,
+            "resources": list(resources),
+            "detail": dict(detail),
+        }
+        await self._dispatch(f"arn:aws:events:{region}:{account_id}:event-bus/{DEFAULT_BUS}", event, 0)
 
     async def _dispatch(self, arn: str, event: Mapping[str, Any], hops: int) -> None:
         bus = self._buses.find(arn)

@@ -14,6 +14,7 @@ from gatepost.kernel.operations import Access, Call, Principal, operation, tag_c
 from gatepost.kernel.paging import page_token
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.logs import events as reading
+from gatepost.services.logs.absent import AbsentOperations
 from gatepost.services.logs.account_operations import AccountOperations
 from gatepost.services.logs.filter_operations import FilterOperations
 from gatepost.services.logs.filter_pattern import compile_pattern
@@ -66,7 +67,7 @@ class LogPermission(Protocol):
         ...
 
 
-class LogsProvider(AccountOperations, FilterOperations):
+class LogsProvider(AccountOperations, FilterOperations, AbsentOperations):
     """CloudWatch Logs. Call `start` once the store is open, `close` before it is closed."""
 
     service = "logs"

@@ -106,8 +106,12 @@ def test_pages_go_on_where_the_last_one_ended(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("queries", "params", "words"),
     [
-        ([{"Id": "e", "Expression": "SUM(METRICS())"}], {}, "no metric math"),
-        ([a_query(Expression="a*2")], {}, "no metric math"),
+        ([a_query(Expression="a*2")], {}, "both Expression and MetricStat"),
+        ([{"Id": "e", "Expression": "nobody*2"}], {}, "nobody is no id of a query"),
+        ([{"Id": "e", "Expression": "f+1"}, {"Id": "f", "Expression": "e+1"}], {}, "it refers to itself"),
+        ([{"Id": "e", "Expression": "1 +"}], {}, "it ends too early"),
+        ([{"Id": "e", "Expression": "SEARCH('x')"}], {}, "SEARCH is not supported by Gatepost"),
+        ([a_query(), {"Id": "e", "Expression": "SUM(q)"}], {}, "the result is a number and no time series"),
         ([{"Id": "e"}], {}, "needs MetricStat"),
         ([a_query(Period=60)], {}, "belongs into MetricStat"),
         ([a_query(AccountId="111111111111")], {}, "no linked accounts"),

@@ -183,7 +183,7 @@ def test_who_puts_is_asked_for_the_namespace(tmp_path) -> None:
     ]
 
 
-def test_alarms_and_dashboards_are_not_here(tmp_path) -> None:
+def test_metric_streams_are_not_here(tmp_path) -> None:
     with pytest.raises(ServiceError) as refused:
-        with_metrics(tmp_path, lambda metrics: metrics("DescribeAlarms"))
+        with_metrics(tmp_path, lambda metrics: metrics("GetMetricStream", Name="s"))
     assert (refused.value.code, refused.value.status) == ("NotImplemented", 501)
