@@ -14,6 +14,7 @@ LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _DOMAIN: Final = re.compile(r"(?=.{3,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _STATE_URL: Final = re.compile(r"valkeys?://(?:[^@/\s]*@)?[^@/\s:]+(?::\d{1,5})?(?:/\d{0,3})?")
 _ISSUER: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(?:/[A-Za-z0-9._~/-]*)?", re.ASCII)
+_VPC_ENDPOINT: Final = re.compile(r"vpce-[0-9a-z]{1,32}(?:=vpc-[0-9a-z]{1,32})?")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,64}")  # as signatures spell it
 
 
@@ -24,7 +25,8 @@ class Settings:
     data_dir: Path = Path(".gatepost")  # everything that lasts; owned by one platform at a time
     host: str = "127.0.0.1"  # the address that every listener binds
     port: int = 8080  # the gateway's public listener; 0 picks a free port
-    private_port: int = 8081  # the gateway's listener for private APIs
+    private_port: int = 8081  # the gateway's listener for private APIs, plain and over TLS
+    vpc_endpoints: tuple[str, ...] = ()  # --vpc-endpoint VPCE[=VPC][,NETWORK…]: for which that listener stands
     aws_port: int = 4566  # the AWS endpoint
     tls_port: int | None = None  # the public listener over TLS; None: 8443, or a free port where that is taken
     tls_names: tuple[str, ...] = ()  # domains, beside localhost, that the local certificate authority may speak for
@@ -88,6 +90,11 @@ class Settings:
             found.append("--debug needs --workers 1: a debugger attaches to one gateway's worker")
         if not 0 <= self.drain_ms <= 60_000:
             found.append(f"drain_ms is {self.drain_ms}: use 0 to 60000")
+        found.extend(
+            f"--vpc-endpoint is {each!r}: use vpce-ID=vpc-ID, and the networks of its callers: vpce-1=vpc-1,10.0.0.0/8"
+            for each in self.vpc_endpoints
+            if not _is_vpc_endpoint(each)
+        )
         found.extend(self._limit_problems())
         found.extend(self._user_pool_problems())
         return found
@@ -116,6 +123,16 @@ class Settings:
             except ValueError as error:
                 found.append(f"--trusted-proxy is {network!r}: {error}; use an address or a network, 10.0.0.0/8")
         return found
+
+
+def _is_vpc_endpoint(text: str) -> bool:
+    names, *networks = text.split(",")
+    try:
+        for network in networks:
+            ip_network(network)
+    except ValueError:
+        return False
+    return _VPC_ENDPOINT.fullmatch(names) is not None
 
 
 def ledger_settings(*, tables_url: str, tables_throttled: bool) -> frozenset[str]:

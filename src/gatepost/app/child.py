@@ -77,6 +77,7 @@ def _settings(found: dict[str, Any]) -> Settings:
     found["data_dir"] = Path(found["data_dir"])
     found["tls_names"] = tuple(found["tls_names"])
     found["trusted_proxies"] = tuple(found["trusted_proxies"])
+    found["vpc_endpoints"] = tuple(found["vpc_endpoints"])
     found["templates"] = tuple(Path(path) for path in found["templates"])
     for name in ("service_endpoints", "parameters", "quotas"):
         found[name] = tuple((key, value) for key, value in found[name])

@@ -26,6 +26,7 @@ from gatepost.gateway.observers import RequestLog
 from gatepost.gateway.plan import ObserverFailures
 from gatepost.gateway.plans import ActivePlans
 from gatepost.gateway.pool_pages import PoolDomains
+from gatepost.gateway.private_gateway import PrivateGateway
 from gatepost.gateway.refusal_log import FILE_BYTES_MAX as REFUSALS_BYTES_MAX
 from gatepost.gateway.refusal_log import FILES_KEPT as REFUSALS_KEPT
 from gatepost.gateway.refusal_log import RefusalLog
@@ -35,6 +36,7 @@ from gatepost.gateway.tls_names import TlsNames
 from gatepost.gateway.upstream_calls import HttpProxyParts
 from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.gateway.user_pools import UserPools
+from gatepost.gateway.vpc_endpoints import VpcEndpoints
 from gatepost.kernel.clock import Clock, SystemClock
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.tasks import Tasks
@@ -125,9 +127,8 @@ class GatewayRole:
             needs_tasks=False,
         )
 
-        # No private API can be deployed yet, so this door knows none: it answers 403 to everything.
         self._private_server = Server(
-            Gateway(ActivePlans(parts), parts, ids=ids, clock=clock), limits=LIMITS, refuse=refuse, clock=clock
+            self._make_private_gateway(parts, ids), limits=LIMITS, refuse=refuse, clock=clock, needs_tasks=False
         )
 
     def _make_gateway(self, parts: Parts, ids: RequestIds) -> Gateway:
@@ -139,6 +140,12 @@ class GatewayRole:
             function_urls=self._function_urls,
             domains=self._domains,
             pool_domains=self._pool_domains,
+        )
+
+    def _make_private_gateway(self, parts: Parts, ids: RequestIds) -> PrivateGateway:
+        endpoints = VpcEndpoints(self._settings.vpc_endpoints)
+        return PrivateGateway(
+            self._plans, parts, ids=ids, clock=self._clock, domains=self._domains, vpc_endpoints=endpoints
         )
 
     def _make_runner(self, data: DataDirectory) -> FunctionRunner:
@@ -240,11 +247,11 @@ class GatewayRole:
             public, private, tls = (inherited_socket(listener) for listener in doors)
             if number == self._place.number:
                 await self._server.serve(public)
-                await self._private_server.serve(private)
+                await self._private_server.serve(private, tls_or_plain=self._tls_names.find_private)
                 await self._server.serve(tls, tls=self._tls_names.find)
             else:
                 self._server.help_out(public)
-                self._private_server.help_out(private)
+                self._private_server.help_out(private, tls_or_plain=self._tls_names.find_private)
                 self._server.help_out(tls, tls=self._tls_names.find)
 
     async def stop(self) -> dict[str, int]:
@@ -279,6 +286,8 @@ class GatewayRole:
         self._usage.acknowledge(gateway_id, number)
 
     def _own_listener(self, api_id: str) -> tuple[str, int] | None:
+        if api_id in self._plans.private:
+            return local_host(self._settings), self._orders.ports[1]
         return (local_host(self._settings), self._orders.ports[0]) if api_id in self._plans.apis else None
 
     async def _send_telemetry(self) -> None:

@@ -134,11 +134,15 @@ _GLOBAL_KEYS: Final[Mapping[str, Callable[[Call], KeyValue | None]]] = {
     "aws:requestedregion": lambda call: call.region or "us-east-1",
     "aws:securetransport": lambda call: "true" if call.is_tls else "false",
     "aws:sourceidentity": lambda call: _if_known(call.principal.source_identity),
-    "aws:sourceip": lambda call: None if call.called_via else _if_known(call.source_ip),
+    # "This key is included in the request context, except when the requester uses a VPC endpoint"
+    "aws:sourceip": lambda call: None if call.called_via or call.source_vpc_endpoint else _if_known(call.source_ip),
+    "aws:sourcevpc": lambda call: _if_known(call.source_vpc),
+    "aws:sourcevpce": lambda call: _if_known(call.source_vpc_endpoint),
     "aws:tokenissuetime": _token_issue_time,
     "aws:useragent": lambda call: _if_known(call.user_agent),
     "aws:userid": _user_id,
     "aws:username": lambda call: call.principal.name if call.principal.kind == "user" else None,
+    "aws:vpcsourceip": lambda call: _if_known(call.source_ip) if call.source_vpc_endpoint else None,
     "aws:viaawsservice": lambda call: "true" if call.called_via else "false",
 }
 

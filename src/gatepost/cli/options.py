@@ -59,6 +59,13 @@ tls_name_option = click.option(
 PORTS: Final = (
     click.option("--port", type=int, default=8080, show_default=True, help="The gateway's port; 0 picks one."),
     click.option("--private-port", type=int, default=8081, show_default=True, help="For private APIs; 0 picks one."),
+    click.option(
+        "--vpc-endpoint",
+        "vpc_endpoints",
+        multiple=True,
+        metavar="VPCE=VPC[,NETWORK...]",
+        help="A VPC endpoint for which the private port stands, for callers of these networks; may be repeated.",
+    ),
     click.option("--aws-port", type=int, default=4566, show_default=True, help="The AWS endpoint; 0 picks one."),
     click.option(
         "--tls-port", type=int, default=None, show_default="8443 if free", help="The gateway over TLS; 0 picks one."
@@ -216,6 +223,7 @@ def settings_of(chosen: dict[str, Any], *, templates: tuple[Path, ...] = ()) -> 
         account_throttle_burst=chosen.get("account_throttle_burst", 5_000),
         state_url=chosen.get("state_url", ""),
         trusted_proxies=tuple(chosen.get("trusted_proxies", ())),
+        vpc_endpoints=tuple(chosen.get("vpc_endpoints", ())),
         tables_url=chosen.get("tables_url", ""),
         tables_throttled=not chosen.get("tables_unthrottled", False),
         workers=chosen.get("workers", 1),

@@ -272,7 +272,7 @@ class _StageCompiler:
         deployment, stage, access = self._deployment, self._stage, self._parts.signatures
         authorization = access.authorization if access is not None else None
         made: Mapping[str, Callable[[], Guard | None]] = {
-            ENDPOINT: lambda: endpoint.for_deployment(deployment),
+            ENDPOINT: lambda: endpoint.for_deployment(deployment, stage, authorization),
             EXPLICIT_DENY: lambda: resource_policy.denies_for_deployment(deployment, stage, authorization),
             LAMBDA_AUTHORIZER: lambda: self._authorizers.lambda_guard(method, route),
             COGNITO_AUTHORIZER: lambda: self._authorizers.cognito_guard(method),

@@ -13,6 +13,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from gatepost.gateway.guards.resource_policy import expanded_policy
+from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.router import split_stage
 from gatepost.gateway.tls_names import trust_of
 from gatepost.kernel.ports import Replica
@@ -28,22 +30,25 @@ from gatepost.wire.messages import Request
 log = logging.getLogger(__name__)
 
 _UNREADABLE: Final = (KeyError, TypeError, ValueError)
+NOBODY: Final = '{"Version": "2012-10-17", "Statement": []}'
 
 
 class DomainMatch:
     """Where a request leads that came by a custom domain name."""
 
-    __slots__ = ("api_id", "base_path", "domain_name", "path", "rule_id", "stage_name")
+    __slots__ = ("api_id", "base_path", "domain_name", "invocation_arn", "path", "policy", "rule_id", "stage_name")
 
     def __init__(
         self, domain_name: str, base_path: str, api_id: str, stage_name: str, path: str, rule_id: str = ""
     ) -> None:
-        self.domain_name = domain_name
-        self.base_path = base_path
-        self.api_id = api_id
-        self.stage_name = stage_name
-        self.path = path
-        self.rule_id = rule_id
+        self.domain_name: str = domain_name
+        self.base_path: str = base_path
+        self.api_id: str = api_id
+        self.stage_name: str = stage_name
+        self.path: str = path
+        self.rule_id: str = rule_id
+        self.policy = ""  # these two are of private domain names
+        self.invocation_arn = ""
 
 
 NOT_ALLOWED: Final = DomainMatch("", "", "", "", "/")
@@ -112,12 +117,42 @@ class CustomDomain:
         return None
 
 
+class PrivateDomain(CustomDomain):
+    """A private domain name: for the VPC endpoints that are associated with it, and those that its policy lets in."""
+
+    def __init__(self, published: PublishedDomain) -> None:
+        super().__init__(published)
+        self.vpc_endpoint_ids = frozenset(published.vpc_endpoint_ids or ())
+        self._arn = published.invocation_arn
+        self._policy = _whole_policy(published)
+
+    def find(self, request: Request, host: str) -> DomainMatch:
+        """Find where a request leads, with the policy that its guard asks."""
+        match = super().find(request, host)
+        if match is not NOT_ALLOWED:
+            match.policy, match.invocation_arn = self._policy, self._arn
+        return match
+
+
+def _whole_policy(domain: PublishedDomain) -> str:
+    """Give a private domain name's policy with `execute-api:/…` as ARNs; none denies everybody, as on AWS."""
+    if not domain.policy:
+        return NOBODY
+    prefix = f"arn:aws:execute-api:{domain.region}:{domain.account_id}:/"
+    try:
+        return expanded_policy(domain.policy, prefix, f"the policy of {domain.name}")
+    except MappingError as error:
+        log.error("a private domain name lets nobody in", extra={"domain": domain.name, "error": str(error)})
+        return NOBODY
+
+
 class CustomDomains:
     """Every custom domain name that is published, by name; a wildcard stands for one label."""
 
     def __init__(self) -> None:
         self._keys: dict[str, str] = {}  # of publication: name
         self._domains: dict[str, CustomDomain] = {}
+        self._private: dict[str, tuple[str, PrivateDomain]] = {}  # by key of publication, with the name
 
     def follow(self, replica: Replica) -> None:
         """Keep up with what is published from now on."""
@@ -126,17 +161,37 @@ class CustomDomains:
     def take(self, key: str, value: Mapping[str, Any] | None) -> None:
         """Put a domain name into effect; None takes it away."""
         domains = dict(self._domains)
+        private = dict(self._private)
+        private.pop(key, None)
         old = self._keys.pop(key, None)
         if old is not None:
             domains.pop(old, None)
         if value is not None:
             try:
                 published = PublishedDomain.from_json(value)
-                domains[published.name] = CustomDomain(published)
-                self._keys[key] = published.name
+                if published.vpc_endpoint_ids is not None:
+                    private[key] = published.name, PrivateDomain(published)
+                else:
+                    domains[published.name] = CustomDomain(published)
+                    self._keys[key] = published.name
             except _UNREADABLE as error:
                 log.error("a domain name was not put into effect", extra={"key": key, "error": str(error)})
         self._domains = domains
+        self._private = private
+
+    def find_private(self, request: Request, vpc_endpoint_id: str) -> DomainMatch | None:
+        """Find where a request leads that came through a VPC endpoint; None: its Host is no private domain name.
+
+        Several private domain names may have one name: the one counts that is associated with the endpoint.
+        """
+        if not self._private:
+            return None
+        host = request.host().partition(":")[0].rstrip(".")
+        named = [domain for name, domain in self._private.values() if name == host]
+        for domain in named:
+            if vpc_endpoint_id in domain.vpc_endpoint_ids:
+                return domain.find(request, host)
+        return NOT_ALLOWED if named else None
 
     def find(self, request: Request) -> DomainMatch | None:
         """Find where a request leads by its Host; None: the Host is no custom domain name."""

@@ -18,6 +18,7 @@ from gatepost.wire.messages import Headers, Request
 
 if TYPE_CHECKING:
     from gatepost.gateway.custom_domains import DomainMatch
+    from gatepost.gateway.vpc_endpoints import VpcEndpoint
 
 T = TypeVar("T")
 
@@ -127,6 +128,7 @@ class Exchange:
         "trace_root",
         "values",
         "verdict",
+        "vpc_endpoint",
     )
 
     def __init__(self, request: Request, request_id: str, extended_id: str, time_ms: int, started_ns: int) -> None:
@@ -150,6 +152,7 @@ class Exchange:
         self.call: IntegrationCall | None = None
         self.media = ""  # see `request_media`
         self.document: Any = MISSING  # what the body parses to, once a guard has parsed it; for one template
+        self.vpc_endpoint: VpcEndpoint | None = None  # through which it came, at the private listener
         self.verdict: Any = None  # a `responses.Verdict` once the request is refused
         self.decisions: list[tuple[object, object]] | None = None
         self._facts: dict[Fact[Any], object] | None = None

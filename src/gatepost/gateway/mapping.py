@@ -200,14 +200,14 @@ _CONTEXT: Final[dict[str, Source]] = {
     "identity.userArn": lambda exchange: caller.arn if (caller := _caller(exchange)) is not None else None,
     "awsEndpointRequestId": lambda exchange: exchange.call.request_id if exchange.call is not None else None,
     "isCanaryRequest": _nothing,  # of a stage without a canary
-    # There are neither identity pools, organizations, VPC endpoints nor firewalls here: null, as on AWS without them.
+    "identity.vpcId": lambda exchange: (exchange.vpc_endpoint.vpc_id or None) if exchange.vpc_endpoint else None,
+    "identity.vpceId": lambda exchange: exchange.vpc_endpoint.id if exchange.vpc_endpoint else None,
+    # There are neither identity pools, organizations nor firewalls here: null, as on AWS without them.
     "identity.cognitoAuthenticationProvider": _nothing,
     "identity.cognitoAuthenticationType": _nothing,
     "identity.cognitoIdentityId": _nothing,
     "identity.cognitoIdentityPoolId": _nothing,
     "identity.principalOrgId": _nothing,
-    "identity.vpcId": _nothing,
-    "identity.vpceId": _nothing,
     "wafResponseCode": _nothing,
     "webaclArn": _nothing,
     # "For methods that don't require an API key, this variable is null."

@@ -86,6 +86,7 @@ def only_method(deployment: Deployment, resource_path: str, http_method: str) ->
                     deployment,
                     resources=(replace(resource, methods=(open_to_all,)),),
                     resource_policy="",
+                    endpoint_types=("REGIONAL",),
                     is_execute_api_endpoint_disabled=False,
                     minimum_compression_bytes=None,
                 )

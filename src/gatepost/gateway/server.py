@@ -11,7 +11,7 @@ from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.function_urls import FunctionUrlDoor
 from gatepost.gateway.places import Place, Places
 from gatepost.gateway.plan import Plan
-from gatepost.gateway.plans import ActivePlans
+from gatepost.gateway.plans import ActivePlans, Apis
 from gatepost.gateway.pool_pages import PoolDomains
 from gatepost.gateway.request_ids import RequestIds
 from gatepost.gateway.responses import (
@@ -62,19 +62,28 @@ class Gateway:
         """Find what runs a request, and write its place on the exchange when it is a plan."""
         request = exchange.request
         if self._domains is not None and (match := self._domains.find(request)) is not None:
-            return self._find_mapped(exchange, match)
+            return self._find_mapped(exchange, match, self._plans.apis)
         place = self._places.find(self._plans.apis, request.host(), request.path)
         if place is None:
             if self._pool_domains is not None and self._pool_domains.has(request):
                 return self._pool_domains
             return self._unknown
+        if self._plans.strict and not self._is_strictly_asked(exchange, place):
+            return self._unknown
         exchange.full_path = place.full_path
         exchange.domain = place.domain
         return self._find_route(exchange, place)
 
-    def _find_mapped(self, exchange: Exchange, match: DomainMatch) -> Plan:
+    def _is_strictly_asked(self, exchange: Exchange, place: Place) -> bool:
+        """Say whether the name in the handshake is the Host, where an API's endpoint access mode asks for it."""
+        tls = exchange.request.peer.tls
+        if tls is None or place.stage.stage.api_id not in self._plans.strict:
+            return True
+        return tls.server_name == exchange.request.host().partition(":")[0].rstrip(".")
+
+    def _find_mapped(self, exchange: Exchange, match: DomainMatch, apis: Apis) -> Plan:
         """Find the plan of a request that came by a custom domain name."""
-        compiled = self._plans.apis.get(match.api_id, {}).get(match.stage_name)
+        compiled = apis.get(match.api_id, {}).get(match.stage_name)
         if compiled is None:
             return self._unknown
         exchange.mapping = match

@@ -17,6 +17,7 @@ from gatepost.kernel.ports import Replica
 from gatepost.security.sealing import NotSealed, Seal
 from gatepost.security.tls_contexts import DEFAULT_POLICY, BadContext, server_context
 from gatepost.services.acm.publication import DEFAULT, KEY_PURPOSE, TLS_CERTIFICATE
+from gatepost.services.apigateway.deployment import API_ENDPOINT
 from gatepost.services.apigateway.domain_publication import CUSTOM_DOMAIN, PublishedDomain
 from gatepost.services.cognito_idp.publication import POOL_DOMAIN, PublishedPoolDomain
 from gatepost.wire.tls import TlsTerms
@@ -33,6 +34,7 @@ class _Wanted(NamedTuple):
     certificate_arn: str
     security_policy: str
     trust_store: str
+    is_private: bool = False
 
 
 class TlsNames:
@@ -44,19 +46,45 @@ class TlsNames:
         self._domains: dict[str, _Wanted] = {}  # by topic and key of publication
         self._terms: dict[str, TlsTerms] = {}  # by domain name
         self._default: TlsTerms | None = None
+        self._private: dict[str, TlsTerms] = {}  # by the names of private domain names
+        self._api_policies: dict[str, str] = {}  # of APIs that have one of their own
+        self._apis: dict[str, TlsTerms | None] = {}  # theirs; None: cannot be made, and nobody gets in
 
     def follow(self, replica: Replica) -> None:
         """Keep up with what is published from now on."""
         replica.watch(TLS_CERTIFICATE, self.take_certificate)
         replica.watch(CUSTOM_DOMAIN, self.take_domain)
         replica.watch(POOL_DOMAIN, self.take_pool_domain)
+        replica.watch(API_ENDPOINT, self.take_api)
 
     def find(self, name: str) -> TlsTerms | None:
         """Give the terms for a server name in lower case; None before there is any certificate."""
         found = self._terms.get(name)
         if found is None and name:
             found = self._terms.get(f"*.{name.partition('.')[2]}")
-        return found or self._default
+        return found or self._of_api_or_default(name)
+
+    def find_private(self, name: str) -> TlsTerms | None:
+        """Give the terms for a server name at the private listener, which knows private domain names only."""
+        return self._private.get(name) or self._of_api_or_default(name)
+
+    def _of_api_or_default(self, name: str) -> TlsTerms | None:
+        label, _, rest = name.partition(".")
+        if self._apis and rest.startswith("execute-api."):
+            api_id = label if label in self._apis else label.rpartition("-vpce-")[0]
+            if api_id in self._apis:
+                return self._apis[api_id]
+        return self._default
+
+    def take_api(self, api_id: str, value: Mapping[str, Any] | None) -> None:
+        """Put an API's security policy into effect for its own host names; None, or none: the default one."""
+        policy = value.get("security_policy", "") if value is not None else ""
+        if not policy:
+            self._api_policies.pop(api_id, None)
+            self._apis.pop(api_id, None)
+            return
+        self._api_policies[api_id] = policy
+        self._apis[api_id] = self._make(DEFAULT, policy, "", "")
 
     def take_certificate(self, arn: str, value: Mapping[str, Any] | None) -> None:
         """Put a certificate into effect for every name that uses it; None takes it away."""
@@ -70,6 +98,8 @@ class TlsNames:
                 return
         if arn == DEFAULT:
             self._default = self._make(arn, DEFAULT_POLICY, "", "") or self._default
+            for api_id, policy in self._api_policies.items():
+                self._apis[api_id] = self._make(DEFAULT, policy, "", "")
             return
         for domain in list(self._domains.values()):
             if domain.certificate_arn == arn:
@@ -93,19 +123,22 @@ class TlsNames:
                 log.error("a domain name cannot be read", extra={"key": key, "error": str(error)})
         if domain is None:
             if old is not None:
-                self._terms.pop(old.name, None)
+                self._terms_of(old).pop(old.name, None)
             return
         self._domains[key] = domain
-        if old != domain or domain.name not in self._terms:
+        if old != domain or domain.name not in self._terms_of(domain):
             self._renew(domain)
+
+    def _terms_of(self, domain: _Wanted) -> dict[str, TlsTerms]:
+        return self._private if domain.is_private else self._terms
 
     def _renew(self, domain: _Wanted) -> None:
         terms = self._make(domain.certificate_arn, domain.security_policy, domain.trust_store, domain.name)
         if terms is None:
             # Its old terms would be the wrong ones. It gets the default certificate, which is not its own.
-            self._terms.pop(domain.name, None)
+            self._terms_of(domain).pop(domain.name, None)
         else:
-            self._terms[domain.name] = terms
+            self._terms_of(domain)[domain.name] = terms
 
     def _make(self, arn: str, policy: str, trust_store: str, name: str) -> TlsTerms | None:
         certificate = self._certificates.get(arn)
@@ -126,7 +159,13 @@ def trust_of(trust_store: str) -> str:
 
 
 def _of_api(domain: PublishedDomain) -> _Wanted:
-    return _Wanted(domain.name, domain.certificate_arn, domain.security_policy, domain.trust_store)
+    return _Wanted(
+        domain.name,
+        domain.certificate_arn,
+        domain.security_policy,
+        domain.trust_store,
+        is_private=domain.vpc_endpoint_ids is not None,
+    )
 
 
 def _of_pool(domain: PublishedPoolDomain) -> _Wanted:

@@ -37,6 +37,7 @@ API_GATEWAY_DOCUMENTATION_VERSIONS_PER_API_MAX: Final = 1_000  # unverified
 API_GATEWAY_AUTHORIZERS_PER_API_MAX: Final = 10
 API_GATEWAY_REGIONAL_APIS_MAX: Final = 600
 API_GATEWAY_EDGE_APIS_MAX: Final = 120
+API_GATEWAY_PRIVATE_APIS_MAX: Final = 600
 API_GATEWAY_IMPORT_BYTES_MAX: Final = 6 * 1024 * 1024
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html

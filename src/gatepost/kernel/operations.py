@@ -88,6 +88,8 @@ class Call:
     user_agent: str = ""
     is_tls: bool = False
     called_via: tuple[str, ...] = ()  # aws:CalledVia, outermost service first
+    source_vpc_endpoint: str = ""  # aws:SourceVpce: the VPC endpoint that the call came through, and its VPC
+    source_vpc: str = ""
 
     def key(self, kind: str, record_id: str) -> RecordKey:
         """Give the key of a record of the caller's account and region."""

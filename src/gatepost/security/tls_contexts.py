@@ -1,8 +1,8 @@
 """TLS contexts: what a server offers its clients, from a certificate, a security policy and a trust store.
 
 Policies by AWS's names, with the ciphers of
-https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-custom-domain-tls-version.html that OpenSSL has
-(AWS lists CBC suites too; where a client has nothing better they are offered here as well).
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies-list.html that OpenSSL has.
+Policies of edge endpoints end in `_EDGE`; TLS_1_0 is for both kinds.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _GCM: Final = (
     "ECDHE-RSA-AES256-GCM-SHA384"
 )
 _CBC: Final = "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384"
+_CHACHA: Final = "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 _RSA: Final = "AES128-GCM-SHA256:AES128-SHA256:AES256-GCM-SHA384:AES256-SHA256"
 _OLD: Final = (
     "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:AES128-SHA:AES256-SHA"
@@ -45,8 +46,16 @@ POLICIES: Final = {
         SecurityPolicy("TLS_1_2", ssl.TLSVersion.TLSv1_2, f"{_GCM}:{_CBC}:{_RSA}"),
         SecurityPolicy("SecurityPolicy_TLS13_1_2_2021_06", ssl.TLSVersion.TLSv1_2, f"{_GCM}:{_CBC}", is_enhanced=True),
         SecurityPolicy("SecurityPolicy_TLS13_1_3_2025_09", ssl.TLSVersion.TLSv1_3, _GCM, is_enhanced=True),
+        SecurityPolicy("SecurityPolicy_TLS13_2025_EDGE", ssl.TLSVersion.TLSv1_3, _GCM, is_enhanced=True),
+        SecurityPolicy(
+            "SecurityPolicy_TLS12_PFS_2025_EDGE", ssl.TLSVersion.TLSv1_2, f"{_GCM}:{_CHACHA}", is_enhanced=True
+        ),
+        SecurityPolicy(
+            "SecurityPolicy_TLS12_2018_EDGE", ssl.TLSVersion.TLSv1_2, f"{_GCM}:{_CHACHA}:{_CBC}", is_enhanced=True
+        ),
     )
 }
+EDGE_POLICIES: Final = frozenset(name for name in POLICIES if name.endswith("_EDGE"))
 DEFAULT_POLICY: Final = "TLS_1_2"
 
 
@@ -59,6 +68,8 @@ def unsupported_policy(name: str) -> str:
     if name not in POLICIES:
         if "PQ" in name:
             return f"{name} needs post-quantum key exchange, which this OpenSSL ({ssl.OPENSSL_VERSION}) does not have"
+        if "FIPS" in name:
+            return f"{name} needs a module that is validated by FIPS 140, which this OpenSSL is not"
         return f"{name} is not supported by Gatepost: use {', '.join(sorted(POLICIES))}"
     if name == "TLS_1_0" and not (ssl.HAS_TLSv1 and ssl.HAS_TLSv1_1):
         return f"TLS_1_0 needs TLS 1.0, which this OpenSSL ({ssl.OPENSSL_VERSION}) was built without: use TLS_1_2"

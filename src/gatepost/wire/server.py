@@ -106,22 +106,29 @@ class Server:
         )
         self.checked_bytes = min(limits.head_bytes_max, limits.target_bytes_max)
 
-    async def serve(self, sock: socket.socket, *, tls: FindTerms | None = None) -> None:
+    async def serve(
+        self, sock: socket.socket, *, tls: FindTerms | None = None, tls_or_plain: FindTerms | None = None
+    ) -> None:
         """Accept connections on `sock`, which is bound; may be called for several sockets.
 
-        `tls` makes them TLS connections: it gives the terms for the server name that a client asks for.
+        `tls` makes them TLS connections: it gives the terms for the server name that a client asks for. With
+        `tls_or_plain` a client may begin with either.
         """
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(self._maker(tls), sock=sock, backlog=1024)
+        listener = await loop.create_server(self._maker(tls, tls_or_plain), sock=sock, backlog=1024)
         self._listeners.append(listener)
         self.renderer.refresh()
         self.wheel.start(self.renderer.refresh)
 
-    def help_out(self, sock: socket.socket, *, tls: FindTerms | None = None) -> None:
+    def help_out(
+        self, sock: socket.socket, *, tls: FindTerms | None = None, tls_or_plain: FindTerms | None = None
+    ) -> None:
         """Take connections that wait at `sock` because the process whose listener it is does not come to them."""
-        self._spare.add(sock, self._maker(tls))
+        self._spare.add(sock, self._maker(tls, tls_or_plain))
 
-    def _maker(self, tls: FindTerms | None) -> Callable[[], asyncio.Protocol]:
+    def _maker(self, tls: FindTerms | None, tls_or_plain: FindTerms | None) -> Callable[[], asyncio.Protocol]:
+        if tls_or_plain is not None:
+            return lambda: TlsConnection(self, tls_or_plain, takes_plain=True)
         if tls is None:
             return lambda: ServerConnection(self)
         return lambda: TlsConnection(self, tls)

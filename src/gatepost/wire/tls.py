@@ -35,6 +35,8 @@ _NO_TLS: Final = (
 )
 _HANDSHAKE_FAILURE: Final = b"\x15\x03\x01\x00\x02\x02\x28"  # RFC 8446 section 6: a fatal alert
 
+_HANDSHAKE_RECORD: Final = 0x16  # RFC 8446 section 5.1: no HTTP begins with it
+
 _HELLO: Final = 0  # the hello arrives
 _HANDSHAKE: Final = 1
 _OPEN: Final = 2
@@ -85,12 +87,14 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
 
     __slots__ = (
         "_find", "_hello", "_http", "_incoming", "_is_paused", "_name", "_outgoing", "_raw", "_server",
-        "_session", "_state", "_taken", "_terms", "_tls", "deadline", "slot",
+        "_session", "_state", "_taken", "_takes_plain", "_terms", "_tls", "deadline", "slot",
     )  # fmt: skip
 
-    def __init__(self, server: Server, find: FindTerms) -> None:
+    def __init__(self, server: Server, find: FindTerms, *, takes_plain: bool = False) -> None:
+        """Serve TLS; with `takes_plain` step aside for a client whose first byte is no handshake's."""
         self._server = server
         self._find = find
+        self._takes_plain = takes_plain
         self.deadline = 0
         self.slot = 0
         self._state = _HELLO
@@ -166,6 +170,9 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
     # -- the handshake
 
     def _read_hello(self, data: bytes) -> None:
+        if self._takes_plain and not self._hello and data[0] != _HANDSHAKE_RECORD:
+            self._hand_over(data)
+            return
         self._hello += data
         try:
             name = server_name(self._hello)
@@ -187,6 +194,17 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         self._hello = b""
         self._state = _HANDSHAKE
         self._shake()
+
+    def _hand_over(self, data: bytes) -> None:
+        """Leave the socket to a plain HTTP connection."""
+        self._state = _CLOSED
+        server = self._server
+        server.wheel.remove(self)
+        http = server.new_connection("http/1.1")
+        server.step_aside(self)
+        self._raw.set_protocol(http)
+        http.connection_made(self._raw)
+        http.data_received(data)
 
     def _shake(self) -> None:
         tls = cast("ssl.SSLObject", self._tls)

@@ -100,3 +100,37 @@ def test_a_user_pools_domain_has_its_certificate_and_its_terms_until_it_goes():
     names.take_pool_domain("login.shop.test", strict)
     names.take_pool_domain("login.shop.test", None)
     assert names.find("login.shop.test").domain_name == ""
+
+
+def an_endpoint(policy):
+    return {"type": "REGIONAL", "vpc_endpoint_ids": [], "security_policy": policy, "is_strict": False}
+
+
+def test_an_apis_security_policy_holds_for_its_own_names_only():
+    names = some_names()
+    names.take_api("abc", an_endpoint("SecurityPolicy_TLS13_1_3_2025_09"))
+    host = "abc.execute-api.us-east-1.localhost"
+    for name in (host, "abc.execute-api.localhost", "abc-vpce-1a.execute-api.us-east-1.amazonaws.com"):
+        for found in (names.find(name), names.find_private(name)):
+            assert found.context.minimum_version is ssl.TLSVersion.TLSv1_3
+    assert names.find("abd.execute-api.localhost") is names.find("")
+    names.take_certificate(DEFAULT, a_certificate("localhost"))
+    assert names.find(host).context.minimum_version is ssl.TLSVersion.TLSv1_3
+    names.take_api("abc", an_endpoint("SecurityPolicy_OF_TOMORROW"))
+    assert names.find(host) is None  # nobody gets in on terms that cannot be made
+    names.take_api("abc", an_endpoint(""))
+    assert names.find(host) is names.find("")
+
+
+def test_private_domain_names_are_known_at_the_private_listener_only():
+    names = some_names()
+    names.take_domain("1", a_domain())
+    names.take_domain("2", a_domain(vpc_endpoint_ids=("vpce-1",), domain_id="x"))
+    public, private = names.find("api.shop.test"), names.find_private("api.shop.test")
+    assert public.domain_name == private.domain_name == "api.shop.test"
+    assert public is not private
+    names.take_domain("1", None)
+    assert names.find("api.shop.test") is names.find("")
+    assert names.find_private("api.shop.test") is private
+    names.take_domain("2", None)
+    assert names.find_private("api.shop.test") is names.find("")

@@ -335,3 +335,35 @@ def test_renegotiation_is_refused():
             return rest
 
     assert b"no renegotiation" in uvloop.run(scenario())
+
+
+def test_a_listener_for_either_takes_plain_http_as_well():
+    async def scenario():
+        server = a_server(lambda request: Response(200, [], str(request.is_tls).encode()), clock=SystemClock())
+        sock = socket.create_server(("127.0.0.1", 0))
+        sock.setblocking(False)
+        await server.serve(sock, tls_or_plain=named(a_shop_test="TLS_1_2"))
+        try:
+            port = server.addresses[0][1]
+            over_tls, _ = await exchange(port, a_trusting_context(AUTHORITY), server_name="a.shop.test")
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
+            for piece in (head[:1], head[1:20], head[20:] + b"x", b"y"):
+                writer.write(piece)
+                await asyncio.sleep(0.01)
+            plain = await reader.read()
+            writer.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"\x00nonsense\r\n\r\n")
+            noise = await reader.read()
+            writer.close()
+            counted = server.counters
+            return [answers_in(data)[0] for data in (over_tls, plain, noise)], counted.connections, server._connections
+        finally:
+            await server.drain(100)
+
+    answers, connections, left = uvloop.run(scenario())
+    assert [(each.status, each.body) for each in answers[:2]] == [(200, b"True"), (200, b"False")]
+    assert answers[2].status == 400
+    assert connections == 3
+    assert len(left) == 0

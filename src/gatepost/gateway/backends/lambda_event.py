@@ -198,6 +198,8 @@ class EventFormat:
         identity["userAgent"] = user_agent
         if (certificate := client_certificate(exchange.request)) is not None:
             identity["clientCert"] = certificate.to_event()
+        if (endpoint := exchange.vpc_endpoint) is not None:
+            identity["vpcId"], identity["vpceId"] = endpoint.vpc_id, endpoint.id
         if exchange.has(API_KEY):
             caller_key = exchange.read(API_KEY)
             identity["apiKey"], identity["apiKeyId"] = caller_key.value, caller_key.member.key_id

@@ -86,6 +86,7 @@ class ExplicitDenyGuard:
 def invocation_call(exchange: Exchange, stage: StageFacts, caller: Principal) -> Call:
     """Give the request as the authorizer sees it."""
     agent = exchange.request.header(b"user-agent")
+    endpoint = exchange.vpc_endpoint
     return Call(
         service="execute-api",
         operation="Invoke",
@@ -97,6 +98,8 @@ def invocation_call(exchange: Exchange, stage: StageFacts, caller: Principal) ->
         source_ip=exchange.request.client_ip,
         user_agent=agent.decode("latin-1") if agent else "",
         is_tls=exchange.request.is_tls,
+        source_vpc_endpoint=endpoint.id if endpoint is not None else "",
+        source_vpc=endpoint.vpc_id if endpoint is not None else "",
     )
 
 
@@ -139,6 +142,16 @@ def policy_document(text: str, stage: StageFacts) -> str:
     """Check a resource policy and write its short resources (`execute-api:/prod/GET/*`) as ARNs.
 
     Raises: MappingError when it is no valid resource policy.
+    """
+    return expanded_policy(
+        text, f"arn:aws:execute-api:{stage.region}:{stage.account_id}:{stage.api_id}/", "the resource policy"
+    )
+
+
+def expanded_policy(text: str, prefix: str, what: str) -> str:
+    """Check a policy and write its short resources as ARNs that begin with `prefix`.
+
+    Raises: MappingError when it is no valid resource policy.
     Source: "For Resource […] use the simplified syntax execute-api:/…",
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-create-attach.html
     """
@@ -148,19 +161,19 @@ def policy_document(text: str, stage: StageFacts) -> str:
         for statement in [statements] if isinstance(statements, dict) else statements:
             for key in ("Resource", "NotResource"):
                 if key in statement:
-                    statement[key] = _expanded(statement[key], stage)
+                    statement[key] = _expanded(statement[key], prefix)
         whole = orjson.dumps(document).decode()
         parse_policy(whole, "resource")
     except (orjson.JSONDecodeError, KeyError, TypeError, PolicyError) as error:
-        raise MappingError(f"the resource policy cannot be read: {type(error).__name__}: {error}") from error
+        raise MappingError(f"{what} cannot be read: {type(error).__name__}: {error}") from error
     return whole
 
 
-def _expanded(resources: Any, stage: StageFacts) -> Any:
+def _expanded(resources: Any, prefix: str) -> Any:
     if isinstance(resources, list):
-        return [_expanded(resource, stage) for resource in resources]
+        return [_expanded(resource, prefix) for resource in resources]
     if isinstance(resources, str) and resources.startswith(_SHORT):
-        return f"arn:aws:execute-api:{stage.region}:{stage.account_id}:{stage.api_id}/{resources[len(_SHORT) :]}"
+        return f"{prefix}{resources[len(_SHORT) :]}"
     return resources
 
 

@@ -108,16 +108,32 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagement.html
+_DOMAIN_POLICY: Final = "apigateway:UpdateDomainNamePolicy"
+_ASSOCIATING: Final = {
+    "CreateDomainNameAccessAssociation": "apigateway:CreateAccessAssociation",
+    "RejectDomainNameAccessAssociation": "apigateway:RejectAccessAssociation",
+}
+
+
 def access_of(call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
     """Say what a call does: its verb on its path, and with a role's ARN that the role is passed on."""
     verb, template = PATHS[call.operation]
     path = template.format_map(
         {name: quote(value, safe="") for name, value in params.items() if isinstance(value, str)}
     )
+    resource = f"arn:aws:apigateway:{call.region}::{path}"
+    if (domain_id := params.get("domainNameId", "")) and path.startswith("/domainnames/"):
+        name, _, below = path.removeprefix("/domainnames/").partition("/")
+        private = f"/domainnames/{name}+{quote(domain_id, safe='')}{f'/{below}' if below else ''}"
+        resource = f"arn:aws:apigateway:{call.region}:{call.account_id}:{private}"
     context = tag_context(params.get("tags", {}).items(), params.get("tagKeys", ()))
-    touched = [Access(f"apigateway:{verb}", f"arn:aws:apigateway:{call.region}::{path}", context)]
+    touched = [Access(f"apigateway:{verb}", resource, context)]
     if _names_policy(params):
-        touched.append(Access("apigateway:UpdateRestApiPolicy", f"arn:aws:apigateway:{call.region}::{path}"))
+        of_domain = call.operation in ("CreateDomainName", "UpdateDomainName")
+        touched.append(Access(_DOMAIN_POLICY if of_domain else "apigateway:UpdateRestApiPolicy", resource))
+    if (action := _ASSOCIATING.get(call.operation)) is not None:
+        touched.append(Access(action, params["domainNameArn"]))
     touched.extend(pass_role(role_arn, PRINCIPAL) for role_arn in _role_arns(params))
     return touched
 

@@ -12,6 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any, Final
 
 REST_API_STAGE: Final = "rest_api_stage"
+API_ENDPOINT: Final = "api_endpoint"
 
 
 @dataclass(frozen=True, slots=True)

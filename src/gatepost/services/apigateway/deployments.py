@@ -57,6 +57,8 @@ class Deployments:
         async def attempt() -> dict[str, Any]:
             api = await self._records.api(call, api_id)
             definition = (await self._records.definition(call, api_id)).value
+            if api.value.endpoint_type == "PRIVATE" and not api.value.policy:
+                raise BadRequestException("Private REST API doesn't have a resource policy attached to it")
             check_deployable(definition, self._records.limits.timeout_ms_max(api.value.endpoint_type))
             content = freeze(call, api.value, definition, random_id(6), params.get("description", ""))
             head = DeploymentHead(content.id, api_id, call.now_ms, content.description)

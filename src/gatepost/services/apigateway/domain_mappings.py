@@ -13,8 +13,13 @@ from typing import Any, Final
 
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.operations import Call
-from gatepost.services.apigateway.domain_model import NO_BASE_PATH, BasePathMapping, DomainName, RoutingRule
-from gatepost.services.apigateway.domain_names import check_public
+from gatepost.services.apigateway.domain_model import (
+    NO_BASE_PATH,
+    BasePathMapping,
+    DomainName,
+    RoutingRule,
+    reference_of,
+)
 from gatepost.services.apigateway.domain_publication import MAPPINGS_ONLY, RULES_ONLY
 from gatepost.services.apigateway.domain_records import DomainRecords
 from gatepost.services.apigateway.model import (
@@ -48,35 +53,30 @@ class BasePathMappings:
 
     async def create(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Map a base path to an API. Raises: NotFoundException, BadRequestException, ConflictException."""
-        check_public(params)
         base_path = _v1_base_path(params.get("basePath", ""))
         mapping = BasePathMapping(random_id(6), base_path, params["restApiId"], params.get("stage", ""))
-        return (await self.add(call, params["domainName"], mapping)).to_aws()
+        return (await self.add(call, _name(params), mapping)).to_aws()
 
     async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give the mapping of a base path. Raises: NotFoundException."""
-        check_public(params)
-        domain = await self._domains.find(call, params["domainName"])
+        domain = await self._domains.find(call, _name(params))
         return _by_path(domain, params["basePath"]).to_aws()
 
     async def list(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a page of a domain name's mappings."""
-        check_public(params)
-        domain = await self._domains.find(call, params["domainName"])
+        domain = await self._domains.find(call, _name(params))
         page, position = paged({each.base_path or NO_BASE_PATH: each for each in domain.mappings}, params)
         return {"items": [each.to_aws() for each in page], **position}
 
     async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Patch a mapping: its path, API or stage. Raises: as `create`."""
-        check_public(params)
-        old = _by_path(await self._domains.find(call, params["domainName"]), params["basePath"])
-        return (await self.replace(call, params["domainName"], _PATCHES.apply(old, params))).to_aws()
+        old = _by_path(await self._domains.find(call, _name(params)), params["basePath"])
+        return (await self.replace(call, _name(params), _PATCHES.apply(old, params))).to_aws()
 
     async def delete(self, call: Call, params: Mapping[str, Any]) -> None:
         """Take a mapping away. Raises: NotFoundException."""
-        check_public(params)
-        domain = await self._domains.find(call, params["domainName"])
-        await self.remove(call, domain.name, _by_path(domain, params["basePath"]).id)
+        domain = await self._domains.find(call, _name(params))
+        await self.remove(call, domain.record_id, _by_path(domain, params["basePath"]).id)
 
     # -- what V1 and V2 share
 
@@ -87,8 +87,7 @@ class BasePathMappings:
     async def add(self, call: Call, name: str, mapping: BasePathMapping) -> BasePathMapping:
         """Add a mapping. Raises: NotFoundException, BadRequestException, ConflictException, LimitExceededException."""
         _check_path(mapping.base_path)
-        await self._domains.find(call, name)
-        await self._domains.check_target(call, mapping.api_id, mapping.stage_name)
+        await self._domains.check_target(call, name, mapping.api_id, mapping.stage_name)
 
         def change(domain: DomainName) -> tuple[DomainName, None]:
             if domain.routing_mode == RULES_ONLY:
@@ -105,7 +104,7 @@ class BasePathMappings:
     async def replace(self, call: Call, name: str, mapping: BasePathMapping) -> BasePathMapping:
         """Put a mapping in the place of the one of its id. Raises: as `add`."""
         _check_path(mapping.base_path)
-        await self._domains.check_target(call, mapping.api_id, mapping.stage_name)
+        await self._domains.check_target(call, name, mapping.api_id, mapping.stage_name)
 
         def change(domain: DomainName) -> tuple[DomainName, None]:
             _by_id(domain, mapping.id)
@@ -137,7 +136,7 @@ class BasePathMappings:
         """
         _check_rule(given)
         await self._domains.find(call, name)
-        await self._domains.check_target(call, given.api_id, given.stage_name)
+        await self._domains.check_target(call, name, given.api_id, given.stage_name)
 
         def change(domain: DomainName) -> tuple[DomainName, RoutingRule]:
             if domain.routing_mode == MAPPINGS_ONLY:
@@ -166,6 +165,10 @@ class BasePathMappings:
             return replace(domain, rules=others), None
 
         await self._domains.change(call, name, change)
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    return reference_of(params["domainName"], params.get("domainNameId", ""))
 
 
 def _v1_base_path(given: str) -> str:

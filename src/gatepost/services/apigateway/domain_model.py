@@ -41,6 +41,15 @@ HOSTED_ZONES: Final = {
 CLOUDFRONT_ZONE: Final = "Z2FDTNDATAQYW2"
 
 
+def reference_of(name: str, domain_id: str) -> str:
+    """Give what tells one domain name from all others: its name, and the id that private ones have.
+
+    A plus within a name, which no name has, leads to none: whoever may touch a name may not touch it by another's ARN.
+    """
+    known = name.lower().replace("+", "%2B")
+    return f"{known}+{domain_id}" if domain_id else known
+
+
 @dataclass(frozen=True, slots=True)
 class BasePathMapping:
     """Which stage answers below a base path. `stage_name` "": the path's next segment names it."""
@@ -118,6 +127,14 @@ class DomainEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessAssociation:
+    """A VPC endpoint whose callers reach a private domain name."""
+
+    vpc_endpoint_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class DomainName:
     """A custom domain name. The listeners show the certificate of its first endpoint type."""
 
@@ -145,6 +162,18 @@ class DomainName:
     mappings: tuple[BasePathMapping, ...] = ()
     rules: tuple[RoutingRule, ...] = ()
     second: DomainEndpoint | None = None
+    domain_id: str = ""  # AWS: domainNameId, of private domain names
+    associations: tuple[AccessAssociation, ...] = ()
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only VPC endpoints reach it."""
+        return self.endpoint_type == "PRIVATE"
+
+    @property
+    def record_id(self) -> str:
+        """The name, with the id of a private one: several of those may have one name."""
+        return reference_of(self.name, self.domain_id)
 
     @property
     def first(self) -> DomainEndpoint:
@@ -158,8 +187,24 @@ class DomainName:
 
     @property
     def arn(self) -> str:
-        """The ARN. API Gateway's have no account."""
-        return f"arn:aws:apigateway:{self.region}::/domainnames/{self.name}"
+        """The ARN. API Gateway's have no account, but for private domain names'."""
+        account_id = self.account_id if self.is_private else ""
+        return f"arn:aws:apigateway:{self.region}:{account_id}:/domainnames/{self.record_id}"
+
+    def association_to_aws(self, association: AccessAssociation) -> dict[str, Any]:
+        """Give the shape DomainNameAccessAssociation."""
+        shape: dict[str, Any] = {
+            "domainNameAccessAssociationArn": self.association_arn(association.vpc_endpoint_id),
+            "domainNameArn": self.arn,
+            "accessAssociationSourceType": "VPCE",
+            "accessAssociationSource": association.vpc_endpoint_id,
+        }
+        return {**shape, "tags": dict(association.tags)} if association.tags else shape
+
+    def association_arn(self, vpc_endpoint_id: str) -> str:
+        """Give the ARN of an access association."""
+        place = f"domainnameaccessassociations/domainname/{self.record_id}/vpcesource/{vpc_endpoint_id}"
+        return f"arn:aws:apigateway:{self.region}:{self.account_id}:/{place}"
 
     def to_json(self) -> dict[str, Any]:
         """Give the record's value."""
@@ -174,6 +219,7 @@ class DomainName:
         known["rules"] = tuple(
             RoutingRule(**{**each, "conditions": tuple(each["conditions"])}) for each in value.get("rules", ())
         )
+        known["associations"] = tuple(AccessAssociation(**each) for each in value.get("associations", ()))
         if (second := value.get("second")) is not None:
             known["second"] = DomainEndpoint(**second)
         return cls(**known)
@@ -204,6 +250,13 @@ class DomainName:
         return shape
 
     def _endpoint_to_aws(self, endpoint: DomainEndpoint) -> dict[str, Any]:
+        if endpoint.type == "PRIVATE":
+            private = {"domainNameId": self.domain_id, "certificateArn": endpoint.certificate_arn}
+            return private | {
+                name: text
+                for name, text in (("certificateName", endpoint.certificate_name), ("policy", self.policy))
+                if text
+            }
         if endpoint.type == "EDGE":
             shape = {
                 "certificateArn": endpoint.certificate_arn,
@@ -247,7 +300,7 @@ class DomainName:
     @property
     def key(self) -> str:
         """Under which it is published."""
-        return f"{self.account_id}/{self.region}/{self.name}"
+        return f"{self.account_id}/{self.region}/{self.record_id}"
 
     def published(self) -> Change:
         """Give what the gateway should hold."""
@@ -260,6 +313,11 @@ class DomainName:
             routing_mode=self.routing_mode,
             mappings=tuple(PublishedMapping(each.base_path, each.api_id, each.stage_name) for each in self.mappings),
             rules=tuple(each.to_published() for each in self.rules),
+            vpc_endpoint_ids=tuple(each.vpc_endpoint_id for each in self.associations) if self.is_private else None,
+            policy=self.policy,
+            account_id=self.account_id,
+            region=self.region,
+            domain_id=self.domain_id,
         )
         return Change(CUSTOM_DOMAIN, self.key, domain.to_json())
 

@@ -12,22 +12,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from gatepost.kernel.ids import stable_id
+from gatepost.kernel.ids import random_id, stable_id
 from gatepost.kernel.operations import Call
 from gatepost.kernel.ports import Assets, CertificateInfo, Certificates
 from gatepost.security.certificates import names_match
 from gatepost.security.tls_contexts import DEFAULT_POLICY, POLICIES, unsupported_policy
-from gatepost.services.apigateway.domain_model import V1_MODES, DomainEndpoint, DomainName
+from gatepost.services.apigateway.api_endpoint import address_type_of, check_policy_fits
+from gatepost.services.apigateway.domain_model import V1_MODES, DomainEndpoint, DomainName, reference_of
 from gatepost.services.apigateway.domain_patches import DOMAIN_PATCHES, check_requests, local_name
 from gatepost.services.apigateway.domain_records import DomainRecords
 from gatepost.services.apigateway.domain_trust import read_trust_store
 from gatepost.services.apigateway.model import BadRequestException, LimitExceededException
 from gatepost.services.apigateway.paging import paged
+from gatepost.services.apigateway.rest_apis import check_policy
 from gatepost.services.apigateway.support import check_supported
 from gatepost.services.apigateway.tag_limits import check_tags
 
 DOMAINS_MAX: Final = 120  # public custom domain names per account and region
-ENDPOINT_TYPES: Final = ("REGIONAL", "EDGE")
+ENDPOINT_TYPES: Final = ("REGIONAL", "EDGE", "PRIVATE")
+DOMAIN_ID_LENGTH: Final = 10
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME: Final = re.compile(rf"(?=.{{3,255}}$)(?:\*\.)?(?:{_LABEL}\.)+{_LABEL}")
 _OWN: Final = re.compile(r"(?:^|\.)(?:execute-api|lambda-url)\.")
@@ -55,8 +58,6 @@ class DomainNames:
         for setting in _UPLOADED:
             if params.get(setting):
                 raise BadRequestException(f"{setting} is not supported: import the certificate into ACM")
-        if params.get("policy"):
-            check_supported("domainName policy", params["policy"])
         domain = self._with_trust_store(call, self._from_params(call, name, params))
         if len(await self._domains.all(call)) >= DOMAINS_MAX:
             raise LimitExceededException("Maximum number of domain names for this account has been reached.")
@@ -68,12 +69,12 @@ class DomainNames:
         endpoint = params.get("endpointConfiguration", {})
         types = endpoint.get("types") or ["EDGE"]
         if len(types) != 1:
-            raise BadRequestException("A domain name has one endpoint type: use REGIONAL or EDGE")
+            raise BadRequestException(f"A domain name has one endpoint type: use one of {', '.join(ENDPOINT_TYPES)}")
         endpoint_type = types[0]
-        check_supported("domainName endpointConfiguration.types", endpoint_type)
-        check_supported("endpointConfiguration.vpcEndpointIds", endpoint.get("vpcEndpointIds"))
+        if endpoint.get("vpcEndpointIds"):
+            raise BadRequestException("VPC endpoints are associated by CreateDomainNameAccessAssociation")
         if endpoint_type not in ENDPOINT_TYPES:
-            raise BadRequestException(f"Invalid endpoint type {endpoint_type}: use REGIONAL or EDGE")
+            raise BadRequestException(f"Invalid endpoint type {endpoint_type}: use one of {', '.join(ENDPOINT_TYPES)}")
         arn = self._certificate_arn(endpoint_type, params)
         mutual = params.get("mutualTlsAuthentication", {})
         length = 13 if endpoint_type == "EDGE" else 10
@@ -87,7 +88,9 @@ class DomainNames:
             created_at_ms=call.now_ms,
             certificate_at_ms=call.now_ms,
             endpoint_type=endpoint_type,
-            ip_address_type=endpoint.get("ipAddressType", "ipv4"),
+            ip_address_type=address_type_of(endpoint_type, endpoint.get("ipAddressType", "")),
+            domain_id=random_id(DOMAIN_ID_LENGTH) if endpoint_type == "PRIVATE" else "",
+            policy=params.get("policy", ""),
             certificate_name=params.get("regionalCertificateName") or params.get("certificateName", ""),
             security_policy=params.get("securityPolicy") or DEFAULT_POLICY,
             access_mode=params.get("endpointAccessMode", ""),
@@ -100,7 +103,7 @@ class DomainNames:
 
     def _certificate_arn(self, endpoint_type: str, params: Mapping[str, Any]) -> str:
         wanted, other = "regionalCertificateArn", "certificateArn"
-        if endpoint_type == "EDGE":
+        if endpoint_type != "REGIONAL":
             wanted, other = other, wanted
         if params.get(other):
             raise BadRequestException(f"Cannot specify {other} for {endpoint_type} domain names: use {wanted}")
@@ -122,6 +125,8 @@ class DomainNames:
         if domain.ownership_arn:
             self._certificate(domain.ownership_arn)
         check_tags(domain.tags)
+        check_policy_fits(domain.security_policy, domain.endpoint_type)
+        _check_private(domain)
         if problem := unsupported_policy(domain.security_policy):
             raise BadRequestException(f"securityPolicy: {problem}")
         _check_modes(domain)
@@ -144,8 +149,7 @@ class DomainNames:
 
     async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a domain name. Raises: NotFoundException."""
-        check_public(params)
-        return (await self._domains.find(call, params["domainName"])).to_aws()
+        return (await self._domains.find(call, _reference(params))).to_aws()
 
     async def list(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a page of the account's domain names; other accounts share none here."""
@@ -158,7 +162,6 @@ class DomainNames:
 
         Raises: NotFoundException, BadRequestException.
         """
-        check_public(params)
 
         def change(domain: DomainName) -> tuple[DomainName, None]:
             check_requests(params.get("patchOperations", ()))
@@ -173,13 +176,29 @@ class DomainNames:
             self._check(changed)
             return changed, None
 
-        domain, _ = await self._domains.change(call, params["domainName"], change)
+        domain, _ = await self._domains.change(call, _reference(params), change)
         return domain.to_aws()
 
     async def delete(self, call: Call, params: Mapping[str, Any]) -> None:
         """Delete a domain name with its mappings and routing rules. Raises: NotFoundException."""
-        check_public(params)
-        await self._domains.remove(call, params["domainName"])
+        await self._domains.remove(call, _reference(params))
+
+
+def _check_private(domain: DomainName) -> None:
+    """Check what only private domain names have, and what they cannot have. Raises: BadRequestException."""
+    if not domain.is_private:
+        if domain.policy:
+            raise BadRequestException("policy is a setting of private domain names only")
+        return
+    if domain.name.startswith("*"):
+        raise BadRequestException("Wildcard custom domain names are not supported for PRIVATE domain names")
+    if domain.ip_address_type != "dualstack":
+        raise BadRequestException("Only dualstack IP address type is supported for PRIVATE domain names")
+    if domain.security_policy != DEFAULT_POLICY or domain.access_mode:
+        raise BadRequestException(f"All PRIVATE domain names have the security policy {DEFAULT_POLICY}")
+    check_supported("managementPolicy", domain.management_policy)
+    if domain.policy:
+        check_policy(domain.policy)
 
 
 def _check_modes(domain: DomainName) -> None:
@@ -197,6 +216,5 @@ def _check_modes(domain: DomainName) -> None:
         raise BadRequestException(f"Mutual TLS needs the security policy {DEFAULT_POLICY}")
 
 
-def check_public(params: Mapping[str, Any]) -> None:
-    """Refuse the id of a private domain name: there are none. Raises: BadRequestException."""
-    check_supported("domainNameId", params.get("domainNameId"))
+def _reference(params: Mapping[str, Any]) -> str:
+    return reference_of(params["domainName"], params.get("domainNameId", ""))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from gatepost.kernel.operations import Call, Change, operation
 from gatepost.kernel.ports import Assets, CertificateInfo, Certificates, Publisher
 from gatepost.services.apigateway.custom_domains import ApiMappings
+from gatepost.services.apigateway.domain_associations import AccessAssociations
 from gatepost.services.apigateway.domain_mappings import BasePathMappings
 from gatepost.services.apigateway.domain_names import DomainNames
 from gatepost.services.apigateway.domain_records import DomainRecords
@@ -17,16 +18,21 @@ _NAMES: Final = "/domainnames"
 _NAME: Final = f"{_NAMES}/{{domainName}}"
 _MAPPINGS: Final = f"{_NAME}/basepathmappings"
 _MAPPING: Final = f"{_MAPPINGS}/{{basePath}}"
+_ASSOCIATIONS: Final = "/domainnameaccessassociations"
 
 DOMAIN_PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "CreateBasePathMapping": ("POST", _MAPPINGS),
     "CreateDomainName": ("POST", _NAMES),
+    "CreateDomainNameAccessAssociation": ("POST", _ASSOCIATIONS),
     "DeleteBasePathMapping": ("DELETE", _MAPPING),
     "DeleteDomainName": ("DELETE", _NAME),
+    "DeleteDomainNameAccessAssociation": ("DELETE", f"{_ASSOCIATIONS}/{{domainNameAccessAssociationArn}}"),
     "GetBasePathMapping": ("GET", _MAPPING),
     "GetBasePathMappings": ("GET", _MAPPINGS),
     "GetDomainName": ("GET", _NAME),
+    "GetDomainNameAccessAssociations": ("GET", _ASSOCIATIONS),
     "GetDomainNames": ("GET", _NAMES),
+    "RejectDomainNameAccessAssociation": ("POST", "/rejectdomainnameaccessassociations"),
     "UpdateBasePathMapping": ("PATCH", _MAPPING),
     "UpdateDomainName": ("PATCH", _NAME),
 }
@@ -50,6 +56,7 @@ class DomainParts:
         self.records = DomainRecords(records, publisher)
         self.names = DomainNames(self.records, certificates or NoCertificates(), assets)
         self.mappings = BasePathMappings(self.records)
+        self.associations = AccessAssociations(self.records)
         self.v2 = ApiMappings(self.records, self.names, self.mappings)
 
     async def changes(self) -> list[Change]:
@@ -66,7 +73,7 @@ class DomainParts:
 
 
 class DomainOperations:
-    """Ten of API Gateway's operations."""
+    """The operations on domain names, their mappings and their access associations."""
 
     domain_parts: DomainParts
 
@@ -119,3 +126,23 @@ class DomainOperations:
     async def delete_base_path_mapping(self, call: Call, params: Mapping[str, Any]) -> None:
         """Delete a base path mapping."""
         await self.domain_parts.mappings.delete(call, params)
+
+    @operation("CreateDomainNameAccessAssociation")
+    async def create_domain_name_access_association(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Let a VPC endpoint's callers reach a private domain name."""
+        return await self.domain_parts.associations.create(call, params)
+
+    @operation("GetDomainNameAccessAssociations")
+    async def get_domain_name_access_associations(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a page of access associations."""
+        return await self.domain_parts.associations.list(call, params)
+
+    @operation("DeleteDomainNameAccessAssociation")
+    async def delete_domain_name_access_association(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Take an access association away."""
+        await self.domain_parts.associations.delete(call, params)
+
+    @operation("RejectDomainNameAccessAssociation")
+    async def reject_domain_name_access_association(self, call: Call, params: Mapping[str, Any]) -> None:
+        """Take an access association away as the domain name's owner."""
+        await self.domain_parts.associations.reject(call, params)

@@ -39,7 +39,10 @@ class PublishedRule:
 
 @dataclass(frozen=True, slots=True)
 class PublishedDomain:
-    """A custom domain name as the gateway serves it. `trust_store` is PEM; "" asks no client for a certificate."""
+    """A custom domain name as the gateway serves it. `trust_store` is PEM; "" asks no client for a certificate.
+
+    A private one has the VPC endpoints that are associated with it, and a policy that says who may invoke it.
+    """
 
     name: str
     certificate_arn: str
@@ -49,6 +52,16 @@ class PublishedDomain:
     routing_mode: str = MAPPINGS_ONLY
     mappings: tuple[PublishedMapping, ...] = ()
     rules: tuple[PublishedRule, ...] = ()
+    vpc_endpoint_ids: tuple[str, ...] | None = None  # None: a public one
+    policy: str = ""  # the four are of private ones
+    account_id: str = ""
+    region: str = ""
+    domain_id: str = ""
+
+    @property
+    def invocation_arn(self) -> str:
+        """What the policies of a private domain name, and those of VPC endpoints, call it."""
+        return f"arn:aws:execute-api:{self.region}:{self.account_id}:/domainnames/{self.name}+{self.domain_id}"
 
     def to_json(self) -> dict[str, Any]:
         """Give JSON values."""
@@ -60,6 +73,8 @@ class PublishedDomain:
         known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
         known["mappings"] = tuple(PublishedMapping(**each) for each in value.get("mappings", ()))
         known["rules"] = tuple(_rule(each) for each in value.get("rules", ()))
+        if value.get("vpc_endpoint_ids") is not None:
+            known["vpc_endpoint_ids"] = tuple(value["vpc_endpoint_ids"])
         return cls(**known)
 
 

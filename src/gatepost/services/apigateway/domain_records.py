@@ -45,9 +45,11 @@ class DomainRecords:
         """Keep a new domain name: one of a name, in whichever account. Raises: ConflictException."""
 
         async def attempt() -> None:
-            if any(each.name == domain.name for each in await self.every()):
+            if not domain.is_private and any(
+                each.name == domain.name and not each.is_private for each in await self.every()
+            ):
                 raise ConflictException("The domain name you provided already exists.")
-            key = call.key(DOMAIN_NAME, domain.name)
+            key = call.key(DOMAIN_NAME, domain.record_id)
             await self._records.store.put(key, domain.to_json(), expected_version=0)
             await self._publisher.publish(domain.published())
 
@@ -75,7 +77,9 @@ class DomainRecords:
 
         async def attempt() -> None:
             domain = await self.find(call, name)
-            await self._records.store.delete(call.key(DOMAIN_NAME, domain.name))
+            if domain.associations:
+                raise BadRequestException("The domain name has access associations: delete them first")
+            await self._records.store.delete(call.key(DOMAIN_NAME, domain.record_id))
             await self._publisher.publish(domain.withdrawn())
 
         await self._records.changing(call, f"domain name {name.lower()}", attempt)
@@ -90,12 +94,25 @@ class DomainRecords:
                 + ", ".join(names)
             )
 
-    async def check_target(self, call: Call, api_id: str, stage_name: str) -> None:
-        """Check that an API and its stage exist ("" for any stage). Raises: BadRequestException."""
+    async def check_type_may_change(self, call: Call, api_id: str) -> None:
+        """Refuse another endpoint type for an API that a private domain name leads to. Raises: BadRequestException."""
+        for domain in (await self.all(call)).values():
+            if domain.is_private and _leads_to(domain, api_id, ""):
+                raise BadRequestException(
+                    "The endpoint type of an API cannot be changed while a private domain name is mapped to it: "
+                    f"{domain.name}"
+                )
+
+    async def check_target(self, call: Call, name: str, api_id: str, stage_name: str) -> None:
+        """Check that a domain name may lead to an API and its stage ("" for any). Raises: BadRequestException."""
+        domain = await self.find(call, name)
         try:
-            await self._records.api(call, api_id)
+            api = (await self._records.api(call, api_id)).value
         except NotFoundException as error:
             raise BadRequestException(f"Invalid REST API identifier specified {call.account_id}:{api_id}") from error
+        if (api.endpoint_type == "PRIVATE") != domain.is_private:
+            kinds = ("private", "public") if domain.is_private else ("public", "private")
+            raise BadRequestException(f"A {kinds[0]} domain name cannot be mapped to a {kinds[1]} REST API")
         if stage_name:
             try:
                 await self._records.stage(call, api_id, stage_name)

@@ -12,6 +12,7 @@ from gatepost.kernel.ids import random_id, stable_id
 from gatepost.kernel.operations import Call, pass_role
 from gatepost.kernel.ports import Authorization
 from gatepost.services.apigateway.access import update_policy
+from gatepost.services.apigateway.api_endpoint import address_type_of, endpoint_type_of
 from gatepost.services.apigateway.deployment import Resource
 from gatepost.services.apigateway.documentation_model import DOCUMENTATION, Documentation
 from gatepost.services.apigateway.documentation_parts import documentation_write, put_parts
@@ -19,7 +20,7 @@ from gatepost.services.apigateway.model import PRINCIPAL, BadRequestException, D
 from gatepost.services.apigateway.openapi_document import Findings, parse_document
 from gatepost.services.apigateway.openapi_import import BASE_PATH_MODES, ImportedApi, put_into, read_api
 from gatepost.services.apigateway.records import ApiRecords, touch
-from gatepost.services.apigateway.rest_apis import RestApis, check_settings, endpoint_type_of, media_types
+from gatepost.services.apigateway.rest_apis import RestApis, check_settings, media_types
 from gatepost.storage.base import Write
 
 INLINE_BYTES_MAX: Final = 256 * 1024  # a larger document is read in a thread: 1 MB of YAML takes 0.2 s
@@ -61,7 +62,8 @@ class Imports:
             name=imported.name,
             root_resource_id=root.id,
             created_at_ms=call.now_ms,
-            endpoint_type=endpoint_type_of(options.endpoint_types or imported.endpoint_types),
+            endpoint_type=(endpoint_type := endpoint_type_of(options.endpoint_types or imported.endpoint_types)),
+            ip_address_type=address_type_of(endpoint_type, ""),
         )
         api = _with_settings(new, imported, overwrites=True)
         check_settings(api)
@@ -115,6 +117,7 @@ class Imports:
             documented = await self._documented(call, api_id, imported, options, overwrites=overwrites)
             writes = (touch(held_api, api.to_json()), touch(held, definition.to_json()), *documented)
             await self._records.store.commit(writes)
+            await self._rest_apis.publish_endpoint(held_api.value, api)
             return _answer(api, findings)
 
         return await self._records.changing(call, api_id, attempt)
@@ -199,6 +202,10 @@ def _with_settings(api: RestApi, imported: ImportedApi, *, overwrites: bool) -> 
         changes["minimum_compression_bytes"] = imported.minimum_compression_bytes
     if imported.is_execute_api_endpoint_disabled is not None:
         changes["is_execute_api_endpoint_disabled"] = imported.is_execute_api_endpoint_disabled
+    if imported.vpc_endpoint_ids:
+        changes["vpc_endpoint_ids"] = tuple(dict.fromkeys(imported.vpc_endpoint_ids))
+    if imported.security_policy:  # what a document does not say of TLS stays as it is
+        changes |= {"security_policy": imported.security_policy, "access_mode": imported.access_mode}
     return replace(api, name=imported.name or api.name, policy=imported.policy or api.policy, **changes)
 
 

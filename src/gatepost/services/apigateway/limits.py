@@ -15,6 +15,7 @@ from gatepost.kernel.limits import (
     API_GATEWAY_CLIENT_CERTIFICATES_MAX,
     API_GATEWAY_EDGE_APIS_MAX,
     API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX,
+    API_GATEWAY_PRIVATE_APIS_MAX,
     API_GATEWAY_RAISED_TIMEOUT_MS_MAX,
     API_GATEWAY_REGIONAL_APIS_MAX,
     API_GATEWAY_RESOURCES_PER_API_MAX,
@@ -33,8 +34,13 @@ class ApiLimits:
     authorizers_per_api: int = API_GATEWAY_AUTHORIZERS_PER_API_MAX
     regional_apis: int = API_GATEWAY_REGIONAL_APIS_MAX
     edge_apis: int = API_GATEWAY_EDGE_APIS_MAX
+    private_apis: int = API_GATEWAY_PRIVATE_APIS_MAX
     client_certificates: int = API_GATEWAY_CLIENT_CERTIFICATES_MAX
     integration_timeout_ms: int = API_GATEWAY_INTEGRATION_TIMEOUT_MS_MAX
+
+    def apis_max(self, endpoint_type: str) -> int:
+        """Give how many APIs of an endpoint type an account may have in a region."""
+        return {"REGIONAL": self.regional_apis, "PRIVATE": self.private_apis}.get(endpoint_type, self.edge_apis)
 
     def timeout_ms_max(self, endpoint_type: str) -> int:
         """Give how long an integration may take at most: more than 29 s only in regional and private APIs.

@@ -112,6 +112,9 @@ class RestApi:
     api_key_source: str = "HEADER"
     endpoint_type: str = "EDGE"  # AWS: endpointConfiguration.types, which holds exactly one
     ip_address_type: str = "ipv4"
+    vpc_endpoint_ids: tuple[str, ...] = ()  # of PRIVATE APIs: those with a host name of their own for the API
+    security_policy: str = ""  # "": not declared
+    access_mode: str = ""  # AWS: endpointAccessMode
     policy: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     is_execute_api_endpoint_disabled: bool = False  # AWS: disableExecuteApiEndpoint
@@ -120,6 +123,7 @@ class RestApi:
         """Give the record's value."""
         value = {each.name: getattr(self, each.name) for each in fields(self)}
         value["binary_media_types"] = list(self.binary_media_types)
+        value["vpc_endpoint_ids"] = list(self.vpc_endpoint_ids)
         value["tags"] = dict(self.tags)
         return value
 
@@ -128,6 +132,7 @@ class RestApi:
         """Read what `to_json` wrote."""
         known = _known(cls, value)
         known["binary_media_types"] = tuple(value.get("binary_media_types", ()))
+        known["vpc_endpoint_ids"] = tuple(value.get("vpc_endpoint_ids", ()))
         return cls(**known)
 
     def to_aws(self) -> dict[str, Any]:
@@ -137,7 +142,7 @@ class RestApi:
             "name": self.name,
             "createdDate": self.created_at_ms,
             "apiKeySource": self.api_key_source,
-            "endpointConfiguration": {"types": [self.endpoint_type], "ipAddressType": self.ip_address_type},
+            "endpointConfiguration": self._endpoint_to_aws(),
             "disableExecuteApiEndpoint": self.is_execute_api_endpoint_disabled,
             "rootResourceId": self.root_resource_id,
         }
@@ -148,6 +153,14 @@ class RestApi:
         _with(shape, "tags", dict(self.tags))
         if self.minimum_compression_bytes is not None:
             shape["minimumCompressionSize"] = self.minimum_compression_bytes
+        if self.security_policy:
+            shape |= {"securityPolicy": self.security_policy, "apiStatus": "AVAILABLE"}
+        _with(shape, "endpointAccessMode", self.access_mode)
+        return shape
+
+    def _endpoint_to_aws(self) -> dict[str, Any]:
+        shape: dict[str, Any] = {"types": [self.endpoint_type], "ipAddressType": self.ip_address_type}
+        _with(shape, "vpcEndpointIds", list(self.vpc_endpoint_ids))
         return shape
 
 

@@ -43,7 +43,6 @@ from gatepost.services.apigateway.openapi_schemas import Schemas, schema_text
 from gatepost.services.apigateway.openapi_security import ROOT_SECURITY_IGNORED, has_ignored_security, read_authorizers
 from gatepost.services.apigateway.openapi_validators import VALIDATOR, VALIDATORS, read_validators
 from gatepost.services.apigateway.request_validators import check_validator, with_validator
-from gatepost.services.apigateway.support import check_supported
 from gatepost.services.apigateway.tree import add_resource, join_path, with_method
 
 BASE_PATH_MODES: Final = ("ignore", "prepend", "split")
@@ -60,11 +59,13 @@ EXTENSIONS: Final = (
             "api-key-source",
             "binary-media-types",
             "documentation",
+            "endpoint-access-mode",
             "endpoint-configuration",
             "gateway-responses",
             "integrations",
             "minimum-compression-size",
             "policy",
+            "security-policy",
             *_OF_HTTP_APIS,
         )
     ),
@@ -83,6 +84,9 @@ class ImportedApi:
     minimum_compression_bytes: int | None = None
     policy: str = ""
     endpoint_types: tuple[str, ...] = ()
+    vpc_endpoint_ids: tuple[str, ...] = ()
+    security_policy: str = ""
+    access_mode: str = ""
     is_execute_api_endpoint_disabled: bool | None = None
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     gateway_responses: tuple[GatewayResponse, ...] = ()
@@ -128,6 +132,11 @@ def read_api(document: Mapping[str, Any], base_path_mode: str, findings: Finding
         minimum_compression_bytes=compression if isinstance(compression, int) else None,
         policy=json.dumps(policy) if policy else "",
         endpoint_types=tuple(as_text(each, "types") for each in as_list(endpoint.get("types"), "types")),
+        vpc_endpoint_ids=tuple(
+            as_text(each, "vpcEndpointIds") for each in as_list(endpoint.get("vpcEndpointIds"), "vpcEndpointIds")
+        ),
+        security_policy=as_text(document.get(f"{_PREFIX}security-policy"), "security-policy"),
+        access_mode=as_text(document.get(f"{_PREFIX}endpoint-access-mode"), "endpoint-access-mode"),
         is_execute_api_endpoint_disabled=None if is_disabled is None else str(is_disabled).lower() == "true",
         models=schemas.models,
         gateway_responses=_gateway_responses(document, findings),
@@ -327,7 +336,6 @@ def _endpoint_configuration(document: Mapping[str, Any]) -> dict[str, Any]:
             given = as_object(server, "a server")
             check_extensions(given, (name,), "a server")
             found |= as_object(given.get(name), name)
-    check_supported("endpointConfiguration.vpcEndpointIds", found.get("vpcEndpointIds"))
     return found
 
 

@@ -6,7 +6,7 @@ Each one hands over to the file that is named for its noun.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from gatepost.kernel.operations import Access, Call, Change, operation
 from gatepost.kernel.ports import Assets, Authorization, Certificates, FunctionCalls, MethodTests, Publisher
@@ -28,12 +28,14 @@ from gatepost.services.apigateway.models import Models
 from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.request_validators import RequestValidators
 from gatepost.services.apigateway.resources import Resources
-from gatepost.services.apigateway.rest_apis import RestApis
+from gatepost.services.apigateway.rest_apis import RestApis, all_endpoint_changes
 from gatepost.services.apigateway.stages import Stages, all_stage_changes
 from gatepost.services.apigateway.tags import Tags
 from gatepost.services.apigateway.usage_model import Throttle
 from gatepost.services.apigateway.usage_operations import UsageOperations, UsageParts, all_usage_changes
 from gatepost.storage.base import Records
+
+_TYPES: Final = "/endpointConfiguration/types"
 
 
 class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
@@ -87,7 +89,8 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         """Give every deployed stage with its frozen API, every usage plan, API key and domain name, from the store."""
         certificates = await all_certificate_changes(self._store)
         certificates.extend(await self.domain_parts.changes())
-        return [*await all_usage_changes(self._store), *certificates, *await all_stage_changes(self._store)]
+        endpoints = await all_endpoint_changes(self._store)
+        return [*await all_usage_changes(self._store), *certificates, *endpoints, *await all_stage_changes(self._store)]
 
     @operation("CreateRestApi")
     async def create_rest_api(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +109,9 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
 
     @operation("UpdateRestApi")
     async def update_rest_api(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Patch an API's settings; the gateway sees them with the next deployment."""
+        """Patch an API's settings; the gateway sees them with the next deployment, but where it is reached at once."""
+        if any(each.get("path", "").startswith(_TYPES) for each in params.get("patchOperations", ())):
+            await self.domain_parts.records.check_type_may_change(call, params["restApiId"])
         return await self._rest_apis.update(call, params)
 
     @operation("DeleteRestApi")

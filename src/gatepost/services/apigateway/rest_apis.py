@@ -12,7 +12,17 @@ from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.ids import random_id, stable_id
 from gatepost.kernel.operations import Call, Change, RecordKey
 from gatepost.kernel.ports import Publisher
-from gatepost.services.apigateway.deployment import REST_API_STAGE, Resource
+from gatepost.services.apigateway.api_endpoint import (
+    address_type_of,
+    change_access_mode,
+    change_security_policy,
+    change_type,
+    change_vpc_endpoint,
+    check_endpoint,
+    endpoint_change,
+    endpoint_type_of,
+)
+from gatepost.services.apigateway.deployment import API_ENDPOINT, REST_API_STAGE, Resource
 from gatepost.services.apigateway.documentation_model import DOCUMENTATION, DOCUMENTATION_VERSION
 from gatepost.services.apigateway.model import (
     API_ID_OWNER,
@@ -32,7 +42,7 @@ from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, int
 from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.support import check_supported
 from gatepost.services.apigateway.tag_limits import check_tags
-from gatepost.storage.base import Write
+from gatepost.storage.base import Records, Write
 
 CUSTOM_ID_TAG: Final = "_custom_id_"
 COMPRESSION_BYTES_MAX: Final = 10 * 1024 * 1024  # AWS: minimumCompressionSize is 0 to 10485760
@@ -67,7 +77,7 @@ class RestApis:
         held = await self._records.all_of(call, REST_API, "")
         same_type = sum(1 for each in held if each.value["endpoint_type"] == api.endpoint_type)
         limits = self._records.limits
-        if same_type >= (limits.regional_apis if api.endpoint_type == "REGIONAL" else limits.edge_apis):
+        if same_type >= limits.apis_max(api.endpoint_type):
             raise LimitExceededException(
                 "Maximum number of APIs has been reached. Please contact AWS if you need additional APIs."
             )
@@ -82,6 +92,13 @@ class RestApis:
             await self._records.store.commit(writes)
         except VersionConflict:
             raise ConflictException(f"A REST API with id {api.id} already exists") from None
+        await self.publish_endpoint(None, api)
+
+    async def publish_endpoint(self, before: RestApi | None, api: RestApi) -> None:
+        """Tell gateways where an API is reached from now on, when that is not what they know."""
+        known = endpoint_change(before) if before is not None else Change(API_ENDPOINT, api.id, None)
+        if known != (change := endpoint_change(api)):
+            await self._publisher.publish(change)
 
     async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give an API's settings. Raises: NotFoundException."""
@@ -101,6 +118,7 @@ class RestApis:
             changed = _PATCHES.apply(held.value, params)
             check_settings(changed)
             await self._records.store.put(held.key, changed.to_json(), expected_version=held.version)
+            await self.publish_endpoint(held.value, changed)
             return changed.to_aws()
 
         return await self._records.changing(call, api_id, attempt)
@@ -118,7 +136,7 @@ class RestApis:
                 Write(_owner_key(api_id), None),
                 Write(call.key(DOCUMENTATION, api_id), None),
             ]
-            gone = []
+            gone = [Change(API_ENDPOINT, api_id, None)] if endpoint_change(api.value).value is not None else []
             for kind in (STAGE, DEPLOYMENT, DEPLOYMENT_CONTENT, DOCUMENTATION_VERSION):
                 for record in await self._records.all_of(call, kind, f"{api_id}/"):
                     writes.append(Write(record.key, None, record.version))
@@ -131,16 +149,19 @@ class RestApis:
         await self._records.changing(call, api_id, attempt)
 
 
+async def all_endpoint_changes(store: Records) -> list[Change]:
+    """Give where the APIs of all accounts and regions are reached that are not public by AWS's defaults."""
+    changes = [endpoint_change(RestApi.from_json(record.value)) for record in await store.scan(REST_API)]
+    return [change for change in changes if change.value is not None]
+
+
 def api_from_aws(call: Call, params: Mapping[str, Any]) -> RestApi:
     """Make a new API of CreateRestApi's parameters. Raises: BadRequestException."""
     endpoint = params.get("endpointConfiguration", {})
     tags = params.get("tags", {})
-    if params.get("securityPolicy") != "TLS_1_0":  # AWS's default, and what it means: nothing more is asked
-        check_supported("securityPolicy", params.get("securityPolicy"))
-    check_supported("endpointAccessMode", params.get("endpointAccessMode"))
-    check_supported("endpointConfiguration.vpcEndpointIds", endpoint.get("vpcEndpointIds"))
     check_tags(tags)
     api_id = _new_api_id(tags)
+    endpoint_type = endpoint_type_of(endpoint.get("types", ()))
     api = RestApi(
         id=api_id,
         name=params["name"],
@@ -151,8 +172,11 @@ def api_from_aws(call: Call, params: Mapping[str, Any]) -> RestApi:
         binary_media_types=media_types(params.get("binaryMediaTypes", ())),
         minimum_compression_bytes=params.get("minimumCompressionSize"),
         api_key_source=params.get("apiKeySource", "HEADER"),
-        endpoint_type=endpoint_type_of(endpoint.get("types", ())),
-        ip_address_type=endpoint.get("ipAddressType", "ipv4"),
+        endpoint_type=endpoint_type,
+        ip_address_type=address_type_of(endpoint_type, endpoint.get("ipAddressType", "")),
+        vpc_endpoint_ids=tuple(dict.fromkeys(endpoint.get("vpcEndpointIds", ()))),
+        security_policy=params.get("securityPolicy", ""),
+        access_mode=params.get("endpointAccessMode", ""),
         policy=params.get("policy", ""),
         tags=tags,
         is_execute_api_endpoint_disabled=params.get("disableExecuteApiEndpoint", False),
@@ -165,7 +189,7 @@ def check_settings(api: RestApi) -> None:
     """Check that an API's settings can be what they say. Raises: BadRequestException."""
     if not api.name.strip():
         raise BadRequestException("API Name cannot be blank")
-    check_supported("endpointConfiguration.types", api.endpoint_type)
+    check_endpoint(api)
     check_supported("apiKeySource", api.api_key_source)
     check_supported("minimumCompressionSize", api.minimum_compression_bytes)
     if api.minimum_compression_bytes is not None and not 0 <= api.minimum_compression_bytes <= COMPRESSION_BYTES_MAX:
@@ -197,13 +221,6 @@ def check_policy(policy: str) -> None:
 def media_types(given: Iterable[str]) -> tuple[str, ...]:
     """Give binary media types as they are meant: CloudFormation writes `image~1png`."""
     return tuple(dict.fromkeys(each.replace("~1", "/") for each in given))
-
-
-def endpoint_type_of(types: Any) -> str:
-    """Give the one endpoint type that is asked for, EDGE when none is. Raises: BadRequestException."""
-    if len(types) > 1:
-        raise BadRequestException("Cannot create an api with multiple Endpoint Types.")
-    return str(types[0]) if types else "EDGE"
 
 
 def empty_definition(api: RestApi) -> Definition:
@@ -246,28 +263,6 @@ def _media_type(api: RestApi, patch: Patch) -> RestApi:
     return replace(api, binary_media_types=tuple(dict.fromkeys(types)))
 
 
-def _endpoint_type(api: RestApi, patch: Patch) -> RestApi:
-    if patch.names[0] not in ("0", api.endpoint_type):
-        raise BadRequestException(f"Invalid patch path  '{patch.path}' specified for op 'replace': it does not exist")
-    return replace(api, endpoint_type=one_of(patch, ("REGIONAL", "EDGE", "PRIVATE")))
-
-
-def _vpc_endpoint(api: RestApi, patch: Patch) -> RestApi:
-    check_supported("endpointConfiguration.vpcEndpointIds", patch.value or patch.path)
-    return api
-
-
-def _access_mode(api: RestApi, patch: Patch) -> RestApi:
-    check_supported("endpointAccessMode", one_of(patch, ("BASIC", "STRICT")))
-    return api
-
-
-def _security_policy(api: RestApi, patch: Patch) -> RestApi:
-    if patch.value != "TLS_1_0":
-        check_supported("securityPolicy", patch.value or patch.path)
-    return api
-
-
 def _compression(api: RestApi, patch: Patch) -> RestApi:
     return replace(api, minimum_compression_bytes=integer(patch) if patch.value else None)
 
@@ -284,15 +279,15 @@ _PATCHES: Final[PatchTable[RestApi]] = PatchTable(
         ),
         rule("/minimumCompressionSize", "replace", _compression),
         rule("/binaryMediaTypes/*", "add replace remove", _media_type),
-        rule("/endpointConfiguration/types/*", "replace", _endpoint_type),
+        rule("/endpointConfiguration/types/*", "replace", change_type),
         rule(
             "/endpointConfiguration/ipAddressType",
             "replace",
             lambda held, patch: replace(held, ip_address_type=one_of(patch, ("ipv4", "dualstack"))),
         ),
-        rule("/endpointConfiguration/vpcEndpointIds", "add remove", _vpc_endpoint),
-        rule("/endpointAccessMode", "replace", _access_mode),
-        rule("/securityPolicy", "replace", _security_policy),
+        rule("/endpointConfiguration/vpcEndpointIds", "add remove", change_vpc_endpoint),
+        rule("/endpointAccessMode", "replace", change_access_mode),
+        rule("/securityPolicy", "replace", change_security_policy),
         rule("/policy", "replace", lambda held, patch: replace(held, policy=patch.value)),
         rule(
             "/disableExecuteApiEndpoint",

@@ -23,7 +23,7 @@ Tagged = TypeVar("Tagged", ApiKey, UsagePlan)
 
 _TAGGED: Final = re.compile(r"/restapis/([^/]+)(?:/stages/([^/]+))?")
 _CERTIFICATE: Final = re.compile(r"/clientcertificates/([^/]+)")
-_DOMAIN: Final = re.compile(r"/domainnames/([^/+]+)")
+_DOMAIN: Final = re.compile(r"/domainnames/([^/+]+(?:\+[^/+]+)?)")
 _USAGE: Final = re.compile(r"/(apikeys|usageplans)/([^/]+)")
 
 

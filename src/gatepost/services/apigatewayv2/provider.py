@@ -108,7 +108,7 @@ class ApiGatewayV2:
     @operation("GetDomainName")
     async def get_domain_name(self, call: Call, params: Params) -> Answer:
         """Give a custom domain name."""
-        return _shape(await self._domains.get(call, params["DomainName"]))
+        return _shape(await self._domains.get(call, _name(params)))
 
     @operation("GetDomainNames")
     async def get_domain_names(self, call: Call, params: Params) -> Answer:
@@ -118,7 +118,7 @@ class ApiGatewayV2:
     @operation("UpdateDomainName")
     async def update_domain_name(self, call: Call, params: Params) -> Answer:
         """Change a custom domain name; what is not given stays."""
-        name = params["DomainName"]
+        name = _name(params)
         configuration = _configuration(params) or {}
         standing = await self._domains.get(call, name)
         edge = (configuration.get("EndpointType") or standing["endpointConfiguration"]["types"][0]) == "EDGE"
@@ -143,7 +143,7 @@ class ApiGatewayV2:
     @operation("DeleteDomainName")
     async def delete_domain_name(self, call: Call, params: Params) -> None:
         """Delete a custom domain name with its mappings and rules."""
-        await self._domains.delete(call, params["DomainName"])
+        await self._domains.delete(call, _name(params))
 
     # -- API mappings
 
@@ -151,48 +151,46 @@ class ApiGatewayV2:
     async def create_api_mapping(self, call: Call, params: Params) -> Answer:
         """Map a base path, of several levels if wanted, to a stage."""
         return await self._domains.add_mapping(
-            call, params["DomainName"], params.get("ApiMappingKey", ""), params["ApiId"], params["Stage"]
+            call, _name(params), params.get("ApiMappingKey", ""), params["ApiId"], params["Stage"]
         )
 
     @operation("GetApiMapping")
     async def get_api_mapping(self, call: Call, params: Params) -> Answer:
         """Give a mapping."""
         wanted = params["ApiMappingId"]
-        for each in await self._domains.mappings(call, params["DomainName"]):
+        for each in await self._domains.mappings(call, _name(params)):
             if each["ApiMappingId"] == wanted:
                 return each
-        return await self._domains.change_mapping(call, params["DomainName"], wanted, {})  # which says that it is not
+        return await self._domains.change_mapping(call, _name(params), wanted, {})  # which says that it is not
 
     @operation("GetApiMappings")
     async def get_api_mappings(self, call: Call, params: Params) -> Answer:
         """Give a page of a domain name's mappings."""
-        return _page(await self._domains.mappings(call, params["DomainName"]), params, "ApiMappingId", "Items")
+        return _page(await self._domains.mappings(call, _name(params)), params, "ApiMappingId", "Items")
 
     @operation("UpdateApiMapping")
     async def update_api_mapping(self, call: Call, params: Params) -> Answer:
         """Change a mapping; what is not given stays."""
         names = {"ApiMappingKey": "base_path", "ApiId": "api_id", "Stage": "stage_name"}
         changes = {ours: params[theirs] for theirs, ours in names.items() if theirs in params}
-        return await self._domains.change_mapping(call, params["DomainName"], params["ApiMappingId"], changes)
+        return await self._domains.change_mapping(call, _name(params), params["ApiMappingId"], changes)
 
     @operation("DeleteApiMapping")
     async def delete_api_mapping(self, call: Call, params: Params) -> None:
         """Delete a mapping."""
-        await self._domains.remove_mapping(call, params["DomainName"], params["ApiMappingId"])
+        await self._domains.remove_mapping(call, _name(params), params["ApiMappingId"])
 
     # -- routing rules
 
     @operation("CreateRoutingRule")
     async def create_routing_rule(self, call: Call, params: Params) -> Answer:
         """Add a routing rule."""
-        _check_public(params)
-        return await self._domains.put_rule(call, params["DomainName"], "", _rule(params))
+        return await self._domains.put_rule(call, _name(params), "", _rule(params))
 
     @operation("GetRoutingRule")
     async def get_routing_rule(self, call: Call, params: Params) -> Answer:
         """Give a routing rule."""
-        _check_public(params)
-        for each in await self._domains.rules(call, params["DomainName"]):
+        for each in await self._domains.rules(call, _name(params)):
             if each["RoutingRuleId"] == params["RoutingRuleId"]:
                 return each
         raise NotFoundException(f"Unable to find Routing Rule by id {params['RoutingRuleId']}")
@@ -200,21 +198,18 @@ class ApiGatewayV2:
     @operation("ListRoutingRules")
     async def list_routing_rules(self, call: Call, params: Params) -> Answer:
         """Give a page of a domain name's routing rules, by priority."""
-        _check_public(params)
-        rules = await self._domains.rules(call, params["DomainName"])
+        rules = await self._domains.rules(call, _name(params))
         return _page(rules, params, "RoutingRuleId", "RoutingRules")
 
     @operation("PutRoutingRule")
     async def put_routing_rule(self, call: Call, params: Params) -> Answer:
         """Replace a routing rule."""
-        _check_public(params)
-        return await self._domains.put_rule(call, params["DomainName"], params["RoutingRuleId"], _rule(params))
+        return await self._domains.put_rule(call, _name(params), params["RoutingRuleId"], _rule(params))
 
     @operation("DeleteRoutingRule")
     async def delete_routing_rule(self, call: Call, params: Params) -> None:
         """Delete a routing rule."""
-        _check_public(params)
-        await self._domains.remove_rule(call, params["DomainName"], params["RoutingRuleId"])
+        await self._domains.remove_rule(call, _name(params), params["RoutingRuleId"])
 
     # -- tags
 
@@ -309,6 +304,7 @@ def _rule(params: Params) -> Answer:
     return {name: params[name] for name in ("Priority", "Conditions", "Actions")}
 
 
-def _check_public(params: Params) -> None:
-    if params.get("DomainNameId"):
-        raise BadRequestException("DomainNameId: Gatepost does not support private custom domain names yet")
+def _name(params: Params) -> str:
+    """Give what names a domain name: a private one's id stands behind its name."""
+    name, domain_id = params["DomainName"].replace("+", "%2B"), params.get("DomainNameId", "")
+    return f"{name}+{domain_id}" if domain_id else str(name)

@@ -73,7 +73,7 @@ def test_errors_leave_nothing_behind(tmp_path) -> None:
     ("parameters", "words"),
     [
         ({"basepath": "append"}, "Invalid basepath mode append"),
-        ({"endpointConfigurationTypes": "PRIVATE"}, "endpointConfiguration.types PRIVATE yet"),
+        ({"endpointConfigurationTypes": "LOCAL"}, "Invalid endpoint type LOCAL"),
         ({"endpointConfigurationTypes": "GLOBAL"}, "Invalid endpoint type GLOBAL"),
         ({"endpointConfigurationTypes": "EDGE,REGIONAL"}, "multiple Endpoint Types"),
         ({"ignore": "everything"}, "parameter ignore"),

@@ -11,7 +11,7 @@ from tests.support.rest_apis import FUNCTION_URI, Control, with_control
 
 
 def test_quotas_are_awss_but_for_those_that_are_named() -> None:
-    assert parse_limits([]) == ApiLimits(300, 10, 10, 600, 120, 60, 29_000)
+    assert parse_limits([]) == ApiLimits(300, 10, 10, 600, 120, 600, 60, 29_000)
     assert parse_limits([("resources-per-api", "1000"), ("edge-apis", "1")]) == ApiLimits(
         resources_per_api=1_000, edge_apis=1
     )
@@ -38,7 +38,7 @@ def test_a_quota_that_cannot_be_is_refused(name: str, text: str) -> None:
 
 def test_each_quota_counts(tmp_path) -> None:
     async def scenario(control: Control) -> None:
-        control.provider.records.limits = ApiLimits(2, 1, 1, 1, 2, 1)
+        control.provider.records.limits = ApiLimits(2, 1, 1, 1, 2, 1, 1)
         api = await control.an_api()
         path = await control.a_method(api, "/a")
         below = {"restApiId": api["id"], "parentId": path["resourceId"], "pathPart": "b"}

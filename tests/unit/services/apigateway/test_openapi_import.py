@@ -216,7 +216,7 @@ def test_a_gateway_response_that_cannot_be_is_an_error() -> None:
     [
         {"x-amazon-apigateway-request-validators": {"all": {"validatesBody": True}}},
         {"x-amazon-apigateway-cors": {}},
-        {"x-amazon-apigateway-endpoint-configuration": {"vpcEndpointIds": ["vpce-1"]}},
+        {"x-amazon-apigateway-endpoint-configuration": {"vpcEndpointIds": "vpce-1"}},
         {"paths": []},
         {"info": "shop"},
         {"definitions": {"A": 1}},

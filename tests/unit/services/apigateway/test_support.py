@@ -40,7 +40,7 @@ def test_a_value_that_works_is_not_refused() -> None:
 
 def test_zero_is_a_value() -> None:
     with pytest.raises(BadRequestException):
-        check_supported("securityPolicy", 0)
+        check_supported("webAclArn", 0)
 
 
 @pytest.mark.parametrize("name", sorted(CONTEXT_VARIABLES))
