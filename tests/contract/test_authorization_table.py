@@ -57,6 +57,7 @@ FREE = {
         "RespondToAuthChallenge",
         "RevokeToken",
         "SetUserMFAPreference",
+        "SetUserSettings",
         "SignUp",
         "StartWebAuthnRegistration",
         "UpdateDeviceStatus",

@@ -38,6 +38,7 @@ UNSIGNED: Final = frozenset(
         "RespondToAuthChallenge",
         "RevokeToken",
         "SetUserMFAPreference",
+        "SetUserSettings",
         "SignUp",
         "StartWebAuthnRegistration",
         "UpdateDeviceStatus",

@@ -325,3 +325,10 @@ class WebAuthnRelyingPartyMismatchException(ServiceError):
 
     code = "WebAuthnRelyingPartyMismatchException"
     status = 400
+
+
+class UserPoolAddOnNotEnabledException(ServiceError):
+    """Threat protection is off."""
+
+    code = "UserPoolAddOnNotEnabledException"
+    status = 400
