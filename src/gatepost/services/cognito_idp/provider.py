@@ -14,6 +14,7 @@ from gatepost.kernel.ports import Assets, Certificates, FunctionCalls, Mailbox, 
 from gatepost.kernel.tasks import Tasks
 from gatepost.security.passwords import Passwords
 from gatepost.security.session_tokens import Sealing
+from gatepost.services.cognito_idp.absent import AbsentOperations
 from gatepost.services.cognito_idp.access import access_of
 from gatepost.services.cognito_idp.auth_operations import AuthOperations
 from gatepost.services.cognito_idp.challenges import Challenges
@@ -56,8 +57,10 @@ from gatepost.services.cognito_idp.self_service import SelfServiceOperations
 from gatepost.services.cognito_idp.sign_in import SignIn
 from gatepost.services.cognito_idp.signed_in import AccessTokens
 from gatepost.services.cognito_idp.tokens import Tokens
+from gatepost.services.cognito_idp.signing_certificate import SigningCertificateOperations
 from gatepost.services.cognito_idp.triggers import ANSWER_WITHIN_S, Triggers
 from gatepost.services.cognito_idp.users import Users
+from gatepost.services.cognito_idp.user_settings import UserSettingsOperations
 from gatepost.storage.base import Records
 from gatepost.wire.client import Client
 
@@ -93,6 +96,9 @@ class CognitoIdpProvider(
     ImportOperations,
     LinkOperations,
 ):
+    UserSettingsOperations,
+    SigningCertificateOperations,
+    AbsentOperations,
     """Cognito user pools. Each base class holds the operations on one thing, and nothing else inherits from it.
 
     Call `start` once the store is open, `close` before it is closed.
