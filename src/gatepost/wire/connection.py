@@ -56,8 +56,7 @@ class ServerConnection(asyncio.Protocol):
         self._server = server
         self._limits = server.limits
         self._wheel = server.wheel
-        self.deadline = 0
-        self.slot = 0
+        self.deadline = self.slot = 0
         self._state = HEAD
         self._pending = b""  # read but not yet understood
         self._fed = 0  # bytes of `_pending` that the parser has seen
@@ -68,15 +67,12 @@ class ServerConnection(asyncio.Protocol):
         self._keeps_alive = True
         self._is_known = False  # this head has the header lines of the last one: the parser has not seen it
         self._is_http_1_0 = False
-        self._missing = 0
-        self._received = 0
-        self._body_began = 0
+        self._missing = self._received = self._body_began = 0
         self._pieces: list[bytes] = []
         self._chunks: ChunkedBody | None = None
         self._out: list[bytes] = []
         self._task: asyncio.Task[None] | Driven[Response] | None = None
-        self._is_write_paused = False
-        self._is_read_paused = False
+        self._is_write_paused = self._is_read_paused = False
         self._unsent = 0
         self._writable: asyncio.Future[None] | None = None
 
@@ -588,6 +584,11 @@ class ServerConnection(asyncio.Protocol):
     def is_working(self) -> bool:
         """Say whether a request is being received or answered."""
         return self._state in {BODY, BUSY} or self._transport.get_write_buffer_size() > 0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Say whether a request or its answer goes on only when the client sends or reads more."""
+        return self._state == BODY or self._is_write_paused
 
     def close_if_idle(self) -> None:
         """Close unless a request is being received or answered. Part of draining."""

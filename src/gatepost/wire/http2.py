@@ -554,6 +554,11 @@ class Http2Connection(asyncio.Protocol):
         """Say whether a request is being received or answered."""
         return bool(self._streams) or self._transport.get_write_buffer_size() > 0
 
+    @property
+    def is_awaited(self) -> bool:
+        """Say whether requests and answers go on only when the client sends or reads more."""
+        return self.is_working and all(stream.task is None for stream in self._streams.values())
+
     def close_if_idle(self) -> None:
         """Tell the client to open no more streams; close when none is open. Part of draining."""
         if self._has_ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 import socket
 from collections.abc import Callable
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 TICK_MS_MAX = 500  # the Date header is at most this late
 TICK_MS_MIN = 5
 BodySink = Callable[[Request, asyncio.Transport], Callable[[bytes], None] | None]
+ROOM_AT_ONCE = 64  # connections that are ended together when there are too many
 FAILED_BODY = b'{"message": "Internal server error"}'
 
 
@@ -38,16 +40,24 @@ class ServerCounters:
     failures: int = 0  # handlers that raised or answered with nonsense
     disconnected: int = 0  # clients that went away before their answer
     slow_readers: int = 0
+    pushed_out: int = 0  # connections that made room for others
     handshakes_failed: int = 0
     refusals: dict[Reason, int] = field(default_factory=dict)
 
 
 class Connection(Protocol):
-    """What a server knows of a connection, whatever it speaks."""
+    """What a server knows of a connection, whatever it speaks. `deadline` is the tick at which it would be ended."""
+
+    deadline: int
 
     @property
     def is_working(self) -> bool:
         """Say whether a request is being received or answered."""
+        ...
+
+    @property
+    def is_awaited(self) -> bool:
+        """Say whether a request or its answer goes on only when the client sends or reads more."""
         ...
 
     def close_if_idle(self) -> None:
@@ -90,6 +100,7 @@ class Server:
         self.is_draining = False
         self.held_bytes = 0  # of bodies that are still arriving
         self._backlog = Backlog(limits.unsent_bytes_max)
+        self._room = 0  # connections that are ending and whose places are not taken yet
         self._refuse: Refuse = refuse
         self._body_bytes_max = body_bytes_max
         self._body_sink = body_sink
@@ -186,11 +197,36 @@ class Server:
         self.counters.connections_open -= 1
 
     def admit(self, connection: Connection) -> bool:
-        """Count a new connection; say whether it is within the bound."""
+        """Count a new connection; say whether it is within the bound, or others have made room for it."""
         self._connections.add(connection)
         self.counters.connections += 1
         self.counters.connections_open += 1
-        return len(self._connections) <= self.limits.connections_max
+        if len(self._connections) <= self.limits.connections_max:
+            self._room = 0
+            return True
+        if not self._room:
+            self._make_room()
+        if not self._room:
+            return False
+        self._room -= 1
+        return True
+
+    def _make_room(self) -> None:
+        """End connections that only wait for their clients: idle ones, or else those that trickle, the oldest first.
+
+        So a crowd of them does not keep everyone else out. Some are ended together, because all have to be looked at.
+        """
+        waiting = [each for each in self._connections if each.deadline > 0]
+        idle = [each for each in waiting if not each.is_working]
+        ending = heapq.nsmallest(ROOM_AT_ONCE, idle, key=_deadline)
+        for each in ending:
+            each.close_if_idle()
+        if not ending:
+            ending = heapq.nsmallest(ROOM_AT_ONCE, (each for each in waiting if each.is_awaited), key=_deadline)
+            for each in ending:
+                each.abort()
+        self._room = len(ending)
+        self.counters.pushed_out += len(ending)
 
     def forget(self, connection: Connection) -> None:
         """Count a connection that is gone."""
@@ -230,6 +266,10 @@ class Server:
         self.counters.failures += 1
         log.error("handler failed", extra={"detail": detail, "method": request.method, "path": request.path})
         return Response(500, [(b"Content-Type", b"application/json")], FAILED_BODY)
+
+
+def _deadline(connection: Connection) -> int:
+    return connection.deadline
 
 
 def _settle(future: asyncio.Future[None]) -> None:

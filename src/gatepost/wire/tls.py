@@ -369,6 +369,11 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         """Say no: a handshake is no request."""
         return False
 
+    @property
+    def is_awaited(self) -> bool:
+        """Say no, for the same reason."""
+        return False
+
     def close_if_idle(self) -> None:
         """Close. Part of draining."""
         self._raw.close()

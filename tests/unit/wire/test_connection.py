@@ -564,6 +564,24 @@ def test_a_refused_client_that_does_not_close_is_cut_off():
     assert transport.is_aborted
 
 
+def test_of_too_many_connections_the_one_that_waits_longest_makes_room(monkeypatch):
+    monkeypatch.setattr("gatepost.wire.server.ROOM_AT_ONCE", 1)
+    server = a_server(**TIMES, connections_max=3)
+    pairs = []
+    for data in (b"", GET, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"):
+        pairs.append(a_connection(server))
+        if data:
+            pairs[-1][0].data_received(data)
+        turned(server, 500)
+
+    def closed_after_one_more():
+        a_connection(server)
+        server.forget(next(one for one, transport in pairs if transport.is_closed or transport.is_aborted))
+        return [transport.is_closed or transport.is_aborted for _, transport in pairs]
+
+    assert closed_after_one_more() == [True, False, False]
+
+
 def test_a_closed_connection_leaves_the_wheel():
     server = a_server(**TIMES)
     connection, transport = a_connection(server)

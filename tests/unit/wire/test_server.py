@@ -135,26 +135,52 @@ def test_a_refusal_reaches_a_client_that_is_still_sending():
 
 def test_one_connection_too_many_is_refused():
     async def scenario():
-        async with serving(connections_max=2) as (server, port):
-            first = await asyncio.open_connection("127.0.0.1", port)
-            second = await asyncio.open_connection("127.0.0.1", port)
-            first[1].write(GET)
-            await read_answer(first[0])
-            second[1].write(GET)
-            await read_answer(second[0])
+        may_end = asyncio.get_running_loop().create_future()
+
+        async def handler(_):
+            await asyncio.shield(may_end)
+            return Response(200)
+
+        async with serving(handler, connections_max=2) as (server, port):
+            busy = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+            for _, writer in busy:
+                writer.write(GET)
+            while sum(each.is_working for each in server._connections) < 2:
+                await asyncio.sleep(0.001)
             refused = await said(port, b"")
-            first[1].close()
-            await first[1].wait_closed()
+            may_end.set_result(None)
+            for reader, writer in busy:
+                await read_answer(reader)
+                writer.close()
+                await writer.wait_closed()
             while server.counters.connections_open > 1:
                 await asyncio.sleep(0.001)
-            admitted = await said(port, CLOSING)
-            second[1].close()
-            return refused, admitted, server.counters.refusals
+            return refused, await said(port, CLOSING), server.counters.refusals
 
     refused, admitted, refusals = uvloop.run(scenario())
     assert answers_in(refused)[0].status == 503
     assert answers_in(admitted)[0].status == 200
     assert refusals == {"connections": 1}
+
+
+@pytest.mark.parametrize("said_so_far", [b"", GET, b"G", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"])
+def test_connections_that_wait_for_their_clients_make_room_for_others(said_so_far):
+    async def scenario():
+        async with serving(connections_max=3) as (server, port):
+            crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+            for reader, writer in crowd:
+                writer.write(said_so_far)
+                if said_so_far == GET:
+                    await read_answer(reader)
+            answers = [await said(port, CLOSING) for _ in range(5)]
+            for _, writer in crowd:
+                writer.close()
+            return answers, server.counters
+
+    answers, counters = uvloop.run(scenario())
+    assert [answers_in(answer)[0].status for answer in answers] == [200] * 5
+    assert counters.refusals == {}
+    assert counters.pushed_out == 3
 
 
 def test_a_large_body_goes_both_ways():
