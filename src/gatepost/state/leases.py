@@ -12,8 +12,8 @@ before it, and with steady demand up to `N * batch_max` fewer, which lie in leas
 holds us to it.
 
 When the state is lost, this process's own bucket decides with the full rate and burst: N gateways then admit N times as
-much, and no request waits for the state more than once. It begins empty but for one second's tokens, so that a state
-that comes and goes grants no burst each time.
+much, and no request waits for the state more than once. It begins with one second's tokens at most, and is kept: over a
+state that comes and goes, however often, a gateway alone admits no more than `rate * time` and that once.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class LeasedBucket:
         "_fallback",
         "_fetch",
         "_held",
+        "_is_alone",
         "_low",
         "_name",
         "_state",
@@ -92,6 +93,7 @@ class LeasedBucket:
         self._wanted = 0  # by requests that wait
         self._fetch: asyncio.Future[None] | None = None
         self._fallback: TokenBucket | None = None
+        self._is_alone = False  # the fallback decided last
 
     def take(self, now_ns: int) -> bool | Awaitable[bool]:
         """Spend one token."""
@@ -140,7 +142,7 @@ class LeasedBucket:
                 )
             )
             now_ns = self._clock.monotonic_ns()
-            self._fallback = None
+            self._is_alone = False
             if taken.granted:
                 self._held += taken.granted
                 self._batch = min(2 * self._batch, largest)
@@ -160,10 +162,14 @@ class LeasedBucket:
             fetched.set_result(None)
 
     def _take_alone(self, now_ns: int) -> bool:
-        if self._fallback is None:
-            self._fallback = TokenBucket(rate_per_second=self.rate_per_second, burst=self.burst, now_ns=now_ns)
-            self._fallback.tokens = float(min(self.burst, max(1, int(self.rate_per_second))))
-        return self._fallback.take(now_ns)
+        alone = self._fallback
+        if alone is None:
+            alone = self._fallback = TokenBucket(rate_per_second=self.rate_per_second, burst=self.burst, now_ns=now_ns)
+        if not self._is_alone:
+            self._is_alone = True
+            alone.refill(now_ns)
+            alone.tokens = min(alone.tokens, float(max(1, int(self.rate_per_second))))
+        return alone.take(now_ns)
 
     def _return(self) -> None:
         count, self._held, self._batch = self._held, 0, 1
@@ -190,7 +196,7 @@ class LeasedBucket:
 
     def wait_ns(self, now_ns: int) -> int | None:
         """Give the time until a request could pass, as far as this gateway knows."""
-        if self._fallback is not None:
+        if self._is_alone and self._fallback is not None:
             return self._fallback.wait_ns(now_ns)
         return max(0, self._empty_until_ns - now_ns)
 

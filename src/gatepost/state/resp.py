@@ -2,7 +2,7 @@
 
 Its own few lines, because a client library costs three times as much per call and waits in ways that cannot be
 bounded from outside: here every reply has the same deadline, and a connection that misses it is over at once, with
-everything that waits on it.
+everything that waits on it. A process that was itself too late to read looks once whether the reply has arrived.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ REPLY_BYTES_MAX: Final = 64 * 1024 * 1024
 DEPTH_MAX: Final = 8
 PIPELINE_MAX: Final = 100_000
 MS_NS: Final = 1_000_000
+SECOND_LOOK_S: Final = 0.002
 
 Argument = str | bytes | int | float
 
@@ -94,6 +95,7 @@ class RespConnection(asyncio.Protocol):
         self._waiting: deque[tuple[int, asyncio.Future[Any]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
+        self._has_looked = False  # after the deadline, and nothing has arrived since
         self.is_over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -119,18 +121,24 @@ class RespConnection(asyncio.Protocol):
             self._transport.write(command)
 
     def _look(self) -> None:
-        """End the connection when the oldest command has waited for too long, else look again in time."""
+        """End the connection when the oldest command has waited for too long, else look again in time.
+
+        Timers come before what has arrived: a loop that was held up would find every reply too late.
+        """
         self._timer = None
         if not self._waiting:
             return
         rest_ns = self._waiting[0][0] + self._deadline_ns - self._clock.monotonic_ns()
-        if rest_ns <= 0:
+        if rest_ns <= 0 and self._has_looked:
             self.close("the shared state did not answer in time")
-        else:
-            self._timer = asyncio.get_running_loop().call_later(rest_ns / 1e9, self._look)
+            return
+        self._has_looked = rest_ns <= 0
+        wait_s = SECOND_LOOK_S if self._has_looked else rest_ns / 1e9
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._look)
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived."""
+        self._has_looked = False
         self._buffer += data
         if len(self._buffer) > REPLY_BYTES_MAX:
             self.close("a reply is too large")

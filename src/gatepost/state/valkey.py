@@ -34,7 +34,7 @@ from gatepost.state.resp import Argument, ReplyError, RespConnection, encode
 
 log = logging.getLogger(__name__)
 
-DEADLINE_MS: Final = 25
+DEADLINE_MS: Final = 40
 CONNECT_WITHIN_S: Final = 1.0
 RECONNECT_FIRST_S: Final = 0.05
 RECONNECT_MAX_S: Final = 1.0

@@ -99,6 +99,26 @@ def test_many_requests_at_once_share_one_fetch_and_get_what_there_is() -> None:
     assert sum(asyncio.run(scenario())) == 40
 
 
+def test_a_state_that_comes_and_goes_does_not_grant_a_second_each_time() -> None:
+    async def scenario() -> int:
+        clock = FixedClock()
+        state = Losable(clock)
+        bucket = a_lease(state, clock, rate=100, burst=100)
+        while await taken(bucket, clock.monotonic_ns()):
+            pass
+        admitted = 0
+        for _ in range(20):  # 2 s, of which the state is there for half
+            for is_lost in (True, False):
+                state.is_lost = is_lost
+                for _ in range(50):
+                    clock.advance(ms=1)
+                    admitted += await taken(bucket, clock.monotonic_ns())
+        return admitted
+
+    # What the state grants in 2 s, what this process would in 2 s, and a second's tokens once.
+    assert asyncio.run(scenario()) <= 200 + 200 + 100
+
+
 def test_without_the_state_this_process_decides_and_nobody_waits() -> None:
     async def scenario() -> None:
         clock = FixedClock()

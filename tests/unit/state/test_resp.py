@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from gatepost.kernel.clock import SystemClock
 from gatepost.kernel.errors import StateUnavailable
 from gatepost.state.resp import ReplyError, RespConnection, encode
+from tests.support.valkeys import ValkeyProcess, a_valkey
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[ValkeyProcess]:
+    with a_valkey(tmp_path) as server:
+        yield server
 
 
 class Wire:
@@ -107,6 +118,46 @@ def test_a_reply_that_does_not_come_in_time_ends_the_connection() -> None:
         assert lost == [connection]
 
     asyncio.run(scenario())
+
+
+def test_a_process_that_was_held_up_itself_finds_the_reply_that_has_arrived(valkey: ValkeyProcess) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        lost: list[RespConnection] = []
+        _, connection = await loop.create_connection(
+            lambda: RespConnection(clock=SystemClock(), deadline_ms=20, lost=lost.append), "127.0.0.1", valkey.port
+        )
+        ours, theirs = socket.socketpair()
+        asked: asyncio.Queue[asyncio.Future[Any]] = asyncio.Queue()
+
+        def ask_and_be_long() -> None:  # as a handler of requests does: the reply arrives meanwhile
+            ours.recv(1)
+            asked.put_nowait(connection.send(encode(("PING",))))
+            _hold_the_loop_up(0.05)
+
+        loop.add_reader(ours, ask_and_be_long)
+        for _ in range(5):
+            theirs.send(b"x")
+            assert await (await asked.get()) == b"PONG"
+        assert lost == []
+        loop.remove_reader(ours)
+        ours.close()
+        theirs.close()
+        valkey.pause()
+        began = loop.time()
+        with pytest.raises(StateUnavailable):
+            await connection.send(encode(("PING",)))
+        assert loop.time() - began < 0.2
+        assert lost == [connection]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
+
+
+def _hold_the_loop_up(seconds: float) -> None:
+    end = SystemClock().monotonic_ns() + int(seconds * 1e9)
+    while SystemClock().monotonic_ns() < end:
+        pass
 
 
 def test_whoever_stopped_waiting_does_not_disturb_the_others() -> None:
