@@ -13,6 +13,7 @@ from gatepost.app.platform_state import TEMPLATE_STATUSES, PlatformState
 from gatepost.awsapi.own_routes import OwnRoute
 from gatepost.kernel.errors import StoreUnavailable, ValidationException
 from gatepost.kernel.operations import Call
+from gatepost.storage.asset_patches import BadPatch
 from gatepost.storage.assets import ASSET_BYTES_MAX, FileAssets
 from gatepost.wire.messages import Request, Response
 
@@ -41,6 +42,7 @@ def own_routes(
         OwnRoute("POST", "/_gatepost/reset", platform.reset, None if is_loopback else "gatepost:Reset"),
         OwnRoute("GET", ASSETS_PREFIX, kept.find, "gatepost:GetAsset"),
         OwnRoute("PUT", ASSETS_PREFIX, kept.put, "gatepost:PutAsset", body_bytes_max=ASSET_BYTES_MAX),
+        OwnRoute("PATCH", ASSETS_PREFIX, kept.patch, "gatepost:PutAsset", body_bytes_max=ASSET_BYTES_MAX),
     ]
 
 
@@ -114,6 +116,18 @@ class _AssetRoutes:
         except StoreUnavailable as error:
             return _json(503, {"code": "ServiceUnavailable", "message": str(error)})
         return _json(200, {"sha256": sha256})
+
+    async def patch(self, request: Request, call: Call) -> Response:
+        """Keep an asset that is made of another one (see `storage.asset_patches`); 404 when that is not there."""
+        del call
+        sha256 = request.path.removeprefix(ASSETS_PREFIX)
+        try:
+            is_made = await self._assets.patch(sha256, request.body)
+        except BadPatch as error:
+            raise ValidationException(str(error)) from None
+        except StoreUnavailable as error:
+            return _json(503, {"code": "ServiceUnavailable", "message": str(error)})
+        return _json(200, {"sha256": sha256}) if is_made else Response(404)
 
 
 def _sha256(content: bytes) -> str:

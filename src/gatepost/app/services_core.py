@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -296,6 +297,7 @@ class ServicesCore:
         await self._iam.start()
         await self.acm.start()
         await self._tables.start()
+        await asyncio.get_running_loop().run_in_executor(None, self.assets.recover)
         await self._lambda.start()
         await self._events.start()
         await self._user_pools.start()

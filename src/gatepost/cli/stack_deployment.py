@@ -73,7 +73,7 @@ class Deployer:
 
     def uploads(self) -> Uploads:
         """Give the platform's assets."""
-        return Uploads(has=self._has_asset, put=self._put_asset)
+        return Uploads(has=self._has_asset, put=self._put_asset, patch=self._patch_asset)
 
     def _has_asset(self, sha256: str) -> bool:
         return self._endpoint.send("HEAD", f"/_gatepost/assets/{sha256}")[0] == 200
@@ -84,6 +84,9 @@ class Deployer:
         if status != 200:
             raise DeploymentFailed(f"an upload of {len(content)} bytes failed: {answer[:300].decode(errors='replace')}")
         return sha256
+
+    def _patch_asset(self, sha256: str, patch: bytes) -> bool:
+        return self._endpoint.send("PATCH", f"/_gatepost/assets/{sha256}", patch)[0] == 200
 
     def stack_status(self, stack_name: str) -> str:
         """Give a stack's status, or an empty text when there is none."""

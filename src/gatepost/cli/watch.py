@@ -12,6 +12,7 @@ import base64
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -103,6 +104,7 @@ class Watcher:
         self._syntax = SyntaxCheck()
         self._projects = [Project(template) for template in settings.templates]
         self._deploying = threading.Lock()  # one change of the platform at a time
+        self._packing = threading.Lock()  # the packager is for one at a time
         self._settling: threading.Thread | None = None
         self.stopping = threading.Event()
 
@@ -111,6 +113,7 @@ class Watcher:
         try:
             for project in self._projects:
                 self._learn_first(project)
+            threading.Thread(target=self._prepare, name="prepare code", daemon=True).start()
             while not self.stopping.is_set():
                 self._watch()
         except (OSError, OperationFailed, click.ClickException) as error:
@@ -234,6 +237,15 @@ class Watcher:
                     self._update(project, folder, functions, [])
         return is_old
 
+    def _prepare(self) -> None:
+        """Compress what functions are made of, so that the first save of a file need not wait for it."""
+        for project in self._projects:
+            for function in [function for target in project.targets for function in target.packaged.functions]:
+                if self.stopping.is_set():
+                    return
+                with self._packing, suppress(SettingsError, OSError):
+                    self._packager.prepare_code(function)
+
     def _is_broken(self, project: Project, folder: Path, changed: Iterable[Path]) -> bool:
         """Say whether a folder holds a file that cannot be compiled, among those that changed since it could."""
         suspects = project.broken.pop(folder, set()) | {path for path in changed if path.is_file()}
@@ -264,7 +276,8 @@ class Watcher:
         updated: list[str] = []
         try:
             for stack_name, function in functions:
-                sha256 = self._packager.upload_code(function)
+                with self._packing:
+                    sha256 = self._packager.upload_code(function)
                 if project.code.get((stack_name, function.logical_id)) != sha256:
                     self._give_code(project, stack_name, function, sha256)
                     updated.append(function.logical_id)

@@ -7,19 +7,20 @@ import json
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from gatepost.kernel.errors import SettingsError
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.limits import LAMBDA_UNZIPPED_BYTES_MAX
-from gatepost.templates.package_zip import PackageZip, ZippedFile
+from gatepost.templates.package_zip import Package, PackageZip, ZippedFile
 from gatepost.templates.requirements import Requirements
 
 CACHE_FORMAT: Final = "2"
 FILES_MAX: Final = 50_000
+PACKAGES_MAX: Final = 20
 IGNORED: Final = frozenset(
     {
         ".DS_Store",
@@ -48,6 +49,7 @@ class Uploads:
 
     has: Callable[[str], bool]  # by SHA-256
     put: Callable[[bytes], str]  # gives the SHA-256
+    patch: Callable[[str, bytes], bool] = lambda _sha256, _patch: False  # False: it has to be put
 
 
 class CodePackages:
@@ -58,6 +60,7 @@ class CodePackages:
         self._uploads = uploads
         self._requirements = requirements
         self._zip = PackageZip(_read)
+        self._packages: dict[Path, Package] = {}  # the last of each folder, and of at most `PACKAGES_MAX`
 
     def upload_file(self, path: Path) -> str:
         """Upload one file as it is (a zip, an OpenAPI document) and give its SHA-256. Raises: SettingsError."""
@@ -74,72 +77,100 @@ class CodePackages:
             if not zipfile.is_zipfile(path):
                 raise SettingsError(f"{path} is no zip file: name a folder or a zip file")
             return self.upload_file(path)
+        folder = self._folder(path, runtime=runtime, installs_requirements=installs_requirements)
+        known = self._cache_dir / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
+        sha256 = _remembered(known, folder.fingerprint)
+        if sha256 and self._uploads.has(sha256):
+            return sha256
+        before = self._packages.pop(path, None)
+        package = self._packed(folder)
+        if not self._uploads.has(package.sha256):
+            is_there = before is not None and self._uploads.patch(package.sha256, package.patch_of(before))
+            if not is_there:
+                self._uploads.put(package.content())
+        _remember(known, folder.fingerprint, package.sha256)
+        return package.sha256
+
+    def prepare(self, path: Path, *, runtime: str, installs_requirements: bool) -> None:
+        """Compress a code folder's files now, so that its next upload need not. Raises: SettingsError."""
+        if path.is_dir() and path not in self._packages:
+            self._packed(self._folder(path, runtime=runtime, installs_requirements=installs_requirements))
+
+    def _folder(self, path: Path, *, runtime: str, installs_requirements: bool) -> _Folder:
         if not path.is_dir():
             raise SettingsError(f"there is no folder {path}")
-        files = list(_walk(path))
+        files = _walk(path)
         if not files:
             raise SettingsError(f"{path} holds no files to deploy")
         requirements = path / REQUIREMENTS
         has_requirements = installs_requirements and runtime.startswith("python") and requirements.is_file()
         key = self._requirements.key(requirements, runtime) if has_requirements else ""
-        fingerprint = _fingerprint(files, key)
-        known = self._cache_dir / f"{hashlib.sha256(str(path).encode()).hexdigest()[:32]}.json"
-        sha256 = _remembered(known, fingerprint)
-        if sha256 and self._uploads.has(sha256):
-            return sha256
-        if has_requirements:
-            installed = self._requirements.install(requirements, runtime)
+        return _Folder(path, files, runtime if has_requirements else "", _fingerprint(files, key))
+
+    def _packed(self, folder: _Folder) -> Package:
+        files = folder.files
+        if folder.required_by:
+            installed = self._requirements.install(folder.path / REQUIREMENTS, folder.required_by)
             own = {file.name for file in files}
             files = [*files, *(file for file in _walk(installed) if file.name not in own and file.name[0] != ".")]
-        _check_size(files, path)
-        content = self._zip.make(files)
-        sha256 = hashlib.sha256(content).hexdigest()
-        if not self._uploads.has(sha256):
-            self._uploads.put(content)
-        _remember(known, fingerprint, sha256)
-        return sha256
+        _check_size(files, folder.path)
+        package = self._packages[folder.path] = self._zip.make(files)
+        if len(self._packages) > PACKAGES_MAX:
+            del self._packages[next(iter(self._packages))]
+        return package
 
 
-def _walk(folder: Path) -> Iterator[ZippedFile]:
-    """Give a folder's files in the order of their names. Raises: SettingsError for links that lead out of it."""
-    root = folder.resolve()
+class _Folder(NamedTuple):
+    """A code folder as it is now. `required_by` is the runtime that its requirements are installed for, or empty."""
+
+    path: Path
+    files: list[ZippedFile]
+    required_by: str
+    fingerprint: str
+
+
+def _walk(folder: Path) -> list[ZippedFile]:
+    """Give a folder's files in the order of their names. Raises: SettingsError for links that lead out of it.
+
+    Paths are texts: with `--watch` somebody waits who may have thousands of files.
+    """
     start = len(os.path.join(folder, ""))  # noqa: PTH118 - with its separator
-    count = 0
-    todo = [folder]
+    todo = [str(folder)]
     found: list[ZippedFile] = []
     while todo:
         current = todo.pop()
-        with os.scandir(current) as scan:
-            entries = list(scan)
-        for entry in entries:
-            if entry.name in IGNORED or entry.name.endswith(IGNORED_SUFFIXES):
-                continue
-            path = Path(entry.path)
-            if entry.is_symlink() and not path.resolve().is_relative_to(root):
-                raise SettingsError(f"{path} is a link that leads out of {folder}: copy what it points to")
-            if entry.is_dir():
-                if entry.is_symlink() and current.resolve().is_relative_to(path.resolve()):
-                    raise SettingsError(f"{path} is a link to a folder that contains it: remove it")
-                todo.append(path)
-                continue
-            details = entry.stat()
-            if not stat.S_ISREG(details.st_mode):
-                raise SettingsError(f"{path} is neither a file nor a folder: remove it")
-            count += 1
-            if count > FILES_MAX:
-                raise SettingsError(f"{folder} has more than {FILES_MAX} files")
-            name = entry.path[start:].replace(os.sep, "/")
-            found.append(
-                ZippedFile(path, name, details.st_size, details.st_mtime_ns, bool(details.st_mode & stat.S_IXUSR))
-            )
-    yield from sorted(found, key=lambda file: file.name)
+        with os.scandir(current) as entries:
+            for entry in entries:
+                if entry.name in IGNORED or entry.name.endswith(IGNORED_SUFFIXES):
+                    continue
+                if entry.is_symlink():
+                    _check_link(entry, folder, Path(current))
+                if entry.is_dir():
+                    todo.append(entry.path)
+                    continue
+                details = entry.stat()
+                if not stat.S_ISREG(details.st_mode):
+                    raise SettingsError(f"{entry.path} is neither a file nor a folder: remove it")
+                if len(found) >= FILES_MAX:
+                    raise SettingsError(f"{folder} has more than {FILES_MAX} files")
+                name = entry.path[start:].replace(os.sep, "/")
+                is_executable = bool(details.st_mode & stat.S_IXUSR)
+                found.append(ZippedFile(entry.path, name, details.st_size, details.st_mtime_ns, is_executable))
+    return sorted(found, key=lambda file: file.name)
+
+
+def _check_link(link: os.DirEntry[str], folder: Path, current: Path) -> None:
+    target = Path(link.path).resolve()
+    if not target.is_relative_to(folder.resolve()):
+        raise SettingsError(f"{link.path} is a link that leads out of {folder}: copy what it points to")
+    if link.is_dir() and current.resolve().is_relative_to(target):
+        raise SettingsError(f"{link.path} is a link to a folder that contains it: remove it")
 
 
 def _fingerprint(files: list[ZippedFile], requirements_key: str) -> str:
-    digest = hashlib.sha256(f"{CACHE_FORMAT}\0{requirements_key}".encode())
-    for file in files:
-        digest.update(f"\0{file.name}\0{file.size}\0{file.modified_ns}\0{file.is_executable}".encode())
-    return digest.hexdigest()
+    lines = [f"\0{name}\0{size}\0{modified_ns}\0{is_executable}" for _, name, size, modified_ns, is_executable in files]
+    text = "".join((CACHE_FORMAT, "\0", requirements_key, *lines))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _check_size(files: list[ZippedFile], folder: Path) -> None:
@@ -148,9 +179,9 @@ def _check_size(files: list[ZippedFile], folder: Path) -> None:
         raise SettingsError(f"{folder} has {total} bytes: a function's code may have {LAMBDA_UNZIPPED_BYTES_MAX}")
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path | str) -> bytes:
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except OSError as fault:
         raise SettingsError(f"{path}: {fault.strerror or fault}") from fault
 

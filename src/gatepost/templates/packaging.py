@@ -130,6 +130,10 @@ class Packager:
         """Upload a function's code as it is now and give its SHA-256. Raises: SettingsError."""
         return self._code.upload_code(function.code, runtime=function.runtime, installs_requirements=True)
 
+    def prepare_code(self, function: PackagedFunction) -> None:
+        """Compress a function's code ahead of the next `upload_code`. Raises: SettingsError."""
+        self._code.prepare(function.code, runtime=function.runtime, installs_requirements=True)
+
     def _packaged(self, template: Path, depth: int) -> str:
         if depth > NESTING_MAX:
             raise SettingsError(f"{template}: templates are nested deeper than {NESTING_MAX}")

@@ -13,6 +13,7 @@ from gatepost.app.own_routes import own_routes
 from gatepost.app.platform_state import PlatformState
 from gatepost.awsapi.own_routes import OwnRoutes
 from gatepost.kernel.errors import ValidationException
+from gatepost.storage.asset_patches import Piece, write_patch
 from gatepost.storage.assets import FileAssets
 from gatepost.wire.messages import Request, Response
 from tests.support.aws_endpoints import answer_of
@@ -118,3 +119,23 @@ def test_status_is_what_the_platform_tells(tmp_path: Path) -> None:
     assert route is not None
     assert route.action == "gatepost:GetStatus"
     assert json.loads(platform.send("GET", "/_gatepost/status").body) == {"stacks": []}
+
+
+def test_an_asset_can_be_made_of_one_that_is_there(tmp_path: Path) -> None:
+    platform = Platform(tmp_path)
+    changed = hashlib.sha256(CONTENT + b"!").hexdigest()
+    patch = write_patch(SHA256, [Piece(0, len(CONTENT)), Piece(0, 1, b"!")])
+    assert platform.send("PATCH", f"/_gatepost/assets/{changed}", patch).status == 404
+    platform.send("PUT", f"/_gatepost/assets/{SHA256}", CONTENT)
+    assert platform.send("PATCH", f"/_gatepost/assets/{changed}", patch).status == 200
+    assert platform.send("HEAD", f"/_gatepost/assets/{changed}").status == 200
+    assert (tmp_path / changed).read_bytes() == CONTENT + b"!"
+
+
+@pytest.mark.parametrize("patch", [b"", bytes.fromhex(SHA256) + b"\0", write_patch(SHA256, [Piece(0, 1, b"?")])])
+def test_a_patch_that_does_not_make_what_it_is_for_is_refused(tmp_path: Path, patch: bytes) -> None:
+    platform = Platform(tmp_path)
+    platform.send("PUT", f"/_gatepost/assets/{SHA256}", CONTENT)
+    with pytest.raises(ValidationException):
+        platform.send("PATCH", f"/_gatepost/assets/{'0' * 64}", patch)
+    assert [path.name for path in tmp_path.iterdir()] == [SHA256]

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 from gatepost.kernel.errors import SettingsError
+from gatepost.storage.asset_patches import old_digest, patched
 from gatepost.templates.asset_files import AssetFiles, asset_of, asset_url
 from gatepost.templates.code_packages import CodePackages, Uploads
 from gatepost.templates.packaging import Packager
@@ -349,3 +350,40 @@ def test_the_platform_reads_nothing_but_assets(tmp_path):
         files.read("/etc/passwd")
     assert files.text("gatepost-assets", "../../etc/passwd") is None
     assert files.text("other", "a" * 64) is None
+
+
+def test_a_folder_that_was_packed_before_is_uploaded_as_what_has_changed(tmp_path):
+    platform = Platform()
+    patches = []
+
+    def patch(sha256, content):
+        patches.append(content)
+        platform.assets[sha256] = patched(platform.assets[old_digest(content)], content, bytes_max=1_000_000)
+        return True
+
+    uploads = Uploads(platform.assets.__contains__, platform.put, patch)
+    packages = CodePackages(tmp_path / "cache", uploads, Requirements(tmp_path / "cache", progress=print))
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "library.py").write_bytes(os.urandom(5000))
+    (folder / "app.py").write_text("x = 1")
+    packages.upload_code(folder, runtime="python3.12", installs_requirements=True)
+    (folder / "app.py").write_text("x = 22")
+    second = packages.upload_code(folder, runtime="python3.12", installs_requirements=True)
+    assert (platform.sent, len(patches)) == (1, 1)
+    assert len(patches[0]) < 1000
+    assert hashlib.sha256(platform.assets[second]).hexdigest() == second
+    assert zipfile.ZipFile(io.BytesIO(platform.assets[second])).read("app.py") == b"x = 22"
+
+
+def test_a_folder_is_compressed_ahead_of_its_first_upload(tmp_path):
+    platform = Platform()
+    packages = CodePackages(tmp_path / "cache", platform.uploads(), Requirements(tmp_path / "cache", progress=print))
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "app.py").write_text("x = 1")
+    packages.prepare(folder, runtime="python3.12", installs_requirements=True)
+    assert platform.sent == 0
+    packages.prepare(tmp_path / "code.zip", runtime="python3.12", installs_requirements=True)  # nothing to compress
+    sha256 = packages.upload_code(folder, runtime="python3.12", installs_requirements=True)
+    assert platform.names(sha256) == ["app.py"]

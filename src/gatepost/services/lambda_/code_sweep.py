@@ -19,6 +19,7 @@ from gatepost.kernel.tasks import Tasks
 from gatepost.services.lambda_.layer_files import merged_digest
 from gatepost.services.lambda_.layers import LayerVersion
 from gatepost.services.lambda_.model import Function
+from gatepost.services.lambda_.unsynced_code import mark_path
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ def _remove(folder: Path, name: str) -> None:
         log.warning("code not removed", extra={"error": str(error)})
         return
     shutil.rmtree(gone, ignore_errors=True)
+    mark_path(folder, name).unlink(missing_ok=True)
     for mark in folder.glob(f".{name}.python*"):
         if _MARK.fullmatch(mark.name):
             mark.unlink(missing_ok=True)

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from gatepost.kernel.limits import LAMBDA_ZIP_BYTES_MAX
 from gatepost.kernel.ports import Assets
-from gatepost.services.lambda_.code import BadCode, Twin, extract
+from gatepost.services.lambda_.code import BadCode, extract
 from gatepost.services.lambda_.configuration import bad
 from gatepost.services.lambda_.model import RequestTooLargeException, ServiceException
+from gatepost.services.lambda_.unchanged_code import Twin
+from gatepost.services.lambda_.unsynced_code import settle
 
 ASSETS_BUCKET: Final = "gatepost-assets"
 _REFUSED: Final = ("SourceKMSKeyArn", "S3ObjectVersion")
@@ -70,6 +72,7 @@ class Uploads:
             raise bad(error.message) from error
         except OSError as error:
             raise ServiceException("The code could not be unpacked", detail=str(error)) from error
+        loop.run_in_executor(None, settle, self._functions_dir, sha256)  # nobody waits for it
 
     async def unzipped_bytes(self, sha256: str) -> int:
         """Give how many bytes an unpacked package has, what was compiled beside it left out."""

@@ -48,6 +48,7 @@ from gatepost.services.lambda_.runner.settings import RunnerSettings
 from gatepost.services.lambda_.runner.transcript import Transcript
 from gatepost.services.lambda_.runner.worker.sandbox import RUNTIME
 from gatepost.services.lambda_.runner.zygote import Places, SpawnRequest, Zygote
+from gatepost.services.lambda_.unsynced_code import remove_unsettled, settle
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class WorkerStarter:
                 packages[CERTIFICATES] = str(self._parts.trust.resolve())
             cache_dir = self._parts.cache_dir.resolve()
             linked = link_packages(cache_dir / "runtime-packages", packages)
+            await loop.run_in_executor(None, remove_unsettled, self._parts.functions_dir)
             self._places = Places(self._parts.functions_dir.resolve(), cache_dir, packages, linked)
 
     def _trusting(self, *, is_boxed: bool) -> Mapping[str, str]:
@@ -269,6 +271,7 @@ class WorkerStarter:
             raise InvalidZipFileException(error.message) from error
         except OSError as error:
             raise ServiceException("The function's code could not be unpacked", detail=str(error)) from error
+        asyncio.get_running_loop().run_in_executor(None, settle, self._parts.functions_dir, sha256)  # nobody waits
 
     async def compile(self, function: Function) -> None:
         """Have the modules of unpacked code compiled once for its interpreter. Does nothing when that fails."""
