@@ -35,6 +35,7 @@ from gatepost.templates.resources import (
     iam,
     lambda_,
     logs,
+    private_domain_names,
     secretsmanager,
     ssm,
 )
@@ -57,6 +58,7 @@ def resource_handlers() -> dict[str, ResourceHandler]:
         **cognito_identity.handlers(),
         **cognito_idp.handlers(),
         **domain_names.handlers(),
+        **private_domain_names.handlers(),
         **dynamodb.handlers(),
         **events.handlers(),
         **iam.handlers(),

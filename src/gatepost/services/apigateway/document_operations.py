@@ -16,7 +16,9 @@ from gatepost.services.apigateway.client_certificates import ClientCertificates
 from gatepost.services.apigateway.documentation_parts import DocumentationParts
 from gatepost.services.apigateway.documentation_versions import DocumentationVersions
 from gatepost.services.apigateway.method_tests import MethodInvocations
+from gatepost.services.apigateway.model import NotFoundException
 from gatepost.services.apigateway.model_templates import ModelTemplates
+from gatepost.services.apigateway.paging import paged
 from gatepost.services.apigateway.records import ApiRecords
 from gatepost.services.apigateway.sdks import Sdks
 from gatepost.services.apigateway.stages import Stages
@@ -49,6 +51,8 @@ DOCUMENT_PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "GetSdk": ("GET", f"{_STAGE}/sdks/{{sdkType}}"),
     "GetSdkType": ("GET", "/sdktypes/{id}"),
     "GetSdkTypes": ("GET", "/sdktypes"),
+    "GetVpcLink": ("GET", "/vpclinks/{vpcLinkId}"),
+    "GetVpcLinks": ("GET", "/vpclinks"),
     "TestInvokeAuthorizer": ("POST", f"{_API}/authorizers/{{authorizerId}}"),
     "TestInvokeMethod": ("POST", f"{_API}/resources/{{resourceId}}/methods/{{httpMethod}}"),
     "ImportDocumentationParts": ("PUT", _PARTS),
@@ -205,3 +209,13 @@ class DocumentOperations:
     async def get_sdk(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give client code for a stage."""
         return await self.document_parts.sdks.get(call, params)
+
+    @operation("GetVpcLinks")
+    async def get_vpc_links(self, _call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give no VPC link: none can be made here."""
+        return {"items": paged({}, params)[0]}
+
+    @operation("GetVpcLink")
+    async def get_vpc_link(self, _call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Find no VPC link. Raises: NotFoundException."""
+        raise NotFoundException(f"Invalid Vpc Link identifier specified {params['vpcLinkId']}")

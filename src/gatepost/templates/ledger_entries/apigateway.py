@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from gatepost.security.tls_contexts import POLICIES
 from gatepost.services.apigateway.openapi_gaps import openapi_gaps
 from gatepost.services.apigateway.support import ANY, UNSUPPORTED
-from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, refused
+from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, inert, one_of, refused
 
 _CACHE_CLUSTER_SIZE: Final = approximated(
     "a gateway keeps at most 512 MiB of cached answers, all its stages together; Valkey, what its maxmemory allows",
@@ -35,6 +36,10 @@ def entries() -> list[TypeEntry]:
             "AWS::ApiGateway::Account", ENFORCED, {"CloudWatchRoleArn": inert("the gateway writes its own logs")}
         ),
         _authorizer(),
+        TypeEntry(
+            "AWS::ApiGateway::VpcLink",
+            refused("VPC links are not supported yet: integrate by ConnectionType INTERNET"),
+        ),
         TypeEntry("AWS::ApiGateway::ClientCertificate", ENFORCED, {"Description": ENFORCED, "Tags": ENFORCED}),
         TypeEntry(
             "AWS::ApiGateway::DocumentationPart",
@@ -120,18 +125,20 @@ def _rest_api() -> TypeEntry:
             "CloneFrom": ENFORCED,
             "Description": ENFORCED,
             "DisableExecuteApiEndpoint": ENFORCED,
-            "EndpointAccessMode": supported("endpointAccessMode"),
+            "EndpointAccessMode": ENFORCED,
             "EndpointConfiguration": ENFORCED,
             "EndpointConfiguration/IpAddressType": inert("the listeners' addresses are the operator's choice"),
-            "EndpointConfiguration/Types": supported("endpointConfiguration.types"),
-            "EndpointConfiguration/VpcEndpointIds": supported("endpointConfiguration.vpcEndpointIds"),
+            "EndpointConfiguration/Types": ENFORCED,
+            "EndpointConfiguration/VpcEndpointIds": approximated(
+                "the endpoint is of use where --vpc-endpoint names it, or it is the default one"
+            ),
             "FailOnWarnings": ENFORCED,
             "MinimumCompressionSize": supported("minimumCompressionSize"),
             "Mode": ENFORCED,
             "Name": ENFORCED,
             "Parameters": ENFORCED,
             "Policy": ENFORCED,
-            "SecurityPolicy": supported("securityPolicy"),
+            "SecurityPolicy": one_of(*sorted(POLICIES), otherwise=f"use {', '.join(sorted(POLICIES))}"),
             "Tags": ENFORCED,
             "Version": ENFORCED,
         },

@@ -27,12 +27,11 @@ def _policies(*more: str) -> Entry:
 
 def entries() -> list[TypeEntry]:
     """Give the entries."""
-    return [*_v1(), *_v2(), _certificate(), *_route_53()]
+    return [*_v1(), *_private(), *_v2(), _certificate(), *_route_53()]
 
 
 def _v1() -> list[TypeEntry]:
     mapping = dict.fromkeys(("BasePath", "DomainName", "RestApiId", "Stage"), ENFORCED)
-    private = "private custom domain names are not supported yet: use AWS::ApiGateway::DomainName with REGIONAL"
     return [
         TypeEntry("AWS::ApiGateway::BasePathMapping", ENFORCED, mapping),
         TypeEntry(
@@ -57,11 +56,38 @@ def _v1() -> list[TypeEntry]:
                 "Tags": ENFORCED,
             },
         ),
-        TypeEntry("AWS::ApiGateway::BasePathMappingV2", refused(f"AWS::ApiGateway::BasePathMappingV2: {private}")),
-        TypeEntry("AWS::ApiGateway::DomainNameV2", refused(f"AWS::ApiGateway::DomainNameV2: {private}")),
+    ]
+
+
+def _private() -> list[TypeEntry]:
+    at_once = "it is of use where --vpc-endpoint names the VPC endpoint, or it is the default one"
+    association = dict.fromkeys(("AccessAssociationSourceType", "DomainNameArn", "Tags"), ENFORCED)
+    return [
+        TypeEntry(
+            "AWS::ApiGateway::BasePathMappingV2",
+            ENFORCED,
+            dict.fromkeys(("BasePath", "DomainNameArn", "RestApiId", "Stage"), ENFORCED),
+        ),
         TypeEntry(
             "AWS::ApiGateway::DomainNameAccessAssociation",
-            refused(f"AWS::ApiGateway::DomainNameAccessAssociation: {private}"),
+            ENFORCED,
+            {**association, "AccessAssociationSource": approximated(at_once)},
+        ),
+        TypeEntry(
+            "AWS::ApiGateway::DomainNameV2",
+            ENFORCED,
+            {
+                "CertificateArn": ENFORCED,
+                "DomainName": ENFORCED,
+                "EndpointAccessMode": refused("private domain names have none: remove it"),
+                "EndpointConfiguration": ENFORCED,
+                "EndpointConfiguration/IpAddressType": _policies("dualstack"),
+                "EndpointConfiguration/Types": _policies("PRIVATE"),
+                "Policy": ENFORCED,
+                "RoutingMode": ENFORCED,
+                "SecurityPolicy": _policies("TLS_1_2"),
+                "Tags": ENFORCED,
+            },
         ),
     ]
 

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gatepost.templates.resources.base import Outcome, ResourceFailure, ResourceHandler, Work
-from gatepost.templates.resources.changes import Unnamed, json_text, present, tag_changes, tag_map, unless_gone
+from gatepost.templates.resources.changes import (
+    Unnamed,
+    added_and_gone,
+    json_text,
+    present,
+    tag_changes,
+    tag_map,
+    unless_gone,
+)
 
 CUSTOM_ID_TAG: Final = "_custom_id_"
 API_ID_LENGTH: Final = 10
@@ -198,10 +206,29 @@ def _rest_api_patches(work: Work, standing: Mapping[str, Any]) -> list[dict[str,
     if not has_body:
         added = [kind for kind in wanted if kind not in stands]
         operations.extend(patch("add", f"/binaryMediaTypes/{pointer(kind)}") for kind in added)
-    old = (standing.get("endpointConfiguration") or {}).get("types", ["EDGE"])
-    new = (work.properties.get("EndpointConfiguration") or {}).get("Types", ["EDGE"])
-    if work.changed("EndpointConfiguration") and old != new:
-        operations.append(patch("replace", f"/endpointConfiguration/types/{old[0]}", new[0]))
+    return operations + _endpoint_patches(work, standing)
+
+
+def _endpoint_patches(work: Work, standing: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Give the patches for where the API is reached. Modes and policies need each other: one request has them all."""
+    operations = []
+    for key, member in (("SecurityPolicy", "securityPolicy"), ("EndpointAccessMode", "endpointAccessMode")):
+        if work.changed(key):
+            operations.append(patch("replace", f"/{member}", work.properties.get(key, "")))
+    if not work.changed("EndpointConfiguration"):
+        return operations
+    place = "/endpointConfiguration"
+    old, new = standing.get("endpointConfiguration") or {}, work.properties.get("EndpointConfiguration") or {}
+    was, becomes = old.get("types", ["EDGE"])[0], (new.get("Types") or ["EDGE"])[0]
+    if was != becomes:
+        operations.append(patch("replace", f"{place}/types/{was}", becomes))
+    address_type = new.get("IpAddressType", "")
+    if address_type and address_type != old.get("ipAddressType"):
+        operations.append(patch("replace", f"{place}/ipAddressType", address_type))
+    had = old.get("vpcEndpointIds", []) if becomes == "PRIVATE" else []
+    added, gone = added_and_gone(had, new.get("VpcEndpointIds") or [])
+    operations.extend(patch("add", f"{place}/vpcEndpointIds", each) for each in added)
+    operations.extend(patch("remove", f"{place}/vpcEndpointIds", each) for each in gone)
     return operations
 
 
