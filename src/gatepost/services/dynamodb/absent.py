@@ -7,11 +7,11 @@ works instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from gatepost.kernel.errors import ValidationException
 from gatepost.kernel.operations import Call
-from gatepost.services.dynamodb.model import Table
+from gatepost.services.dynamodb.model import ExportNotFoundException, ImportNotFoundException, Table
 from gatepost.services.dynamodb.tables import Tables
 
 _GLOBAL: Final = "a table is in one region: make one in each region that you need"
@@ -21,10 +21,8 @@ REFUSALS: Final[Mapping[str, str]] = {
     "CancelBulkOperation": _BULK,
     "CreateGlobalTable": _GLOBAL,
     "DescribeBulkOperation": _BULK,
-    "DescribeExport": "nothing was exported by S3",
     "DescribeGlobalTable": _GLOBAL,
     "DescribeGlobalTableSettings": _GLOBAL,
-    "DescribeImport": "nothing was imported by S3",
     "DescribeTableReplicaAutoScaling": _GLOBAL,
     "DisableKinesisStreamingDestination": _KINESIS,
     "EnableKinesisStreamingDestination": _KINESIS,
@@ -59,6 +57,16 @@ class Absent:
         if name:
             self._tables.described(call, name)
         return {member: []}
+
+    @staticmethod
+    def export(params: Params) -> NoReturn:
+        """Say that there is no such export. Raises: ExportNotFoundException."""
+        raise ExportNotFoundException(f"Export not found: {params['ExportArn']}")
+
+    @staticmethod
+    def import_(params: Params) -> NoReturn:
+        """Say that there is no such import. Raises: ImportNotFoundException."""
+        raise ImportNotFoundException(f"Import not found: {params['ImportArn']}")
 
     def insights(self, call: Call, params: Params) -> Answer:
         """Answer DescribeContributorInsights: they are disabled."""

@@ -120,7 +120,7 @@ class ItemAccess:
         if operation in BACKUP_OPERATIONS:
             return _of_backup(call, params)
         if "TableName" not in params:
-            return (Access(f"dynamodb:{operation}"),)
+            return (Access(f"dynamodb:{operation}", params.get("ExportArn") or params.get("ImportArn") or "*"),)
         access = Access(f"dynamodb:{operation}", table_arn(call, params["TableName"]), _tags_of(params))
         more: list[Access] = []
         if operation == "CreateTable" and params.get("Tags"):

@@ -114,6 +114,20 @@ class BackupNotFoundException(ServiceError):
     status = 400
 
 
+class ExportNotFoundException(ServiceError):
+    """There is no such export."""
+
+    code = "ExportNotFoundException"
+    status = 400
+
+
+class ImportNotFoundException(ServiceError):
+    """There is no such import."""
+
+    code = "ImportNotFoundException"
+    status = 400
+
+
 class BackupInUseException(ServiceError):
     """A backup is being made, or restored."""
 

@@ -273,6 +273,16 @@ class DynamoDbProvider:
         """List imports by S3: there are none."""
         return self._absent.listed(call, params, "ImportSummaryList")
 
+    @operation("DescribeExport")
+    def describe_export(self, call: Call, params: Params) -> Answer:  # noqa: ARG002
+        """Tell that there is no such export by S3."""
+        self._absent.export(params)
+
+    @operation("DescribeImport")
+    def describe_import(self, call: Call, params: Params) -> Answer:  # noqa: ARG002
+        """Tell that there is no such import by S3."""
+        self._absent.import_(params)
+
     @operation("ListGlobalTables")
     def list_global_tables(self, call: Call, params: Params) -> Answer:
         """List global tables: there are none."""

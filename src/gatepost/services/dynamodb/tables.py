@@ -150,9 +150,9 @@ class Tables:
             "TableId": definition.table_id,
             "DeletionProtectionEnabled": definition.deletion_protection_enabled,
         }
-        if definition.billing_mode == PAY_PER_REQUEST:
+        if definition.billing_mode == PAY_PER_REQUEST or definition.billing_mode_set_at_ms:  # it was once
             description["BillingModeSummary"] = {
-                "BillingMode": PAY_PER_REQUEST,
+                "BillingMode": definition.billing_mode,
                 "LastUpdateToPayPerRequestDateTime": definition.billing_mode_set_at_ms,
             }
         if definition.throughput.is_bounded:

@@ -51,6 +51,16 @@ def test_a_table_has_neither_insights_nor_destinations() -> None:
     on_dynamodb(scenario)
 
 
+def test_there_is_no_export_and_no_import_to_describe() -> None:
+    async def scenario(db):
+        arn = "arn:aws:dynamodb:us-east-1:000000000000:table/things/export/01234567890123-a1b2c3d4"
+        assert (await db.refused("DescribeExport", ExportArn=arn)).code == "ExportNotFoundException"
+        arn = arn.replace("export", "import")
+        assert (await db.refused("DescribeImport", ImportArn=arn)).code == "ImportNotFoundException"
+
+    on_dynamodb(scenario)
+
+
 def test_every_operation_of_dynamodb_is_there_or_refused_with_a_sentence() -> None:
     marks = {getattr(getattr(DynamoDbProvider, name), "__gatepost_operation__", None) for name in dir(DynamoDbProvider)}
     here = {mark.name for mark in marks if mark is not None}

@@ -258,9 +258,15 @@ def test_billing_may_change_both_ways() -> None:
         provisioned = (await db("DescribeTable", TableName="things"))["Table"]
         await db("UpdateTable", TableName="things", BillingMode="PAY_PER_REQUEST")
         on_demand = (await db("DescribeTable", TableName="things"))["Table"]
-        return provisioned["ProvisionedThroughput"]["ReadCapacityUnits"], on_demand["BillingModeSummary"]["BillingMode"]
+        assert provisioned["ProvisionedThroughput"]["ReadCapacityUnits"] == 5
+        assert on_demand["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+        once = {**on_demand["BillingModeSummary"], "BillingMode": "PROVISIONED"}
+        assert provisioned["BillingModeSummary"].keys() == once.keys()
+        assert provisioned["BillingModeSummary"]["BillingMode"] == "PROVISIONED"
+        await db("CreateTable", **a_table(TableName="never-on-demand", **PROVISIONED))
+        assert "BillingModeSummary" not in (await db("DescribeTable", TableName="never-on-demand"))["Table"]
 
-    assert on_dynamodb(scenario) == (5, "PAY_PER_REQUEST")
+    on_dynamodb(scenario)
 
 
 def test_a_provisioned_table_needs_units_for_every_global_index() -> None:
