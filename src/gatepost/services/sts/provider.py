@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from gatepost.kernel.errors import AccessDeniedException
+from gatepost.kernel.ids import UPPER_BASE32, stable_id
 from gatepost.kernel.operations import Access, Call, operation, tag_context
 from gatepost.kernel.ports import Credentials
 from gatepost.languages.iam_policy import PolicyError, parse_policy
@@ -59,6 +60,8 @@ class StsProvider:
         """Say what a call touches: GetCallerIdentity and GetSessionToken need no permission."""
         if call.operation != "AssumeRole":
             return () if call.operation in FREE else (Access(f"sts:{call.operation}"),)
+        if self._sessions.stands_in_for(call.principal):
+            return ()
         arn = params["RoleArn"]
         role = self._roles.role_by_arn(arn)
         trust_policy = NOBODY_IS_TRUSTED if role is None else role.trust_policy
@@ -78,12 +81,15 @@ class StsProvider:
 
     @operation("AssumeRole")
     def assume_role(self, call: Call, params: Params) -> Answer:
-        """Give credentials of a role.
+        """Give credentials of a role; to who stands in for an unknown key (`--any-credentials`) of any role.
 
         Raises: AccessDenied, ValidationError, MalformedPolicyDocument, PackedPolicyTooLarge.
         """
         role = self._roles.role_by_arn(params["RoleArn"])
-        if role is None or call.principal.kind == "root":
+        stands_in = self._sessions.stands_in_for(call.principal)
+        if role is None and stands_in:
+            return self._of_unknown_role(params)
+        if role is None or (call.principal.kind == "root" and not stands_in):
             why = "Roles may not be assumed by root accounts." if role else "Access denied"
             raise AccessDeniedException(why)
         _refuse(params, "SerialNumber", "TokenCode", "ProvidedContexts", "MinimumSessionTokenSize")
@@ -112,6 +118,21 @@ class StsProvider:
         if request.source_identity:
             answer["SourceIdentity"] = request.source_identity
         return answer
+
+    def _of_unknown_role(self, params: Params) -> Answer:
+        """Answer for a role that nobody has, with `--any-credentials`: its credentials are the administrator's."""
+        name = params["RoleSessionName"]
+        credentials = self._sessions.assume(
+            params["RoleArn"], service="", session_name=name, duration_s=params.get("DurationSeconds", 3_600)
+        )
+        account_id, role_name = params["RoleArn"].split(":")[4], params["RoleArn"].rpartition("/")[2]
+        return {
+            "Credentials": _to_aws(credentials),
+            "AssumedRoleUser": {
+                "AssumedRoleId": f"AROA{stable_id(params['RoleArn'], length=17, alphabet=UPPER_BASE32)}:{name}",
+                "Arn": f"arn:aws:sts::{account_id}:assumed-role/{role_name}/{name}",
+            },
+        }
 
     @operation("AssumeRoleWithWebIdentity")
     def assume_role_with_web_identity(self, call: Call, params: Params) -> Answer:

@@ -12,6 +12,7 @@ from typing import Final
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import AccessDeniedException
+from gatepost.kernel.operations import Principal
 from gatepost.kernel.ports import Credentials
 from gatepost.languages.iam_policy import CompiledPolicies, PolicyError
 from gatepost.languages.iam_policy_evaluation import Policies, Question, decide
@@ -50,6 +51,10 @@ class Sessions:
         self._tokens = tokens
         self._clock = clock
         self._compiled = CompiledPolicies()
+
+    def stands_in_for(self, principal: Principal) -> bool:
+        """Say whether somebody is the administrator whom an unknown key stands for (`--any-credentials`)."""
+        return self._stands_in and principal.kind == "root" and not principal.access_key_id
 
     def assume(self, role_arn: str, *, service: str, session_name: str, duration_s: int = 3600) -> Credentials:
         """Give credentials of `role_arn` when its trust policy lets `service` (lambda.amazonaws.com) assume it.

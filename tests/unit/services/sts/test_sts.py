@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.errors import AccessDeniedException, ServiceError
+from gatepost.security.session_tokens import SessionTokens
 from gatepost.services.sts.errors import PackedPolicyTooLargeException
+from gatepost.services.sts.provider import StsProvider
 from gatepost.services.sts.roles import Roles
+from gatepost.services.sts.sessions import Sessions
 from tests.support.identities import IdentityWorld, an_identity_world
 from tests.support.policies import ACCOUNT, OTHER_ACCOUNT, TABLE_ARN, a_document, a_statement
 
@@ -354,5 +358,33 @@ def test_the_directory_is_where_roles_are_found(tmp_path: Path) -> None:
             assert (role.arn, role.name, role.account_id) == (arn, "app", ACCOUNT)
             for other in ("", "x", arn.replace("/x/", "/"), arn.upper(), arn + "y"):
                 assert roles.role_by_arn(other) is None
+
+    asyncio.run(scenario())
+
+
+def test_who_stands_in_for_an_unknown_key_assumes_any_role(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with an_identity_world(tmp_path) as world:
+            tokens = SessionTokens(world.seal)
+            sessions = Sessions(world.directory, tokens, world.clock, stands_in_for_unknown_roles=True)
+            world.dispatcher = Dispatcher(
+                (world.iam, StsProvider(world.directory, sessions)),
+                authorization=world.authorizer,
+                clock=world.clock,
+                account_id=ACCOUNT,
+                region="us-east-1",
+            )
+            arn = await world.a_role("app", trusts={"Service": "lambda.amazonaws.com"})
+            assume = {"RoleArn": arn, "RoleSessionName": "work"}
+            given = await world.do("AssumeRole", service="sts", **assume)
+            assert given["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/app/work"
+            assert world.session_principal(given["Credentials"]).role_arn == arn
+            unknown = f"arn:aws:iam::{ACCOUNT}:role/path/nobody"
+            given = await world.do("AssumeRole", service="sts", RoleArn=unknown, RoleSessionName="work")
+            assert given["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/nobody/work"
+            assert world.session_principal(given["Credentials"]).kind == "root"
+            key = await world.iam.create_administrator_key(ACCOUNT)
+            administrator = world.principal(key.access_key_id)  # the real root user never
+            await world.refused("AccessDeniedException", "AssumeRole", administrator, service="sts", **assume)
 
     asyncio.run(scenario())
