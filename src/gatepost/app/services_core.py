@@ -173,13 +173,17 @@ class ServicesCore:
         self, store: SqliteRecords, link: ServicesLink, clock: Clock, operations: Operations, address: tuple[int, str]
     ) -> UserPools:
         parts = UserPoolParts(store, link, self._seal, clock, self._lambda, self.assets, operations, self.acm)
-        return UserPools(self._settings, parts, aws_port=address[0], endpoint_url=address[1])
+        made = UserPools(self._settings, parts, aws_port=address[0], endpoint_url=address[1])
+        self._apigateway.domain_parts.names.beside(made.provider.domain_names)
+        made.provider.domain_names.beside(self._apigateway.domain_parts)
+        return made
 
     def _make_acm(self, store: SqliteRecords, link: ServicesLink, seal: Seal, *, clock: Clock) -> AcmProvider:
         settings = self._settings
         authority = load_authority(self._data.authority_key, self._data.tls, settings.tls_names, clock.now_ms())
         names = ["localhost", "*.localhost", "*.execute-api.localhost", f"*.execute-api.{settings.region}.localhost"]
         names += [f"*.{label}.{settings.region}.localhost" for label in ("lambda-url", "auth")]
+        names.append(f"*.execute-api.{settings.region}.vpce.localhost")
         names.extend(each for name in settings.tls_names for each in (name, f"*.{name}"))
         made = AcmProvider(store, link, seal, clock, lambda: authority, default_names=names)
         made.tells(self._events)

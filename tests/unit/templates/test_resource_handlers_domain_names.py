@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gatepost.templates.ledger_entries.domain_names import entries
-from gatepost.templates.resources import certificates, domain_names
+from gatepost.templates.resources import certificates, domain_names, private_domain_names
 from tests.support.stacks import StackWorld, a_stack_world
 
 API = """
@@ -233,7 +233,7 @@ def test_sams_domain_becomes_a_domain_name_with_its_mappings(tmp_path):
 
 
 def test_what_is_made_has_its_entries_and_what_is_refused_says_what_would_work():
-    made = {**domain_names.handlers(), **certificates.handlers()}
+    made = {**domain_names.handlers(), **private_domain_names.handlers(), **certificates.handlers()}
     statuses = {entry.type: entry.entry for entry in entries()}
     assert {name for name, entry in statuses.items() if entry.status != "refused"} == set(made)
-    assert all("use AWS::ApiGateway::DomainName" in e.sentence for e in statuses.values() if e.status == "refused")
+    assert all("INTERNET" in e.sentence for e in statuses.values() if e.status == "refused")

@@ -184,8 +184,8 @@ def test_what_is_declared_waits_and_what_is_not_is_none():
 
 
 def test_the_ledger_says_what_the_operations_say():
-    assert apigateway_entries.supported("domainNameId").status == "refused"
-    assert ("domainNameId", "*") in UNSUPPORTED
+    assert apigateway_entries.supported("integrationTarget").status == "refused"
+    assert ("integrationTarget", "*") in UNSUPPORTED
     assert lambda_entries.supported("VpcConfig").sentence == REFUSED["VpcConfig"]
     assert lambda_entries.supported("Description").status == "enforced"
     assert {entry.type for entry in logs_entries.entries()} == set(log_handlers())

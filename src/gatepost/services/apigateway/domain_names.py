@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gatepost.kernel.ids import random_id, stable_id
 from gatepost.kernel.operations import Call
-from gatepost.kernel.ports import Assets, CertificateInfo, Certificates
+from gatepost.kernel.ports import Assets, CertificateInfo, Certificates, DomainsElsewhere
 from gatepost.security.certificates import names_match
 from gatepost.security.tls_contexts import DEFAULT_POLICY, POLICIES, unsupported_policy
 from gatepost.services.apigateway.api_endpoint import address_type_of, check_policy_fits
@@ -22,7 +22,7 @@ from gatepost.services.apigateway.domain_model import V1_MODES, DomainEndpoint, 
 from gatepost.services.apigateway.domain_patches import DOMAIN_PATCHES, check_requests, local_name
 from gatepost.services.apigateway.domain_records import DomainRecords
 from gatepost.services.apigateway.domain_trust import read_trust_store
-from gatepost.services.apigateway.model import BadRequestException, LimitExceededException
+from gatepost.services.apigateway.model import BadRequestException, ConflictException, LimitExceededException
 from gatepost.services.apigateway.paging import paged
 from gatepost.services.apigateway.rest_apis import check_policy
 from gatepost.services.apigateway.support import check_supported
@@ -33,7 +33,13 @@ ENDPOINT_TYPES: Final = ("REGIONAL", "EDGE", "PRIVATE")
 DOMAIN_ID_LENGTH: Final = 10
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME: Final = re.compile(rf"(?=.{{3,255}}$)(?:\*\.)?(?:{_LABEL}\.)+{_LABEL}")
-_OWN: Final = re.compile(r"(?:^|\.)(?:execute-api|lambda-url)\.")
+_OWN: Final = re.compile(
+    r"(?:^|\.)(?:execute-api|lambda-url)\.|(?:^|\.)auth\.(?:.*\.)?localhost$|\.amazon(?:aws|cognito)\.com$"
+    r"|^host\.(?:docker|containers)\.internal$"
+)
+_ADDRESS: Final = re.compile(
+    r"[0-9.]+"
+)  # requests to an address name their API by the path: all of them would be caught
 _UPLOADED: Final = ("certificateBody", "certificatePrivateKey", "certificateChain")
 
 
@@ -44,6 +50,11 @@ class DomainNames:
         self._domains = domains
         self._certificates = certificates
         self._assets = assets
+        self._elsewhere: DomainsElsewhere | None = None
+
+    def beside(self, elsewhere: DomainsElsewhere) -> None:
+        """Take no name that is served elsewhere: whoever has it would lose what is sent there, sign-ins for one."""
+        self._elsewhere = elsewhere
 
     async def create(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Create a domain name: it serves at once.
@@ -51,10 +62,12 @@ class DomainNames:
         Raises: BadRequestException, ConflictException, LimitExceededException.
         """
         name = params["domainName"]
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) or _ADDRESS.fullmatch(name):
             raise BadRequestException(f"The domain name to be created, {name}, is not a valid domain name")
         if _OWN.search(name):
             raise BadRequestException(f"The domain name {name} belongs to the platform's own endpoints")
+        if self._elsewhere is not None and await self._elsewhere.serves(name):
+            raise ConflictException("The domain name you provided already exists.")
         for setting in _UPLOADED:
             if params.get(setting):
                 raise BadRequestException(f"{setting} is not supported: import the certificate into ACM")

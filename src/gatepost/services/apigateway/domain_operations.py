@@ -63,6 +63,10 @@ class DomainParts:
         """Give every domain name as the gateway should hold it."""
         return await self.records.changes()
 
+    async def serves(self, name: str) -> bool:
+        """Say whether a name is a custom domain name that everyone can reach."""
+        return any(each.name == name and not each.is_private for each in await self.records.every())
+
     async def certificate_uses(self) -> dict[str, list[str]]:
         """Give the ARNs of the domain names that use a certificate, by its ARN."""
         found: dict[str, list[str]] = {}

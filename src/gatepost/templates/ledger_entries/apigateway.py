@@ -36,10 +36,6 @@ def entries() -> list[TypeEntry]:
             "AWS::ApiGateway::Account", ENFORCED, {"CloudWatchRoleArn": inert("the gateway writes its own logs")}
         ),
         _authorizer(),
-        TypeEntry(
-            "AWS::ApiGateway::VpcLink",
-            refused("VPC links are not supported yet: integrate by ConnectionType INTERNET"),
-        ),
         TypeEntry("AWS::ApiGateway::ClientCertificate", ENFORCED, {"Description": ENFORCED, "Tags": ENFORCED}),
         TypeEntry(
             "AWS::ApiGateway::DocumentationPart",

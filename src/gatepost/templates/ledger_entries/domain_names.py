@@ -89,6 +89,10 @@ def _private() -> list[TypeEntry]:
                 "Tags": ENFORCED,
             },
         ),
+        TypeEntry(
+            "AWS::ApiGateway::VpcLink",
+            refused("VPC links are not supported yet: integrate by ConnectionType INTERNET"),
+        ),
     ]
 
 
