@@ -262,6 +262,22 @@ def test_an_api_without_its_default_endpoint_is_reached_by_its_domain_name_only(
         assert plainly(platform, f"{api}.execute-api.localhost", "/prod/hello") == FORBIDDEN
 
 
+def test_a_name_is_an_apis_or_a_user_pools(platform) -> None:
+    """Who may make domain names must not get at what is typed into somebody else's sign-in page, nor the other way."""
+    pools, aws = platform.client("cognito-idp"), platform.client("apigateway")
+    pool = pools.create_user_pool(PoolName="domains")["UserPool"]["Id"]
+    name = "taken.shop.localhost"
+    arn = a_certificate(platform, name)
+    custom = {"Domain": name, "UserPoolId": pool, "CustomDomainConfig": {"CertificateArn": arn}}
+    with a_domain(platform, name), pytest.raises(ClientError, match="already associated"):
+        pools.create_user_pool_domain(**custom)
+    pools.create_user_pool_domain(**custom)
+    params = {"endpointConfiguration": {"types": ["REGIONAL"]}, "regionalCertificateArn": arn}
+    with pytest.raises(ClientError, match="already exists"):
+        aws.create_domain_name(domainName=name, **params)
+    pools.delete_user_pool_domain(Domain=name, UserPoolId=pool)
+
+
 def test_mutual_tls_lets_nobody_in_without_a_certificate_by_any_door(platform, tmp_path) -> None:
     aws = platform.client("apigateway")
     clients = an_authority("shop.test")
@@ -339,6 +355,10 @@ def test_a_strict_domain_wants_host_and_server_name_to_agree(platform) -> None:
         ({"domainName": "a..shop.localhost"}, "not a valid domain name"),
         ({"domainName": "other.localhost"}, "not covered"),
         ({"domainName": "x.execute-api.localhost"}, "platform's own"),
+        ({"domainName": "shop.auth.us-east-1.localhost"}, "platform's own"),
+        ({"domainName": "*.us-east-1.amazonaws.com"}, "platform's own"),
+        ({"domainName": "host.docker.internal"}, "platform's own"),
+        ({"domainName": "127.0.0.1"}, "not a valid domain name"),
         ({"endpointConfiguration": {"types": ["PRIVATE"]}}, "PRIVATE"),
         ({"endpointConfiguration": {"types": ["REGIONAL", "EDGE"]}}, "one endpoint type"),
         ({"endpointConfiguration": {"types": ["EDGE"]}}, "Cannot specify regionalCertificateArn"),

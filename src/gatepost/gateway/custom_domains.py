@@ -25,6 +25,7 @@ from gatepost.services.apigateway.domain_publication import (
     PublishedDomain,
     PublishedRule,
 )
+from gatepost.services.cognito_idp.publication import POOL_DOMAIN
 from gatepost.wire.messages import Request
 
 log = logging.getLogger(__name__)
@@ -150,6 +151,7 @@ class CustomDomains:
     """Every custom domain name that is published, by name; a wildcard stands for one label."""
 
     def __init__(self) -> None:
+        self._elsewhere: set[str] = set()  # user pools' domains: they are not caught by a wildcard
         self._keys: dict[str, str] = {}  # of publication: name
         self._domains: dict[str, CustomDomain] = {}
         self._private: dict[str, tuple[str, PrivateDomain]] = {}  # by key of publication, with the name
@@ -157,6 +159,14 @@ class CustomDomains:
     def follow(self, replica: Replica) -> None:
         """Keep up with what is published from now on."""
         replica.watch(CUSTOM_DOMAIN, self.take)
+        replica.watch(POOL_DOMAIN, self.take_pool_domain)
+
+    def take_pool_domain(self, name: str, value: Mapping[str, Any] | None) -> None:
+        """Leave a user pool's domain to its pages, whatever wildcard covers it; None: it is gone."""
+        if value is None:
+            self._elsewhere.discard(name)
+        else:
+            self._elsewhere.add(name)
 
     def take(self, key: str, value: Mapping[str, Any] | None) -> None:
         """Put a domain name into effect; None takes it away."""
@@ -202,7 +212,9 @@ class CustomDomains:
         if ":" in host:
             host = host.partition(":")[0]
         host = host.rstrip(".")
-        domain = domains.get(host) or domains.get(f"*.{host.partition('.')[2]}")
+        domain = domains.get(host)
+        if domain is None and host not in self._elsewhere:
+            domain = domains.get(f"*.{host.partition('.')[2]}")
         return domain.find(request, host) if domain is not None else None
 
 

@@ -509,6 +509,14 @@ class Certificates(Protocol):
         ...
 
 
+class DomainsElsewhere(Protocol):
+    """Names that another service serves on the same listeners."""
+
+    async def serves(self, name: str) -> bool:
+        """Say whether a domain name is taken."""
+        ...
+
+
 class CustomDomains(Protocol):
     """Custom domain names, as API Gateway V2 reaches those that V1 keeps. Errors are V1's, whose codes V2 shares."""
 

@@ -220,3 +220,13 @@ def test_a_client_certificate_is_told_in_awss_words():
     assert event["validity"]["notAfter"].endswith(" GMT")
     assert event["clientCertPem"].startswith("-----BEGIN CERTIFICATE-----")
     assert client_certificate(request) is client_certificate(request)
+
+
+def test_a_wildcard_does_not_catch_a_user_pools_domain():
+    found = domains(a_domain("*.shop.test", mappings=MAPPED))
+    assert ask(found, "/", host="login.shop.test").api_id == "root"
+    found.take_pool_domain("login.shop.test", {"certificate_arn": "arn"})
+    assert ask(found, "/", host="login.shop.test") is None
+    assert ask(found, "/", host="api.shop.test").api_id == "root"
+    found.take_pool_domain("login.shop.test", None)
+    assert ask(found, "/", host="login.shop.test").api_id == "root"

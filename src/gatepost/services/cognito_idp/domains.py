@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.operations import Call, Change, RecordKey, operation
-from gatepost.kernel.ports import Certificates, Publisher
+from gatepost.kernel.ports import Certificates, DomainsElsewhere, Publisher
 from gatepost.security.certificates import names_match
 from gatepost.security.tls_contexts import unsupported_policy
 from gatepost.services.cognito_idp.errors import InvalidParameterException, ResourceNotFoundException
@@ -35,7 +35,7 @@ Answer = dict[str, Any]
 _RESERVED: Final = ("aws", "amazon", "cognito")
 _PREFIX: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _OWN: Final = re.compile(r"\.(?:auth|execute-api|lambda-url)\.(?:.*\.)?localhost$|\.amazon(?:aws|cognito)\.com$")
-_NAME: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+", re.ASCII)
+_NAME: Final = re.compile(r"(?![0-9.]+$)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+", re.ASCII)  # no address
 
 
 class Domains:
@@ -46,6 +46,15 @@ class Domains:
         self._publisher = publisher
         self._certificates = certificates
         self._domains: dict[str, dict[str, Any]] = {}
+        self.elsewhere: DomainsElsewhere | None = None
+
+    def beside(self, elsewhere: DomainsElsewhere) -> None:
+        """Take no name that is served elsewhere."""
+        self.elsewhere = elsewhere
+
+    async def serves(self, name: str) -> bool:
+        """Say whether a name is a custom domain of a pool."""
+        return bool(self._domains.get(name, {}).get("is_custom"))
 
     async def load(self) -> None:
         """Read the domains."""
@@ -125,6 +134,9 @@ class DomainOperations:
                 raise InvalidParameterException(f"{domain} is no domain name.")
             if _OWN.search(domain):
                 raise InvalidParameterException(f"{domain} belongs to the platform's own endpoints.")
+            elsewhere = self._domains.elsewhere
+            if elsewhere is not None and await elsewhere.serves(domain):
+                raise InvalidParameterException("One or more aliases are already associated with another resource.")
             self._domains.check_certificate(domain, custom["CertificateArn"], custom.get("SecurityPolicy", ""))
         elif not _PREFIX.fullmatch(domain):
             raise InvalidParameterException("Domain name should be an alphanumeric prefix with hyphens between.")

@@ -50,17 +50,18 @@ from gatepost.services.cognito_idp.pool import UserPool
 from gatepost.services.cognito_idp.pool_operations import PoolOperations
 from gatepost.services.cognito_idp.pool_things import PoolThings
 from gatepost.services.cognito_idp.pools import Pools
+from gatepost.services.cognito_idp.pretence import Pretence
 from gatepost.services.cognito_idp.resource_servers import ResourceServerOperations
 from gatepost.services.cognito_idp.revocations import Revocations
 from gatepost.services.cognito_idp.second_factors import SecondFactors
 from gatepost.services.cognito_idp.self_service import SelfServiceOperations
 from gatepost.services.cognito_idp.sign_in import SignIn
 from gatepost.services.cognito_idp.signed_in import AccessTokens
-from gatepost.services.cognito_idp.tokens import Tokens
 from gatepost.services.cognito_idp.signing_certificate import SigningCertificateOperations
+from gatepost.services.cognito_idp.tokens import Tokens
 from gatepost.services.cognito_idp.triggers import ANSWER_WITHIN_S, Triggers
-from gatepost.services.cognito_idp.users import Users
 from gatepost.services.cognito_idp.user_settings import UserSettingsOperations
+from gatepost.services.cognito_idp.users import Users
 from gatepost.storage.base import Records
 from gatepost.wire.client import Client
 
@@ -95,10 +96,10 @@ class CognitoIdpProvider(
     AuthOperations,
     ImportOperations,
     LinkOperations,
-):
     UserSettingsOperations,
     SigningCertificateOperations,
     AbsentOperations,
+):
     """Cognito user pools. Each base class holds the operations on one thing, and nothing else inherits from it.
 
     Call `start` once the store is open, `close` before it is closed.
@@ -124,6 +125,7 @@ class CognitoIdpProvider(
         self._codes = Codes(self._users, self._messages, parts.clock)
         self._password_setting = PasswordSetting(parts.passwords)
         self._challenges = Challenges(parts.clock)
+        self._pretence = Pretence(parts.clock)
         self._tokens = Tokens(
             self._pools,
             self._users,
@@ -144,7 +146,8 @@ class CognitoIdpProvider(
             parts.clock,
         )
         self._password_lockout = self._sign_in.lockout
-        self._second_factors = self._sign_in.second_factor = SecondFactors(self._sign_in, self._messages)
+        self._second_factors = SecondFactors(self._sign_in, self._messages, self._pretence)
+        self._sign_in.second_factor = self._second_factors
         self._devices = self._sign_in.devices = Devices(self._sign_in)
         self._passkeys = Passkeys(self._sign_in)
         self._password_flows = PasswordFlows(self._sign_in, self, parts.seal)
@@ -238,6 +241,11 @@ class CognitoIdpProvider(
     async def certificate_uses(self) -> Mapping[str, Sequence[str]]:
         """Give the custom domains that use a certificate, by its ARN."""
         return self._domains.certificate_uses()
+
+    @property
+    def domain_names(self) -> Domains:
+        """Give the pools' domains: others may not take their names."""
+        return self._domains
 
     @property
     def imports(self) -> Imports:

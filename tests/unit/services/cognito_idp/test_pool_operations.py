@@ -214,7 +214,12 @@ def test_domains_are_one_pools_and_shown_in_the_configuration(pools: Run) -> Non
             if change:
                 changed = {**custom, "CustomDomainConfig": change}
                 await aws.fails("InvalidParameterException", "UpdateUserPoolDomain", **changed)
-        for name in ("shop.auth.us-east-1.localhost", "shop.amazoncognito.com", "login.elsewhere.test"):
+        for name in (
+            "shop.auth.us-east-1.localhost",
+            "shop.amazoncognito.com",
+            "login.elsewhere.test",
+            "127.0.0.1",
+        ):
             await aws.fails("InvalidParameterException", "CreateUserPoolDomain", **{**custom, "Domain": name})
         await aws("DeleteUserPoolDomain", UserPoolId=aws.pool_id, Domain="login.shop.test")
         assert ("pool_domain", "login.shop.test") not in aws.changes.held
