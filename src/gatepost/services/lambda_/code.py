@@ -17,7 +17,7 @@ from typing import IO, Final
 
 from gatepost.kernel.limits import LAMBDA_UNZIPPED_BYTES_MAX
 from gatepost.services.lambda_ import unsynced_code
-from gatepost.services.lambda_.unchanged_code import Twin, Unchanged
+from gatepost.services.lambda_.unchanged_code import Twin, Unchanged, plain_path
 
 ENTRIES_MAX: Final = 100_000
 CHUNK_BYTES: Final = 1024 * 1024
@@ -118,10 +118,10 @@ def _too_large() -> BadCode:
 
 def _safe_name(name: str) -> str:
     """Give an entry's path in its directory. Raises: BadCode."""
-    parts = [part for part in name.split("/") if part not in {"", "."}]
-    if name.startswith("/") or ".." in parts or "\\" in name or "\x00" in name or not parts:
+    path = plain_path(name)
+    if name.startswith("/") or ".." in path.split("/") or "\\" in name or "\x00" in name or not path:
         raise BadCode(f"The zip has an entry named {name!r}, which would be outside of the function's directory")
-    return "/".join(parts)
+    return path
 
 
 def _make_folders(name: str, folder: Path, made_before: set[str]) -> None:

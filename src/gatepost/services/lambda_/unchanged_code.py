@@ -37,6 +37,7 @@ class Unchanged:
         self._archive = archive
         self._before = like.archive if like is not None else archive
         self._entries: dict[str, zipfile.ZipInfo] = {}
+        self._brought: set[str] = set()  # paths of the files of the package before, however it spells them
         self._caches: dict[str, list[str]] = {}
         self._folders_made: set[str] = set()
         self._files = contextlib.ExitStack()
@@ -44,6 +45,7 @@ class Unchanged:
             try:
                 with zipfile.ZipFile(like.archive) as content:
                     self._entries = {entry.filename: entry for entry in content.infolist()}
+                    self._brought = {plain_path(name) for name in self._entries}
             except (OSError, zipfile.BadZipFile):
                 self._entries = {}
 
@@ -107,13 +109,18 @@ class Unchanged:
             return []
         start = len(self._folder) + 1
         names = [name for name in os.listdir(cache) if name.endswith(".pyc")]  # noqa: PTH208
-        return [name for name in names if f"{cache[start:]}/{name}" not in self._entries]
+        return [name for name in names if f"{cache[start:]}/{name}" not in self._brought]
 
     def _make_folder(self, folder: str) -> None:
         if folder not in self._folders_made:
             os.makedirs(folder, mode=0o755, exist_ok=True)  # noqa: PTH103
             os.chmod(folder, 0o755)  # noqa: PTH101, S103
             self._folders_made.add(folder)
+
+
+def plain_path(name: str) -> str:
+    """Give an entry's path as it is unpacked: without empty parts and dots."""
+    return "/".join(part for part in name.split("/") if part not in {"", "."})
 
 
 def _is_alike(one: zipfile.ZipInfo, other: zipfile.ZipInfo) -> bool:
