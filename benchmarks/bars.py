@@ -44,6 +44,8 @@ def _judge(run: Run, server: str) -> list[Bar]:
         ),
         judged.below("first verification of a token < 100 µs", "tokens/first", "µs CPU", 100),
         judged.below("a policy of 20 statements < 20 µs", "tokens/policy", "µs CPU", 20),
+        judged.exact("at five times the rate, admitted within 1 % on one platform", "accuracy/one"),
+        judged.exact("within the stated bound on four that share a server", "accuracy/four"),
         judged.share("a validated, templated POST of 1 KB ≤ 2x a MOCK", "methods/validated", "methods/plain", cpu, 2.0),
         judged.share("one of 1,000 routes ≤ 1.2x one of 10", "methods/routes-1000", "methods/routes-10", cpu, 1.2),
         judged.below("300 routes deployed in < 0.3 s", "methods/deploying", "seconds", 0.3),
@@ -101,6 +103,15 @@ class _Judge:
         if with_it is None or without is None:
             return Bar(promise, "-", None)
         return Bar(promise, f"{without / with_it - 1:+.0%}", without / with_it <= most)
+
+    def exact(self, promise: str, key: str) -> Bar:
+        """Compare how far each layer of limits is from the arithmetic with its bound; tell the worst."""
+        case = self._cases.get(key) if self._server == GATEPOST else None
+        worst, is_met = 0.0, True
+        for layer in case.samples if case is not None else ():
+            off, bound = (case.median(layer, metric) or 0.0 for metric in ("off %", "bound %"))  # type: ignore[union-attr]
+            worst, is_met = max(worst, off), is_met and off <= bound
+        return Bar(promise, "-", None) if case is None else Bar(promise, f"{worst:.2f} %", is_met)
 
     def added(self, promise: str, case: str, plain: str, metric: str, most: float) -> Bar:
         """Compare what a case costs more than a plainer one; the metric is in CPU seconds per 1,000 requests."""

@@ -10,7 +10,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 HOME: Final = ROOT / ".benchmarks"  # peers, logs and samples; not under version control
 RESULTS: Final = ROOT / "benchmarks" / "RESULTS.md"
-SUITES: Final = ("http", "methods", "limits", "tokens", "functions", "tables", "start")
+SUITES: Final = ("http", "methods", "limits", "tokens", "accuracy", "functions", "tables", "start")
 
 
 @dataclass(frozen=True, slots=True)
