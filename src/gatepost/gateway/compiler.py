@@ -199,6 +199,7 @@ def stage_facts(deployment: Deployment, settings: StageSettings, *, is_canary: b
         has_canary=settings.canary is not None,
         is_canary=is_canary,
         is_traced=settings.is_tracing_enabled,
+        is_edge="EDGE" in deployment.endpoint_types,
     )
 
 
@@ -351,7 +352,7 @@ class _StageCompiler:
                 has_authorizer=method.authorization_type in ("CUSTOM", "COGNITO_USER_POOLS"),
                 passed=parts.passed_to_lambda,
             )
-            return compile_lambda_stream(integration, function_arn(integration.uri, self._stage), event, parts)
+            return compile_lambda_stream(integration, self._stage, event, parts)
         if integration.type == "AWS_PROXY":
             return compile_lambda_proxy(
                 integration,

@@ -25,6 +25,7 @@ class StageFacts:
     has_canary: bool = False
     is_canary: bool = False  # these are the canary's
     is_traced: bool = False  # AWS: tracingEnabled
+    is_edge: bool = False
 
 
 @dataclass(frozen=True, slots=True)

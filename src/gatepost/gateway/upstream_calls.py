@@ -23,7 +23,7 @@ from gatepost.gateway.responses import (
     Refusal,
 )
 from gatepost.gateway.route import StageFacts
-from gatepost.gateway.timed_stream import IDLE_MS_MAX, STREAM_MS_MAX, TimedStream
+from gatepost.gateway.timed_stream import IDLE_MS_MAX, STREAM_MS_MAX, TimedStream, idle_ms_max
 from gatepost.gateway.upstreams import AddressPolicy, Upstream, parse_upstream
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.limits import API_GATEWAY_BODY_BYTES_MAX
@@ -77,6 +77,7 @@ class UpstreamCalls:
 
     __slots__ = (
         "_clock",
+        "_idle_ms",
         "_mapped",
         "_method",
         "_own_listener",
@@ -97,6 +98,7 @@ class UpstreamCalls:
         *,
         method: str,
         timeout_ms: int,
+        idle_ms: int = IDLE_MS_MAX,
         is_streamed: bool = False,
     ) -> None:
         """Take where to. `is_streamed`: answers go on while they arrive (responseTransferMode STREAM)."""
@@ -109,6 +111,7 @@ class UpstreamCalls:
         self._tasks = tasks
         self._method = method
         self._timeout_ms = timeout_ms
+        self._idle_ms = idle_ms
 
     def target(self, exchange: Exchange, query: str, path_overrides: Mapping[str, str] | None = None) -> str:
         """Give the request target; the URI's own query comes first. Raises: Refusal for a path that climbs."""
@@ -137,7 +140,7 @@ class UpstreamCalls:
             headers,
             body,
             is_tls=is_tls,
-            read_ms=min(self._timeout_ms, IDLE_MS_MAX),
+            read_ms=min(self._timeout_ms, self._idle_ms),
             is_streamed=self.is_streamed,
             body_bytes_max=API_GATEWAY_BODY_BYTES_MAX,
             prepared=prepared,
@@ -175,7 +178,9 @@ class UpstreamCalls:
         if incoming.stream is None:
             return None
         ends_ns = began_ns + min(self._timeout_ms, STREAM_MS_MAX) * 1_000_000
-        return TimedStream(incoming.stream, clock=self._clock, tasks=self._tasks, ends_ns=ends_ns)
+        return TimedStream(
+            incoming.stream, clock=self._clock, tasks=self._tasks, ends_ns=ends_ns, idle_ms=self._idle_ms
+        )
 
     def __repr__(self) -> str:
         path = "".join(piece if at % 2 == 0 else f"{{{piece}}}" for at, piece in enumerate(self._upstream.path))
@@ -217,5 +222,6 @@ def compile_upstream_calls(
         tasks,
         method="" if integration.http_method in ("", "ANY") else integration.http_method,
         timeout_ms=integration.timeout_ms,
+        idle_ms=idle_ms_max(stage),
         is_streamed=integration.response_transfer_mode == "STREAM",
     )

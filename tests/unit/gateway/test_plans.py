@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gatepost.services.apigateway.deployment import REST_API_STAGE, Integration, Method
+from gatepost.services.apigateway.deployment import API_ENDPOINT, REST_API_STAGE, Integration, Method
 from tests.support.gateways import API, LAMBDA, MOCK, TestGateway, a_request, until
 
 KEY = f"{API}/prod"
@@ -21,7 +21,7 @@ class Told:
 def test_stages_are_followed_under_their_topic():
     gateway, replica = TestGateway(), Told()
     gateway.plans.follow(replica)
-    assert list(replica.topics) == [REST_API_STAGE]
+    assert list(replica.topics) == [API_ENDPOINT, REST_API_STAGE]
 
 
 def test_a_stage_that_is_taken_away_is_unknown():

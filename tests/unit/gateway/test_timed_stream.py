@@ -1,10 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
-from gatepost.gateway.timed_stream import TimedStream
+from gatepost.gateway.route import StageFacts
+from gatepost.gateway.timed_stream import (
+    BYTES_PER_S,
+    EDGE_IDLE_MS_MAX,
+    FREE_BYTES,
+    IDLE_MS_MAX,
+    TimedStream,
+    idle_ms_max,
+)
 from gatepost.kernel.clock import FixedClock, SystemClock
 from gatepost.kernel.ports import StreamBroken
 from gatepost.kernel.tasks import Tasks
@@ -36,12 +45,12 @@ class Pieces:
         self.is_closed = True
 
 
-def read(stream, *, clock=None, ends_ms=60_000, idle_ms=60_000):
+def read(stream, *, clock=None, ends_ms=60_000, idle_ms=60_000, free_bytes=FREE_BYTES):
     async def scenario():
         tasks = Tasks("t")
         used = clock or SystemClock()
         ends_ns = used.monotonic_ns() + ends_ms * 1_000_000
-        timed = TimedStream(stream, clock=used, tasks=tasks, ends_ns=ends_ns, idle_ms=idle_ms)
+        timed = TimedStream(stream, clock=used, tasks=tasks, ends_ns=ends_ns, idle_ms=idle_ms, free_bytes=free_bytes)
         got = []
         try:
             async for piece in timed:
@@ -84,3 +93,30 @@ def test_what_fails_on_the_way_breaks_it_off(error):
     assert got == [b"a"]
     assert why is not None
     assert "broke its stream off" in why
+
+
+def test_what_exceeds_the_free_bytes_goes_at_two_megabytes_a_second():
+    piece = bytes(BYTES_PER_S // 20)
+    began = time.perf_counter()
+    got, error = read(Pieces(piece, piece, piece, piece), free_bytes=2 * len(piece))
+    assert (len(got), error) == (4, None)
+    assert 0.09 <= time.perf_counter() - began < 2  # two pieces at 50 ms each, the last one's before the end
+
+
+def test_within_the_free_bytes_nothing_waits():
+    began = time.perf_counter()
+    got, _ = read(Pieces(*[bytes(1024 * 1024)] * 10))
+    assert (len(got), time.perf_counter() - began < 0.5) == (10, True)
+
+
+def test_a_stream_whose_time_ends_while_it_waits_for_its_turn_is_broken_off():
+    began = time.perf_counter()
+    got, error = read(Pieces(bytes(BYTES_PER_S), b"x"), free_bytes=0, ends_ms=50)
+    assert (len(got), error) == (1, "the integration's stream takes longer than its timeout")
+    assert time.perf_counter() - began < 0.9
+
+
+def test_edge_optimized_apis_wait_less_long_for_a_piece():
+    regional = StageFacts("", "", "", "", "", "")
+    edge = StageFacts("", "", "", "", "", "", is_edge=True)
+    assert (idle_ms_max(regional), idle_ms_max(edge)) == (IDLE_MS_MAX, EDGE_IDLE_MS_MAX)

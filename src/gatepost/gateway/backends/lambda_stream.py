@@ -13,14 +13,15 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from gatepost.gateway.backends.lambda_event import EventFormat
-from gatepost.gateway.backends.lambda_proxy import check_transfer_mode, headers_of, malformed, status_of
+from gatepost.gateway.backends.lambda_proxy import check_transfer_mode, function_arn, headers_of, malformed, status_of
 from gatepost.gateway.deadline import DeadlinePassed, within
 from gatepost.gateway.exchange import Exchange, Facts, IntegrationCall
 from gatepost.gateway.function_calls import endpoint_of
 from gatepost.gateway.function_stream import MalformedPrelude, StreamedAnswer, opened, started
 from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, INTEGRATION_TIMEOUT, Refusal
-from gatepost.gateway.timed_stream import STREAM_MS_MAX, TimedStream
+from gatepost.gateway.route import StageFacts
+from gatepost.gateway.timed_stream import STREAM_MS_MAX, TimedStream, idle_ms_max
 from gatepost.gateway.trace import trace_root
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import ServiceError
@@ -44,11 +45,13 @@ class LambdaStream:
         event: EventFormat,
         *,
         timeout_ms: int,
+        idle_ms: int,
         invoker: FunctionInvoker,
         new_id: Callable[[], str],
         clock: Clock,
         tasks: Tasks,
     ) -> None:
+        self._idle_ms = idle_ms
         self._function = function
         self._event = event
         self._timeout_ms = timeout_ms
@@ -87,7 +90,9 @@ class LambdaStream:
         return Response(
             status,
             headers,
-            stream=TimedStream(answer.body, clock=self._clock, tasks=self._tasks, ends_ns=ends_ns),
+            stream=TimedStream(
+                answer.body, clock=self._clock, tasks=self._tasks, ends_ns=ends_ns, idle_ms=self._idle_ms
+            ),
         )
 
     async def _begun(self, invocation: Invocation, ends_ns: int) -> StreamedAnswer:
@@ -143,15 +148,18 @@ def _head(answer: StreamedAnswer) -> tuple[int, Headers]:
     return status_of(metadata.get("statusCode", 200)), headers_of(metadata.get("headers"), lists)
 
 
-def compile_lambda_stream(integration: Integration, function: str, event: EventFormat, parts: Parts) -> LambdaStream:
+def compile_lambda_stream(
+    integration: Integration, stage: StageFacts, event: EventFormat, parts: Parts
+) -> LambdaStream:
     """Compile an AWS_PROXY integration whose answers are streamed. Raises: MappingError when it cannot work."""
     if integration.http_method not in ("", "POST"):
         raise MappingError(f"integration httpMethod is {integration.http_method}: Lambda takes POST only")
     check_transfer_mode(integration)
     return LambdaStream(
-        function,
+        function_arn(integration.uri, stage),
         event,
         timeout_ms=min(integration.timeout_ms, STREAM_MS_MAX),
+        idle_ms=idle_ms_max(stage),
         invoker=parts.invoker,
         new_id=parts.new_id,
         clock=parts.clock,
