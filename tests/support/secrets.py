@@ -29,6 +29,10 @@ class RotatingFunctions:
         self.steps: list[dict[str, str]] = []
         self.asked: list[tuple[str, str, str]] = []
         self.does: Callable[[dict[str, str]], Awaitable[bool]] | None = None
+        self.lets_in = True
+
+    def admits(self, function_arn: str, *, service: str, source_arn: str) -> bool:
+        return self.lets_in and service == "secretsmanager.amazonaws.com" and bool(function_arn and source_arn)
 
     async def call(
         self, function_arn: str, payload: bytes, *, service: str, source_arn: str, request_id: str

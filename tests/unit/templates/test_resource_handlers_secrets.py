@@ -8,6 +8,7 @@ import json
 from gatepost.templates.ledger_entries import secretsmanager as secret_entries
 from gatepost.templates.ledger_entries import ssm as parameter_entries
 from gatepost.templates.resources import secretsmanager, ssm
+from tests.support.functions import a_zip
 from tests.support.stacks import ACCOUNT, a_stack_world
 
 
@@ -83,6 +84,31 @@ def test_secrets_go_with_their_stack_and_can_be_made_again(tmp_path):
     with_world(tmp_path, scenario)
 
 
+async def a_rotator(world) -> str:
+    """Make a function that lets Secrets Manager in; give its ARN."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = await world.do("iam", "CreateRole", RoleName="rotator", AssumeRolePolicyDocument=document)
+    made = await world.do(
+        "lambda",
+        "CreateFunction",
+        FunctionName="rotator",
+        Runtime="python3.11",
+        Handler="app.handler",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": a_zip({"app.py": "def handler(event, context): pass"})},
+    )
+    await world.do(
+        "lambda",
+        "AddPermission",
+        FunctionName="rotator",
+        StatementId="secrets",
+        Action="lambda:InvokeFunction",
+        Principal="secretsmanager.amazonaws.com",
+    )
+    return made["FunctionArn"]
+
+
 def test_policies_and_rotation_belong_to_their_secret(tmp_path):
     async def scenario(world):
         policy = {
@@ -91,7 +117,7 @@ def test_policies_and_rotation_belong_to_their_secret(tmp_path):
                 {"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:DeleteSecret", "Resource": "*"}
             ],
         }
-        function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:rotator"
+        function = await a_rotator(world)
         resources = {
             "Key": a_secret(Name="shop/key", SecretString="sesame"),
             "Guard": {

@@ -161,8 +161,9 @@ class UserOperations:
             owner = self._directory.account(call.account_id)
         else:
             owner = self._user(call, name or caller_name(call))
-        page, rest = paged(sorted(owner.access_keys, key=lambda key: key.id), params, name_of=lambda key: key.id)
-        return {"AccessKeyMetadata": [key.to_aws(_key_owner_name(owner)) for key in page], **rest}
+        numbered = list(enumerate(owner.access_keys))  # in the order in which they were made
+        page, rest = paged(numbered, params, name_of=lambda one: str(one[0]))
+        return {"AccessKeyMetadata": [key.to_aws(_key_owner_name(owner)) for _, key in page], **rest}
 
     @operation("GetAccessKeyLastUsed")
     def get_access_key_last_used(self, call: Call, params: Params) -> Answer:

@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.errors import ServiceError, StoreUnavailable
+from gatepost.kernel.errors import AccessDeniedException, ServiceError, StoreUnavailable
 from gatepost.kernel.operations import Call, operation
 from gatepost.kernel.ports import FunctionCalls
 from gatepost.kernel.tasks import Tasks
@@ -96,6 +96,10 @@ class Rotator:
         if rotation.schedule:
             return self._parse(rotation.schedule).next_after(after_ms, rotation.anchored_at_ms) or 0
         return after_ms + rotation.after_days * DAY_MS if rotation.after_days else 0
+
+    def may_invoke(self, secret: Secret, lambda_arn: str) -> bool:
+        """Say whether a function is there and lets Secrets Manager in for a secret."""
+        return self._functions.admits(lambda_arn, service=SERVICE, source_arn=secret.arn)
 
     def run(self, secret: Secret, *, only_test: bool = False) -> None:
         """Begin the rotation that a secret has announced, or only its test, unless it runs already."""
@@ -237,12 +241,17 @@ class RotationOperations:
     async def rotate_secret(self, call: Call, params: Params) -> Answer:
         """Say how a secret is rotated, and do it now unless RotateImmediately is false.
 
-        Raises: ResourceNotFoundException, InvalidRequestException, InvalidParameterException.
+        Raises: ResourceNotFoundException, InvalidRequestException, InvalidParameterException, AccessDeniedException.
         """
         refuse(params, "ExternalSecretRotationMetadata", "ExternalSecretRotationRoleArn")
         secret = self._secrets.get(call, params["SecretId"])
         token = token_of(params)
         rotation = self._configured(call, secret, params)
+        if not self._rotator.may_invoke(secret, rotation.lambda_arn):
+            raise AccessDeniedException(
+                "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants "
+                f"access to the principal {SERVICE}."
+            )
         pending = secret.holder_of(PENDING)
         if pending is not None and pending != secret.holder_of(CURRENT) and pending != token:
             self._rotator.run(secret)

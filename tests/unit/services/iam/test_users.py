@@ -47,12 +47,16 @@ def test_a_user_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_user_has_two_access_keys_at_most(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with an_identity_world(tmp_path) as world:
-            await world.a_user()
-            await world.do("CreateAccessKey", UserName="ana")
+            first = await world.a_user()
+            second = (await world.do("CreateAccessKey", UserName="ana"))["AccessKey"]
             told = await world.refused("LimitExceeded", "CreateAccessKey", UserName="ana")
             assert told == "Cannot exceed quota for AccessKeysPerUser: 2"
             keys = (await world.do("ListAccessKeys", UserName="ana"))["AccessKeyMetadata"]
             assert [key["Status"] for key in keys] == ["Active", "Active"]
+            assert [key["AccessKeyId"] for key in keys] == [first.access_key_id, second["AccessKeyId"]]
+            page = await world.do("ListAccessKeys", UserName="ana", MaxItems=1)
+            rest = await world.do("ListAccessKeys", UserName="ana", Marker=page["Marker"])
+            assert page["AccessKeyMetadata"] + rest["AccessKeyMetadata"] == keys
 
     asyncio.run(scenario())
 

@@ -71,6 +71,18 @@ def test_a_rotation_goes_through_four_steps_and_makes_a_new_current_value(tmp_pa
     with_secrets(tmp_path, scenario)
 
 
+def test_a_function_that_does_not_let_secrets_manager_in_rotates_nothing(tmp_path):
+    async def scenario(world):
+        await world.a_secret(NAME)
+        world.functions.lets_in = False
+        asked = {"SecretId": NAME, "RotationLambdaARN": ROTATOR, "ClientRequestToken": TOKENS[1]}
+        message = await world.no("AccessDeniedException", "RotateSecret", **asked)
+        assert "grants access to the principal secretsmanager.amazonaws.com" in message
+        assert "RotationEnabled" not in await world.secret("DescribeSecret", SecretId=NAME)
+
+    with_secrets(tmp_path, scenario)
+
+
 def test_what_is_due_by_schedule_is_rotated(tmp_path):
     async def scenario(world):
         await world.a_secret(value="old")
