@@ -88,5 +88,6 @@ class UsageLimits:
             await self.state.close()
 
     def follow(self, replica: Replica) -> None:
-        """Keep up with what is published of keys and plans."""
+        """Keep up with what is published of keys, plans and stages."""
         self.keys.follow(replica)
+        self.stages.follow(replica)

@@ -1,15 +1,19 @@
 """The limits of a gateway: the account's one, those of stages' methods, and those of addresses.
 
-Buckets outlive plans: a stage that is deployed again goes on with what its methods have left.
+Buckets outlive plans: a stage that is deployed again goes on with what its methods have left. Those of a stage that is
+deleted are forgotten.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from gatepost.gateway.addresses import AddressBuckets, ClientAddresses
 from gatepost.gateway.buckets import Bucket, Buckets
 from gatepost.kernel.clock import Clock
+from gatepost.kernel.ports import Replica
+from gatepost.services.apigateway.deployment import REST_API_STAGE
 from gatepost.services.apigateway.usage_model import Throttle
 
 STAGE_BUCKETS_MAX: Final = 100_000
@@ -25,6 +29,17 @@ class StageLimits:
         self._stages: dict[str, Bucket] = {}
         self._addresses = addresses
         self._by_address: dict[str, AddressBuckets] = {}
+
+    def follow(self, replica: Replica) -> None:
+        """Forget stages when they are deleted, from now on."""
+        replica.watch(REST_API_STAGE, self.take_stage)
+
+    def take_stage(self, name: str, value: Mapping[str, Any] | None) -> None:
+        """Take note that a stage (`{api}/{stage}`) was published, which changes nothing, or (None) deleted."""
+        if value is None:
+            self._by_address.pop(name, None)
+            for each in [each for each in self._stages if each.startswith(f"{name}/")]:
+                del self._stages[each]
 
     def by_address(self, name: str, throttle: Throttle) -> AddressBuckets:
         """Give the buckets of a stage's (`{api}/{stage}`) callers without credentials; the same ones every time."""

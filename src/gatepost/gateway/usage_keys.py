@@ -20,6 +20,7 @@ from gatepost.gateway.exchange import Fact
 from gatepost.gateway.quotas import Quotas, QuotaUse
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.ports import Replica
+from gatepost.services.apigateway.deployment import REST_API_STAGE
 from gatepost.services.apigateway.usage_model import (
     API_KEY_PAGE,
     DAY_COUNT_PREFIX,
@@ -169,6 +170,7 @@ class UsageKeys:
         replica.watch(PUBLISHED_PLAN, self.take_plan)
         replica.watch(PUBLISHED_EXTENSION, self._quotas.take_extension)
         replica.watch(API_KEY_PAGE, self.take_page)
+        replica.watch(REST_API_STAGE, self.take_stage)
 
     def stage(self, account_id: str, region: str, api_id: str, stage_name: str) -> StageKeys:
         """Give the keys of a stage; the same ones every time."""
@@ -179,6 +181,13 @@ class UsageKeys:
         return found
 
     # -- what is published
+
+    def take_stage(self, name: str, value: Mapping[str, Any] | None) -> None:
+        """Take note that a stage (`{api}/{stage}`) was published, which changes nothing, or (None) deleted."""
+        if value is None:
+            ending = "/" + name.replace("/", ":", 1)
+            for each in [each for each in self._stages if each.endswith(ending)]:
+                del self._stages[each]
 
     def take_page(self, key: str, value: Mapping[str, Any] | None) -> None:
         """Take a page of keys; what is known of those that changed is forgotten."""

@@ -453,3 +453,20 @@ def test_a_connection_that_repeats_its_header_lines_loses_its_key_with_the_next_
     assert status() == 200
     gateway.plan(stages=())
     assert status() == 403
+
+
+def test_a_stage_that_is_deleted_is_forgotten_and_one_that_is_published_again_is_not(tmp_path: Path) -> None:
+    throttled = {"*/*": {"throttlingRateLimit": 0.001, "throttlingBurstLimit": 1}}
+    gateway = a_gateway(tmp_path, stage=StageSettings("prod", "dep123", method_settings=throttled))
+    gateway.plan()
+    gateway.key()
+    assert gateway.call(count=2) == [200, 429]
+    name = f"{API}/prod"
+    for value in ({"stage": {}}, None):
+        gateway.limits.take_stage(name, value)
+        gateway.keys.take_stage(name, value)
+        gateway.limits.take_stage(name[:-1], None)
+        gateway.keys.take_stage(name[:-1], None)
+        assert bool(gateway.limits._stages) is bool(gateway.keys._stages) is (value is not None)
+    gateway.deploy({"/orders": (KEYED,)}, stage=StageSettings("prod", "dep123", method_settings=throttled))
+    assert gateway.call(count=2) == [200, 429]
