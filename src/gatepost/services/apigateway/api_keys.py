@@ -14,7 +14,7 @@ from gatepost.kernel.operations import Call, RecordKey
 from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.api_key_pages import KeyPages
 from gatepost.services.apigateway.model import BadRequestException, ConflictException, NotFoundException
-from gatepost.services.apigateway.paging import limit_of, position_after, position_of
+from gatepost.services.apigateway.paging import first_page, position_of
 from gatepost.services.apigateway.patches import Patch, PatchTable, boolean, rule
 from gatepost.services.apigateway.records import ApiRecords, Held
 from gatepost.services.apigateway.support import check_supported
@@ -124,18 +124,15 @@ class ApiKeys:
 
         unverified: AWS does not say how `nameQuery` is compared.
         """
-        limit, after = limit_of(params), position_of(params)
         wanted, customer = params.get("nameQuery", ""), params.get("customerId")
-        found: list[ApiKey] = []
-        async for key in self._after(call, after):
-            if key.name.startswith(wanted) and customer in (None, key.customer_id):
-                found.append(key)
-            if len(found) > limit:
-                break
+        keys = (
+            key
+            async for key in self._after(call, position_of(params))
+            if key.name.startswith(wanted) and customer in (None, key.customer_id)
+        )
+        page, position = await first_page(keys, params, lambda key: key.id)
         with_values = params.get("includeValues", False)
-        page = found[:limit]
-        answer: dict[str, Any] = {"items": [key.to_aws(self.value_of(key) if with_values else None) for key in page]}
-        return answer | (position_after(page[-1].id) if len(found) > limit else {})
+        return {"items": [key.to_aws(self.value_of(key) if with_values else None) for key in page], **position}
 
     async def _after(self, call: Call, after: str) -> AsyncIterator[ApiKey]:
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from gatepost.kernel.paging import page_token, place_of
@@ -46,3 +46,19 @@ def paged(items: Mapping[str, Item], params: Mapping[str, Any]) -> tuple[list[It
     ids = sorted(each for each in items if each > after)
     page = [items[each] for each in ids[:limit]]
     return page, position_after(ids[limit - 1]) if len(ids) > limit else {}
+
+
+async def first_page(
+    found: AsyncIterator[Item], params: Mapping[str, Any], item_id: Callable[[Item], str]
+) -> tuple[list[Item], dict[str, str]]:
+    """Take a page's items from those that follow `position`; give them with the answer's `position`, if any.
+
+    Raises: BadRequestException.
+    """
+    limit = limit_of(params)
+    page: list[Item] = []
+    async for item in found:
+        if len(page) == limit:
+            return page, position_after(item_id(page[-1]))
+        page.append(item)
+    return page, {}

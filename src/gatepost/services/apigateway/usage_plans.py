@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
@@ -18,7 +18,7 @@ from gatepost.services.apigateway.model import (
     LimitExceededException,
     NotFoundException,
 )
-from gatepost.services.apigateway.paging import limit_of, position_after, position_of
+from gatepost.services.apigateway.paging import first_page, paged, position_of
 from gatepost.services.apigateway.records import ApiRecords, Held
 from gatepost.services.apigateway.tag_limits import check_tags
 from gatepost.services.apigateway.usage_model import (
@@ -99,18 +99,15 @@ class UsagePlans:
 
     async def list(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a page of plans, by id; with `keyId` those of a key. Raises: BadRequestException, NotFoundException."""
-        limit, after = limit_of(params), position_of(params)
         key_id = params.get("keyId")
         if key_id is None:
-            page = await self._records.store.page(
-                USAGE_PLAN, call.account_id, call.region, after=after, count_max=limit + 1
-            )
-            plans = [UsagePlan.from_json(record.value) for record in page]
+            records, position = await self._records.page(call, USAGE_PLAN, params)
+            plans = [UsagePlan.from_json(record.value) for record in records]
         else:
-            ids = sorted(each for each in (await self._keys.held(call, key_id)).value.plan_ids if each > after)
-            plans = [(await self.held(call, each)).value for each in ids[: limit + 1]]
-        answer: dict[str, Any] = {"items": [plan.to_aws() for plan in plans[:limit]]}
-        return answer | (position_after(plans[limit - 1].id) if len(plans) > limit else {})
+            of_key = (await self._keys.held(call, key_id)).value.plan_ids
+            ids, position = paged({each: each for each in of_key}, params)
+            plans = [(await self.held(call, each)).value for each in ids]
+        return {"items": [plan.to_aws() for plan in plans], **position}
 
     async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Patch a plan; the gateway throttles by it at once. Raises: NotFoundException, BadRequestException, …."""
@@ -197,25 +194,24 @@ class UsagePlans:
     async def list_keys(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a page of a plan's keys, by id, those whose name begins with `nameQuery`. Raises: NotFoundException."""
         plan_id = (await self.held(call, params["usagePlanId"])).value.id
-        limit, after = limit_of(params), position_of(params)
         wanted = params.get("nameQuery", "")
-        found: list[ApiKey] = []
+        keys = (
+            key async for key in self._keys_after(call, plan_id, position_of(params)) if key.name.startswith(wanted)
+        )
+        page, position = await first_page(keys, params, lambda key: key.id)
+        return {"items": [self._plan_key(key, with_value=True) for key in page], **position}
+
+    async def _keys_after(self, call: Call, plan_id: str, after: str) -> AsyncIterator[ApiKey]:
         place = f"{plan_id}/{after}" if after else ""
-        while len(found) <= limit:
+        while True:
             page = await self._records.store.page(
                 USAGE_PLAN_KEY, call.account_id, call.region, prefix=f"{plan_id}/", after=place, count_max=_READ
             )
             for record in page:
-                key = (await self._keys.held(call, record.key.id.partition("/")[2])).value
-                if key.name.startswith(wanted):
-                    found.append(key)
-                    if len(found) > limit:
-                        break
+                yield (await self._keys.held(call, record.key.id.partition("/")[2])).value
             if len(page) < _READ:
-                break
+                return
             place = page[-1].key.id
-        answer: dict[str, Any] = {"items": [self._plan_key(key, with_value=True) for key in found[:limit]]}
-        return answer | (position_after(found[limit - 1].id) if len(found) > limit else {})
 
     async def remove_key(self, call: Call, params: Mapping[str, Any]) -> None:
         """Take a key out of a plan. Raises: NotFoundException."""
