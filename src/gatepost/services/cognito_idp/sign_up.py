@@ -190,7 +190,7 @@ class SignUpOperations(Migration):
         if held is None:
             if client.hides_users:
                 raise_fault("expired")
-            raise UserNotFoundException("User does not exist.")
+            raise UserNotFoundException("Username/client id combination not found.")
         if held.user.status != UNCONFIRMED:
             raise NotAuthorizedException(f"User cannot be confirmed. Current status is {held.user.status}")
 
