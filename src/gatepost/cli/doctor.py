@@ -129,10 +129,19 @@ def check_names(data: DataDirectory) -> list[Finding]:
     return found
 
 
+def check_functions(data: DataDirectory) -> list[Finding]:
+    """Try what functions can be given to themselves."""
+    del data
+    from gatepost.services.lambda_.runner.isolation import best_box, isolation_words
+
+    return [Finding("functions", isolation_words(best_box()))]
+
+
 CHECKS: Final[tuple[Callable[[DataDirectory], list[Finding]], ...]] = (
     check_python,
     check_ports,
     check_directory,
     check_clock,
     check_names,
+    check_functions,
 )

@@ -28,14 +28,19 @@ STOP_TIMEOUT_S: Final = 2.0
 # What a zygote tries, the best first: a namespace of processes and files, of files, none.
 BOXES: Final = ("processes", "files", "")
 CREDENTIALS: Final = struct.Struct("3i")  # pid, uid, gid
-LOADER: Final = """
+# The worker's sources as a package, without ours: whatever Python runs it.
+PACKAGE_LOADER: Final = """
 import importlib.util, sys
-folder, control = sys.argv[1], int(sys.argv[2])
+folder = sys.argv[1]
 where = {"submodule_search_locations": [folder]}
 spec = importlib.util.spec_from_file_location("gatepost_worker", folder + "/__init__.py", **where)
 package = importlib.util.module_from_spec(spec)
 sys.modules["gatepost_worker"] = package
 spec.loader.exec_module(package)
+"""
+LOADER: Final = f"""
+{PACKAGE_LOADER}
+control = int(sys.argv[2])
 from gatepost_worker import zygote
 sys.argv[:] = [""]
 zygote.main(control)

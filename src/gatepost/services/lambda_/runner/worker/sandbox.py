@@ -4,7 +4,8 @@ The zygote builds a small root once (`build_root`): the system's directories and
 packages that Lambda has under /var/runtime; all functions' code, to be bound to /var/task. Each worker then makes a
 mount namespace of its own with its /tmp (a tmpfs of EphemeralStorage's size) and its code (`enter`), and gives up
 every privilege (`drop`). Where the kernel allows it the zygote is the first process of a process namespace
-(`leave_processes`), so that workers neither see nor signal anything outside, and none of what they start outlives it.
+(`leave_processes`), so that workers neither see nor signal anything outside, and none of what they start outlives it;
+where workers share a user each is in one of its own besides (`processes`).
 As root the worker becomes a user without rights; otherwise the same is done inside a user namespace. Where the kernel
 allows neither, `build_root` says so and the caller goes on without.
 """
@@ -140,6 +141,16 @@ def leave_processes() -> None:
     os._exit(status >> 8 if not status & 0x7F else 1)
 
 
+def unshare_processes() -> None:
+    """Have this process's next child be the first process of a namespace of its own. Raises: OSError."""
+    _check(_libc.unshare(CLONE_NEWPID), "unshare")
+
+
+def rejoin_processes(own: int) -> None:
+    """Have children in this process's own namespace again, of which `own` is an open descriptor. Raises: OSError."""
+    _check(_libc.setns(own, CLONE_NEWPID), "setns")
+
+
 def build_root(
     root: str, *, visible: Sequence[str], packages: Mapping[str, str], functions: str, are_own_processes: bool
 ) -> None:
@@ -162,13 +173,16 @@ def build_root(
     _mount("none", "/", "", MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4m,mode=755")
 
 
-def enter(code: str, *, layers: str, tmp_bytes: int, uid: int) -> None:
+def enter(code: str, *, layers: str, tmp_bytes: int, uid: int, has_own_processes: bool) -> None:
     """Give this worker its own /tmp, /var/task and, with layers, /opt; take all other functions' code away.
 
     With a namespace of its own, shared memory of System V neither outlives it nor leads to another function.
+    `has_own_processes` says that it is in a namespace of processes of its own: /proc shows that.
     """
     _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
     _mount("none", "/", "", MS_REC | MS_PRIVATE)
+    if has_own_processes:
+        _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2")
     owner = f",uid={uid}" if uid else ""
     bounds = f"size={tmp_bytes},nr_inodes={max(FILES_MIN, tmp_bytes // BYTES_PER_FILE)}"  # names are memory, too
     _mount("tmpfs", TMP, "tmpfs", MS_NOSUID | MS_NODEV, f"{bounds},mode=1777{owner}")

@@ -22,6 +22,7 @@ from .channel import Channel
 from .compiling import compile_all
 from .context import LambdaContext
 from .preloading import preload
+from .processes import ProcessSpaces
 from .program import execute, start_extensions
 
 MESSAGE_BYTES_MAX = 65536
@@ -64,6 +65,7 @@ class Zygote:
         self._is_boxed = False
         self._workers: dict[int, int] = {}  # pid -> number that the gateway gave it
         self._uids: dict[int, int] = {}  # pid -> the user that is the worker's alone
+        self._spaces: ProcessSpaces | None = None  # where workers share a user
         self._library_path = list(sys.path)
 
     def prepare(self) -> None:
@@ -82,6 +84,8 @@ class Zygote:
                     are_own_processes=has_processes,
                 )
                 self._is_boxed = True
+                if has_processes and os.getuid() != 0:
+                    self._spaces = ProcessSpaces()
         except OSError as error:
             # Half of a namespace is worse than none: the gateway starts a fresh zygote without.
             self._tell({"refused": str(error)})
@@ -132,7 +136,7 @@ class Zygote:
 
     def _spawn(self, message: dict[str, Any], fds: list[int]) -> None:
         try:
-            pid = os.fork()
+            pid = os.fork() if self._spaces is None else self._spaces.fork()
         except OSError as error:
             self._tell({"exited": message["spawn"], "status": 256, "reason": str(error)})
             return
@@ -171,6 +175,8 @@ class Zygote:
                 # A stray that was killed may have had children, which are ours only now.
                 has_orphans = has_orphans or status == signal.SIGKILL
                 continue
+            if self._spaces is not None:
+                status = self._spaces.status_of(pid, status)
             uid = self._uids.pop(pid, 0)
             try:
                 os.killpg(pid, signal.SIGKILL)  # what the worker left behind in its group
@@ -237,7 +243,13 @@ class Zygote:
         uid: int = message["uid"]
         task_root: str = message["task_root"]
         if self._is_boxed:
-            sandbox.enter(message["code"], layers=message["layers"], tmp_bytes=message["tmp_bytes"], uid=uid)
+            sandbox.enter(
+                message["code"],
+                layers=message["layers"],
+                tmp_bytes=message["tmp_bytes"],
+                uid=uid,
+                has_own_processes=self._spaces is not None,
+            )
             task_root = sandbox.TASK
         sandbox.limit(message["limits"])
         sandbox.drop(uid)
