@@ -33,7 +33,7 @@ def access_of(catalogue: Catalogue, layers: Layers, call: Call, params: Mapping[
         uuid = params.get("UUID", "*")
         return (Access(action, call.arn(f"event-source-mapping:{uuid}"), _mapped_function(call, params)),)
     if "Layer" in call.operation:
-        return (_layer_access(layers, call, params, action),)
+        return (_layer_access(layers, call, params, action), *_package(params.get("Content")))
     arn, policy_arn, qualifier = _resource(call, params)
     function = catalogue.find(arn)
     target = catalogue.find_target(arn, qualifier)
@@ -53,7 +53,7 @@ def access_of(catalogue: Catalogue, layers: Layers, call: Call, params: Mapping[
     if call.operation in _CONFIGURING and params.get("Layers"):
         context["lambda:layer"] = tuple(params["Layers"])
     policy = target.policy if target is not None and target.policy else None
-    found = [Access(action, policy_arn, context, policy)]
+    found = [Access(action, policy_arn, context, policy), *_package(params.get("Code") or params)]
     if call.operation == "CreateFunction" and tags:
         found.append(Access("lambda:TagResource", arn, context))
     if call.operation in _CONFIGURING and isinstance(params.get("Role"), str):
@@ -63,6 +63,16 @@ def access_of(catalogue: Catalogue, layers: Layers, call: Call, params: Mapping[
         layer_policy = version.policy if version is not None and version.policy else None
         found.append(Access("lambda:GetLayerVersion", layer_version, resource_policy=layer_policy))
     return tuple(found)
+
+
+def _package(code: Any) -> tuple[Access, ...]:
+    """Say what is read of packages that were uploaded before: who deploys somebody's package can read it.
+
+    On AWS it is the caller, too, who needs s3:GetObject (unverified: no page of the API's reference says so).
+    """
+    if not isinstance(code, Mapping) or not isinstance(bucket := code.get("S3Bucket"), str):
+        return ()
+    return (Access("s3:GetObject", f"arn:aws:s3:::{bucket}/{code.get('S3Key', '')}"),)
 
 
 def _mapped_function(call: Call, params: Mapping[str, Any]) -> dict[str, str]:

@@ -307,6 +307,26 @@ def test_calls_say_what_they_touch(tmp_path) -> None:
     assert json.loads(asked[5].resource_policy)["Statement"][0]["Sid"] == "s"
 
 
+def test_who_deploys_a_package_that_was_uploaded_needs_to_be_let_at_it(tmp_path) -> None:
+    package = {"S3Bucket": "gatepost-assets", "S3Key": "0" * 64}
+
+    async def scenario(aws: LambdaControl):
+        await aws.a_function()
+        found = []
+        for operation, params in (
+            ("CreateFunction", {"FunctionName": "x", "Role": ROLE, "Code": package}),
+            ("UpdateFunctionCode", {"FunctionName": "orders", **package}),
+            ("PublishLayerVersion", {"LayerName": "x", "Content": package}),
+        ):
+            before = len(aws.authorization.asked)
+            with pytest.raises(ServiceError):
+                await aws(operation, **params)
+            found.append([one.resource for one in aws.authorization.asked[before:] if one.action == "s3:GetObject"])
+        return found
+
+    assert with_lambda(tmp_path, scenario) == [[f"arn:aws:s3:::gatepost-assets/{'0' * 64}"]] * 3
+
+
 def test_questions_about_what_is_not_there_have_truthful_answers(tmp_path) -> None:
     async def scenario(aws: LambdaControl):
         await aws.a_function()
