@@ -106,7 +106,7 @@ class Passwords:
         from argon2.exceptions import InvalidHashError, VerificationError
 
         hasher = self._argon2()
-        if kept is None and not self._nobody:
+        if not self._nobody:  # by whoever comes first, so that the first one for nobody does not take twice as long
             self._nobody = hasher.hash(os.urandom(16))
         is_too_long = len(password) > PASSWORD_BYTES_MAX
         try:

@@ -14,7 +14,7 @@ from gatepost.services.cognito_idp.password_flows import PasswordFlows
 from gatepost.services.cognito_idp.second_factors import SecondFactors
 from gatepost.services.cognito_idp.sign_in import BAD_LOGIN, Answer, Attempt, SignIn
 from gatepost.services.cognito_idp.sign_up import SIGNED_UP
-from gatepost.services.cognito_idp.user import User
+from gatepost.services.cognito_idp.user import RESET_REQUIRED, UNCONFIRMED, User
 
 CODES: Final = {"EMAIL_OTP": "email", "SMS_OTP": "phone_number"}
 
@@ -56,13 +56,16 @@ class ChoiceFlow:
     def available(self, attempt: Attempt, user: User | None) -> list[str]:
         """Give the challenges that a user may begin with. A user who needs a second factor begins with a password.
 
-        Somebody who does not exist seems to have a password and what users of this pool are signed up with.
+        Somebody who does not exist seems to have a password, what users of this pool are signed up with, and every
+        second time a passkey. AWS chooses at random among what the pool allows.
         """
         found = ["PASSWORD", "PASSWORD_SRP"]
         allowed = attempt.pool.first_factors
         if user is None:
             usual = {*attempt.pool.auto_verified, *attempt.pool.username_attributes}
             codes = [factor for factor, attribute in CODES.items() if factor in allowed and attribute in usual]
+            if "WEB_AUTHN" in allowed and self._sign_in.invented(attempt.pool, attempt.login, "passkey", 1)[0] % 2:
+                codes.append("WEB_AUTHN")
             return [*found, *(codes if attempt.pool.mfa != "ON" else [])]
         if not user.has_password():
             found = []
@@ -113,10 +116,14 @@ class ChoiceFlow:
                 raise InvalidParameterException("Missing required parameter SRP_A")
             opened = self._sign_in.challenge(attempt, name, "PASSWORD_VERIFIER", {}, is_real=user is not None)
             return await self._passwords.begin_srp(attempt, session=opened["Session"])
-        if user is None:
+        hides = attempt.client.hides_users or attempt.is_hosted
+        if user is None or (hides and chosen in CODES and not _may_sign_in(user)):
+            await self._sign_in.ask_before(attempt, user)
+            if chosen == "WEB_AUTHN":
+                return self._passkeys.seem_to_ask(attempt, name)
             if chosen not in CODES:
                 raise NotAuthorizedException(BAD_LOGIN)
-            return self._second_factors.seem_to_ask(attempt, name, chosen)
+            return await self._second_factors.seem_to_ask(attempt, name, chosen)
         self._sign_in.check_state(user)
         await self._sign_in.ask_before(attempt, user)
         if chosen == "WEB_AUTHN":
@@ -135,3 +142,7 @@ class ChoiceFlow:
             self._sign_in.check_state(held.user)
             raise NotAuthorizedException("Invalid session for the user.")
         return await self._sign_in.passed_first_factor(attempt, held.user)
+
+
+def _may_sign_in(user: User) -> bool:
+    return user.is_enabled and user.status not in (UNCONFIRMED, RESET_REQUIRED)

@@ -150,30 +150,47 @@ class Passkeys:
 
     def ask(self, attempt: Attempt, user: User) -> Answer:
         """Give the WEB_AUTHN challenge."""
+        return self._ask(attempt, user.name, [_descriptor(passkey) for passkey in user.passkeys])
+
+    def _ask(self, attempt: Attempt, name: str, passkeys: list[dict[str, Any]], *, is_real: bool = True) -> Answer:
         challenge = _encoded(secrets.token_bytes(32))
         options = {
             "challenge": challenge,
             "timeout": attempt.client.session_ms,
             "rpId": _relying_party(attempt.pool),
-            "allowCredentials": [_descriptor(passkey) for passkey in user.passkeys],
+            "allowCredentials": passkeys,
             "userVerification": _verification(attempt.pool),
         }
         shown = {"CREDENTIAL_REQUEST_OPTIONS": json.dumps(options, separators=(",", ":"))}
-        return self._sign_in.challenge(attempt, user.name, "WEB_AUTHN", shown, challenge=challenge)
+        return self._sign_in.challenge(attempt, name, "WEB_AUTHN", shown, is_real=is_real, challenge=challenge)
+
+    def seem_to_ask(self, attempt: Attempt, name: str) -> Answer:
+        """Give somebody who does not exist the challenge of a passkey that there is not, the same each time."""
+        made_up = self._sign_in.invented(attempt.pool, attempt.login, "passkey-id", 32)
+        passkey = {"id": _encoded(made_up), "transports": ["internal", "hybrid"]}
+        return self._ask(attempt, name, [_descriptor(passkey)], is_real=False)
 
     async def answered(self, attempt: Attempt, session: str) -> Answer:
         """Answer WEB_AUTHN. Raises: NotAuthorizedException."""
+        if not self._sign_in.challenges.peek(session).is_real:
+            self._sign_in.challenges.take(session, client_id=attempt.client.id, name="WEB_AUTHN")
+            _parsed(attempt)
+            raise NotAuthorizedException(BAD_LOGIN)
         attempt, challenge, user = await self._sign_in.responding(attempt, session, "WEB_AUTHN")
-        try:
-            credential = json.loads(attempt.parameters.get("CREDENTIAL", ""))
-        except (ValueError, RecursionError):
-            raise InvalidParameterException("CREDENTIAL is not JSON") from None
+        credential = _parsed(attempt)
         try:
             index, count = _asserted(credential, user, attempt.pool, challenge.state["challenge"])
         except _REFUSALS as error:
             raise NotAuthorizedException(BAD_LOGIN, detail=error.message) from error
         user = await self._sign_in.users.change(attempt.pool, user.name, lambda user: _counted(user, index, count))
         return await self._sign_in.passed_first_factor(attempt, user, by_password=False)
+
+
+def _parsed(attempt: Attempt) -> Any:
+    try:
+        return json.loads(attempt.parameters.get("CREDENTIAL", ""))
+    except (ValueError, RecursionError):
+        raise InvalidParameterException("CREDENTIAL is not JSON") from None
 
 
 def passkey_to_aws(passkey: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,9 +16,11 @@ import orjson
 from gatepost.security.sealing import NotSealed
 from gatepost.security.session_tokens import Sealing
 from gatepost.security.srp import (
+    SALT_BYTES,
     BadSrp,
     PasswordVerifier,
     ServerTurn,
+    invented_salt,
     parse_public,
     proves,
 )
@@ -33,7 +35,7 @@ from gatepost.services.cognito_idp.password_policy import check_policy, verifier
 from gatepost.services.cognito_idp.pool import UserPool
 from gatepost.services.cognito_idp.schema import check_attributes
 from gatepost.services.cognito_idp.sign_in import BAD_LOGIN, Answer, Attempt, SignIn
-from gatepost.services.cognito_idp.user import CONFIRMED, User
+from gatepost.services.cognito_idp.user import CONFIRMED, RESET_REQUIRED, User
 
 BLOCKS_USED_MAX: Final = 50_000
 TIMESTAMP_SKEW_MS: Final = 10 * 60 * 1000
@@ -75,7 +77,9 @@ class PasswordFlows:
         if not is_right or user is None:
             sign_in.lockout.failed(attempt.pool.id, who)
             if user is not None and not user.has_password():
-                sign_in.check_state(user)
+                hides = attempt.client.hides_users or attempt.is_hosted
+                if not hides or user.status == RESET_REQUIRED:  # who came by migration has to be told, as on AWS
+                    sign_in.check_state(user)
             raise NotAuthorizedException(BAD_LOGIN)
         sign_in.lockout.succeeded(attempt.pool.id, who)
         return await sign_in.passed_first_factor(attempt, await self._renewed(attempt, user, password))
@@ -125,7 +129,7 @@ class PasswordFlows:
         if user is not None and user.has_password():
             verifier = verifier_of(user)
         else:
-            salt = b"\x01" + sign_in.invented(attempt.pool, attempt.login, "salt", 15)
+            salt = invented_salt(sign_in.invented(attempt.pool, attempt.login, "salt", SALT_BYTES + 1))
             guess = int.from_bytes(sign_in.invented(attempt.pool, attempt.login, "verifier", 64), "big")
             verifier = PasswordVerifier(salt, guess)
         turn: ServerTurn = await sign_in.passwords.run(lambda: ServerTurn.begin(verifier))

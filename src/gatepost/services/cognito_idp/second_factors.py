@@ -23,6 +23,7 @@ from gatepost.services.cognito_idp.errors import (
 )
 from gatepost.services.cognito_idp.lockout import Pace
 from gatepost.services.cognito_idp.messages import Messages
+from gatepost.services.cognito_idp.pretence import Pretence
 from gatepost.services.cognito_idp.sign_in import Answer, Attempt, SignIn
 from gatepost.services.cognito_idp.user import User
 
@@ -41,9 +42,10 @@ _CODES: Final = {
 class SecondFactors:
     """Asks for second factors and checks the responses; codes as a first factor go the same way."""
 
-    def __init__(self, sign_in: SignIn, messages: Messages) -> None:
+    def __init__(self, sign_in: SignIn, messages: Messages, pretence: Pretence) -> None:
         self._sign_in = sign_in
         self._messages = messages
+        self._pretence = pretence
         self._pace = Pace(sign_in.clock, count_max=SENT_PER_HOUR_MAX)
 
     async def challenge_for(self, attempt: Attempt, user: User, source: str) -> Answer | None:
@@ -91,7 +93,7 @@ class SecondFactors:
         attribute = _ATTRIBUTES[factor]
         if not self._pace.take(attempt.pool.id, user.name):
             raise LimitExceededException("Attempt limit exceeded, please try after some time.")
-        code = new_code()
+        code, begun_ns = new_code(), self._pretence.begin()
         details = await self._messages.send(
             attempt.pool,
             user,
@@ -101,6 +103,7 @@ class SecondFactors:
             client_id=attempt.client.id,
             client_metadata=attempt.metadata,
         )
+        self._pretence.note(attempt.pool.id, factor, begun_ns)
         shown = {
             "CODE_DELIVERY_DELIVERY_MEDIUM": details["DeliveryMedium"],
             "CODE_DELIVERY_DESTINATION": details["Destination"],
@@ -109,12 +112,15 @@ class SecondFactors:
             attempt, user.name, factor, shown, source=source, code=code, by_password=not is_first, is_first=is_first
         )
 
-    def seem_to_ask(self, attempt: Attempt, name: str, factor: str) -> Answer:
+    async def seem_to_ask(self, attempt: Attempt, name: str, factor: str) -> Answer:
         """Ask somebody who does not exist for a code that was sent nowhere. Raises: LimitExceededException."""
+        begun_ns = self._pretence.begin()
         self._sign_in.lockout.check(attempt.pool.id, f"code {name}")
         if not self._pace.take(attempt.pool.id, name):
             raise LimitExceededException("Attempt limit exceeded, please try after some time.")
         details = simulated_details(attempt.pool, attempt.login, attribute=_ATTRIBUTES[factor])
+        await self._sign_in.users.seem_to_change(attempt.pool)  # the mailbox keeps a message
+        await self._pretence.wait(attempt.pool.id, factor, begun_ns)
         shown = {
             "CODE_DELIVERY_DELIVERY_MEDIUM": details["DeliveryMedium"],
             "CODE_DELIVERY_DESTINATION": details["Destination"],
@@ -136,12 +142,10 @@ class SecondFactors:
         Raises: CodeMismatchException, ExpiredCodeException, NotAuthorizedException.
         """
         sign_in = self._sign_in
-        if not sign_in.challenges.peek(session).is_real:
-            unreal = sign_in.challenges.take(session, client_id=attempt.client.id, name=name)
-            sign_in.lockout.check(attempt.pool.id, f"code {unreal.user_name}")
-            raise sign_in.wrong_code(session, unreal)
-        attempt, challenge, user = await sign_in.responding(attempt, session, name)
         given = attempt.parameters.get(_CODES[name], "")
+        if not sign_in.challenges.peek(session).is_real:
+            await self._given_by_nobody(attempt, session, name, given)
+        attempt, challenge, user = await sign_in.responding(attempt, session, name)
         if not given:
             sign_in.challenges.keep(session, challenge)
             raise InvalidParameterException(f"Missing required parameter {_CODES[name]}")
@@ -154,6 +158,20 @@ class SecondFactors:
             user = await self._verified(attempt, user, _ATTRIBUTES[name])
             return await sign_in.passed_first_factor(attempt, user, by_password=False)
         return await sign_in.finish(attempt, user, source=challenge.state["source"])
+
+    async def _given_by_nobody(self, attempt: Attempt, session: str, name: str, given: str) -> None:
+        """Refuse a response of somebody who does not exist as a wrong one of somebody who does. Always raises."""
+        sign_in = self._sign_in
+        unreal = sign_in.challenges.take(session, client_id=attempt.client.id, name=name)
+        pool, asked = attempt.pool, str(unreal.state.get("login"))
+        is_theirs = pool.canonical(attempt.login) in ("", pool.canonical(unreal.user_name), pool.canonical(asked))
+        if not is_theirs or bool(unreal.state.get("is_hosted")) != attempt.is_hosted:
+            raise NotAuthorizedException("Invalid session for the user.")
+        if not given:
+            sign_in.challenges.keep(session, unreal)
+            raise InvalidParameterException(f"Missing required parameter {_CODES[name]}")
+        sign_in.lockout.check(pool.id, f"code {unreal.user_name}")
+        raise sign_in.wrong_code(session, unreal)
 
     async def _verified(self, attempt: Attempt, user: User, attribute: str) -> User:
         if user.is_verified(attribute):

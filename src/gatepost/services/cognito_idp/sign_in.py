@@ -97,19 +97,19 @@ class SignIn:
 
     def invented(self, pool: UserPool, login: str, what: str, length: int) -> bytes:
         """Give bytes that stand for somebody who does not exist: the same for the same name."""
-        text = f"invented\x00{login}\x00{what}".encode("utf-8", "surrogatepass")
+        text = f"invented\x00{pool.canonical(login)}\x00{what}".encode("utf-8", "surrogatepass")
         return hmac.new(pool.secret, text, hashlib.sha512).digest()[:length]
 
     def invented_name(self, pool: UserPool, login: str) -> str:
         """Give a user name for somebody who does not exist, in the form that the pool's names have."""
         if not pool.username_attributes:
-            return login
+            return pool.canonical(login)
         text = self.invented(pool, login, "name", 16).hex()
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
 
     async def ask_before(self, attempt: Attempt, user: User | None) -> None:
         """Ask the PreAuthentication trigger. Raises: what it raises."""
-        if user is None and not attempt.client.hides_users:
+        if user is None and not attempt.client.hides_users and not attempt.is_hosted:
             return
         await self.triggers.fire(
             attempt.pool,

@@ -21,7 +21,6 @@ from gatepost.services.cognito_idp.codes import (
     Codes,
     raise_fault,
     recovery_attribute,
-    simulated_details,
 )
 from gatepost.services.cognito_idp.desk import new_name, pool_of_client
 from gatepost.services.cognito_idp.errors import (
@@ -35,6 +34,7 @@ from gatepost.services.cognito_idp.migration import Migration
 from gatepost.services.cognito_idp.password_policy import PasswordSetting, check_policy
 from gatepost.services.cognito_idp.pool import AppClient, UserPool
 from gatepost.services.cognito_idp.pools import Pools
+from gatepost.services.cognito_idp.pretence import Pretence
 from gatepost.services.cognito_idp.schema import check_attributes, given_attributes
 from gatepost.services.cognito_idp.triggers import Triggers, user_attributes
 from gatepost.services.cognito_idp.user import (
@@ -64,6 +64,7 @@ class SignUpOperations(Migration):
     _triggers: Triggers
     _password_setting: PasswordSetting
     _challenges: Challenges
+    _pretence: Pretence
     _clock: Clock
 
     @operation("SignUp")
@@ -221,12 +222,14 @@ class SignUpOperations(Migration):
     async def resend_confirmation_code(self, call: Call, params: Params) -> Answer:
         """Send another code for a sign-up. Raises: InvalidParameterException, UserNotFoundException, LimitExceeded…."""
         del call
+        begun_ns = self._pretence.begin()
         pool, client = pool_of_client(self._pools, params, username=params["Username"])
         held = await self._users.find(pool, params["Username"])
         if held is None or not held.user.is_enabled:
             if client.hides_users:
-                self._codes.check_pace(pool, params["Username"], SIGN_UP)
-                return {"CodeDeliveryDetails": simulated_details(pool, params["Username"])}
+                details = await self._codes.seem_to_send(pool, params["Username"], SIGN_UP)
+                await self._pretence.wait(pool.id, SIGN_UP, begun_ns)
+                return {"CodeDeliveryDetails": details}
             if held is None:
                 raise UserNotFoundException("Username/client id combination not found.")
             raise NotAuthorizedException("User is disabled.")
@@ -244,6 +247,7 @@ class SignUpOperations(Migration):
             client_id=client.id,
             client_metadata=params.get("ClientMetadata"),
         )
+        self._pretence.note(pool.id, SIGN_UP, begun_ns)
         return {"CodeDeliveryDetails": details}
 
     @operation("ForgotPassword")
@@ -253,6 +257,7 @@ class SignUpOperations(Migration):
         Raises: UserNotFoundException, InvalidParameterException, NotAuthorizedException, LimitExceededException.
         """
         del call
+        begun_ns = self._pretence.begin()
         pool, client = pool_of_client(self._pools, params, username=params["Username"])
         held = await self._users.find(pool, params["Username"])
         if held is None:
@@ -264,8 +269,9 @@ class SignUpOperations(Migration):
         except ServiceError:
             if not client.hides_users:
                 raise
-            self._codes.check_pace(pool, params["Username"], FORGOT_PASSWORD)
-            return {"CodeDeliveryDetails": simulated_details(pool, params["Username"])}
+            details = await self._codes.seem_to_send(pool, params["Username"], FORGOT_PASSWORD)
+            await self._pretence.wait(pool.id, FORGOT_PASSWORD, begun_ns)
+            return {"CodeDeliveryDetails": details}
         assert held is not None
         details = await self._codes.send(
             pool,
@@ -276,6 +282,7 @@ class SignUpOperations(Migration):
             client_id=client.id,
             client_metadata=params.get("ClientMetadata"),
         )
+        self._pretence.note(pool.id, FORGOT_PASSWORD, begun_ns)
         return {"CodeDeliveryDetails": details}
 
     @operation("ConfirmForgotPassword")
@@ -287,9 +294,14 @@ class SignUpOperations(Migration):
         """
         pool, client = pool_of_client(self._pools, params, username=params["Username"])
         held = await self._users.find(pool, params["Username"])
-        if held is None or (client.hides_users and not held.user.is_enabled):
-            if client.hides_users:
-                raise_fault("mismatch")
+        if client.hides_users:
+            check_policy(pool, params["Password"])
+            if held is None or not held.user.is_enabled:
+                await self._refuse_nobodys_code(pool, params["Username"])
+            elif FORGOT_PASSWORD not in held.user.secrets.codes:  # as for nobody, but for who had the code
+                used = self._codes.was_used(pool, held.user.name, FORGOT_PASSWORD, params["ConfirmationCode"])
+                raise_fault("expired" if used else "mismatch")
+        if held is None:
             raise UserNotFoundException("Username/client id combination not found.")
         if not held.user.is_enabled:
             raise NotAuthorizedException("User is disabled.")
@@ -315,6 +327,10 @@ class SignUpOperations(Migration):
             pool, client.id, user, "PostConfirmation_ConfirmForgotPassword", params.get("ClientMetadata")
         )
         return {}
+
+    async def _refuse_nobodys_code(self, pool: UserPool, login: str) -> None:
+        """Refuse a code as if there were a user to whom one may have been sent. Raises: as `Codes.redeem`."""
+        raise_fault(await self._codes.fault_for_nobody(pool, login, FORGOT_PASSWORD) or "mismatch")
 
     @operation("AdminConfirmSignUp")
     async def admin_confirm_sign_up(self, call: Call, params: Params) -> Answer:

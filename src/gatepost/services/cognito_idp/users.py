@@ -20,11 +20,13 @@ from gatepost.services.cognito_idp.errors import (
     UserNotFoundException,
 )
 from gatepost.services.cognito_idp.pool import ALIAS, MEMBER, SEPARATOR, USER, UserPool
-from gatepost.services.cognito_idp.user import Secrets, User, aliases_of
+from gatepost.services.cognito_idp.user import CONFIRMED, Secrets, User, aliases_of
 from gatepost.storage.base import Record, Records, Write
 
 ATTEMPTS_MAX: Final = 5
 PAGE: Final = 500
+NOBODY: Final = "user-pool-nobody"  # one record of each pool that a stranger asked for nobody
+NOBODIES_MAX: Final = 1_000
 _ALIAS_WORDS: Final = {"email": "email", "phone_number": "phone_number", "preferred_username": "preferred_username"}
 
 
@@ -43,6 +45,7 @@ class Users:
         self._records = records
         self._seal = seal
         self._counts: dict[str, int] = {}
+        self._nobodies: dict[str, Record] = {}  # by pool
 
     # --- finding -----------------------------------------------------------------------------------------------
 
@@ -67,7 +70,29 @@ class Users:
         for attribute in (*pool.username_attributes, *pool.alias_attributes, "sub"):
             if (found := await self.by_alias(pool, attribute, login)) is not None:
                 return found
+        self._held(pool, self._nobody(pool))  # somebody would have been unsealed
         return None
+
+    async def seem_to_change(self, pool: UserPool) -> None:
+        """Do for a name that nobody has what changing a user does, without an effect. Raises: StoreUnavailable."""
+        held = self._held(pool, self._nobody(pool))
+        value = self._to_json(replace(held.user, changed_at_ms=held.user.changed_at_ms + 1))
+        await self._records.commit([Write(_key(pool, NOBODY, ""), value)])
+
+    def _nobody(self, pool: UserPool) -> Record:
+        """Give the record of a user who does not exist, of the size that they have."""
+        found = self._nobodies.get(pool.id)
+        if found is None:
+            address = {"sub": "00000000-0000-4000-8000-000000000000", "email": "nobody@example.com"}
+            made_up = Secrets("$" * 97, "0" * 32, "0" * 768)
+            user = User(
+                pool.id, address["sub"], {**address, "email_verified": "true"}, CONFIRMED, 0, 0, secrets=made_up
+            )
+            found = Record(_key(pool, NOBODY, ""), 1, self._to_json(user))
+            if len(self._nobodies) >= NOBODIES_MAX:
+                self._nobodies.clear()
+            self._nobodies[pool.id] = found
+        return found
 
     async def get(self, pool: UserPool, login: str) -> Held:
         """Give a user. Raises: UserNotFoundException."""
@@ -169,7 +194,7 @@ class Users:
 
     async def delete_all(self, pool: UserPool) -> None:
         """Delete all users of a pool that is going."""
-        for kind in (USER, ALIAS, MEMBER):
+        for kind in (USER, ALIAS, MEMBER, NOBODY):
             while records := await self._records.page(
                 kind, pool.account_id, pool.region, prefix=f"{pool.id}{SEPARATOR}", count_max=PAGE
             ):
