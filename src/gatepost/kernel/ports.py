@@ -283,25 +283,6 @@ class CheckedTriggers(FunctionTriggers, Protocol):
         ...
 
 
-class MetricSink(Protocol):
-    """Takes values of metrics from other services."""
-
-    async def record(self, account_id: str, region: str, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
-        """Add values, given as PutMetricData's `MetricData`. Raises: ServiceError, StoreUnavailable."""
-        ...
-
-
-class LogDelivery(Protocol):
-    """Writes lines to log groups for services that act for their owner's resources."""
-
-    async def deliver(self, group_arn: str, log_stream: str, message: str, *, service: str, source_arn: str) -> None:
-        """Write one line to a group that exists, when a resource policy lets `service` in for `source_arn`.
-
-        The stream is made as needed. Raises: ServiceError (AccessDenied, ResourceNotFound, ServiceUnavailable).
-        """
-        ...
-
-
 class EventSink(Protocol):
     """Takes events of the platform's own services, for the default bus."""
 

@@ -247,7 +247,8 @@ class _Binder:
         self.problems: list[Problem] = []
 
     def _fault(self, fault: EvaluationFault) -> None:
-        self.problems.append(self._template.where.problem(fault.path, fault.message))
+        aws = f"Template error: {fault.message}" if fault.message.startswith("Unable to get mapping") else ""
+        self.problems.append(self._template.where.problem(fault.path, fault.message, aws=aws))
 
     def resources(self) -> dict[str, ActiveResource]:
         """Give the resources whose condition holds. Circles among them are refused."""

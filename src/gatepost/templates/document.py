@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gatepost.kernel.limits import CLOUDFORMATION_RESOURCES_MAX
+from gatepost.kernel.limits import CLOUDFORMATION_OUTPUTS_MAX, CLOUDFORMATION_RESOURCES_MAX
 from gatepost.templates.problems import Path, Problem, TemplateRefused, path_text
 from gatepost.templates.source import Mark, Source
 
@@ -42,7 +42,6 @@ OUTPUT_KEYS: Final = ("Description", "Value", "Export", "Condition")
 LOGICAL_ID: Final = re.compile(r"[A-Za-z0-9]{1,255}")
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 PARAMETERS_MAX: Final = 200
-OUTPUTS_MAX: Final = 200
 MAPPINGS_MAX: Final = 200
 DESCRIPTION_BYTES_MAX: Final = 1024
 
@@ -79,9 +78,9 @@ class Whereabouts:
             message = f"{message} (in {path_text(path)}, generated from this)"
         return Problem(message, self.source.file, mark.line, mark.column, path_text(origin), **more)
 
-    def refuse(self, path: Path, message: str) -> TemplateRefused:
+    def refuse(self, path: Path, message: str, **more: str) -> TemplateRefused:
         """Make a refusal that points at `path`."""
-        return TemplateRefused([self.problem(path, message)])
+        return TemplateRefused([self.problem(path, message, **more)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +176,21 @@ class _Reader:
         self._where = where
         self._problems: list[Problem] = []
 
-    def _fault(self, path: Path, message: str) -> None:
-        self._problems.append(self._where.problem(path, message))
+    def _fault(self, path: Path, message: str, *, aws: str = "") -> None:
+        self._problems.append(self._where.problem(path, message, aws=aws))
 
     def read(self, raw: Any, transforms: tuple[str, ...]) -> Template:
         if not isinstance(raw, dict):
-            raise self._where.refuse((), "a template is a mapping with Resources, not a list or text")
+            words = "Template format error: unsupported structure."
+            raise self._where.refuse((), "a template is a mapping with Resources, not a list or text", aws=words)
         self._top_level(raw)
         resources = {
             name: self._resource(name, value)
             for name, value in self._section(raw, "Resources", CLOUDFORMATION_RESOURCES_MAX).items()
         }
         outputs = {
-            name: self._output(name, value) for name, value in self._section(raw, "Outputs", OUTPUTS_MAX).items()
+            name: self._output(name, value)
+            for name, value in self._section(raw, "Outputs", CLOUDFORMATION_OUTPUTS_MAX).items()
         }
         parameters = self._section(raw, "Parameters", PARAMETERS_MAX)
         for name in parameters:
@@ -216,17 +217,22 @@ class _Reader:
     def _top_level(self, raw: Mapping[str, Any]) -> None:
         for key in raw:
             if key not in SECTIONS:
-                self._fault((key,), _unknown_key(key, SECTIONS, "section of a template"))
+                words = f"Invalid template property or properties [{key}]"
+                self._fault((key,), _unknown_key(key, SECTIONS, "section of a template"), aws=words)
         version = raw.get("AWSTemplateFormatVersion")
         if version is not None and str(version) != "2010-09-09":
-            self._fault(("AWSTemplateFormatVersion",), f"the version is {version!r}: 2010-09-09 is the only one")
+            words = f"Template format error: {version} is not a supported value for AWSTemplateFormatVersion."
+            self._fault(
+                ("AWSTemplateFormatVersion",), f"the version is {version!r}: 2010-09-09 is the only one", aws=words
+            )
         description = raw.get("Description")
         if description is not None and not isinstance(description, str):
             self._fault(("Description",), "Description takes text")
         elif description and len(description.encode()) > DESCRIPTION_BYTES_MAX:
             self._fault(("Description",), f"Description is longer than {DESCRIPTION_BYTES_MAX} bytes")
         if not raw.get("Resources"):
-            self._fault(("Resources",), "At least one Resources member must be defined.")
+            words = "At least one Resources member must be defined."
+            self._fault(("Resources",), words, aws=f"Template format error: {words}")
         if "Globals" in raw:
             self._fault(("Globals",), "Globals needs `Transform: AWS::Serverless-2016-10-31`")
 

@@ -190,11 +190,11 @@ class Ledger:
         type_name = resource.declaration.type
         path: Path = ("Resources", name)
 
-        def finding(status: Status, message: str, steps: Path = (), key: str = "Type") -> Finding:
+        def finding(status: Status, message: str, steps: Path = (), key: str = "Type", aws: str = "") -> Finding:
             property_path = "/".join(str(step) for step in steps if isinstance(step, str))
             inner = (*path, "Properties", *steps) if steps else (*path, key)
             problem = where.problem(
-                inner, message, logical_id=name, resource_type=type_name, property_path=property_path
+                inner, message, logical_id=name, resource_type=type_name, property_path=property_path, aws=aws
             )
             return Finding(status, problem, steps, is_whole=not steps and key == "Type")
 
@@ -207,7 +207,9 @@ class Ledger:
             return
         entry = self.find(type_name)
         if entry is None or entry.entry.status == "refused":
-            yield finding("refused", entry.entry.sentence if entry else self._unknown_type(type_name))
+            is_known = entry is not None or type_name in self._specification.names
+            words = "" if is_known else f"Template format error: Unrecognized resource types: [{type_name}]"
+            yield finding("refused", entry.entry.sentence if entry else self._unknown_type(type_name), aws=words)
             return
         for key, value, what in (
             ("CreationPolicy", resource.declaration.creation_policy, "waits for signals that nothing here sends"),

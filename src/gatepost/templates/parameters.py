@@ -49,7 +49,7 @@ def parameter_values(
     surplus = sorted(set(given) - set(declared))
     if surplus:
         problems.append(
-            where.problem(("Parameters",), f"Parameters: [{', '.join(surplus)}] do not exist in the template")
+            _problem(where, ("Parameters",), f"Parameters: [{', '.join(surplus)}] do not exist in the template")
         )
     values: dict[str, str] = {}
     missing = []
@@ -66,14 +66,19 @@ def parameter_values(
         values[name] = text
         message = _violation(name, declaration, text)
         if message:
-            problems.append(where.problem(path, message))
+            problems.append(_problem(where, path, message))
     if missing:
         problems.append(
-            where.problem(("Parameters", missing[0]), f"Parameters: [{', '.join(missing)}] must have values")
+            _problem(where, ("Parameters", missing[0]), f"Parameters: [{', '.join(missing)}] must have values")
         )
     if problems:
         raise TemplateRefused(problems)
     return values
+
+
+def _problem(where: Whereabouts, path: Path, message: str) -> Problem:
+    """Make a problem whose sentence is AWS's own."""
+    return where.problem(path, message, aws=message)
 
 
 def typed_values(
@@ -186,10 +191,7 @@ def _item_violation(name: str, declaration: Mapping[str, Any], kind: str, item: 
         return f"Parameter '{name}' must be one of AllowedValues"
     pattern = declaration.get("AllowedPattern")
     if pattern is not None and not re2.fullmatch(str(pattern), item):
-        value = shown_value(declaration, item)
-        return (
-            f"Parameter {name} failed to satisfy constraint: Parameter value {value} does not match pattern {pattern}"
-        )
+        return f"Parameter '{name}' must match pattern {pattern}"
     if "MinLength" in declaration and len(item) < float(declaration["MinLength"]):
         return f"Parameter '{name}' must contain at least {declaration['MinLength']} characters"
     if "MaxLength" in declaration and len(item) > float(declaration["MaxLength"]):

@@ -25,6 +25,7 @@ class Problem:
     logical_id: str = ""
     resource_type: str = ""
     property_path: str = ""  # within Properties: GlobalSecondaryIndexes/Projection
+    aws: str = ""  # AWS's own sentence for this fault, where it has one
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -45,10 +46,17 @@ class TemplateRefused(SettingsError):
             shown.append(f"… and {len(texts) - PROBLEMS_MAX} more")
         super().__init__("\n".join(shown))
 
+    @property
+    def aws_words(self) -> str:
+        """What AWS answers to the first of these faults that it knows; empty when it knows none."""
+        return next((problem.aws for problem in self.problems if problem.aws), "")
 
-def refused(message: str, *, file: str = "", line: int = 0, column: int = 0, path: str = "") -> TemplateRefused:
+
+def refused(
+    message: str, *, file: str = "", line: int = 0, column: int = 0, path: str = "", aws: str = ""
+) -> TemplateRefused:
     """Make the refusal of one problem."""
-    return TemplateRefused([Problem(message, file, line, column, path)])
+    return TemplateRefused([Problem(message, file, line, column, path, aws=aws)])
 
 
 def path_text(path: Path) -> str:

@@ -60,7 +60,7 @@ def missing_names(template: Template) -> list[Problem]:
                 if name not in (template.resources if is_resource else names):
                     problems.append(
                         template.where.problem(
-                            inner, f"Unresolved resource dependencies [{name}] in the {noun} block of the template"
+                            inner, words := _unresolved(name, noun), aws=f"Template format error: {words}"
                         )
                     )
             condition = value.get("Condition") if isinstance(value, dict) else None
@@ -72,12 +72,17 @@ def missing_names(template: Template) -> list[Problem]:
         problems.extend(
             template.where.problem(
                 ("Resources", name, "DependsOn"),
-                f"Unresolved resource dependencies [{needed}] in the Resources block of the template",
+                words := _unresolved(needed, "Resources"),
+                aws=f"Template format error: {words}",
             )
             for needed in resource.depends_on
             if needed not in template.resources
         )
     return problems
+
+
+def _unresolved(name: str, noun: str) -> str:
+    return f"Unresolved resource dependencies [{name}] in the {noun} block of the template"
 
 
 def _named(node: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:
@@ -120,9 +125,8 @@ def in_order(template: Template, dependencies: Mapping[str, frozenset[str]]) -> 
         sorter.prepare()
     except CycleError as fault:
         circle = list(dict.fromkeys(fault.args[1]))
-        problem = template.where.problem(
-            ("Resources", min(circle)), f"Circular dependency between resources: [{', '.join(sorted(circle))}]"
-        )
+        words = f"Circular dependency between resources: [{', '.join(sorted(circle))}]"
+        problem = template.where.problem(("Resources", min(circle)), words, aws=words)
         raise TemplateRefused([problem]) from fault
     place = {name: (template.resources[name].line, name) for name in dependencies}
     order: list[str] = []

@@ -325,7 +325,8 @@ def _parse_yaml(text: str, file: str) -> Node:
         mark = fault.problem_mark or fault.context_mark
         reason = " ".join(part for part in (fault.context, fault.problem) if part)
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise refused(f"this is no YAML: {reason}", file=file, line=line, column=column) from fault
+        words = f"Template format error: YAML not well-formed. (line {line}, column {column})"
+        raise refused(f"this is no YAML: {reason}", file=file, line=line, column=column, aws=words) from fault
     except yaml.YAMLError as fault:
         reason = str(fault).splitlines()[0]
         raise refused(f"this is no YAML: {reason}", file=file, line=1) from fault

@@ -50,7 +50,8 @@ class _Scanner:
 
     def refuse(self, at: int, message: str) -> TemplateRefused:
         mark = self.mark(at)
-        return refused(f"this is no JSON: {message}", file=self._file, line=mark.line, column=mark.column)
+        words = f"Template format error: JSON not well-formed. (line {mark.line}, column {mark.column})"
+        return refused(f"this is no JSON: {message}", file=self._file, line=mark.line, column=mark.column, aws=words)
 
     def skip(self, at: int) -> int:
         found = _SPACE.match(self._text, at)

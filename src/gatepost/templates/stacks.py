@@ -30,6 +30,7 @@ from gatepost.templates.parameters import is_no_echo, shown_value
 from gatepost.templates.plan import Plan, Standing, make_plan
 from gatepost.templates.problems import Problem, TemplateRefused
 from gatepost.templates.progress import Progress
+from gatepost.templates.references import missing_names
 from gatepost.templates.resources.base import ResourceHandler
 from gatepost.templates.stack_operation import StackOperation
 from gatepost.templates.stack_tags import ACCEPT_TAG, FILE_TAG, LENIENT_TAG, resource_tags
@@ -37,6 +38,7 @@ from gatepost.templates.workshop import CLOUDFORMATION, Workshop
 
 STORED_AT_ONCE: Final = 10  # GetParameters takes no more
 MESSAGE_CHARACTERS_MAX: Final = 20_000
+UNNAMED: Final = "template"  # the file of a template whose deployer gave no name
 
 
 class Stacks:
@@ -82,7 +84,9 @@ class Stacks:
         """Read a template without values. Raises: ValidationError."""
         place = Place(call.account_id, call.region, "stack", call.arn("stack/stack/none", service="cloudformation"))
         try:
-            read = await self._compiler.read(template, file="template", given={}, place=place, files=self._files)
+            read = await self._compiler.read(template, file=UNNAMED, given={}, place=place, files=self._files)
+            if missing := [] if read.transforms else missing_names(read):
+                raise TemplateRefused(missing)
         except SettingsError as refusal:
             raise refused(refusal) from refusal
         types = sorted({resource.type for resource in read.resources.values()})
@@ -364,12 +368,14 @@ def _time_out(progress: Progress) -> None:
 
 def refused(refusal: SettingsError) -> ValidationError:
     """Give the operation's error for a template that cannot be deployed."""
+    if isinstance(refusal, TemplateRefused) and refusal.aws_words and refusal.problems[0].file == UNNAMED:
+        return ValidationError(refusal.aws_words)  # as clients of AWS know it; `gatepost deploy` names its file
     return ValidationError(f"Template error: {refusal}"[:MESSAGE_CHARACTERS_MAX])
 
 
 def file_of(request: StackRequest) -> str:
     """Give the file name that refusals show."""
-    return request.tags.get(FILE_TAG, "template")
+    return request.tags.get(FILE_TAG, UNNAMED)
 
 
 def principal_from_json(value: Mapping[str, Any]) -> Principal:

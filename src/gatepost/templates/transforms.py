@@ -65,7 +65,8 @@ class Transforms:
         where = Whereabouts(source)
         raw = source.plain()
         if not isinstance(raw, dict):
-            raise where.refuse((), "a template is a mapping with Resources, not a list or text")
+            words = "Template format error: unsupported structure."
+            raise where.refuse((), "a template is a mapping with Resources, not a list or text", aws=words)
         names = transform_names(raw, where)
         for name in names:
             if name not in (SERVERLESS, LANGUAGE_EXTENSIONS, INCLUDE):

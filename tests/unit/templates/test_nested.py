@@ -55,7 +55,7 @@ def refusal(tmp_path, child, **options):
             "child.yaml:5: Resources/G/Properties/LogGroupName/Ref: Unresolved resource dependencies [Nope]",
         ),
         ("AWS::Logs::LogGroup", "AWS::S3::Bucket", "child.yaml:4: Resources/G/Type: AWS::S3::Bucket is not here yet"),
-        ("[a-z]+", "[0-9]+", "child.yaml:1: Parameters/Name: Parameter Name failed to satisfy constraint"),
+        ("[a-z]+", "[0-9]+", "child.yaml:1: Parameters/Name: Parameter 'Name' must match pattern [0-9]+"),
         ("Parameters: {Name", "Parameters: {Other: {Type: String}, Name", "Parameters: [Other] must have values"),
     ],
 )

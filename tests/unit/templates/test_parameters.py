@@ -39,7 +39,7 @@ def test_a_value_is_what_was_given_or_the_default(declaration, given, value):
         ("{Type: String}", {}, "Parameters: [P] must have values"),
         ("{Type: String, Default: x}", {"Q": "1"}, "Parameters: [Q] do not exist in the template"),
         ("{Type: String, AllowedValues: [a, b]}", {"P": "c"}, "Parameter 'P' must be one of AllowedValues"),
-        ("{Type: String, AllowedPattern: '[a-z]+'}", {"P": "abc1"}, "does not match pattern [a-z]+"),
+        ("{Type: String, AllowedPattern: '[a-z]+'}", {"P": "abc1"}, "'P' must match pattern [a-z]+"),
         (
             "{Type: String, AllowedPattern: '[a-z]+', ConstraintDescription: lower case only}",
             {"P": "A"},

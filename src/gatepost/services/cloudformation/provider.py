@@ -10,8 +10,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from gatepost.kernel.errors import VersionConflict
+from gatepost.kernel.limits import CLOUDFORMATION_OUTPUTS_MAX
 from gatepost.kernel.operations import Access, Call, operation
 from gatepost.kernel.ports import Assets
+from gatepost.services.cloudformation.absent import AbsentOperations
 from gatepost.services.cloudformation.access import access_of
 from gatepost.services.cloudformation.change_sets import ChangeSets
 from gatepost.services.cloudformation.engine import StackEngine
@@ -30,7 +32,13 @@ from gatepost.services.cloudformation.requests import (
     request_of,
     template_text,
 )
-from gatepost.services.cloudformation.shapes import page_of, shown_resource, shown_stack, shown_summary
+from gatepost.services.cloudformation.shapes import (
+    events_page,
+    page_of,
+    shown_resource,
+    shown_stack,
+    shown_summary,
+)
 from gatepost.services.cloudformation.stack_start import (
     begin,
     begin_update,
@@ -48,7 +56,7 @@ def not_found(name: str) -> ValidationError:
     return ValidationError(f"Stack with id {name} does not exist")
 
 
-class CloudFormation:
+class CloudFormation(AbsentOperations):
     """The operations of CloudFormation."""
 
     service = "cloudformation"
@@ -146,7 +154,7 @@ class CloudFormation:
         Raises: ValidationError, InsufficientCapabilitiesException.
         """
         records = self._records(call)
-        stack = await self._stack(call, params["StackName"])
+        stack = await self._named(call, params, "UpdateStack")
         check_updatable(stack)
         declared = await self._declared(call, params, stack)
         request = await request_of(call, params, self._assets, stack, declared)
@@ -273,7 +281,7 @@ class CloudFormation:
     async def describe_stack_events(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a stack's events, newest first. Raises: ValidationError."""
         stack = await self._named(call, params, "DescribeStackEvents")
-        items, rest = page_of(await self._records(call).events(stack), params)
+        items, rest = events_page(await self._records(call).events(stack), params)
         return {"StackEvents": items, **rest}
 
     async def _named(self, call: Call, params: Mapping[str, Any], what: str) -> Stack:
@@ -317,7 +325,9 @@ class CloudFormation:
     @operation("DescribeStackResource")
     async def describe_stack_resource(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Describe one resource of a stack. Raises: ValidationError."""
-        stack = await self._stack(call, params["StackName"])
+        stack = await self._records(call).find(params["StackName"])
+        if stack is None:
+            raise ValidationError(f"Stack '{params['StackName']}' does not exist")
         resource = (await self._records(call).resources(stack)).get(params["LogicalResourceId"])
         if resource is None or resource.current is None:
             raise ValidationError(
@@ -410,6 +420,14 @@ class CloudFormation:
             "CapabilitiesReason": summary.capabilities_reason,
             "DeclaredTransforms": list(summary.transforms),
         }
+
+    @operation("DescribeAccountLimits")
+    def describe_account_limits(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the limits that templates are held to. Of stacks there may be any number."""
+        del call
+        limits = [{"Name": "StackOutputsLimit", "Value": CLOUDFORMATION_OUTPUTS_MAX}]
+        items, rest = page_of(limits, params)
+        return {"AccountLimits": items, **rest}
 
     # Exports.
 

@@ -115,6 +115,22 @@ def shown_change_set(change_set: ChangeSet) -> dict[str, Any]:
     return shown
 
 
+def events_page(events: Sequence[dict[str, Any]], params: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Give one page of a stack's events, newest first; a token names the event after which the next page begins.
+
+    So events that come between two pages shift nothing. Raises: ValidationError.
+    """
+    token = params.get("NextToken")
+    start = 0
+    if token:
+        places = [number for number, event in enumerate(events) if event["EventId"] == token]
+        if not places:
+            raise ValidationError("Invalid NextToken")
+        start = places[0] + 1
+    page = list(events[start : start + PAGE_ITEMS])
+    return page, {"NextToken": page[-1]["EventId"]} if start + PAGE_ITEMS < len(events) else {}
+
+
 def page_of(items: Sequence[dict[str, Any]], params: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Give one page of `items` and, when more follow, the members that say so. Raises: ValidationError."""
     token = str(params.get("NextToken", "0"))

@@ -124,7 +124,7 @@ class CloudWatchProvider(AlarmOperations, DashboardOperations, AbsentOperations)
             log.warning("metrics lost", extra={"error": str(error)})
 
     async def record(self, account_id: str, region: str, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
-        """Add values for another service. See `kernel.ports.MetricSink`."""
+        """Add values for another service. See `kernel.sinks.MetricSink`."""
         params = {"Namespace": namespace, "MetricData": data}
         now_ms = self._clock.now_ms()
         await self._store.add(submissions.points_of(params, account_id=account_id, region=region, now_ms=now_ms))

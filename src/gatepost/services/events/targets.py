@@ -20,7 +20,8 @@ import orjson
 from gatepost.kernel.arn import Arn, parse_arn
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import ServiceError
-from gatepost.kernel.ports import Deliveries, FunctionTriggers, LogDelivery, Message
+from gatepost.kernel.ports import Deliveries, FunctionTriggers, Message
+from gatepost.kernel.sinks import LogDelivery
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.events.inputs import BadInput, check_target_input, payload_of
 from gatepost.services.events.model import EventsValidationException, Rule

@@ -20,7 +20,8 @@ import orjson
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import ServiceError, StoreUnavailable
 from gatepost.kernel.operations import RecordKey
-from gatepost.kernel.ports import Authorization, CheckedTriggers, MetricSink
+from gatepost.kernel.ports import Authorization, CheckedTriggers
+from gatepost.kernel.sinks import MetricSink
 from gatepost.services.logs.filter_pattern import Extract, Test, compile_pattern, extractor_of, json_value
 from gatepost.services.logs.model import GroupName
 from gatepost.storage.base import Records, Write

@@ -140,7 +140,7 @@ class LogsProvider(AccountOperations, FilterOperations, AbsentOperations):
             await self.filters.apply(key, stream, events)
 
     async def deliver(self, group_arn: str, log_stream: str, message: str, *, service: str, source_arn: str) -> None:
-        """Write one line for a service that a resource policy lets in. See `ports.LogDelivery`."""
+        """Write one line for a service that a resource policy lets in. See `kernel.sinks.LogDelivery`."""
         key = group_of(group_arn, account_id=self._account_id, region=self._region)
         if key is None or self._store.group(key) is None:
             raise ResourceNotFoundException("The specified log group does not exist.")

@@ -9,6 +9,8 @@ import pytest
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.operations import Call
 from gatepost.services.cloudformation.access import access_of
+from gatepost.services.cloudformation.model import ValidationError
+from gatepost.services.cloudformation.shapes import events_page
 from tests.support.stacks import ROOT, a_stack_world
 
 GROUP = "Resources:\n  Group: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: one}}\n"
@@ -45,7 +47,7 @@ async def refused(world, operation, **params):
         (
             "UpdateStack",
             {"StackName": "nope", "TemplateBody": GROUP},
-            "ValidationError: Stack with id nope does not exist",
+            "ValidationError: Stack [nope] does not exist",
         ),
         ("CreateStack", {"StackName": "1x", "TemplateBody": GROUP}, "ValidationError: 1 validation error detected"),
         ("CreateStack", {"StackName": "x"}, "ValidationError: Either Template URL or Template Body must be specified."),
@@ -59,7 +61,16 @@ async def refused(world, operation, **params):
             {"StackName": "x", "TemplateBody": ROLE},
             "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_IAM]",
         ),
-        ("CreateStack", {"StackName": "x", "TemplateBody": "{"}, "ValidationError: Template error: template:1"),
+        (
+            "CreateStack",
+            {"StackName": "x", "TemplateBody": "{"},
+            "ValidationError: Template format error: JSON not well-formed. (line 1, column 2)",
+        ),
+        (
+            "DescribeStackResource",
+            {"StackName": "nope", "LogicalResourceId": "G"},
+            "ValidationError: Stack 'nope' does not exist",
+        ),
         (
             "CreateStack",
             {"StackName": "x", "TemplateBody": GROUP, "Parameters": [{"ParameterKey": "A", "ParameterValue": "b"}]},
@@ -331,3 +342,72 @@ def test_a_stack_role_must_be_passed():
     call = Call("cloudformation", "CreateStack", "000000000000", "us-east-1", ROOT, "r", 0)
     accesses = access_of(call, {"StackName": "a", "RoleARN": "arn:aws:iam::000000000000:role/r"})
     assert [access.action for access in accesses] == ["cloudformation:CreateStack", "iam:PassRole"]
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("a: b: c", "Template format error: YAML not well-formed. (line 1, column 5)"),
+        ("{}", "Template format error: At least one Resources member must be defined."),
+        ("[]", "Template format error: unsupported structure."),
+        (
+            '{"Foo": {}, "Resources": {"G": {"Type": "AWS::Logs::LogGroup"}}}',
+            "Invalid template property or properties [Foo]",
+        ),
+        (
+            '{"AWSTemplateFormatVersion": "2011-01-01", "Resources": {"G": {"Type": "AWS::Logs::LogGroup"}}}',
+            "Template format error: 2011-01-01 is not a supported value for AWSTemplateFormatVersion.",
+        ),
+        (
+            '{"Resources": {"G": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": {"Ref": "X"}}}}}',
+            "Template format error: Unresolved resource dependencies [X] in the Resources block of the template",
+        ),
+    ],
+)
+def test_a_template_that_is_none_is_refused_in_aws_words(tmp_path, template: str, message: str):
+    async def scenario(world):
+        validated = await refused(world, "ValidateTemplate", TemplateBody=template)
+        created = await refused(world, "CreateStack", StackName="x", TemplateBody=template)
+        assert (validated, created) == (f"ValidationError: {message}", f"ValidationError: {message}")
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "given", "message"),
+    [
+        ({"A": {"Type": "String"}, "B": {"Type": "String"}}, {}, "Parameters: [A, B] must have values"),
+        ({}, {"X": "1"}, "Parameters: [X] do not exist in the template"),
+        ({"A": {"Type": "String", "AllowedPattern": "[a-z]+"}}, {"A": "1"}, "Parameter 'A' must match pattern [a-z]+"),
+        ({"A": {"Type": "Number"}}, {"A": "x"}, "Parameter 'A' must be a number."),
+    ],
+)
+def test_a_parameter_that_may_not_be_is_refused_in_aws_words(tmp_path, parameters, given, message: str):
+    async def scenario(world):
+        template = json.dumps({"Parameters": parameters, "Resources": {"G": {"Type": "AWS::Logs::LogGroup"}}})
+        listed = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+        found = await refused(world, "CreateStack", StackName="x", TemplateBody=template, Parameters=listed)
+        assert found == f"ValidationError: {message}"
+
+    run(tmp_path, scenario)
+
+
+def test_a_type_that_nobody_has_is_refused_in_aws_words(tmp_path):
+    async def scenario(world):
+        template = json.dumps({"Resources": {"G": {"Type": "AWS::Nobody::Has"}}})
+        found = await refused(world, "CreateStack", StackName="x", TemplateBody=template)
+        assert found == "ValidationError: Template format error: Unrecognized resource types: [AWS::Nobody::Has]"
+
+    run(tmp_path, scenario)
+
+
+def test_events_that_come_between_two_pages_shift_nothing():
+    events = [{"EventId": f"e{number}"} for number in range(250, 0, -1)]
+    first, more = events_page(events, {})
+    newer = [{"EventId": f"e{number}"} for number in range(260, 250, -1)] + events
+    second, more = events_page(newer, more)
+    third, end = events_page(newer, more)
+    assert [*first, *second, *third] == events
+    assert end == {}
+    with pytest.raises(ValidationError, match="Invalid NextToken"):
+        events_page(events, {"NextToken": "e999"})

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from gatepost.kernel.errors import ServiceError
+from gatepost.kernel.sinks import LogDelivery
 from tests.support.logs import GROUP, LogsControl, with_logs
 from tests.support.toys import ACCOUNT
 
@@ -38,7 +39,8 @@ def test_a_resource_policy_is_asked_when_a_service_writes(tmp_path) -> None:
         found = await logs("DescribeResourcePolicies")
         arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{GROUP}"
         told = {"service": "events.amazonaws.com", "source_arn": "arn:rule"}
-        await logs.provider.deliver(arn, "s", "hello", **told)
+        writer: LogDelivery = logs.provider
+        await writer.deliver(arn, "s", "hello", **told)
         asked = logs.authorization.asked[-1]
         events = await logs("GetLogEvents", logGroupName=GROUP, logStreamName="s")
         await logs("DeleteResourcePolicy", policyName="p")
