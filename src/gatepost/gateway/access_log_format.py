@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import orjson
 
+from gatepost.gateway.access_phases import PHASES
 from gatepost.gateway.exchange import NOT_CALLED, Exchange
 from gatepost.gateway.mapping import MappingError, compile_source, context_sources
 from gatepost.gateway.responses import INTEGRATION_FAILURE, INTEGRATION_TIMEOUT
@@ -72,6 +73,10 @@ def _error(name: str) -> Reader:
     return read
 
 
+def _nothing(_exchange: Exchange, _response: Response) -> None:
+    return None
+
+
 # What only logs have. `status` of a client who left before the answer is 499.
 _OF_THE_ANSWER: Final[dict[str, Reader]] = {
     "status": lambda _exchange, response: response.status,
@@ -85,7 +90,13 @@ _OF_THE_ANSWER: Final[dict[str, Reader]] = {
     "integration.error": _integration_error,
     "integrationErrorMessage": _integration_error,
     "integration.requestId": lambda exchange, _response: exchange.call.request_id if exchange.call else None,
-    "xrayTraceId": lambda exchange, _response: exchange.trace_root.partition(";")[0].removeprefix("Root=") or None,
+    "tlsVersion": lambda exchange, _response: exchange.request.peer.tls.version if exchange.request.peer.tls else None,
+    "cipherSuite": lambda exchange, _response: exchange.request.peer.tls.cipher if exchange.request.peer.tls else None,
+    # There is no firewall here: without one AWS has no values either.
+    "waf.error": _nothing,
+    "waf.latency": _nothing,
+    "waf.status": _nothing,
+    **PHASES,
     "error.message": _error("message"),
     "error.messageString": _error("messageString"),
     "error.responseType": _error("responseType"),

@@ -1,7 +1,7 @@
 """What an authorizer found out about a caller: written on the exchange by its guard, read by policies, keys and events.
 
-It may be remembered and then belongs to many requests: nothing in it is about one of them but `latency_ms`, which is 0
-in what is remembered.
+It may be remembered and then belongs to many requests: nothing in it is about one of them but `latency_ms` and
+`request_id`, which are 0 and empty in what is remembered.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class AuthorizerResult:
     policy: Policy | None = None
     usage_identifier_key: str = field(default="", repr=False)
     latency_ms: int = 0
+    request_id: str = ""  # of the function's invocation; "" for what is remembered, and for user pools
     is_remembered: bool = False
     decisions: dict[str, Decision] = field(default_factory=dict, repr=False, compare=False)
 

@@ -20,6 +20,7 @@ from gatepost.gateway.client_identity import client_certificate
 from gatepost.gateway.exchange import CALLER, Exchange
 from gatepost.gateway.query import decode_parameter, parse_query
 from gatepost.gateway.route import Route, StageFacts
+from gatepost.gateway.trace import trace_root
 from gatepost.gateway.usage_keys import API_KEY
 from gatepost.kernel.operations import Principal
 
@@ -200,6 +201,7 @@ _CONTEXT: Final[dict[str, Source]] = {
     "identity.userArn": lambda exchange: caller.arn if (caller := _caller(exchange)) is not None else None,
     "awsEndpointRequestId": lambda exchange: exchange.call.request_id if exchange.call is not None else None,
     "isCanaryRequest": _nothing,  # of a stage without a canary
+    "xrayTraceId": lambda exchange: trace_root(exchange).partition(";")[0].removeprefix("Root=") or None,
     "identity.vpcId": lambda exchange: (exchange.vpc_endpoint.vpc_id or None) if exchange.vpc_endpoint else None,
     "identity.vpceId": lambda exchange: exchange.vpc_endpoint.id if exchange.vpc_endpoint else None,
     # There are neither identity pools, organizations nor firewalls here: null, as on AWS without them.

@@ -63,7 +63,9 @@ FindTerms = Callable[[str], TlsTerms | None]
 class TlsSession:
     """What a handshake has settled: the name that was asked for, whose terms applied, the client's certificate."""
 
-    __slots__ = ("client", "client_certificate", "domain_name", "protocol", "server_name", "trust")
+    __slots__ = (
+        "cipher", "client", "client_certificate", "domain_name", "protocol", "server_name", "trust", "version",
+    )  # fmt: skip
 
     def __init__(self, name: str, terms: TlsTerms, tls: ssl.SSLObject) -> None:
         self.server_name = name
@@ -72,6 +74,8 @@ class TlsSession:
         self.client_certificate: bytes | None = tls.getpeercert(binary_form=True)  # DER; checked by the handshake
         self.client: Any = None  # for the handler: what it has read of the certificate
         self.protocol = tls.selected_alpn_protocol() or "http/1.1"
+        self.version = tls.version() or ""  # TLSv1.3
+        self.cipher = (tls.cipher() or ("",))[0]  # by OpenSSL's name
 
 
 def peer_of(transport: asyncio.BaseTransport) -> Peer:

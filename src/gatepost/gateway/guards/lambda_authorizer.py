@@ -176,17 +176,19 @@ class LambdaAuthorizer:
             raise Refusal(AUTHORIZER_CONFIGURATION_ERROR, detail=refusal.detail) from refusal
         clock = self._parts.clock
         started_ns = clock.monotonic_ns()
-        answered = await self._invoke(exchange, orjson.dumps(event))
+        request_id = self._parts.new_id()
+        answered = await self._invoke(exchange, orjson.dumps(event), request_id)
         if answered.function_error:
             raise _failed(answered)
         result = parse_output(answered.payload, authorizer_id=self.id, name=f"the policy of authorizer {self.name}")
         self._results.remember(identity, replace(result, is_remembered=True), exchange.time_ms)
-        return replace(result, latency_ms=(clock.monotonic_ns() - started_ns) // 1_000_000)
+        latency_ms = (clock.monotonic_ns() - started_ns) // 1_000_000
+        return replace(result, latency_ms=latency_ms, request_id=request_id)
 
-    async def _invoke(self, exchange: Exchange, payload: bytes) -> InvocationResult:
+    async def _invoke(self, exchange: Exchange, payload: bytes, request_id: str) -> InvocationResult:
         parts = self._parts
         invocation = Invocation(
-            function_arn=self._function, payload=payload, request_id=parts.new_id(), trace_id=trace_root(exchange)
+            function_arn=self._function, payload=payload, request_id=request_id, trace_id=trace_root(exchange)
         )
         try:
             return await within(

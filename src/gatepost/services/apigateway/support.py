@@ -99,6 +99,7 @@ CONTEXT_VARIABLES: Final = frozenset(
         "stage",
         "wafResponseCode",
         "webaclArn",
+        "xrayTraceId",
     }
 )
 # Of AWS's list, what is null on AWS too where there are no authorizers, API keys, canaries, domains of one's own, VPC
