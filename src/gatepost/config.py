@@ -12,7 +12,8 @@ Durability = Literal["full", "process"]
 
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _DOMAIN: Final = re.compile(r"(?=.{3,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
-_STATE_URL: Final = re.compile(r"valkeys?://(?:[^@/\s]*@)?[^@/\s:]+(?::\d{1,5})?(?:/\d{0,3})?")
+_SERVER: Final = r"(?:\[[0-9a-fA-F:.]+\]|[^@/\s:,\[\]]+)(?::\d{1,5})?"
+_STATE_URL: Final = re.compile(rf"valkeys?://(?:[^@/\s]*@)?{_SERVER}(?:,{_SERVER}){{0,15}}(?:/\d{{0,3}})?")
 _ISSUER: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(?:/[A-Za-z0-9._~/-]*)?", re.ASCII)
 _VPC_ENDPOINT: Final = re.compile(r"vpce-[0-9a-z]{1,32}(?:=vpc-[0-9a-z]{1,32})?")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,64}")  # as signatures spell it
@@ -116,7 +117,7 @@ class Settings:
         if not 1 <= self.account_throttle_burst <= 2**31 - 1:
             found.append(f"--account-throttle-burst is {self.account_throttle_burst}: use 1 to {2**31 - 1}")
         if self.state_url and not _STATE_URL.fullmatch(self.state_url):
-            found.append("--state: use valkey://HOST[:PORT][/DATABASE] (or valkeys:// for TLS)")
+            found.append("--state: use valkey://HOST[:PORT][,HOST[:PORT]…][/DATABASE] (or valkeys:// for TLS)")
         for network in self.trusted_proxies:
             try:
                 ip_network(network)

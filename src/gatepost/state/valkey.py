@@ -2,8 +2,11 @@
 
 A server that is slow, gone or wrong costs whoever waits at most `DEADLINE_MS`, once: the connection is over then, every
 operation fails at once with `StateUnavailable`, and a task of its own connects again. An operation that may not have
-arrived is not repeated. Names begin with `gatepost:`. Spaces' `bytes_max` is the server's `maxmemory` to keep. One
-server or a primary with replicas behind one name; no cluster mode.
+arrived is not repeated. Names begin with `gatepost:`. Spaces' `bytes_max` is the server's `maxmemory` to keep.
+
+One server, or several of which one is the primary: by one name, or named one by one. Of those the first that says that
+it is the primary is taken, and when it is lost, or is none any more, the next that is. A server in cluster mode is
+refused: it is one of many that hold a part each, and buckets, caches and messages would need all of them.
 """
 
 from __future__ import annotations
@@ -39,7 +42,12 @@ CONNECT_WITHIN_S: Final = 1.0
 RECONNECT_FIRST_S: Final = 0.05
 RECONNECT_MAX_S: Final = 1.0
 PORT: Final = 6379
+PLACES_MAX: Final = 16
 PREFIX: Final = "gatepost:"
+
+
+class WrongServer(StateUnavailable):
+    """A server that answers is no primary, or runs in cluster mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +61,36 @@ class ValkeyAddress:
     password: str = field(default="", repr=False)
     is_tls: bool = False
     path: str = ""  # of the Unix socket of `state.server`, instead of host and port
+    others: tuple[tuple[str, int], ...] = ()  # hosts and ports of servers that may be the primary instead
+
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Give hosts and ports in the order in which they are tried."""
+        return ((self.host, self.port), *self.others)
 
     @property
     def place(self) -> str:
         """What a log says of it."""
-        return self.path or f"{self.host}:{self.port}"
+        return self.path or ",".join(f"{host}:{port}" for host, port in self.places)
 
     @classmethod
     def parse(cls, url: str) -> ValkeyAddress:
-        """Read `valkey://[user:password@]host[:port][/database]`. Raises: SettingsError."""
+        """Read `valkey://[user:password@]host[:port][,host[:port]…][/database]`. Raises: SettingsError."""
         parts = urlsplit(url)
+        login, _, hosts = parts.netloc.rpartition("@")
         try:
-            port, database = parts.port or PORT, int(parts.path.lstrip("/") or 0)
+            named = [urlsplit(f"//{each}") for each in hosts.split(",")]
+            places = [(each.hostname or "", each.port or PORT) for each in named]
+            database = int(parts.path.lstrip("/") or 0)
         except ValueError as error:
             raise SettingsError(f"--state: {error}") from None
-        if parts.scheme not in ("valkey", "valkeys", "redis", "rediss") or not parts.hostname:
-            raise SettingsError("--state: use valkey://HOST[:PORT][/DATABASE] (or valkeys:// for TLS)")
-        user, password = unquote(parts.username or ""), unquote(parts.password or "")
-        return cls(parts.hostname, port, database, user, password, parts.scheme in ("valkeys", "rediss"))
+        known = parts.scheme in ("valkey", "valkeys", "redis", "rediss")
+        if not known or len(places) > PLACES_MAX or not all(host for host, _ in places):
+            raise SettingsError("--state: use valkey://HOST[:PORT][,HOST[:PORT]…][/DATABASE] (or valkeys:// for TLS)")
+        user, password = (unquote(each) for each in login.partition(":")[::2])
+        (host, port), *others = places
+        is_tls = parts.scheme in ("valkeys", "rediss")
+        return cls(host, port, database, user, password, is_tls, others=tuple(others))
 
 
 class ValkeyState:
@@ -87,10 +107,14 @@ class ValkeyState:
         self._tasks = Tasks("state")
         self._is_closed = False
         self._is_connecting = False
+        self._turn = 0  # of the places, the one that is tried first
         self.epoch = 0  # counts connections: another one may lead to a server that lost what it held
 
     async def start(self) -> bool:
-        """Connect, or go on trying in the background; say whether it worked at once."""
+        """Connect, or go on trying in the background; say whether it worked at once.
+
+        Raises: SettingsError, when the server runs in cluster mode.
+        """
         try:
             await self._connect()
         except (TimeoutError, OSError, StateUnavailable, ReplyError) as error:
@@ -115,10 +139,25 @@ class ValkeyState:
     # -- connections
 
     async def _connect(self) -> None:
+        """Connect to the first that is the primary. Raises: what came of the last that was tried."""
+        places = self._address.places
+        for tried in range(len(places)):
+            try:
+                await self._connect_to(*places[self._turn])
+            except (TimeoutError, OSError, StateUnavailable, ReplyError):
+                self._turn = (self._turn + 1) % len(places)
+                if tried + 1 == len(places):
+                    raise
+            else:
+                return
+
+    async def _connect_to(self, host: str, port: int) -> None:
         opened: list[RespConnection] = []
         try:
-            commands = await self._open(None, opened)
-            listening = await self._open(self._pushed, opened)
+            commands = await self._open(host, port, None, opened)
+            if not self._address.path:
+                await _check(commands)
+            listening = await self._open(host, port, self._pushed, opened)
             for script in scripts.ALL:
                 await commands.send(encode(("SCRIPT", "LOAD", script)))
             if commands.is_over or listening.is_over:  # `_lost` does not know them yet
@@ -134,7 +173,9 @@ class ValkeyState:
             for heard in [heard for each in self._listeners.values() for heard in each]:
                 heard(b"")
 
-    async def _open(self, pushed: Callable[[list[Any]], None] | None, opened: list[RespConnection]) -> RespConnection:
+    async def _open(
+        self, host: str, port: int, pushed: Callable[[list[Any]], None] | None, opened: list[RespConnection]
+    ) -> RespConnection:
         """Make a connection and let it in. It stands in `opened` before it can fail to be let in."""
         address, loop = self._address, asyncio.get_running_loop()
         context = ssl.create_default_context() if address.is_tls else None
@@ -146,7 +187,7 @@ class ValkeyState:
             _, connection = await asyncio.wait_for(loop.create_unix_connection(made, address.path), CONNECT_WITHIN_S)
             opened.append(connection)
             return connection
-        opening = loop.create_connection(made, address.host, address.port, ssl=context)
+        opening = loop.create_connection(made, host, port, ssl=context)
         _, connection = await asyncio.wait_for(opening, CONNECT_WITHIN_S)
         opened.append(connection)
         if address.password:
@@ -182,7 +223,12 @@ class ValkeyState:
                     await self._connect()
                 except (TimeoutError, OSError, StateUnavailable, ReplyError):
                     continue
-                log.warning("the shared state is back", extra={"at": self._address.place})
+                except SettingsError as error:  # it was another server when this process started
+                    log.error("the shared state cannot be used", extra={"at": self._address.place, "error": str(error)})
+                    pause_s = RECONNECT_MAX_S
+                    continue
+                host, port = self._address.places[self._turn]
+                log.warning("the shared state is back", extra={"at": self._address.path or f"{host}:{port}"})
                 return
         finally:
             self._is_connecting = False
@@ -314,6 +360,24 @@ class ValkeyState:
         if len(reply) == 3 and reply[0] == b"message":
             for heard in list(self._listeners.get(reply[1].decode().removeprefix(PREFIX), ())):
                 heard(reply[2])
+
+
+async def _check(connection: RespConnection) -> None:
+    """Let a server pass that is a primary, and no member of a cluster. Raises: WrongServer, SettingsError."""
+    role = await _told(connection, "ROLE")
+    if isinstance(role, list) and role and role[0] != b"master":
+        raise WrongServer("the server is a replica")
+    cluster = await _told(connection, "INFO", "cluster")
+    if isinstance(cluster, bytes) and b"cluster_enabled:1" in cluster:
+        raise SettingsError("--state: the server runs in cluster mode: use one server, or a primary with replicas")
+
+
+async def _told(connection: RespConnection, *command: str) -> Any:
+    """Give what a server says of itself; None when we may not ask."""
+    try:
+        return await connection.send(encode(command))
+    except ReplyError:
+        return None
 
 
 def _space(space: Space) -> str:

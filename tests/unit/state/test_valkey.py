@@ -33,6 +33,8 @@ def a_state(server: ValkeyProcess, url: str = "") -> ValkeyState:
     [
         ("valkey://h", ValkeyAddress("h", 6379)),
         ("redis://h:1/2", ValkeyAddress("h", 1, 2)),
+        ("valkey://a,b:7,[::1]:8/3", ValkeyAddress("a", 6379, 3, others=(("b", 7), ("::1", 8)))),
+        ("valkey://u:p%40@a:1,b:2", ValkeyAddress("a", 1, 0, "u", "p@", others=(("b", 2),))),
         ("valkeys://u:p%40@h", ValkeyAddress("h", 6379, 0, "u", "p@", is_tls=True)),
     ],
 )
@@ -41,7 +43,19 @@ def test_an_address_is_read_from_its_url(url: str, address: ValkeyAddress) -> No
     assert "p@" not in repr(address)
 
 
-@pytest.mark.parametrize("url", ["http://h", "valkey://", "valkey://h:x", "valkey://h/db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h",
+        "valkey://",
+        "valkey://h:x",
+        "valkey://h/db",
+        "valkey://a,",
+        "valkey://,a",
+        "valkey://a,b:x",
+        "valkey://a:1:2",
+    ],
+)
 def test_another_url_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="--state"):
         ValkeyAddress.parse(url)
@@ -118,3 +132,84 @@ def test_a_space_whose_generation_was_evicted_shows_no_old_value(valkey: ValkeyP
         await state.close()
 
     asyncio.run(scenario())
+
+
+async def found(state: ValkeyState, port: int) -> None:
+    """Wait until the state is connected to the server on this port."""
+    deadline = asyncio.get_running_loop().time() + 15
+    while state.is_lost or state._address.places[state._turn][1] != port:
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def count(state: ValkeyState, *, known: int = 0) -> int:
+    counted = await state.add_to_quota("q", count=1, limit=100, expires_at_ms=2**42, at_least=known)
+    return counted.used
+
+
+def test_of_several_servers_the_primary_is_used_whichever_that_is(tmp_path: Path) -> None:
+    async def scenario(one: ValkeyProcess, other: ValkeyProcess) -> None:
+        replica, primary = one, other
+        replica.follow(primary)
+        state = ValkeyState(
+            ValkeyAddress.parse(f"valkey://127.0.0.1:{one.port},127.0.0.1:{other.port}"),
+            SystemClock(),
+            deadline_ms=1_000,
+        )
+        assert await state.start()
+        heard: list[bytes] = []
+        state.subscribe("news", heard.append)
+        used = 0
+        for _ in range(2):  # fails over, and back again
+            await found(state, primary.port)
+            used += 1
+            assert await count(state) == used
+            while not replica.is_in_step() or b"gatepost:q:q" not in replica.ask(b"KEYS *\r\n"):
+                await asyncio.sleep(0.02)
+            primary.kill()
+            with pytest.raises(StateUnavailable):
+                await count(state)
+            replica.follow(None)
+            await found(state, replica.port)
+            assert heard[-1:] == [b""]  # something may have been missed
+            primary.start()
+            primary.follow(replica)
+            replica, primary = primary, replica
+        assert await count(state) == used + 1
+        await state.close()
+
+    with a_valkey(tmp_path) as one, a_valkey(tmp_path) as other:
+        asyncio.run(scenario(one, other))
+
+
+def test_a_primary_that_becomes_a_replica_is_left_for_the_one_that_is_primary_now(tmp_path: Path) -> None:
+    async def scenario(one: ValkeyProcess, other: ValkeyProcess) -> None:
+        other.follow(one)
+        address = ValkeyAddress.parse(f"valkey://127.0.0.1:{one.port},127.0.0.1:{other.port}")
+        state = ValkeyState(address, SystemClock(), deadline_ms=1_000)
+        assert await state.start()
+        assert await count(state) == 1
+        while not other.is_in_step():
+            await asyncio.sleep(0.02)
+        other.follow(None)
+        one.follow(other)
+        with pytest.raises(StateUnavailable):  # it says that it is read-only
+            await count(state)
+        await found(state, other.port)
+        assert await count(state, known=1) == 2
+        await state.close()
+
+    with a_valkey(tmp_path) as one, a_valkey(tmp_path) as other:
+        asyncio.run(scenario(one, other))
+
+
+def test_a_server_in_cluster_mode_is_refused_with_a_reason(tmp_path: Path) -> None:
+    async def scenario(server: ValkeyProcess) -> None:
+        state = a_state(server)
+        with pytest.raises(SettingsError, match="cluster mode"):
+            await state.start()
+        assert state.is_lost
+        await state.close()
+
+    with a_valkey(tmp_path, "--cluster-enabled", "yes") as server:
+        asyncio.run(scenario(server))
