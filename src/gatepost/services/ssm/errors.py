@@ -110,6 +110,34 @@ class InvalidFilterValue(ServiceError):
     status = 400
 
 
+class PoliciesLimitExceededException(ServiceError):
+    """A parameter has ten policies at most."""
+
+    code = "PoliciesLimitExceededException"
+    status = 400
+
+
+class InvalidPolicyTypeException(ServiceError):
+    """A policy of a type that there is not."""
+
+    code = "InvalidPolicyTypeException"
+    status = 400
+
+
+class InvalidPolicyAttributeException(ServiceError):
+    """A policy's time cannot be."""
+
+    code = "InvalidPolicyAttributeException"
+    status = 400
+
+
+class IncompatiblePolicyException(ServiceError):
+    """Two policies that cannot be together, or one that needs another."""
+
+    code = "IncompatiblePolicyException"
+    status = 400
+
+
 class InvalidNextToken(ServiceError):
     """A page token is none of ours."""
 

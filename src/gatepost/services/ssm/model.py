@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from gatepost.kernel.operations import RecordKey
+from gatepost.services.ssm.policies import EXPIRATION, ParameterPolicy
 
 PARAMETER: Final = "ssm-parameter"
 SECURE: Final = "SecureString"
@@ -34,6 +35,13 @@ class ParameterVersion:
     tier: str = STANDARD
     labels: tuple[str, ...] = ()
     data_type: str = TEXT
+    policies: tuple[ParameterPolicy, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ParameterVersion:
+        """Read what `Parameter.to_json` gave of a version."""
+        policies = tuple(ParameterPolicy(**one) for one in value.get("policies", ()))
+        return cls(**{**value, "labels": tuple(value["labels"]), "policies": policies})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,10 @@ class Parameter:
         """The newest version."""
         return self.versions[-1]
 
+    def has_expired(self, now_ms: int) -> bool:
+        """Say whether a policy has it gone by now."""
+        return any(one.type == EXPIRATION and one.due_at_ms <= now_ms for one in self.current.policies)
+
     @property
     def key(self) -> RecordKey:
         """Where the record lies."""
@@ -78,7 +90,7 @@ class Parameter:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Parameter:
         """Read what `to_json` gave."""
-        versions = tuple(ParameterVersion(**{**one, "labels": tuple(one["labels"])}) for one in value["versions"])
+        versions = tuple(map(ParameterVersion.from_json, value["versions"]))
         return cls(**{**value, "versions": versions})
 
 

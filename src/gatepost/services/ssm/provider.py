@@ -15,10 +15,11 @@ from typing import Any, Final
 from gatepost.kernel.errors import ValidationException, VersionConflict
 from gatepost.kernel.operations import Access, Call, operation
 from gatepost.kernel.paging import page_token, place_of
-from gatepost.kernel.ports import Operations
+from gatepost.kernel.ports import EventSink, Operations
 from gatepost.security.sealing import NotSealed
 from gatepost.security.session_tokens import Sealing
 from gatepost.services.ssm.access import access_of
+from gatepost.services.ssm.announcements import Announcements
 from gatepost.services.ssm.errors import (
     HierarchyTypeMismatchException,
     InvalidAllowedPatternException,
@@ -48,6 +49,7 @@ from gatepost.services.ssm.model import (
     ParameterVersion,
 )
 from gatepost.services.ssm.names import check_name, check_path
+from gatepost.services.ssm.policies import EXPIRATION, ParameterPolicy, parse_policies, renewed
 from gatepost.services.ssm.secret_references import PREFIX as SECRETS
 from gatepost.services.ssm.secret_references import secret_parameter
 from gatepost.storage.base import Records
@@ -72,9 +74,16 @@ class SsmProvider:
 
     service = "ssm"
 
-    def __init__(self, records: Records, seal: Sealing, operations: Operations | None = None) -> None:
+    def __init__(
+        self,
+        records: Records,
+        seal: Sealing,
+        operations: Operations | None = None,
+        sink: EventSink | None = None,
+    ) -> None:
         """Take where parameters are kept; without `operations` no name is a reference to a secret."""
         self._operations = operations
+        self._announcements = Announcements(sink)
         self._records = records
         self._seal = seal
         self._parameters: dict[tuple[str, str, str], tuple[Parameter, int]] = {}
@@ -99,6 +108,7 @@ class SsmProvider:
         name = params["Name"]
         check_name(name)
         _check_refused(params)
+        await self._bury(call, name)
         old = self._find(call, name)
         if old is not None and not params.get("Overwrite"):
             raise ParameterAlreadyExists(
@@ -128,13 +138,17 @@ class SsmProvider:
         else:
             parameter = replace(old, versions=(*_with_room(old), version))
         await self._keep(old, parameter)
+        await self._announcements.changed(parameter, "Create" if old is None else "Update")
         return {"Version": version.number, "Tier": version.tier}
 
     def _new_version(self, call: Call, params: Params, old: Parameter | None, kind: str) -> ParameterVersion:
         value = params["Value"]
         size = len(value.encode())
         before = old.current if old is not None else None
-        tier = _tier(params, before, size)
+        policies = _policies(params, before, call.now_ms)
+        tier = _tier(params, before, size, has_policies=bool(policies))
+        if policies and tier != ADVANCED:
+            raise ValidationException("Policies are for parameters of the Advanced tier only.")
         if size > VALUE_BYTES_MAX[tier]:
             raise ValidationException(
                 f"{tier} tier parameters support a maximum parameter value of {VALUE_BYTES_MAX[tier]} characters."
@@ -155,6 +169,7 @@ class SsmProvider:
             key_id=OWN_KEY if kind == SECURE else "",
             tier=tier,
             data_type=params.get("DataType", before.data_type if before is not None else TEXT),
+            policies=policies,
         )
 
     def _check_room(self, call: Call, tier: str) -> None:
@@ -210,7 +225,9 @@ class SsmProvider:
     @operation("DeleteParameter")
     async def delete_parameter(self, call: Call, params: Params) -> Answer:
         """Delete a parameter with its history. Raises: ParameterNotFound."""
-        await self._remove(self._get(call, params["Name"]))
+        parameter = self._get(call, params["Name"])
+        await self._remove(parameter)
+        await self._announcements.changed(parameter, "Delete")
         return {}
 
     @operation("DeleteParameters")
@@ -223,6 +240,7 @@ class SsmProvider:
                 missing.append(name)
             else:
                 await self._remove(parameter)
+                await self._announcements.changed(parameter, "Delete")
                 gone.append(name)
         return {"DeletedParameters": gone, "InvalidParameters": missing}
 
@@ -290,6 +308,7 @@ class SsmProvider:
             for one in parameter.versions
         )
         await self._keep(parameter, replace(parameter, versions=versions))
+        await self._announcements.changed(parameter, "LabelParameterVersion")
         return {"InvalidLabels": [x for x in asked if x not in moved], "ParameterVersion": version.number}
 
     @operation("UnlabelParameterVersion")
@@ -349,7 +368,8 @@ class SsmProvider:
 
     def _of(self, call: Call) -> list[Parameter]:
         place = (call.account_id, call.region)
-        return sorted((one for key, (one, _) in self._parameters.items() if key[:2] == place), key=lambda one: one.name)
+        found = (one for key, (one, _) in self._parameters.items() if key[:2] == place)
+        return sorted((one for one in found if not one.has_expired(call.now_ms)), key=lambda one: one.name)
 
     def _find(self, call: Call, name: str) -> Parameter | None:
         """Find a parameter of the caller's account and region by name or ARN."""
@@ -361,7 +381,35 @@ class SsmProvider:
 
     def _held(self, call: Call, name: str) -> Parameter | None:
         found = self._parameters.get((call.account_id, call.region, name))
-        return found[0] if found else None
+        return found[0] if found and not found[0].has_expired(call.now_ms) else None
+
+    async def _bury(self, call: Call, name: str) -> None:
+        """Delete what has expired by that name, so that there can be another."""
+        found = self._parameters.get((call.account_id, call.region, name))
+        if found is not None and found[0].has_expired(call.now_ms):
+            await self._expire(found[0])
+
+    async def _expire(self, parameter: Parameter) -> None:
+        await self._remove(parameter)
+        for policy in parameter.current.policies:
+            if policy.type == EXPIRATION:
+                await self._announcements.acted(parameter, policy)
+
+    async def act_on_policies(self, now_ms: int) -> None:
+        """Delete what has expired, and tell of what is due. To be called once a minute. Raises: StoreUnavailable."""
+        for parameter, _ in list(self._parameters.values()):
+            policies = parameter.current.policies
+            if parameter.has_expired(now_ms):
+                await self._expire(parameter)
+                continue
+            due = [one for one in policies if not one.is_done and one.due_at_ms <= now_ms]
+            if not due:
+                continue
+            done = tuple(replace(one, is_done=True) if one in due else one for one in policies)
+            current = replace(parameter.current, policies=done)
+            await self._keep(parameter, replace(parameter, versions=(*parameter.versions[:-1], current)))
+            for policy in due:
+                await self._announcements.acted(parameter, policy)
 
     def _get(self, call: Call, name: str) -> Parameter:
         parameter = self._find(call, name)
@@ -430,7 +478,8 @@ def _described(parameter: Parameter, version: ParameterVersion, *, with_arn: boo
         "Tier": version.tier,
         "DataType": version.data_type,
     }
-    return {**{name: value for name, value in told.items() if value}, "Policies": []}
+    policies = [one.to_aws() for one in version.policies]
+    return {**{name: value for name, value in told.items() if value}, "Policies": policies}
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -443,8 +492,6 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _check_refused(params: Params) -> None:
-    if params.get("Policies") and params["Policies"] not in ("[]", "[{}]"):
-        raise ValidationException("Policies is not supported by Gatepost: parameters do not expire.")
     data_type = params.get("DataType", TEXT)
     if data_type == "aws:ssm:integration":
         raise ValidationException("DataType aws:ssm:integration is not supported by Gatepost: there is no Automation.")
@@ -460,9 +507,16 @@ def _check_refused(params: Params) -> None:
         raise InvalidKeyId(f"KeyId is not supported by Gatepost, which has its own key: leave it out or use {OWN_KEY}.")
 
 
-def _tier(params: Params, before: ParameterVersion | None, size: int) -> str:
+def _policies(params: Params, before: ParameterVersion | None, now_ms: int) -> tuple[ParameterPolicy, ...]:
+    """Give a new version's policies: those of before are kept until others, or none, are sent."""
+    if params.get("Policies"):
+        return parse_policies(params["Policies"], now_ms)
+    return renewed(before.policies, now_ms) if before is not None else ()
+
+
+def _tier(params: Params, before: ParameterVersion | None, size: int, *, has_policies: bool) -> str:
     asked = params.get("Tier", STANDARD)
-    needs_advanced = size > VALUE_BYTES_MAX[STANDARD]
+    needs_advanced = size > VALUE_BYTES_MAX[STANDARD] or has_policies
     if asked == "Intelligent-Tiering":
         asked = ADVANCED if needs_advanced else STANDARD
     if before is not None and before.tier == ADVANCED and asked == STANDARD:

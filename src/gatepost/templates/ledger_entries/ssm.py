@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gatepost.templates.ledger import ENFORCED, TypeEntry, one_of, refused
+from gatepost.templates.ledger import ENFORCED, TypeEntry, one_of
 
 ENTRIES: Final = (
     TypeEntry(
@@ -12,10 +12,10 @@ ENTRIES: Final = (
         ENFORCED,
         {
             "AllowedPattern": ENFORCED,
-            "DataType": one_of("text", otherwise="there are no images or integrations to check: use text"),
+            "DataType": one_of("text", "aws:ec2:image", otherwise="there is no Automation to integrate with"),
             "Description": ENFORCED,
             "Name": ENFORCED,
-            "Policies": refused("parameters do not expire here: remove it"),
+            "Policies": ENFORCED,
             "Tags": ENFORCED,
             "Tier": ENFORCED,
             "Type": one_of("String", "StringList", otherwise="CloudFormation makes no SecureString: use a secret"),

@@ -26,7 +26,9 @@ class Parameter(Unnamed):
     async def update(self, work: Work, physical_id: str) -> Outcome:
         """Add a version, and change tags."""
         if work.changed("Value", "Description", "Tier", "AllowedPattern", "Type", "DataType", "Policies"):
-            await work.invoke("ssm", "PutParameter", {**self._parameters(work, physical_id), "Overwrite": True})
+            none = {"Policies": "[]"} if work.before.get("Policies") else {}  # what is left out would stay
+            parameters = {**none, **self._parameters(work, physical_id), "Overwrite": True}
+            await work.invoke("ssm", "PutParameter", parameters)
         old, new = work.before.get("Tags") or {}, work.properties.get("Tags") or {}
         on = {"ResourceType": "Parameter", "ResourceId": physical_id}
         if gone := [key for key in old if key not in new]:

@@ -108,7 +108,8 @@ def test_a_secure_string_is_sealed_and_opened_only_when_asked(tmp_path):
         ({"DataType": "aws:ec2:image"}, "ValidationException"),
         ({"DataType": "aws:ssm:integration"}, "ValidationException"),
         ({"DataType": "Text"}, "ValidationException"),
-        ({"Policies": '[{"Type":"Expiration"}]'}, "ValidationException"),
+        ({"Policies": '[{"Type":"Expiration"}]'}, "InvalidPolicyAttributeException"),
+        ({"Policies": "{}"}, "ValidationException"),
         ({"Overwrite": True, "Tags": [{"Key": "a", "Value": "b"}]}, "ValidationException"),
     ],
 )
