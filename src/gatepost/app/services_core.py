@@ -118,7 +118,7 @@ class ServicesCore:
         self.logs = self._make_logs(store, clock)
         self._events = self._make_events(store, clock)
         operations = LateOperations()
-        self._secrets = SecretServices(store, seal, authorizer, self._lambda, clock, operations)
+        self._secrets = SecretServices(store, seal, authorizer, self._lambda, clock, operations, self._events)
         self.acm = self._make_acm(store, link, seal, clock=clock)
         self._apigateway = self._make_apigateway(store, link, seal)
         self._user_pools = self._make_user_pools(store, link, clock, operations, (aws_port, endpoint_url))
