@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gatepost.wire.outgoing import ClientLimits, UpstreamError
-from gatepost.wire.upstream import UpstreamConnection
+from gatepost.wire.outgoing import ClientLimits, OutgoingRequest, UpstreamError
+from gatepost.wire.upstream import Sent, UpstreamConnection
 from tests.fuzz.test_wire_server import TOKENS, cuts, in_pieces
 from tests.support.wire import RecordingTransport
 
@@ -40,26 +40,43 @@ def mutated(draw: st.DrawFn) -> bytes:
     return data
 
 
+class Owner:
+    """Keeps what a connection tells its pool."""
+
+    def __init__(self):
+        self.told = []
+
+    def freed(self, _connection):
+        self.told.append("freed")
+
+    def lost(self, _connection):
+        self.told.append("lost")
+
+    def failed(self, _connection, sent, error):
+        sent.promise.fail(error)
+
+
 def received(pieces: list[bytes], *, is_streamed: bool, head_only: bool) -> tuple[str, int, bytes]:
     """Give `pieces` and then the end to a connection that waits for an answer; what came of it."""
 
     async def scenario():
-        freed = []
-        lost = []
-        connection = UpstreamConnection(limits=ClientLimits(), freed=freed.append, lost=lost.append)
+        owner = Owner()
+        connection = UpstreamConnection(ClientLimits(), owner)
         connection.connection_made(RecordingTransport(connection))
-        future = connection.start(
-            b"x", b"", head_only=head_only, is_streamed=is_streamed, bytes_max=1000, read_ms=60_000
+        method = "HEAD" if head_only else "GET"
+        request = OutgoingRequest(
+            method, "a.example", 80, "/", is_streamed=is_streamed, body_bytes_max=1000, read_ms=60_000
         )
+        sent = Sent(request, b"x")
+        connection.start(sent)
         for piece in pieces:
             connection.data_received(piece)
         connection.eof_received()
         connection.connection_lost(None)
-        assert future.done(), "nobody is told how it ended"
-        assert len(lost) == 1
-        assert len(freed) <= 1
+        assert sent.promise.done(), "nobody is told how it ended"
+        assert owner.told in (["lost"], ["freed", "lost"])
         try:
-            response = await future
+            response = await sent.promise
             body = response.body
             if response.stream is not None:
                 body = b"".join([piece async for piece in response.stream])

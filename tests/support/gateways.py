@@ -42,7 +42,7 @@ from gatepost.services.apigateway.deployment import (
 )
 from gatepost.services.lambda_.runner.streams import FunctionStream
 from gatepost.telemetry.metrics import Metrics
-from gatepost.telemetry.usage import Counter
+from gatepost.telemetry.figures import Counter
 from gatepost.wire.messages import HeaderBlock, Headers, Peer, Request, Response
 from gatepost.wire.outgoing import IncomingResponse, OutgoingRequest
 from gatepost.wire.rendering import RequestRenderer

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -107,7 +107,7 @@ class CertifiedSender:
         """Render headers that many requests share. Raises: ValueError when they cannot be sent."""
         return self._plain.prepare(headers)
 
-    async def send(self, request: OutgoingRequest) -> IncomingResponse:
+    def send(self, request: OutgoingRequest) -> Awaitable[IncomingResponse]:
         """Send `request`; without TLS nobody asks for a certificate. Raises: as `Sender.send`."""
         client = self._certificates.client(self._key) if request.is_tls else self._plain
-        return await client.send(request)
+        return client.send(request)

@@ -94,8 +94,8 @@ from gatepost.kernel.ports import FunctionInvoker, FunctionTriggers, LogSink, Ro
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Deployment, Integration, Method, Resource, StageSettings
 from gatepost.services.apigateway.stage_extensions import StageExtensions, stage_extensions
+from gatepost.telemetry.figures import Counter
 from gatepost.telemetry.metrics import Dimensions, Meter, Metrics
-from gatepost.telemetry.usage import Counter
 
 Plans = Mapping[str, Plan]
 

@@ -49,7 +49,6 @@ class UnpackGuard:
             request.target,
             [pair for pair in request.headers if pair[0].lower() != b"content-encoding"],
             unpacked(encoding, request.body),
-            received_ns=request.received_ns,
             peer=request.peer,
         )
 

@@ -17,14 +17,14 @@ class RequestIdHeaders:
 
     def finish(self, exchange: Exchange, response: Response) -> None:
         """Append the headers."""
-        response.headers += (
-            (b"x-amzn-RequestId", exchange.request_id.encode()),
-            (b"x-amz-apigw-id", exchange.extended_id.encode()),
+        response.lines += b"\r\nx-amzn-RequestId: %b\r\nx-amz-apigw-id: %b" % (
+            exchange.request_id.encode(),
+            exchange.extended_id.encode(),
         )
         if exchange.is_traced:
             trace_root(exchange)
         if exchange.trace_root:
-            response.headers.append((b"X-Amzn-Trace-Id", exchange.trace_root.encode("latin-1")))
+            response.lines += b"\r\nX-Amzn-Trace-Id: %b" % exchange.trace_root.encode("latin-1")
 
     def __repr__(self) -> str:
         return "RequestIdHeaders()"

@@ -39,12 +39,12 @@ class MappedRequest:
             if position % 2 == 0:
                 filled.append(piece)
             elif piece in overrides:
-                filled.append(_checked(quote(overrides[piece], safe=_SEGMENT_SAFE)))
+                filled.append(checked_segment(quote(overrides[piece], safe=_SEGMENT_SAFE)))
             elif piece in self.raw_path:
-                filled.append(_checked(exchange.values[self.raw_path[piece]]))
+                filled.append(checked_segment(exchange.values[self.raw_path[piece]]))
             else:
                 values = self.path[piece](exchange)
-                filled.append(_checked(quote(values[-1] if values else "", safe=_SEGMENT_SAFE)))
+                filled.append(checked_segment(quote(values[-1] if values else "", safe=_SEGMENT_SAFE)))
         return "".join(filled)
 
     def query_text(self, exchange: Exchange, overrides: Mapping[str, str]) -> str:
@@ -62,7 +62,7 @@ class MappedRequest:
                 raise MappingError(f"the URI's {{{name}}} has no mapping: add integration.request.path.{name}")
 
 
-def _checked(value: str) -> str:
+def checked_segment(value: str) -> str:
     """Let a path variable pass unless it climbs out of its place: `..` is refused in every spelling.
 
     Java's servers take `..;x` for `..`: they read what follows a semicolon as the segment's parameters.

@@ -23,8 +23,8 @@ from gatepost.gateway.request_ids import RequestIds
 from gatepost.kernel.errors import remote_error
 from gatepost.kernel.ports import AuthorizerTest, AuthorizerTestResult, MethodTest, MethodTestResult
 from gatepost.services.apigateway.deployment import Deployment, StageSettings, deployment_from_json
+from gatepost.telemetry.figures import Counter
 from gatepost.telemetry.metrics import Metrics
-from gatepost.telemetry.usage import Counter
 from gatepost.wire.messages import Headers, Request, Response
 
 STAGE: Final = "test-invoke-stage"

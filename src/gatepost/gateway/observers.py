@@ -21,8 +21,8 @@ from gatepost.gateway.explanation import Line, explain
 from gatepost.gateway.responses import Verdict
 from gatepost.gateway.route import Route, StageFacts
 from gatepost.kernel.clock import Clock
+from gatepost.telemetry.figures import Counter
 from gatepost.telemetry.metrics import Meter
-from gatepost.telemetry.usage import Counter
 from gatepost.wire.messages import Response
 
 BATCH_RECORDS: Final = 256
@@ -38,10 +38,11 @@ _NO_LINE: Final = Line()
 class Meters:
     """Counts a route's requests and their latencies, and the stage's usage."""
 
-    __slots__ = ("_meter", "_now_ns", "_usage")
+    __slots__ = ("_gauge", "_meter", "_now_ns", "_usage")
 
     def __init__(self, meter: Meter, usage: Counter, clock: Clock) -> None:
         self._meter = meter
+        self._gauge = meter.gauge
         self._usage = usage
         self._now_ns = clock.monotonic_ns
 
@@ -49,8 +50,10 @@ class Meters:
         """Count the request, its status and its two latencies."""
         integration_ns = exchange.integration_ns
         exchange.latency_ns = latency_ns = self._now_ns() - exchange.started_ns
-        self._meter.observe(
-            exchange.time_ms,
+        gauge = self._gauge
+        if exchange.time_ms >= gauge.ends_ms:
+            self._meter.close_minute(exchange.time_ms)
+        gauge.observe(
             response.status,
             latency_ns // 1000,
             integration_ns // 1000 if integration_ns >= 0 else -1,
@@ -61,11 +64,24 @@ class Meters:
         return "Meters(Count, Latency, IntegrationLatency, 4XXError, 5XXError)"
 
 
+class Logged:
+    """What is the same of all lines of a route's requests. `text` is their middle, from the API's id on, as JSON."""
+
+    __slots__ = ("line", "route", "stage", "text")
+
+    def __init__(self, stage: StageFacts, route: Route, line: Line) -> None:
+        self.stage = stage
+        self.route = route
+        self.line = line
+        place = {"apiId": stage.api_id, "stage": stage.stage_name, "resourcePath": route.resource_path}
+        self.text = orjson.dumps(place).decode()[1:-1]
+
+
 Decisions = list[tuple[object, object]] | None
-Finished = tuple[str, str, int, str, str, int, int, int, int, StageFacts, Route, Decisions, Line]
+Finished = tuple[str, str, int, str, str, int, int, int, int, Decisions, Logged]
 """A request that is over: id, client's address, time in ms, method, path with stage, status, bytes of the body,
-latency and integration latency in ns, stage, route, decisions, the plan's line. References and numbers: nothing is
-rendered yet. A plain tuple, because one is made for every request."""
+latency and integration latency in ns, decisions, its route's part. References and numbers: nothing is rendered yet.
+A plain tuple, because one is made for every request."""
 
 
 class RequestLog:
@@ -115,18 +131,16 @@ class RequestLog:
 class StageLog:
     """Hands a stage's finished requests to the request log."""
 
-    __slots__ = ("_line", "_route", "_stage", "_take")
+    __slots__ = ("_log", "_logged")
 
     def __init__(self, log: RequestLog, stage: StageFacts, route: Route, line: Line = _NO_LINE) -> None:
-        self._take = log.take
-        self._line = line
-        self._stage = stage
-        self._route = route
+        self._log = log
+        self._logged = Logged(stage, route, line)
 
     def observe(self, exchange: Exchange, response: Response) -> None:
         """Keep what happened; whoever reads the log renders it."""
         path, request = exchange.full_path, exchange.request
-        self._take(
+        self._log.take(
             (
                 exchange.request_id,
                 request.peer.ip,
@@ -137,10 +151,8 @@ class StageLog:
                 len(response.body),
                 exchange.latency_ns,
                 exchange.integration_ns,
-                self._stage,
-                self._route,
                 exchange.decisions,
-                self._line,
+                self._logged,
             )
         )
 
@@ -149,18 +161,18 @@ class StageLog:
 
 
 def _explained(finished: Finished) -> dict[str, Any]:
-    verdicts = [(part, verdict) for part, verdict in finished[11] or () if isinstance(verdict, Verdict)]
+    decisions, logged = finished[9], finished[10]
+    verdicts = [(part, verdict) for part, verdict in decisions or () if isinstance(verdict, Verdict)]
     return {
         **_record(finished),
         "decisions": [{"part": str(part), "verdict": str(verdict)} for part, verdict in verdicts],
-        **explain(finished[12], finished[11], reached_backend=finished[8] >= 0),
+        **explain(logged.line, decisions, reached_backend=finished[8] >= 0),
     }
 
 
 def _record(finished: Finished) -> dict[str, Any]:
-    (request_id, client_ip, time_ms, method, path, status, size, latency_ns, integration_ns, stage, route, _, _) = (
-        finished
-    )
+    request_id, client_ip, time_ms, method, path, status, size, latency_ns, integration_ns, _, logged = finished
+    stage = logged.stage
     return {
         "requestId": request_id,
         "ip": client_ip,
@@ -169,7 +181,7 @@ def _record(finished: Finished) -> dict[str, Any]:
         "httpMethod": method,
         "apiId": stage.api_id,
         "stage": stage.stage_name,
-        "resourcePath": route.resource_path,
+        "resourcePath": logged.route.resource_path,
         "path": path,
         "status": status,
         "responseLength": size,
@@ -179,4 +191,13 @@ def _record(finished: Finished) -> dict[str, Any]:
 
 
 def _line(finished: Finished) -> bytes:
-    return orjson.dumps(_record(finished), option=orjson.OPT_APPEND_NEWLINE)  # faster than an f-string with one test
+    """Render `_record`: by hand, which takes a third of orjson's time, unless the client's texts need escapes."""
+    request_id, client_ip, time_ms, method, path, status, size, latency_ns, integration_ns, _, logged = finished
+    if '"' in path or "\\" in path or not path.isprintable() or not method.isalpha():
+        return orjson.dumps(_record(finished), option=orjson.OPT_APPEND_NEWLINE)
+    waited = str(integration_ns // 1_000_000) if integration_ns >= 0 else "null"
+    return (
+        f'{{"requestId":"{request_id}","ip":"{client_ip}","requestTime":"{request_time(time_ms)}",'
+        f'"requestTimeEpoch":{time_ms},"httpMethod":"{method}",{logged.text},"path":"{path}","status":{status},'
+        f'"responseLength":{size},"responseLatency":{latency_ns // 1_000_000},"integrationLatency":{waited}}}\n'
+    ).encode()

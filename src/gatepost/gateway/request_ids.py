@@ -1,7 +1,7 @@
 """Ids for requests, made cheaply: random where it matters, never the same twice.
 
-A request id has the form of a version 4 UUID. Its first 74 bits are random and change every 4,096 ids; its last
-48 bits are a counter put through a bijection, so that within a block no two are alike. An extended request id
+A request id has the form of a version 4 UUID. All but its last two digits are random (114 bits) and change every
+`BLOCK` ids; the last two count, from a random start, so that within a block no two are alike. An extended request id
 (`x-amz-apigw-id`) is 15 characters of random base64 and a `=`, as AWS's are.
 """
 
@@ -12,9 +12,8 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-BLOCK: Final = 4096
-_FACTOR: Final = 0x9E3779B97F4B  # odd, so that multiplying by it modulo 2**48 is a bijection
-_MASK: Final = (1 << 48) - 1
+BLOCK: Final = 256
+_ENDS: Final = tuple(f"{number:02x}" for number in range(BLOCK))
 _EXTENDED: Final = 15
 
 
@@ -38,7 +37,7 @@ class RequestIds:
             self._begin_block()
             count = 0
         self._count = count + 1
-        return f"{self._prefix}{(self._start + count) * _FACTOR & _MASK:012x}"
+        return self._prefix + _ENDS[(self._start + count) % BLOCK]
 
     def next_extended(self) -> str:
         """Give a new extended request id."""
@@ -47,10 +46,10 @@ class RequestIds:
             self._extended = base64.b64encode(self._entropy(11_520)).decode("ascii")
             end = _EXTENDED
         self._position = end
-        return f"{self._extended[end - _EXTENDED : end]}="
+        return self._extended[end - _EXTENDED : end] + "="
 
     def _begin_block(self) -> None:
         text = self._entropy(16).hex()
         variant = "89ab"[int(text[16], 16) & 3]
-        self._prefix = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-"
-        self._start = int(text[20:], 16)
+        self._prefix = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:30]}"
+        self._start = int(text[30:], 16)

@@ -6,13 +6,13 @@ timeout counts for all of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from gatepost.gateway.deadline import DeadlinePassed, within
 from gatepost.gateway.exchange import Exchange, IntegrationCall
-from gatepost.gateway.mapped_request import MappedRequest
+from gatepost.gateway.mapped_request import MappedRequest, checked_segment
 from gatepost.gateway.mapping import MappingError
 from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.gateway.responses import (
@@ -39,6 +39,8 @@ from gatepost.wire.outgoing import (
     UpstreamTimedOut,
 )
 
+T = TypeVar("T")
+
 PRECISE_BELOW_MS: Final = 6_000
 """Below this timeout the time for a connection (3 s at most) is counted too, at the price of a task."""
 
@@ -50,7 +52,7 @@ class Sender(Protocol):
         """Render headers that many requests share. Raises: ValueError when they cannot be sent."""
         ...
 
-    def send(self, request: OutgoingRequest) -> Coroutine[Any, Any, IncomingResponse]:
+    def send(self, request: OutgoingRequest) -> Awaitable[IncomingResponse]:
         """Send `request` and give its answer. Raises: UpstreamError; ValueError when it cannot be sent."""
         ...
 
@@ -76,17 +78,9 @@ class UpstreamCalls:
     """Sends the requests of one method to its upstream."""
 
     __slots__ = (
-        "_clock",
-        "_idle_ms",
-        "_mapped",
-        "_method",
-        "_own_listener",
-        "_tasks",
-        "_timeout_ms",
-        "_upstream",
-        "client",
-        "is_streamed",
-    )
+        "_clock", "_host", "_idle_ms", "_is_tls", "_mapped", "_method", "_own_listener", "_path", "_port", "_query", "_read_ms",
+        "_tasks", "_timeout_ms", "_upstream", "_value_at", "client", "is_streamed",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -103,6 +97,10 @@ class UpstreamCalls:
     ) -> None:
         """Take where to. `is_streamed`: answers go on while they arrive (responseTransferMode STREAM)."""
         self._upstream = upstream
+        self._host, self._port, self._is_tls = upstream.host, upstream.port, upstream.is_tls
+        self._path, self._query = upstream.path, upstream.query
+        # Which of the route's values is the path's one variable, as in most APIs; -1: the path has none, or others.
+        self._value_at = mapped.raw_path.get(upstream.path[1], -1) if len(upstream.path) == 3 else -1
         self.is_streamed = is_streamed
         self._mapped = mapped
         self._own_listener = parts.own_listener
@@ -112,22 +110,37 @@ class UpstreamCalls:
         self._method = method
         self._timeout_ms = timeout_ms
         self._idle_ms = idle_ms
+        self._read_ms = min(timeout_ms, idle_ms)
 
     def target(self, exchange: Exchange, query: str, path_overrides: Mapping[str, str] | None = None) -> str:
         """Give the request target; the URI's own query comes first. Raises: Refusal for a path that climbs."""
-        pieces = self._upstream.path
-        target = pieces[0] if len(pieces) == 1 else self._mapped.fill(pieces, exchange, path_overrides or {})
-        static = self._upstream.query
+        pieces = self._path
+        if len(pieces) == 1:
+            target = pieces[0]
+        elif self._value_at >= 0 and not path_overrides:
+            target = pieces[0] + checked_segment(exchange.values[self._value_at]) + pieces[2]
+        else:
+            target = self._mapped.fill(pieces, exchange, path_overrides or {})
+        static = self._query
         if static:
             query = f"{static}&{query}" if query else static
         return f"{target}?{query}" if query else target
 
     async def send(
-        self, exchange: Exchange, target: str, headers: Headers, prepared: bytes, body: bytes
-    ) -> IncomingResponse:
-        """Ask the upstream and note how long it took. Raises: Refusal."""
+        self,
+        exchange: Exchange,
+        target: str,
+        headers: Headers,
+        prepared: bytes,
+        body: bytes,
+        then: Callable[[Exchange, IncomingResponse], T],
+    ) -> T:
+        """Ask the upstream, note how long it took, and give what `then` makes of the answer. Raises: Refusal.
+
+        `prepared` are header lines as `Sender.prepare` renders them.
+        """
         upstream = self._upstream
-        host, port, is_tls = upstream.host, upstream.port, upstream.is_tls
+        host, port, is_tls = self._host, self._port, self._is_tls
         if upstream.alias_api_id and (own := self._own_listener(upstream.alias_api_id)) is not None:
             host, port = own
             is_tls = False
@@ -140,7 +153,7 @@ class UpstreamCalls:
             headers,
             body,
             is_tls=is_tls,
-            read_ms=min(self._timeout_ms, self._idle_ms),
+            read_ms=self._read_ms,
             is_streamed=self.is_streamed,
             body_bytes_max=API_GATEWAY_BODY_BYTES_MAX,
             prepared=prepared,
@@ -163,7 +176,6 @@ class UpstreamCalls:
             if call is not None:
                 given = incoming.header(b"x-amzn-requestid") or b""
                 call.answered(incoming.status, incoming.block.split(), incoming.body, given.decode("latin-1"))
-            return incoming
         except DeadlinePassed as passed:
             raise Refusal(INTEGRATION_TIMEOUT, detail=f"Execution failed due to a timeout error: {passed}") from passed
         except UpstreamError as failure:
@@ -172,6 +184,7 @@ class UpstreamCalls:
             raise Refusal(BAD_REQUEST, detail=f"the request cannot be passed on: {error}") from error
         finally:
             exchange.integration_ns = self._clock.monotonic_ns() - started
+        return then(exchange, incoming)
 
     def timed(self, incoming: IncomingResponse, began_ns: int) -> TimedStream | None:
         """Give a streamed answer's body under the integration's timeout; None when the answer is here, whole."""

@@ -1,7 +1,7 @@
 """API Gateway's metrics, counted per route in memory and handed on minute by minute.
 
 Each route has one meter; stage and API figures are sums of meters, made when someone asks, so that a request
-pays for one. Latencies are held in microseconds (`histograms.py`); AWS's unit is the millisecond.
+pays for one. Latencies are held in microseconds (`figures.py`, `histograms.py`); AWS's unit is the millisecond.
 
 Metric names, dimensions and meanings: API Gateway developer guide, "Amazon API Gateway dimensions and metrics"
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html).
@@ -15,50 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
-from gatepost.telemetry.histograms import Histogram
+from gatepost.telemetry.figures import Figures, Gauge
 
 MINUTE_MS: Final = 60_000
 MINUTES_KEPT_MAX: Final = 15
 """How many finished minutes of a meter wait to be fetched; the oldest goes first."""
-
-
-class Figures:
-    """What happened to one route, stage or API in some span of time."""
-
-    __slots__ = (
-        "cache_hits", "cache_misses", "client_errors", "count", "integration_latency", "latency", "server_errors",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.client_errors = 0  # AWS: 4XXError
-        self.server_errors = 0  # AWS: 5XXError
-        self.cache_hits = 0  # AWS: CacheHitCount
-        self.cache_misses = 0
-        self.latency = Histogram()
-        self.integration_latency = Histogram()
-
-    def add(self, other: Figures) -> None:
-        """Take `other`'s figures too."""
-        self.count += other.count
-        self.client_errors += other.client_errors
-        self.server_errors += other.server_errors
-        self.cache_hits += other.cache_hits
-        self.cache_misses += other.cache_misses
-        self.latency.add(other.latency)
-        self.integration_latency.add(other.integration_latency)
-
-    def to_json(self) -> dict[str, Any]:
-        """Give the figures under AWS's metric names."""
-        return {
-            "Count": self.count,
-            "4XXError": self.client_errors,
-            "5XXError": self.server_errors,
-            "CacheHitCount": self.cache_hits,
-            "CacheMissCount": self.cache_misses,
-            "Latency": self.latency.to_json(),
-            "IntegrationLatency": self.integration_latency.to_json(),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,61 +61,60 @@ class Minute(NamedTuple):
 
 
 class Meter:
-    """One route's figures: of the running minute, of finished minutes, and of all time."""
+    """One route's figures: of the running minute, of finished minutes, and of all time.
 
-    __slots__ = ("__weakref__", "_metrics", "_window_ends_ms", "current", "dimensions", "finished", "reported", "total")
+    Whoever counts adds to `gauge`, and calls `close_minute` first when the gauge's minute is over.
+    """
+
+    __slots__ = ("__weakref__", "_metrics", "dimensions", "finished", "gauge", "reported", "total")
 
     def __init__(self, dimensions: Dimensions, metrics: Metrics) -> None:
         self._metrics = metrics
         self.dimensions = dimensions
         self.reported = 0  # requests of the running minute that `Metrics.running` has told of
-        self.current = Figures()
+        self.gauge = Gauge()
         self.total = Figures()
         self.finished: deque[tuple[int, Figures]] = deque(maxlen=MINUTES_KEPT_MAX)
-        self._window_ends_ms = 0
+
+    @property
+    def current(self) -> Figures:
+        """Give the running minute's figures."""
+        return self.gauge.figures
 
     def observe(self, at_ms: int, status: int, latency_us: int, integration_us: int) -> None:
         """Count one request that began at `at_ms`; `integration_us` below 0: it never reached the integration."""
-        if at_ms >= self._window_ends_ms:
-            self.close_minute(at_ms)
-        figures = self.current
-        figures.count += 1
-        if status >= 400:
-            if status < 500:
-                figures.client_errors += 1
-            else:
-                figures.server_errors += 1
-        figures.latency.observe(latency_us)
-        if integration_us >= 0:
-            figures.integration_latency.observe(integration_us)
+        self.close_minute(at_ms)
+        self.gauge.observe(status, latency_us, integration_us)
 
     def close_minute(self, now_ms: int) -> None:
         """Put the running minute with the finished ones when `now_ms` is past it."""
-        if now_ms < self._window_ends_ms:
+        gauge = self.gauge
+        if now_ms < gauge.ends_ms:
             return
-        if self.current.count:
-            self.finished.append((self.minute_ms, self.current))
-            self.total.add(self.current)
-            self.current = Figures()
-            self.reported = 0
-        self._window_ends_ms = self._metrics.open_minute(self, now_ms) + MINUTE_MS
+        if gauge.figures.count:
+            self.finished.append((self.minute_ms, gauge.figures))
+            self._begin()
+        gauge.ends_ms = self._metrics.open_minute(self, now_ms) + MINUTE_MS
 
     @property
     def minute_ms(self) -> int:
         """When the running minute began."""
-        return self._window_ends_ms - MINUTE_MS
+        return self.gauge.ends_ms - MINUTE_MS
 
     def rest(self) -> None:
         """Have no running minute until the next request."""
-        self._window_ends_ms = 0
+        self.gauge.ends_ms = 0
 
     def forget(self) -> None:
         """Drop what has not been fetched; all of time keeps it."""
-        self.total.add(self.current)
-        self.current = Figures()
-        self.reported = 0
+        self._begin()
         self.finished.clear()
         self.rest()
+
+    def _begin(self) -> None:
+        self.total.add(self.gauge.figures)
+        self.gauge.figures = Figures()
+        self.reported = 0
 
     def so_far(self) -> Figures:
         """Give everything since the process began."""

@@ -41,6 +41,7 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import SettingsError
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.tasks import Tasks
+from gatepost.telemetry.figures import Counter
 from gatepost.telemetry.tallies import Tally, collect
 
 log = logging.getLogger(__name__)
@@ -51,19 +52,6 @@ HOUR_MS: Final = 3_600_000
 RESEND_AFTER_MS: Final = 10_000
 GROUP_KEPT: Final = 3
 STANDING_PART: Final = 10_000  # sums in one line
-
-
-class Counter:
-    """One key's count since the last batch. Kept by whoever counts, so that counting is one addition."""
-
-    __slots__ = ("pending",)
-
-    def __init__(self) -> None:
-        self.pending = 0
-
-    def add_one(self) -> None:
-        """Count one."""
-        self.pending += 1
 
 
 @dataclass(slots=True)

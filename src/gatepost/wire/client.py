@@ -1,6 +1,6 @@
 """The HTTP/1.1 client: pooled keep-alive connections on the server's parser.
 
-A request costs one future and no task. Deadlines are checked by a timer per connection that is hardly ever
+A request costs one promise and no task. Deadlines are checked by a timer per connection that is hardly ever
 moved. A pooled connection may have been closed by the server a moment ago; then the request is sent once
 more on a new one, if nothing of the answer had arrived and the method may be repeated (RFC 9110 section 9.2.2).
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from gatepost.kernel.clock import Clock
@@ -22,10 +22,11 @@ from gatepost.wire.outgoing import (
     OutgoingRequest,
     PoolExhausted,
     UpstreamClosed,
+    UpstreamError,
 )
 from gatepost.wire.pool import Pool
 from gatepost.wire.rendering import RequestRenderer
-from gatepost.wire.upstream import UpstreamConnection
+from gatepost.wire.upstream import Sent, UpstreamConnection
 
 REPEATABLE: Final = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
 
@@ -60,49 +61,60 @@ class Client:
         """Render headers once for many requests (`OutgoingRequest.prepared`). Raises: ValueError."""
         return self._renderer.prepare(headers)
 
-    async def send(self, request: OutgoingRequest) -> IncomingResponse:
-        """Send `request` and give its answer, whatever its status.
+    def send(self, request: OutgoingRequest) -> Awaitable[IncomingResponse]:
+        """Send `request`, at once where a connection is free; awaited, it gives the answer, whatever its status.
 
-        Raises: UpstreamError (ConnectFailed, UpstreamTimedOut, UpstreamClosed, UpstreamMalformed, PoolExhausted);
-        ValueError when the request itself cannot be put on the wire.
+        Raises: ValueError when the request cannot be put on the wire, PoolExhausted when there are too many servers.
+        Awaited: UpstreamError (ConnectFailed, UpstreamTimedOut, UpstreamClosed, UpstreamMalformed, PoolExhausted).
         """
-        head = self._renderer.render(request)
         key = (request.host, request.port, request.is_tls)
         pool = self._pools.get(key)
         if pool is None:
             pool = self._add_pool(key)
+        sent = Sent(request, self._renderer.render(request, pool.host_line))
         connection = pool.take()
         if connection is None:
-            connection = await pool.wait()
-        try:
-            return await self._start(connection, head, request)
-        except UpstreamClosed as closed:
-            is_stale = closed.is_unanswered and connection.is_reused and request.method in REPEATABLE
-            if not (is_stale or closed.is_unsent):
-                raise
-        except asyncio.CancelledError:
-            connection.abort()  # its answer would be taken for the next request's
-            raise
-        self.retries += 1
-        connection = await pool.open_new()
-        try:
-            return await self._start(connection, head, request)
-        except asyncio.CancelledError:
-            connection.abort()
-            raise
+            return self._send_later(pool, sent)
+        connection.start(sent)
+        return sent.promise
 
-    def _start(
-        self, connection: UpstreamConnection, head: bytes, request: OutgoingRequest
-    ) -> asyncio.Future[IncomingResponse]:
-        limits = self._limits
-        return connection.start(
-            head,
-            request.body,
-            head_only=request.method == "HEAD",
-            is_streamed=request.is_streamed,
-            bytes_max=limits.body_bytes_max if request.body_bytes_max is None else request.body_bytes_max,
-            read_ms=limits.read_ms if request.read_ms is None else request.read_ms,
-        )
+    async def _send_later(self, pool: Pool, sent: Sent) -> IncomingResponse:
+        connection = await pool.wait()
+        self._start(pool, connection, sent)
+        return await sent.promise
+
+    def _start(self, pool: Pool, connection: UpstreamConnection, sent: Sent) -> None:
+        try:
+            connection.start(sent)
+        except UpstreamClosed as closed:  # since it was handed over
+            self._failed(pool, connection, sent, closed)
+
+    def _failed(self, pool: Pool, connection: UpstreamConnection, sent: Sent, error: UpstreamError) -> None:
+        """Send a request once more that a stale connection did not take, if it may be repeated; else fail it."""
+        is_to_repeat = False
+        if isinstance(error, UpstreamClosed) and not sent.is_again and not sent.promise.done():
+            is_stale = error.is_unanswered and connection.is_reused and sent.request.method in REPEATABLE
+            is_to_repeat = is_stale or error.is_unsent
+        if is_to_repeat:
+            sent.is_again = True
+            self.retries += 1
+            self._tasks.spawn(self._send_again(pool, sent), name="send again")
+        else:
+            sent.promise.fail(error)
+
+    async def _send_again(self, pool: Pool, sent: Sent) -> None:
+        try:
+            connection = await pool.open_new()
+        except UpstreamError as error:
+            sent.promise.fail(error)
+            return
+        except asyncio.CancelledError:
+            sent.promise.fail(UpstreamClosed("the client was closed"))
+            raise
+        if sent.promise.done():  # nobody waits any more
+            pool.freed(connection)
+        else:
+            self._start(pool, connection, sent)
 
     def _add_pool(self, key: tuple[str, int, bool]) -> Pool:
         if len(self._pools) >= self._limits.origins_max:
@@ -119,6 +131,7 @@ class Client:
             limits=self._limits,
             addresses=self._addresses,
             tasks=self._tasks,
+            when_failed=self._failed,
         )
         return pool
 

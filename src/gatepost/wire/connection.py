@@ -24,7 +24,7 @@ from gatepost.wire.limits import Reason, Refused, WireRefusal
 from gatepost.wire.messages import HeaderBlock, Request, Response
 from gatepost.wire.rendering import CLOSE, JOINED_BYTES_MAX, KEEP, KEEP_1_0, BadResponse, has_body
 from gatepost.wire.streaming import send_pieces, send_stream
-from gatepost.wire.targets import METHODS, check_sizes, is_plain_line, plain_target
+from gatepost.wire.targets import METHODS, check_sizes, plain_line, plain_target
 from gatepost.wire.tls import peer_of
 from gatepost.wire.wheel import GONE
 
@@ -278,8 +278,9 @@ class ServerConnection(asyncio.Protocol):
         line = head[:line_end].split(b" ")
         block = self._block
         is_same = block is not None and block_bytes == block.block
-        is_known = self._is_known = is_same and self._fed == 0 and is_plain_line(line)
-        if not is_known:
+        target = plain_line(line) if is_same and self._fed == 0 else None
+        self._is_known = target is not None
+        if target is None:
             self._check_syntax(head)
             if len(line) != 3:
                 raise Refused("malformed", "the request line has not three parts")
@@ -290,16 +291,12 @@ class ServerConnection(asyncio.Protocol):
         method = METHODS.get(method_bytes) or method_bytes.decode("ascii")
         if len(head) > self._server.checked_bytes:
             check_sizes(target_bytes, block_bytes, line_bytes=line_end, limits=self._limits)
-        if not is_known and (not target_bytes.startswith(b"/") or b"#" in target_bytes):
-            target_bytes = plain_target(method, target_bytes, block.host)  # type: ignore[union-attr]
+        if target is None:
+            if not target_bytes.startswith(b"/") or target_bytes.find(b"#") >= 0:
+                target_bytes = plain_target(method, target_bytes, block.host)  # type: ignore[union-attr]
+            target = target_bytes.decode("ascii")
         self._keeps_alive = block.keeps_alive  # type: ignore[union-attr]
-        return Request(
-            method,
-            target_bytes.decode("ascii"),
-            block=block,
-            peer=self._peer,
-            received_ns=self._server.clock.monotonic_ns(),
-        )
+        return Request(method, target, block=block, peer=self._peer)
 
     def _check_syntax(self, head: bytes) -> None:
         """Let the C parser see what it has not yet seen of a whole head. Raises: Refused."""
@@ -437,7 +434,7 @@ class ServerConnection(asyncio.Protocol):
     def _answer(self, request: Request) -> None:
         """Give a request to the handler, and its response to the client if it is there at once."""
         server = self._server
-        response: object = begin(server.handler, request)
+        response: object = begin(server.handler, request, Response)
         if type(response) is Response and response.stream is None:
             self._send(request, response)
             return

@@ -243,8 +243,7 @@ class Http2Connection(asyncio.Protocol):
         server = self._server
         try:
             headers = event.headers
-            now_ns = server.clock.monotonic_ns()
-            request = request_of(headers, limits=self._limits, peer=self._peer, received_ns=now_ns)
+            request = request_of(headers, limits=self._limits, peer=self._peer)
             bytes_max = server.body_bytes_max(request)
             length = request.block.body_bytes if request.block is not None else 0
             if length > bytes_max:
@@ -310,7 +309,7 @@ class Http2Connection(asyncio.Protocol):
     def _answer(self, stream: Stream) -> None:
         """Give a request to the handler, and its response to the client if it is there at once."""
         server = self._server
-        response: object = begin(server.handler, stream.request)
+        response: object = begin(server.handler, stream.request, Response)
         if isinstance(response, Rest):
             response.ended = lambda answer: self._answered(stream, answer)
             stream.task = go_on(response) if server.needs_tasks else Driven(response)

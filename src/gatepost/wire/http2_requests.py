@@ -26,7 +26,7 @@ _OF_THE_CONNECTION: Final = frozenset(
 )
 
 
-def request_of(headers: Headers, *, limits: ListenerLimits, peer: Peer, received_ns: int) -> Request:
+def request_of(headers: Headers, *, limits: ListenerLimits, peer: Peer) -> Request:
     """Make a request of a header list. Raises: Refused."""
     pseudo, lines = _split(headers)
     method, path = pseudo.get(b":method"), pseudo.get(b":path")
@@ -43,7 +43,7 @@ def request_of(headers: Headers, *, limits: ListenerLimits, peer: Peer, received
     line_bytes = len(method) + len(path) + len("  HTTP/1.1")
     check_sizes(path, block, line_bytes=line_bytes, limits=limits)
     name = METHODS.get(method) or method.decode("ascii")
-    return Request(name, path.decode("ascii"), block=found, peer=peer, received_ns=received_ns)
+    return Request(name, path.decode("ascii"), block=found, peer=peer)
 
 
 def _split(headers: Headers) -> tuple[dict[bytes, bytes], list[tuple[bytes, bytes]]]:

@@ -11,18 +11,22 @@ if TYPE_CHECKING:
 Headers = list[tuple[bytes, bytes]]
 KNOWN_MAX: Final = 16
 
+FIRSTS_MAX: Final = 64  # of a header block's fields, those that were asked for and are remembered
+
 
 class HeaderBlock:
     """The header lines of one message as they came, and what they mean for framing.
 
     `block` begins with the CRLF of the line before and ends with an empty line; `low` is the same in lower
     case. Blocks are shared by the messages of a connection that repeats its headers: never changed once read.
-    `passed` is for a gateway to remember which headers of an answer it passes on, `memo` for a handler to remember
-    what it found out about a block that `varies`: one that differs from the connection's last in a signature only.
+    `passed` is for a gateway to remember what it passes on of an answer with these headers, `memo` for a handler to
+    remember what it found out about a block that `varies`: one that differs from the connection's last in a signature
+    only.
     `known` is for a gateway's guards to remember whom its credentials prove, each by itself: at most KNOWN_MAX of them.
     """
 
     __slots__ = (
+        "_firsts",
         "_split",
         "before",
         "behind",
@@ -46,7 +50,7 @@ class HeaderBlock:
         self.keeps_alive = True
         self.body_bytes = 0  # -1: chunked
         self.expects_continue = False
-        self.passed: tuple[Headers, bool] | None = None
+        self.passed: Head | None = None
         self.memo: object | None = None
         self.known: dict[object, object] | None = None
         self.varies = False
@@ -54,6 +58,7 @@ class HeaderBlock:
         self.before = b""  # what stands before the signature, and behind it
         self.behind = b""
         self._split: tuple[tuple[bytes, bytes], ...] | None = None
+        self._firsts: dict[bytes, bytes | None] | None = None
 
     def remember(self, who: object, found: object) -> None:
         """Keep what `who` found out about these lines."""
@@ -72,7 +77,23 @@ class HeaderBlock:
         return self._split
 
     def first(self, name: bytes) -> bytes | None:
-        """Give the first value of the field called `name` (lower case), or None."""
+        """Give the first value of the field called `name` (lower case), or None.
+
+        It is looked for once: clients repeat their headers, and a gateway asks for the same few of each request.
+        """
+        known = self._firsts
+        if known is None:
+            if self.varies:  # it is another block for each request
+                return self._find(name)
+            known = self._firsts = {}
+        elif name in known:
+            return known[name]
+        found = self._find(name)
+        if len(known) < FIRSTS_MAX:
+            known[name] = found
+        return found
+
+    def _find(self, name: bytes) -> bytes | None:
         mark = b"\r\n" + name + b":"
         at = self.low.find(mark)
         if at < 0:
@@ -104,7 +125,7 @@ class Request:
     What few requests are asked for is worked out when it is: the list of headers, the client's address.
     """
 
-    __slots__ = ("_headers", "_trailers", "block", "body", "method", "path", "peer", "query", "received_ns", "target")
+    __slots__ = ("_headers", "_trailers", "block", "body", "method", "path", "peer", "query", "target")
 
     def __init__(
         self,
@@ -116,7 +137,6 @@ class Request:
         client_ip: str = "127.0.0.1",
         client_port: int = 0,
         is_tls: bool = False,
-        received_ns: int = 0,
         block: HeaderBlock | None = None,
         peer: Peer | None = None,
     ) -> None:
@@ -127,7 +147,6 @@ class Request:
         self.body = body
         self.block = block
         self.peer = peer if peer is not None else Peer(client_ip, client_port, is_tls=is_tls)
-        self.received_ns = received_ns
         self._headers = headers
         self._trailers: Headers | None = None
 
@@ -184,14 +203,32 @@ class Request:
         return (self.header(b"host") or b"").decode("latin-1").lower()
 
 
+class Head:
+    """A status and headers that many responses share. Never changed: the server renders it once.
+
+    `rendered` is the server's: the status line and the headers, checked.
+    """
+
+    __slots__ = ("headers", "rendered", "status")
+
+    def __init__(self, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        self.status = status
+        self.headers = headers
+        self.rendered: bytes | None = None
+
+
 class Response:
     """One HTTP response. The server adds Content-Length, Date, Connection and framing; nobody else may.
 
     `stream`, when given, is sent instead of `body`: chunked, or as exactly `content_length` bytes when that
     is given. An answer to HEAD announces `content_length` when it is given, else the length of `body`.
+
+    `headers` are all headers, to read and to change. What is the same in many responses may be a `Head` instead of
+    a list, and `lines` be added as bytes that are known to be whole header lines, each with CRLF before it: as long as
+    nobody asks for the list, neither is taken apart. `own` are the headers that are in neither.
     """
 
-    __slots__ = ("body", "content_length", "headers", "status", "stream")
+    __slots__ = ("body", "content_length", "head", "lines", "own", "status", "stream")
 
     def __init__(
         self,
@@ -201,12 +238,37 @@ class Response:
         *,
         stream: AsyncIterator[bytes] | None = None,
         content_length: int | None = None,
+        head: Head | None = None,
     ) -> None:
+        """Make a response. With a `head`, whose status it is, `headers` are those beside the head's."""
         self.status = status
-        self.headers = headers if headers is not None else []
+        self.head = head
+        self.lines = b""
+        self.own = headers
         self.body = body
         self.stream = stream
         self.content_length = content_length
+
+    @property
+    def headers(self) -> Headers:
+        """Give all headers as one list, which is the response's own: whoever changes it changes the response."""
+        if self.head is not None or self.lines:
+            found = [*(self.head.headers if self.head is not None else ()), *(self.own or ())]
+            for line in self.lines.split(b"\r\n")[1:]:
+                name, _, value = line.partition(b": ")
+                found.append((name, value))
+            self.head = None
+            self.lines = b""
+            self.own = found
+        elif self.own is None:
+            self.own = []
+        return self.own
+
+    @headers.setter
+    def headers(self, headers: Headers) -> None:
+        self.head = None
+        self.lines = b""
+        self.own = headers
 
 
 class Handler(Protocol):

@@ -10,13 +10,17 @@ from collections.abc import Callable
 from gatepost.kernel.tasks import Tasks
 from gatepost.wire.addresses import Addresses
 from gatepost.wire.outgoing import ClientLimits, ConnectFailed, PoolExhausted, UpstreamError
-from gatepost.wire.upstream import UpstreamConnection
+from gatepost.wire.rendering import host_line
+from gatepost.wire.upstream import Sent, UpstreamConnection
 
 Waiter = asyncio.Future[UpstreamConnection | None]
 
 
 class Pool:
-    """Connections to one origin: at most `connections_per_origin_max`, the most recently used one first."""
+    """Connections to one origin: at most `connections_per_origin_max`, the most recently used one first.
+
+    `host_line` is the Host header of requests that bring none. `when_failed` hears of each request that got no answer.
+    """
 
     def __init__(
         self,
@@ -28,9 +32,12 @@ class Pool:
         limits: ClientLimits,
         addresses: Addresses,
         tasks: Tasks,
+        when_failed: Callable[[Pool, UpstreamConnection, Sent, UpstreamError], None],
     ) -> None:
         self._host = host
         self._port = port
+        self.host_line = host_line(host, port, is_tls=tls is not None)
+        self._when_failed = when_failed
         self._tls = tls
         self._check_certificate = check_certificate
         self._limits = limits
@@ -91,6 +98,17 @@ class Pool:
         if not waiter.done():
             waiter.set_exception(PoolExhausted(f"no connection to {self._host}:{self._port} became free in time"))
 
+    def freed(self, connection: UpstreamConnection) -> None:
+        """Take a connection back, or give it to who has waited longest."""
+        if self._waiters:
+            self._pass_on(connection)
+        else:
+            self._free.append(connection)
+
+    def failed(self, connection: UpstreamConnection, sent: Sent, error: UpstreamError) -> None:
+        """Tell the client of a request that got no answer."""
+        self._when_failed(self, connection, sent, error)
+
     def _pass_on(self, connection: UpstreamConnection | None) -> None:
         """Give a connection, or the right to open one, to who has waited longest; else keep it."""
         while self._waiters:
@@ -101,7 +119,8 @@ class Pool:
         if connection is not None:
             self._free.append(connection)
 
-    def _lose(self, connection: UpstreamConnection) -> None:
+    def lost(self, connection: UpstreamConnection) -> None:
+        """Forget a connection that has ended; who waits may open one."""
         self._all.discard(connection)
         if connection in self._free:
             self._free.remove(connection)
@@ -170,7 +189,7 @@ class Pool:
         return self._check_certificate(shown, self._host) if shown else "the server shows no certificate"
 
     def _make(self) -> UpstreamConnection:
-        return UpstreamConnection(limits=self._limits, freed=self._pass_on, lost=self._lose)
+        return UpstreamConnection(self._limits, self)
 
     def close(self) -> None:
         """Close every connection."""

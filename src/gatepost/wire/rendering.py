@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
@@ -40,7 +41,8 @@ OUTGOING_OWN_NAMES: Final = frozenset(
     )
 )
 _METHOD: Final = re.compile(r"[A-Z]{1,32}").fullmatch
-_OUTGOING_TARGET: Final = re.compile(r"/[!\"$-~]*|\*").fullmatch
+_VERBS: Final = {name: name.encode() for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+_WITH_LENGTH: Final = frozenset(("POST", "PUT", "PATCH"))  # also when they have no body
 
 
 class BadResponse(Exception):
@@ -58,6 +60,12 @@ def _status_line(status: int) -> bytes:
     except ValueError:
         phrase = ""
     return f"HTTP/1.1 {status} {phrase}".encode("ascii")
+
+
+def _odd_status_line(status: int) -> bytes:
+    if not isinstance(status, int) or not 600 <= status <= 999:
+        raise BadResponse(f"status {status!r} is no final status")
+    return _status_line(status)
 
 
 class Renderer:
@@ -85,17 +93,20 @@ class Renderer:
         """
         body = response.body
         status = response.status
+        start = self._start(response)
         if status == 204 or status == 304:  # noqa: PLR1714 (two comparisons are faster than a set)
-            return b"%b%b%b\r\n\r\n" % (self._head(response), self._date, connection)
+            return b"%b%b%b%b\r\n\r\n" % (start, response.lines, self._date, connection)
+        size = len(body)
         if head_only:
-            length = len(body) if response.content_length is None else response.content_length
-            return b"%b%b\r\nContent-Length: %d%b\r\n\r\n" % (self._head(response), self._date, length, connection)
-        return b"%b%b\r\nContent-Length: %d%b\r\n\r\n%b" % (
-            self._head(response),
+            length = size if response.content_length is None else response.content_length
+            return b"%b%b%b\r\nContent-Length: %d%b\r\n\r\n" % (start, response.lines, self._date, length, connection)
+        return b"%b%b%b\r\nContent-Length: %d%b\r\n\r\n%b" % (
+            start,
+            response.lines,
             self._date,
-            len(body),
+            size,
             connection,
-            body if len(body) <= JOINED_BYTES_MAX else b"",
+            body if size <= JOINED_BYTES_MAX else b"",
         )
 
     def render_stream_head(self, response: Response, *, is_chunked: bool, connection: bytes) -> bytes:
@@ -104,7 +115,8 @@ class Renderer:
             framing = b"\r\nContent-Length: %d" % response.content_length
         else:
             framing = b"\r\nTransfer-Encoding: chunked" if is_chunked else b""
-        return b"%b%b%b%b\r\n\r\n" % (self._head(response), self._date, framing, connection)
+        start = self._start(response)
+        return b"%b%b%b%b%b\r\n\r\n" % (start, response.lines, self._date, framing, connection)
 
     def fields(self, response: Response) -> Headers:
         """Give a response's header list for HTTP/2, without its length. Raises: BadResponse, TypeError."""
@@ -124,13 +136,27 @@ class Renderer:
         fields.append((b"date", self._date[8:]))
         return fields
 
-    def _head(self, response: Response) -> bytes:
-        line = self._status_lines.get(response.status)
-        if line is None:
-            line = self._odd_status_line(response.status)
+    def _start(self, response: Response) -> bytes:
+        """Render the status line and all headers but the response's `lines`. Raises: BadResponse."""
+        head = response.head
+        if head is None:
+            return self._lines(self._status_line(response.status), response.own or ())
+        if head.status != response.status:
+            return self._lines(self._status_line(response.status), response.headers)
+        rendered = head.rendered
+        if rendered is None:
+            rendered = head.rendered = self._lines(self._status_line(head.status), head.headers)
+        return rendered if response.own is None else rendered + self._lines(b"", response.own)
+
+    def _status_line(self, status: int) -> bytes:
+        line = self._status_lines.get(status)
+        return line if line is not None else _odd_status_line(status)
+
+    def _lines(self, line: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """Render header lines behind `line`. Raises: BadResponse."""
         parts = [line]
         names = self._names
-        for name, value in response.headers:
+        for name, value in headers:
             prefix = names.get(name)
             if prefix is None:
                 prefix = self._remember(name)
@@ -145,11 +171,6 @@ class Renderer:
         if len(head) - len(head.translate(None, b"\r\n\0")) != len(parts) - 1:
             raise BadResponse("CR, LF or NUL in a header's value")
         return head
-
-    def _odd_status_line(self, status: int) -> bytes:
-        if not isinstance(status, int) or not 600 <= status <= 999:
-            raise BadResponse(f"status {status!r} is no final status")
-        return _status_line(status)
 
     def _remember(self, name: bytes) -> bytes:
         if not isinstance(name, bytes) or not _TOKEN(name):
@@ -166,15 +187,31 @@ class RequestRenderer:
     def __init__(self) -> None:
         self._names: dict[bytes, bytes] = {}
 
-    def render(self, request: OutgoingRequest) -> bytes:
-        """Render the head. Raises: ValueError when it would be read as something else."""
+    def render(self, request: OutgoingRequest, host: bytes) -> bytes:
+        """Render the head; `host` is the Host header's line (`host_line`), for requests that bring none of their own.
+
+        Raises: ValueError when it would be read as something else.
+        """
         method = request.method
+        verb = _VERBS.get(method)
+        if verb is None:
+            if not _METHOD(method):
+                raise ValueError(f"{method!r} is no method")
+            verb = method.encode("ascii")
         target = request.target
-        if not _OUTGOING_TARGET(target) or not _METHOD(method):
-            raise ValueError(f"{method!r} {target!r} is no request line")
-        parts = [b"%b %b HTTP/1.1" % (method.encode("ascii"), target.encode("ascii"))]
+        is_path = target.startswith("/") and target.isascii() and target.isprintable()
+        if (not is_path or target.find(" ") >= 0 or target.find("#") >= 0) and target != "*":
+            raise ValueError(f"{target!r} is no request target")
+        own = self._own(request, host) if request.headers else host
+        length = b""
+        if request.body or method in _WITH_LENGTH:
+            length = b"\r\nContent-Length: %d" % len(request.body)
+        return b"%b %b HTTP/1.1%b%b%b\r\n\r\n" % (verb, target.encode("ascii"), own, request.prepared, length)
+
+    def _own(self, request: OutgoingRequest, host: bytes) -> bytes:
+        """Render a request's own headers, and Host. Raises: ValueError."""
+        parts: list[bytes] = []
         names = self._names
-        has_host = False
         for name, value in request.headers:
             prefix = names.get(name)
             if prefix is None:
@@ -183,16 +220,11 @@ class RequestRenderer:
                 parts.append(prefix)
                 parts.append(value)
                 if len(name) == 4 and name.lower() == b"host":
-                    has_host = True
-        if not has_host:
-            parts.append(b"\r\nHost: ")
-            parts.append(_authority(request))
-        head = b"".join(parts)
-        if len(head) - len(head.translate(None, b"\r\n\0")) != len(parts) - 1:
+                    host = b""
+        lines = b"".join(parts)
+        if len(lines) - len(lines.translate(None, b"\r\n\0")) != len(parts):
             raise ValueError("CR, LF or NUL in a header's value")
-        if request.body or method in {"POST", "PUT", "PATCH"}:
-            return b"%b%b\r\nContent-Length: %d\r\n\r\n" % (head, request.prepared, len(request.body))
-        return b"%b%b\r\n\r\n" % (head, request.prepared)
+        return lines + host
 
     def prepare(self, headers: Headers) -> bytes:
         """Render header lines that many requests share: all but Host. Raises: ValueError as `render` does."""
@@ -220,7 +252,7 @@ class RequestRenderer:
         return prefix
 
 
-def _authority(request: OutgoingRequest) -> bytes:
-    host = f"[{request.host}]" if ":" in request.host else request.host
-    is_usual = request.port == (443 if request.is_tls else 80)
-    return (host if is_usual else f"{host}:{request.port}").encode("ascii")
+def host_line(host: str, port: int, *, is_tls: bool) -> bytes:
+    """Render the Host header for a server, CRLF before it."""
+    named = f"[{host}]" if ":" in host else host
+    return f"\r\nHost: {named if port == (443 if is_tls else 80) else f'{named}:{port}'}".encode("ascii")

@@ -246,7 +246,7 @@ class Server:
         """Give the bound for this request's body."""
         if self._body_bytes_max is None:
             return self.limits.body_bytes_max
-        bytes_max = begin(self._body_bytes_max, request)
+        bytes_max = begin(self._body_bytes_max, request, int)
         return bytes_max if isinstance(bytes_max, int) else 0
 
     def body_sink(self, request: Request, transport: asyncio.Transport) -> Callable[[bytes], None] | None:
@@ -258,7 +258,7 @@ class Server:
         refusals = self.counters.refusals
         refusals[refusal.reason] = refusals.get(refusal.reason, 0) + 1
         log.info("refused", extra={"reason": refusal.reason, "detail": refusal.detail})
-        response = begin(self._refuse, refusal)
+        response = begin(self._refuse, refusal, Response)
         return response if isinstance(response, Response) else Response(refusal.status)
 
     def failed(self, request: Request, detail: str) -> Response:

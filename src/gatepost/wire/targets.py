@@ -16,15 +16,17 @@ _TARGET: Final = re.compile(rb"/[!\"$-~]*").fullmatch
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)((?:[/?][!\"$-~]*)?)").fullmatch
 
 _PLAIN_METHODS: Final = frozenset(METHODS) - {b"CONNECT"}
-_PLAIN: Final = bytes(range(0x21, 0x7F)).replace(b"#", b"")
 
 
-def is_plain_line(line: list[bytes]) -> bool:
-    """Say whether a request line's parts are a usual method, a path of printable ASCII without fragment, HTTP/1.1."""
-    if len(line) != 3 or line[2] != b"HTTP/1.1" or line[0] not in _PLAIN_METHODS:
-        return False
-    target = line[1]
-    return target.startswith(b"/") and not target.translate(None, _PLAIN)
+def plain_line(line: list[bytes]) -> str | None:
+    """Give the target of a request line's parts if they are a usual method, a path of printable ASCII, HTTP/1.1.
+
+    None: they are not, or the path has a fragment.
+    """
+    if len(line) != 3 or line[2] != b"HTTP/1.1" or line[0] not in _PLAIN_METHODS or not line[1].isascii():
+        return None
+    target = line[1].decode("ascii")
+    return target if target.startswith("/") and target.isprintable() and target.find("#") < 0 else None
 
 
 def plain_target(method: str, target: bytes, host: str) -> bytes:

@@ -7,11 +7,11 @@ has seen the answer to a HEAD waits for a body that never comes. The length is w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from gatepost.kernel.tasks import Promise
 from gatepost.wire.chunked import BadChunk, ChunkedBody, TooLong
 from gatepost.wire.headers import CHUNKED, UNTIL_CLOSED, read_response_block
 from gatepost.wire.limits import Refused
@@ -19,6 +19,7 @@ from gatepost.wire.messages import HeaderBlock
 from gatepost.wire.outgoing import (
     ClientLimits,
     IncomingResponse,
+    OutgoingRequest,
     UpstreamClosed,
     UpstreamError,
     UpstreamMalformed,
@@ -93,29 +94,55 @@ class BodyStream:
             waiter.set_result(None)
 
 
+class Sent:
+    """A request on its way: its head as bytes, and who waits for the answer. `is_again`: it is sent once more."""
+
+    __slots__ = ("connection", "head", "is_again", "promise", "request")
+
+    def __init__(self, request: OutgoingRequest, head: bytes) -> None:
+        self.request = request
+        self.head = head
+        self.promise: Promise[IncomingResponse] = Promise(self._give_up)
+        self.connection: UpstreamConnection | None = None
+        self.is_again = False
+
+    def _give_up(self) -> None:
+        if self.connection is not None:
+            self.connection.abort()  # its answer would be taken for the next request's
+
+
+class Owner(Protocol):
+    """Who looks after connections: their pool."""
+
+    def freed(self, connection: UpstreamConnection) -> None:
+        """Take note that a connection may be used again."""
+        ...
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """Take note that a connection has ended."""
+        ...
+
+    def failed(self, connection: UpstreamConnection, sent: Sent, error: UpstreamError) -> None:
+        """Fail the promise of a request that got no answer, or send it once more."""
+        ...
+
+
 class UpstreamConnection(asyncio.Protocol):
-    """A connection that carries one request at a time. `freed` and `lost` tell its pool."""
+    """A connection that carries one request at a time."""
 
     __slots__ = (
-        "_bytes_max", "_chunks", "_deadline", "_freed", "_future", "_head_only", "_interim", "_is_read_paused",
-        "_is_streamed", "_known", "_known_head", "_limits", "_loop", "_lost", "_missing", "_pending", "_pieces",
-        "_read_s", "_response", "_size", "_state", "_stream", "_timer", "_timer_at", "_transport", "is_reused",
+        "_bytes_max", "_chunks", "_deadline", "_head_only", "_interim", "_is_read_paused", "_is_streamed", "_known",
+        "_known_head", "_limits", "_loop", "_missing", "_owner", "_pending", "_pieces", "_read_s", "_response", "_sent",
+        "_size", "_state", "_stream", "_timer", "_timer_at", "_transport", "is_reused",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        *,
-        limits: ClientLimits,
-        freed: Callable[[UpstreamConnection], None],
-        lost: Callable[[UpstreamConnection], None],
-    ) -> None:
+    def __init__(self, limits: ClientLimits, owner: Owner) -> None:
         self._limits = limits
-        self._freed = freed
-        self._lost = lost
+        self._owner = owner
         self._loop = asyncio.get_running_loop()
         self.is_reused = False
         self._state = IDLE
-        self._future: asyncio.Future[IncomingResponse] | None = None
+        self._sent: Sent | None = None
         self._response: IncomingResponse | None = None
         self._stream: BodyStream | None = None
         self._head_only = False
@@ -142,30 +169,30 @@ class UpstreamConnection(asyncio.Protocol):
         """Say whether another request may be sent: nobody has closed it and it has not been idle for too long."""
         return self._state == IDLE and not self._transport.is_closing() and self._loop.time() < self._deadline
 
-    def start(
-        self, head: bytes, body: bytes, *, head_only: bool, is_streamed: bool, bytes_max: int, read_ms: int
-    ) -> asyncio.Future[IncomingResponse]:
-        """Send a request. The future gives the response, or raises UpstreamError.
+    def start(self, sent: Sent) -> None:
+        """Send a request. Its promise gets the response, unless the owner is told that it failed.
 
         Raises: UpstreamClosed, when the connection has ended since it was taken from the pool.
         """
         if self._state != IDLE or self._transport.is_closing():
             raise UpstreamClosed("the connection had ended", is_unsent=True)
+        request, limits = sent.request, self._limits
         self._state = HEAD
-        self._head_only = head_only
-        self._is_streamed = is_streamed
-        self._bytes_max = bytes_max
-        self._read_s = read_ms / 1000
+        self._sent = sent
+        sent.connection = self
+        self._head_only = request.method == "HEAD"
+        self._is_streamed = request.is_streamed
+        self._bytes_max = limits.body_bytes_max if request.body_bytes_max is None else request.body_bytes_max
+        self._read_s = (limits.read_ms if request.read_ms is None else request.read_ms) / 1000
         self._interim = 0
         self._set_deadline(self._read_s)
+        body = request.body
         if not body:
-            self._transport.write(head)
+            self._transport.write(sent.head)
         elif len(body) <= PIECE_BYTES:
-            self._transport.write(head + body)
+            self._transport.write(sent.head + body)
         else:
-            self._transport.writelines((head, body))
-        future = self._future = self._loop.create_future()
-        return future
+            self._transport.writelines((sent.head, body))
 
     def abort(self) -> None:
         """Close at once, whatever is under way."""
@@ -321,7 +348,7 @@ class UpstreamConnection(asyncio.Protocol):
         response.stream = stream
         pieces, self._pieces = self._pieces, []
         stream.put(pieces)
-        self._settle(response, None)
+        self._settle(response)
 
     def _read_body(self, data: bytes, at: int) -> None:
         size = len(data)
@@ -386,20 +413,17 @@ class UpstreamConnection(asyncio.Protocol):
             self._end()
         if stream is not None:
             stream.end(None)
-        else:
-            self._settle(response, None)
         if is_reusable:
             self.is_reused = True
-            self._freed(self)
+            self._owner.freed(self)
+        if stream is None:
+            self._settle(response)
 
-    def _settle(self, response: IncomingResponse, error: UpstreamError | None) -> None:
-        future, self._future = self._future, None
-        if future is None or future.done():
-            return
-        if error is None:
-            future.set_result(response)
-        else:
-            future.set_exception(error)
+    def _settle(self, response: IncomingResponse) -> None:
+        """Give the response to who waits for it; who does may go on in here."""
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            sent.promise.settle(response)
 
     def _fail(self, error: UpstreamError) -> None:
         """Close; whoever waits gets `error`."""
@@ -412,9 +436,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._chunks = self._response = None
         if stream is not None:
             stream.end(error)
-        future, self._future = self._future, None
-        if future is not None and not future.done():
-            future.set_exception(error)
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            self._owner.failed(self, sent, error)
 
     def _end(self) -> None:
         """Leave the pool and close the socket."""
@@ -424,4 +448,4 @@ class UpstreamConnection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         self._transport.close()
-        self._lost(self)
+        self._owner.lost(self)

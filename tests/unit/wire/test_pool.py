@@ -15,6 +15,10 @@ from tests.support.wire import a_client, a_request, serving, upstream
 from tests.unit.wire.test_client import OK, read_request, says
 
 
+def fails(_pool, _connection, sent, error):
+    sent.promise.fail(error)
+
+
 def test_the_number_of_connections_is_bounded_and_requests_wait():
     open_now = []
     most = []
@@ -96,7 +100,15 @@ def test_a_pool_is_empty_when_its_last_connection_has_ended():
         tasks = Tasks("test")
         addresses = Addresses(clock=SystemClock(), keep_ms=1, allow=None)
         async with serving() as (_, port):
-            pool = Pool("127.0.0.1", port, tls=None, limits=ClientLimits(), addresses=addresses, tasks=tasks)
+            pool = Pool(
+                "127.0.0.1",
+                port,
+                tls=None,
+                limits=ClientLimits(),
+                addresses=addresses,
+                tasks=tasks,
+                when_failed=fails,
+            )
             before = pool.is_empty
             connection = await pool.wait()
             during = pool.is_empty, pool.take()
@@ -111,7 +123,8 @@ def with_one_connection(scenario):
         addresses = Addresses(clock=SystemClock(), keep_ms=1, allow=None)
         limits = ClientLimits(connections_per_origin_max=1)
         async with serving() as (_, port):
-            pool = Pool("127.0.0.1", port, tls=None, limits=limits, addresses=addresses, tasks=Tasks("test"))
+            tasks = Tasks("test")
+            pool = Pool("127.0.0.1", port, tls=None, limits=limits, addresses=addresses, tasks=tasks, when_failed=fails)
             connection = await pool.wait()
             result = await scenario(pool, connection)
             connection.abort()
@@ -124,7 +137,7 @@ def test_a_connection_given_to_who_has_just_gone_is_not_lost():
     async def scenario(pool, connection):
         waiting = asyncio.ensure_future(pool.wait())
         await asyncio.sleep(0)
-        pool._pass_on(connection)
+        pool.freed(connection)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         return pool.take() is connection
@@ -137,7 +150,7 @@ def test_who_has_gone_is_passed_over():
         gone, next_one = asyncio.ensure_future(pool.wait()), asyncio.ensure_future(pool.wait())
         await asyncio.sleep(0)
         pool._waiters[0].cancel()
-        pool._pass_on(connection)
+        pool.freed(connection)
         await asyncio.gather(gone, return_exceptions=True)
         return await next_one is connection
 

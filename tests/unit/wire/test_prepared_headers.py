@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from gatepost.wire.outgoing import OutgoingRequest
-from gatepost.wire.rendering import RequestRenderer
+from gatepost.wire.rendering import RequestRenderer, host_line
 
+HOST = host_line("a.example", 80, is_tls=False)
 SHARED = [(b"User-Agent", b"curl/8"), (b"X-Empty", b""), (b"Connection", b"close")]
 
 
@@ -13,8 +14,8 @@ def test_prepared_headers_go_out_as_if_they_were_the_requests_own(method, body):
     renderer = RequestRenderer()
     prepared = renderer.prepare(SHARED)
     own = [(b"X-Own", b"1")]
-    with_prepared = renderer.render(OutgoingRequest(method, "a.example", 80, "/", own, body, prepared=prepared))
-    plainly = renderer.render(OutgoingRequest(method, "a.example", 80, "/", own + SHARED, body))
+    with_prepared = renderer.render(OutgoingRequest(method, "a.example", 80, "/", own, body, prepared=prepared), HOST)
+    plainly = renderer.render(OutgoingRequest(method, "a.example", 80, "/", own + SHARED, body), HOST)
     assert sorted(with_prepared.split(b"\r\n")) == sorted(plainly.split(b"\r\n"))
     assert with_prepared.endswith(b"\r\n\r\n")
     assert b"Connection" not in with_prepared

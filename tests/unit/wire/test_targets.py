@@ -3,7 +3,7 @@
 import pytest
 
 from gatepost.wire.limits import ListenerLimits, Refused
-from gatepost.wire.targets import check_sizes, is_plain_line, plain_target
+from gatepost.wire.targets import check_sizes, plain_line, plain_target
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,5 @@ def test_a_head_of_the_limit_passes():
     ],
 )
 def test_only_usual_request_lines_are_plain(line):
-    assert is_plain_line(b'GET /a?b="%20"&c[]=~ HTTP/1.1'.split(b" "))
-    assert not is_plain_line(line.split(b" "))
+    assert plain_line(b'GET /a?b="%20"&c[]=~ HTTP/1.1'.split(b" ")) == '/a?b="%20"&c[]=~'
+    assert plain_line(line.split(b" ")) is None

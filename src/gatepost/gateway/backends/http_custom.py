@@ -27,6 +27,7 @@ from gatepost.kernel.tasks import Tasks
 from gatepost.languages.vtl_api_gateway import Overrides
 from gatepost.services.apigateway.deployment import Integration
 from gatepost.wire.messages import Headers, Response
+from gatepost.wire.outgoing import IncomingResponse
 
 _OURS: Final = frozenset({b"connection", b"content-length", b"host", b"transfer-encoding"})
 
@@ -64,7 +65,7 @@ class HttpCustom:
             overridden(overrides.request, "path"),
         )
         headers = self._headers(exchange, overrides)
-        incoming = await self._calls.send(exchange, target, headers, self._prepared, body)
+        incoming = await self._calls.send(exchange, target, headers, self._prepared, body, _as_it_came)
         answered = Answered(incoming.body, incoming.block.split(), incoming.header(b"content-type") or b"")
         return self._responses.answer(exchange, str(incoming.status), answered, overrides)
 
@@ -89,6 +90,10 @@ class HttpCustom:
 
     def __repr__(self) -> str:
         return f"HttpCustom({self._calls!r}; {self._requests!r} -> {self._responses!r})"
+
+
+def _as_it_came(_exchange: Exchange, incoming: IncomingResponse) -> IncomingResponse:
+    return incoming
 
 
 def _without(headers: Headers, name: bytes) -> Headers:

@@ -10,7 +10,8 @@ Source: API Gateway developer guide, "Set up HTTP integrations in API Gateway"
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from collections.abc import Coroutine
+from typing import Any, ClassVar, Final
 from urllib.parse import quote, unquote
 
 from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
@@ -39,7 +40,7 @@ from gatepost.gateway.upstream_calls import (
 )
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Integration
-from gatepost.wire.messages import HeaderBlock, Headers, Request, Response
+from gatepost.wire.messages import Head, Headers, Request, Response
 from gatepost.wire.outgoing import (
     IncomingResponse,
 )
@@ -77,22 +78,21 @@ class HttpProxy:
         self._dropped: frozenset[bytes] = DROPPED_TO_HTTP | _REPLACED | own
         self._rule = parts.passed.rule((self._dropped, api_id))
 
-    async def answer(self, exchange: Exchange) -> Response:
+    def answer(self, exchange: Exchange) -> Coroutine[Any, Any, Response]:
         """Ask the upstream. Raises: Refusal."""
         request = exchange.request
         try:
             prepared = self._passed.of(request, self._rule, self._prepare)
         except ValueError as error:
             raise Refusal(BAD_REQUEST, detail=f"the request cannot be passed on: {error}") from error
-        target = self._calls.target(exchange, self._query(exchange))
-        incoming = await self._calls.send(exchange, target, self._headers(exchange), prepared, request.body)
-        return self._response(exchange, incoming)
+        target = self._calls.target(exchange, self._query(exchange) if self._mapped.query else request.query)
+        own = self._own_headers(exchange) if self._has_mapped_headers else []
+        traced = b"%b\r\nX-Amzn-Trace-Id: %b" % (prepared, trace_root(exchange).encode("latin-1"))
+        return self._calls.send(exchange, target, own, traced, request.body, self._response)
 
     def _query(self, exchange: Exchange) -> str:
         """Give the client's query without the names that are mapped, and the mapped ones after it."""
         query, mapped = exchange.request.query, self._mapped.query
-        if not mapped:
-            return query
         pieces = [
             piece
             for piece in query.split("&")
@@ -102,12 +102,11 @@ class HttpProxy:
             pieces += [f"{quote(name, safe='')}={quote(value, safe='')}" for value in values(exchange)]
         return "&".join(pieces)
 
-    def _headers(self, exchange: Exchange) -> Headers:
-        """Give the headers that are this request's own."""
-        own: Headers = [(b"X-Amzn-Trace-Id", trace_root(exchange).encode("latin-1"))]
-        if self._has_mapped_headers:
-            for name, values in self._mapped.headers.items():
-                own += [(name, clean_field_value(value)) for value in values(exchange)]
+    def _own_headers(self, exchange: Exchange) -> Headers:
+        """Give the mapped headers."""
+        own: Headers = []
+        for name, values in self._mapped.headers.items():
+            own += [(name, clean_field_value(value)) for value in values(exchange)]
         return own
 
     def _prepare(self, request: Request) -> bytes:
@@ -132,14 +131,11 @@ class HttpProxy:
 
     def _response(self, exchange: Exchange, incoming: IncomingResponse) -> Response:
         block = incoming.block
-        passed = block.passed
-        if passed is None:
-            passed = block.passed = _passed(block)
-        headers = passed[0].copy()
-        if not passed[1] and incoming.status not in _NO_CONTENT:
-            headers.append(CONTENT_TYPE)  # "API Gateway includes a Content-Type header for all integration responses"
+        head = block.passed
+        if head is None or head.status != incoming.status:
+            head = block.passed = _passed(incoming)
         stream = self._calls.timed(incoming, exchange.started_ns)
-        response = Response(incoming.status, headers, incoming.body, stream=stream)
+        response = Response(incoming.status, None, incoming.body, stream=stream, head=head)
         if exchange.method == "HEAD":
             length = incoming.header(b"content-length")
             if length is not None and length.isdigit():
@@ -150,17 +146,19 @@ class HttpProxy:
         return f"HttpProxy({self._calls!r})"
 
 
-def _passed(block: HeaderBlock) -> tuple[Headers, bool]:
-    """Give what of an answer's headers goes to the client, and whether a Content-Type is among them."""
+def _passed(incoming: IncomingResponse) -> Head:
+    """Give what of an answer's headers goes to the client."""
     headers: Headers = []
-    has_type = False
-    for name, value in block.split():
+    has_type = incoming.status in _NO_CONTENT
+    for name, value in incoming.block.split():
         sent_name = response_name(name)
         if sent_name is not None:
             headers.append((sent_name, value))
             if len(name) == _TYPE_LENGTH and name.lower() == b"content-type":
                 has_type = True
-    return headers, has_type
+    if not has_type:
+        headers.append(CONTENT_TYPE)  # "API Gateway includes a Content-Type header for all integration responses"
+    return Head(incoming.status, tuple(headers))
 
 
 def compile_http_proxy(

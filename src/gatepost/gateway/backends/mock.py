@@ -35,7 +35,7 @@ from gatepost.gateway.responses import API_CONFIGURATION_ERROR, UNSUPPORTED_MEDI
 from gatepost.gateway.route import StageFacts
 from gatepost.gateway.template_scope import TemplateScope
 from gatepost.services.apigateway.deployment import Integration, IntegrationResponse
-from gatepost.wire.messages import Response
+from gatepost.wire.messages import Head, Headers, Response
 
 # AWS takes `{statusCode: 200}` without quotes too: frameworks have written it so for years (unverified).
 _STATUS_CODE: Final = re.compile(rb"""["']?statusCode["']?\s*:\s*["']?(\d{3})(?!\d)""")
@@ -50,13 +50,12 @@ def status_of(body: bytes) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A compiled integration response: for each media type its headers and body; the first is the default."""
+    """A compiled integration response: for each media type its constant headers and its body."""
 
     status: int
-    bodies: Mapping[str, tuple[tuple[bytes, bytes], bytes]]
-    default: tuple[tuple[bytes, bytes], bytes]
-    constant_headers: tuple[tuple[bytes, bytes], ...]
-    headers: tuple[tuple[bytes, Source], ...]
+    bodies: Mapping[str, tuple[Head, bytes]]
+    default: tuple[Head, bytes]
+    headers: tuple[tuple[bytes, Source], ...]  # those that each request has its own values of
     matches: Callable[[str], object] | None
 
 
@@ -91,13 +90,11 @@ class Mock:
         entry = answer.default
         if len(answer.bodies) > 1:
             entry = answer.bodies.get(media_type(request.header(b"accept")), entry)
-        content_header, body = entry
-        sent = [content_header, *answer.constant_headers]
-        for name, source in answer.headers:
-            value = source(exchange)
-            if value is not None:
-                sent.append((name, clean_field_value(value)))
-        return Response(answer.status, sent, body)
+        head, body = entry
+        response = Response(answer.status, None, body, head=head)
+        if answer.headers:
+            response.own = _own(answer.headers, exchange)
+        return response
 
     def _passed_through(self, exchange: Exchange, media: str) -> _Answer:
         if media in self._statuses:
@@ -125,6 +122,11 @@ class Mock:
             f"{media} -> {answer.status if answer else 'no response'}" for media, answer in self._chosen.items()
         )
         return f"Mock({chosen or 'no template'}{'' if self._passes_unmatched else '; else 415'})"
+
+
+def _own(sources: tuple[tuple[bytes, Source], ...], exchange: Exchange) -> Headers:
+    values = [(name, source(exchange)) for name, source in sources]
+    return [(name, clean_field_value(value)) for name, value in values if value is not None]
 
 
 class MappedMock:
@@ -183,25 +185,26 @@ def compile_mock(integration: Integration, scope: TemplateScope) -> Mock | Mappe
 def _compile_answer(response: IntegrationResponse, scope: TemplateScope) -> _Answer | None:
     """Compile an integration response; None when a template of it has to be rendered for each request."""
     constants, sources = _compile_headers(response, scope.stage)
-    bodies: dict[str, tuple[tuple[bytes, bytes], bytes]] = {}
+    status = int(response.status_code)
+    own_type = [value for name, value in constants if name.lower() == b"content-type"]
+    constants = tuple(header for header in constants if header[0].lower() != b"content-type")
+
+    def head(media: str) -> Head:
+        """Make the head of a body: a mapped Content-Type replaces the template's."""
+        content_type = own_type[-1] if own_type else media.encode("latin-1")
+        return Head(status, ((b"Content-Type", content_type), *constants))
+
+    bodies: dict[str, tuple[Head, bytes]] = {}
     for media, template in response.response_templates.items():
         text = scope.compile(template, f"the response template for {media}").constant
         if text is None:
             return None
-        body = _converted(text, response)
-        bodies[media.lower()] = ((b"Content-Type", media.encode("latin-1")), body)
-    empty = ((b"Content-Type", b"application/json"), b"")
-    default = bodies.get("application/json") or next(iter(bodies.values()), empty)
-    own_type = [value for name, value in constants if name.lower() == b"content-type"]
-    if own_type:  # a mapped Content-Type replaces the template's
-        constants = tuple(header for header in constants if header[0].lower() != b"content-type")
-        bodies = {media: ((b"Content-Type", own_type[-1]), body) for media, (_, body) in bodies.items()}
-        default = ((b"Content-Type", own_type[-1]), default[1])
+        bodies[media.lower()] = (head(media), _converted(text, response))
+    default = bodies.get("application/json") or next(iter(bodies.values()), None)
     return _Answer(
-        status=int(response.status_code),
+        status=status,
         bodies=bodies,
-        default=default,
-        constant_headers=constants,
+        default=default or (head("application/json"), b""),
         headers=sources,
         matches=compile_pattern(response.selection_pattern),
     )

@@ -8,7 +8,8 @@ import pytest
 
 from gatepost.services.cloudwatch.gateway_minutes import api_name, points_of
 from gatepost.services.cloudwatch.model import UNITS
-from gatepost.telemetry.metrics import Dimensions, Figures, Minute
+from gatepost.telemetry.figures import Figures
+from gatepost.telemetry.metrics import Dimensions, Minute
 from tests.support.metrics import HOUR_MS, MINUTE_MS, CountingGateway, MetricsControl, with_metrics
 
 ROUTE = {"ApiName": "shop", "Stage": "prod", "Resource": "/orders", "Method": "GET"}
