@@ -9,8 +9,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore import UNSIGNED
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+
+from tests.support.platform import ask
 
 PASSWORD = "Passw0rd!"
 ISSUER = "cognito-identity.amazonaws.com"
@@ -419,3 +424,44 @@ def test_what_is_not_done_is_refused(shop: Shop) -> None:
     rules = {"Type": "Rules", "AmbiguousRoleResolution": "Deny"}
     for mapping in (token, rules):
         refused("InvalidParameterException", shop.roles, mapping)
+
+
+def test_an_api_knows_the_identity_behind_a_signature(shop: Shop) -> None:
+    """AWS_IAM with an identity pool's credentials: in `$context`, and in what a policy may name."""
+    aws = shop.platform.client("apigateway")
+    api = aws.create_rest_api(name="whoami", endpointConfiguration={"types": ["REGIONAL"]})["id"]
+    root = aws.get_resources(restApiId=api)["items"][0]["id"]
+    method = {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
+    aws.put_method(**method, authorizationType="AWS_IAM")
+    aws.put_integration(**method, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    aws.put_method_response(**method, statusCode="200")
+    names = ("cognitoIdentityId", "cognitoIdentityPoolId", "cognitoAuthenticationType", "cognitoAuthenticationProvider")
+    template = json.dumps({name: f"$context.identity.{name}" for name in names})
+    aws.put_integration_response(**method, statusCode="200", responseTemplates={"application/json": template})
+    aws.create_deployment(restApiId=api, stageName="prod")
+    logins = shop.a_user("api-caller")
+    sub = shop.users.admin_get_user(UserPoolId=shop.user_pool, Username="api-caller")["UserAttributes"][0]["Value"]
+    own = {"StringEquals": {f"{ISSUER}:sub": shop.identity(logins)}}
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*", "Condition": own}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    shop.iam.put_role_policy(RoleName=shop.signed_in.rpartition("/")[2], PolicyName="api", PolicyDocument=document)
+
+    def asked(logins: dict[str, str]) -> Any:
+        held = shop.credentials(logins)
+        url = shop.platform.stage_url(api, "prod") + "/"
+        request = AWSRequest("GET", url)
+        keys = Credentials(held["AccessKeyId"], held["SecretKey"], held["SessionToken"])
+        SigV4Auth(keys, "execute-api", "us-east-1").add_auth(request)
+        return ask("GET", url, headers=dict(request.headers))
+
+    told = asked(logins)
+    assert (told.status, told.json()) == (
+        200,
+        {
+            "cognitoIdentityId": shop.identity(logins),
+            "cognitoIdentityPoolId": shop.pool,
+            "cognitoAuthenticationType": "authenticated",
+            "cognitoAuthenticationProvider": f"{shop.provider},{shop.provider}:CognitoSignIn:{sub}",
+        },
+    )
+    assert asked(shop.a_user("another-caller")).status == 403

@@ -17,6 +17,7 @@ import orjson
 from gatepost.gateway.authorizer_result import AUTHORIZER
 from gatepost.gateway.clf import request_time
 from gatepost.gateway.client_identity import client_certificate
+from gatepost.gateway.cognito_caller import cognito_caller
 from gatepost.gateway.exchange import CALLER, Exchange
 from gatepost.gateway.query import decode_parameter, parse_query
 from gatepost.gateway.route import Route, StageFacts
@@ -166,6 +167,16 @@ def _client(name: str) -> Source:
     return read
 
 
+def _cognito(name: str) -> Source:
+    """Give a reader for what the caller is in an identity pool."""
+
+    def read(exchange: Exchange) -> str | None:
+        found = cognito_caller(_caller(exchange))
+        return getattr(found, name) if found is not None else None
+
+    return read
+
+
 def _nothing(_exchange: Exchange) -> None:
     return None
 
@@ -204,11 +215,11 @@ _CONTEXT: Final[dict[str, Source]] = {
     "xrayTraceId": lambda exchange: trace_root(exchange).partition(";")[0].removeprefix("Root=") or None,
     "identity.vpcId": lambda exchange: (exchange.vpc_endpoint.vpc_id or None) if exchange.vpc_endpoint else None,
     "identity.vpceId": lambda exchange: exchange.vpc_endpoint.id if exchange.vpc_endpoint else None,
-    # There are neither identity pools, organizations nor firewalls here: null, as on AWS without them.
-    "identity.cognitoAuthenticationProvider": _nothing,
-    "identity.cognitoAuthenticationType": _nothing,
-    "identity.cognitoIdentityId": _nothing,
-    "identity.cognitoIdentityPoolId": _nothing,
+    "identity.cognitoAuthenticationProvider": _cognito("authentication_provider"),
+    "identity.cognitoAuthenticationType": _cognito("authentication_type"),
+    "identity.cognitoIdentityId": _cognito("identity_id"),
+    "identity.cognitoIdentityPoolId": _cognito("identity_pool_id"),
+    # There are neither organizations nor firewalls here: null, as on AWS without them.
     "identity.principalOrgId": _nothing,
     "wafResponseCode": _nothing,
     "webaclArn": _nothing,

@@ -17,6 +17,7 @@ import orjson
 from gatepost.gateway.authorizer_result import AUTHORIZER
 from gatepost.gateway.clf import request_time
 from gatepost.gateway.client_identity import client_certificate
+from gatepost.gateway.cognito_caller import cognito_caller
 from gatepost.gateway.exchange import CALLER, Exchange, Fact, Facts
 from gatepost.gateway.headers import (
     DROPPED_TO_LAMBDA,
@@ -209,6 +210,9 @@ class EventFormat:
             identity["accessKey"] = caller.access_key_id
             identity["caller"] = identity["user"] = caller.principal_id
             identity["userArn"] = caller.arn
+            if (known := cognito_caller(caller)) is not None:
+                identity["cognitoIdentityId"], identity["cognitoIdentityPoolId"] = known[:2]
+                identity["cognitoAuthenticationType"], identity["cognitoAuthenticationProvider"] = known[2:]
         return identity
 
     def _body(self, exchange: Exchange) -> tuple[str | None, bool]:

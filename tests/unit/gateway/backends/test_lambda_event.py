@@ -226,6 +226,20 @@ def test_the_caller_of_a_signed_request_is_its_identity():
     assert identity["userArn"] == caller.arn
 
 
+def test_a_caller_from_an_identity_pool_is_its_identity_too():
+    keys = (("cognito-identity.amazonaws.com:aud", "pool"), ("cognito-identity.amazonaws.com:sub", "identity"))
+    amr = ("cognito-identity.amazonaws.com:amr", ("authenticated", "users", "users:CognitoSignIn:ann"))
+    caller = Principal("assumed-role", "1", "arn", "AROAX:CognitoIdentityCredentials", provider_keys=(*keys, amr))
+    identity = render(a_request(), caller=caller)["requestContext"]["identity"]
+    told = {name: value for name, value in identity.items() if name.startswith("cognito")}
+    assert told == {
+        "cognitoIdentityId": "identity",
+        "cognitoIdentityPoolId": "pool",
+        "cognitoAuthenticationType": "authenticated",
+        "cognitoAuthenticationProvider": "users,users:CognitoSignIn:ann",
+    }
+
+
 def test_header_bytes_that_are_no_text_do_not_break_the_event():
     event = render(a_request(headers=(("X-Odd", "caf\xe9"), ("X-Utf8", "caf\xc3\xa9"))))
     assert event["headers"]["X-Odd"] == "caf�"
