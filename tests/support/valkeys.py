@@ -22,7 +22,7 @@ class ValkeyProcess:
         self._binary = str(binary.get_binary_path())
         self._folder = folder
         self._flags = flags
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,7 +74,8 @@ class ValkeyProcess:
             self.process = None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Give a port that nobody holds now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -13,7 +13,7 @@ from gatepost.kernel.errors import SettingsError, StateUnavailable
 from gatepost.state.base import Space
 from gatepost.state.valkey import ValkeyAddress, ValkeyState
 from gatepost.state.valkey_scripts import ALL
-from tests.support.valkeys import ValkeyProcess, a_valkey
+from tests.support.valkeys import ValkeyProcess, a_valkey, free_port
 
 SPACE = Space("s", bytes_max=1_000)
 
@@ -211,5 +211,5 @@ def test_a_server_in_cluster_mode_is_refused_with_a_reason(tmp_path: Path) -> No
         assert state.is_lost
         await state.close()
 
-    with a_valkey(tmp_path, "--cluster-enabled", "yes") as server:
+    with a_valkey(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
         asyncio.run(scenario(server))
