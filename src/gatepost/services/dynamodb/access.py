@@ -95,8 +95,14 @@ class ItemAccess:
 
     def of(self, call: Call, params: Params) -> Sequence[Access]:
         """Give everything that a call touches, with the resource policies of its tables."""
-        found = self._touched(call, params)
         policies = self._tables.policies
+        kind = ITEM_OPERATIONS.get(call.operation)
+        if kind is not None:
+            found: Sequence[Access] = (
+                self._of_items(call, kind, params if LEGACY_NAMES.isdisjoint(params) else _modern(params)),
+            )
+        else:
+            found = self._touched(call, params)
         if not policies:
             return found
         return [
@@ -106,9 +112,6 @@ class ItemAccess:
 
     def _touched(self, call: Call, params: Params) -> Sequence[Access]:
         operation = call.operation
-        kind = ITEM_OPERATIONS.get(operation)
-        if kind is not None:
-            return (self._of_items(call, kind, params if LEGACY_NAMES.isdisjoint(params) else _modern(params)),)
         if operation in {"TransactWriteItems", "TransactGetItems"}:
             return self._of_transaction(call, params)
         if operation in STATEMENTS:
@@ -132,9 +135,10 @@ class ItemAccess:
     def _of_items(self, call: Call, kind: str, params: Params) -> Access:
         name = params["TableName"]
         arn = table_arn(call, name)
-        if kind in {QUERY, SCAN} and "IndexName" in params:
+        if "IndexName" in params and kind in {QUERY, SCAN}:
             arn = f"{arn}/index/{params['IndexName']}"
-        return Access("dynamodb:" + call.operation, arn, self._context(call, name, ((kind, params),), params))
+        context = RequestContext(self._tables, self._expressions, call, name, ((kind, params),), params)
+        return Access("dynamodb:" + call.operation, arn, context)
 
     def _of_transaction(self, call: Call, params: Params) -> Sequence[Access]:
         touched: dict[tuple[str, str], list[Subject]] = {}

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 LAST_USES: Final = "iam.last_uses"
 WRITTEN_EVERY_S: Final = 60.0
+SAME_MS: Final = 1_000  # what is told has whole seconds
 NOTES_MAX: Final = 5_000  # of keys, and of services that somebody used; the oldest of more give way
 
 
@@ -41,6 +42,7 @@ class LastUses:
         self._tasks = Tasks("last-uses")
         self._keys: dict[str, Use] = {}
         self._services: dict[tuple[str, str], Use] = {}  # by the ARN of a user or role, and the service
+        self._last: tuple[Principal, str, str, int] | None = None
         self._is_written = True
 
     async def start(self) -> None:
@@ -61,7 +63,15 @@ class LastUses:
             await self.write()
 
     def note(self, principal: Principal, service: str, region: str, now_ms: int) -> None:
-        """Note that somebody called a service. On every request's way: it makes a tuple and writes two dicts."""
+        """Note that somebody called a service, for one who calls it again and again once a second.
+
+        On every request's way: it usually compares and does nothing.
+        """
+        last = self._last
+        if last is not None and last[0] is principal and last[1] == service and last[2] == region:
+            if 0 <= now_ms - last[3] < SAME_MS:
+                return
+        self._last = (principal, service, region, now_ms)
         use = Use(service, region, now_ms)
         key = principal.access_key_id
         if key.startswith(LONG_TERM):
