@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 import urllib.parse
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from gatepost.kernel.clock import SystemClock
 from gatepost.storage.data_directory import DataDirectory, read_json
 
 TIMEOUT_S: Final = 60.0
+RESETTING: Final = b'{"status":"resetting"}'  # what the endpoint says until an ephemeral platform is empty again
+RESET_POLL_S: Final = 0.05
+RESET_POLLS_MAX: Final = 200
 
 
 class OperationFailed(click.ClickException):
@@ -76,8 +80,13 @@ class Endpoint:
         return status, json.loads(content)
 
     def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
-        """Run one AWS operation. Raises: OperationFailed."""
-        status, content = self.send("POST", f"/_gatepost/operations/{service}/{operation}", json.dumps(params).encode())
+        """Run one AWS operation, later when somebody is just then resetting the platform. Raises: OperationFailed."""
+        path, body = f"/_gatepost/operations/{service}/{operation}", json.dumps(params).encode()
+        for _ in range(RESET_POLLS_MAX):
+            status, content = self.send("POST", path, body)
+            if status != 503 or content != RESETTING:
+                break
+            time.sleep(RESET_POLL_S)
         try:
             answer = json.loads(content or b"{}")
         except ValueError:
