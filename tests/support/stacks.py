@@ -26,6 +26,10 @@ from gatepost.services.acm.provider import AcmProvider
 from gatepost.services.apigateway.provider import ApiGateway
 from gatepost.services.apigatewayv2.provider import ApiGatewayV2
 from gatepost.services.cloudformation.provider import CloudFormation
+from gatepost.services.cloudwatch.alarms import AlarmReach
+from gatepost.services.cloudwatch.provider import CloudWatchProvider
+from gatepost.services.cloudwatch.store import MIGRATIONS as METRIC_MIGRATIONS
+from gatepost.services.cloudwatch.store import MetricStore
 from gatepost.services.dynamodb.provider import DynamoDbProvider
 from gatepost.services.dynamodbstreams.reader import StreamReader
 from gatepost.services.events.provider import EventsProvider
@@ -50,7 +54,6 @@ from gatepost.templates.registry import resource_handlers, template_compiler
 from gatepost.templates.resources.cloudformation import Named
 from gatepost.templates.stacks import Stacks
 from gatepost.wire.messages import Request, Response
-from tests.support.logs import KeptMetrics
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -94,6 +97,7 @@ class StackWorld:
     records_db: Database
     items_db: Database
     logs_db: Database
+    metrics_db: Database
     acceptance: Acceptance = field(default_factory=Acceptance)
     clock: FixedClock = field(default_factory=FixedClock)
     heard: Heard = field(default_factory=Heard)
@@ -122,11 +126,17 @@ class StackWorld:
                 streams=StreamReader(item_store.streams),
             )
         )
-        self.metrics = KeptMetrics()
+        self.cloudwatch = CloudWatchProvider(
+            MetricStore(self.metrics_db),
+            self.clock,
+            AlarmReach(self.records, self.lambda_, request_id),
+            account_id=ACCOUNT,
+            region=REGION,
+        )
         self.logs = LogsProvider(
             LogStore(self.logs_db),
             self.clock,
-            LogReach(self.records, self.lambda_, self.metrics, authorizer, request_id),
+            LogReach(self.records, self.lambda_, self.cloudwatch, authorizer, request_id),
             account_id=ACCOUNT,
             region=REGION,
         )
@@ -174,6 +184,7 @@ class StackWorld:
                 *self.secrets.providers,
                 *self.user_pools.providers,
                 self.logs,
+                self.cloudwatch,
             ),
             authorization=authorizer,
             clock=self.clock,
@@ -199,6 +210,7 @@ class StackWorld:
         await self.records_db.open()
         await self.items_db.open()
         await self.logs_db.open()
+        await self.metrics_db.open()
         await self.iam.load()
         await self.dynamodb.start()
         await self.lambda_.start()
@@ -213,6 +225,7 @@ class StackWorld:
         await self.eventbridge.close()
         await self.lambda_.close()
         await self.dynamodb.close()
+        await self.metrics_db.close()
         await self.logs_db.close()
         await self.items_db.close()
         await self.records_db.close()
@@ -275,6 +288,7 @@ async def a_stack_world(folder: Path, **options: Any) -> AsyncIterator[StackWorl
         Database(folder / "records.db", durability="process", migrations=records.MIGRATIONS),
         Database(folder / "items.db", durability="process", migrations=items.MIGRATIONS),
         Database(folder / "logs.db", durability="process", migrations=LOG_MIGRATIONS),
+        Database(folder / "metrics.db", durability="process", migrations=METRIC_MIGRATIONS),
         **options,
     )
     await world.open()

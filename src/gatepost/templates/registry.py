@@ -9,6 +9,7 @@ from gatepost.templates.ledger import Ledger, TypeEntry
 from gatepost.templates.ledger_entries import apigateway as apigateway_entries
 from gatepost.templates.ledger_entries import apigateway_usage as apigateway_usage_entries
 from gatepost.templates.ledger_entries import cloudformation as cloudformation_entries
+from gatepost.templates.ledger_entries import cloudwatch as cloudwatch_entries
 from gatepost.templates.ledger_entries import cognito_identity as cognito_identity_entries
 from gatepost.templates.ledger_entries import cognito_idp as cognito_idp_entries
 from gatepost.templates.ledger_entries import domain_names as domain_name_entries
@@ -27,6 +28,7 @@ from gatepost.templates.resources import (
     apigateway_usage,
     certificates,
     cloudformation,
+    cloudwatch,
     cognito_identity,
     cognito_idp,
     domain_names,
@@ -55,6 +57,7 @@ def resource_handlers() -> dict[str, ResourceHandler]:
         **apigateway_usage.handlers(),
         **certificates.handlers(),
         **cloudformation.handlers(),
+        **cloudwatch.handlers(),
         **cognito_identity.handlers(),
         **cognito_idp.handlers(),
         **domain_names.handlers(),
@@ -75,6 +78,7 @@ def all_entries() -> list[TypeEntry]:
         *apigateway_entries.entries(),
         *apigateway_usage_entries.entries(),
         *cloudformation_entries.entries(),
+        *cloudwatch_entries.entries(),
         *cognito_identity_entries.entries(),
         *cognito_idp_entries.entries(),
         *domain_name_entries.entries(),

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from gatepost.templates.ledger import ENFORCED, TypeEntry, matching, one_of, refused
+from gatepost.templates.ledger import ENFORCED, TypeEntry, approximated, arn_of, one_of, refused
 
-_INPUT_ONLY: Final = "targets are functions, which get Input or the event: remove it"
 _TARGET: Final = (
     "AppSyncParameters",
     "BatchParameters",
     "DeadLetterConfig",
     "EcsParameters",
     "HttpParameters",
-    "InputPath",
-    "InputTransformer",
     "KinesisParameters",
     "RedshiftDataParameters",
-    "RetryPolicy",
-    "RoleArn",
     "RunCommandParameters",
     "SageMakerPipelineParameters",
     "SqsParameters",
@@ -27,17 +22,42 @@ _TARGET: Final = (
 
 def entries() -> tuple[TypeEntry, ...]:
     """Give the entries of this service."""
+    return (_bus(), _policy(), _rule())
+
+
+def _rule() -> TypeEntry:
     properties = {
         "Description": ENFORCED,
-        "EventBusName": one_of("default", otherwise="there is only the default bus: remove it"),
-        "EventPattern": refused("no events are published here: use ScheduleExpression"),
+        "EventBusName": ENFORCED,
+        "EventPattern": ENFORCED,
         "Name": ENFORCED,
-        "RoleArn": refused("functions say in their own policy who may invoke them: remove it"),
+        "RoleArn": approximated("targets let EventBridge in by their own policies: the role is kept and not assumed"),
         "ScheduleExpression": ENFORCED,
         "State": one_of("ENABLED", "DISABLED", otherwise="use ENABLED or DISABLED"),
         "Tags": ENFORCED,
         "Targets": ENFORCED,
-        "Targets/Arn": matching(r"arn:[^:]+:lambda:.+", otherwise="targets are Lambda functions"),
-        **{f"Targets/{name}": refused(_INPUT_ONLY) for name in _TARGET},
+        "Targets/Arn": arn_of("lambda", "logs", "events"),
+        "Targets/RetryPolicy": approximated("what is busy is tried again in memory: a restart forgets it"),
+        "Targets/RoleArn": approximated("targets let EventBridge in by their own policies: the role is not assumed"),
+        **{f"Targets/{name}": refused(f"{name} of targets is not here: remove it") for name in _TARGET},
     }
-    return (TypeEntry("AWS::Events::Rule", ENFORCED, properties),)
+    return TypeEntry("AWS::Events::Rule", ENFORCED, properties)
+
+
+def _bus() -> TypeEntry:
+    properties = {
+        "DeadLetterConfig": refused("events are delivered or given up: remove it"),
+        "Description": ENFORCED,
+        "EventSourceName": refused("there are no partner event sources: remove it"),
+        "KmsKeyIdentifier": refused("events are not encrypted with a key of yours: remove it"),
+        "LogConfig": refused("buses do not write logs: remove it"),
+        "Name": ENFORCED,
+        "Policy": ENFORCED,
+        "Tags": ENFORCED,
+    }
+    return TypeEntry("AWS::Events::EventBus", ENFORCED, properties)
+
+
+def _policy() -> TypeEntry:
+    names = ("Action", "Condition", "EventBusName", "Principal", "Statement", "StatementId")
+    return TypeEntry("AWS::Events::EventBusPolicy", ENFORCED, dict.fromkeys(names, ENFORCED))

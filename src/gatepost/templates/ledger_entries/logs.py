@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gatepost.templates.ledger import ENFORCED, TypeEntry, inert, one_of, refused
+from gatepost.templates.ledger import ENFORCED, TypeEntry, inert, matching, one_of, refused
 
 ENTRIES: Final = (
     TypeEntry(
@@ -24,6 +24,46 @@ ENTRIES: Final = (
         },
     ),
     TypeEntry("AWS::Logs::LogStream", ENFORCED, {"LogGroupName": ENFORCED, "LogStreamName": ENFORCED}),
+    TypeEntry(
+        "AWS::Logs::MetricFilter",
+        ENFORCED,
+        {
+            "ApplyOnTransformedLogs": one_of("false", otherwise="there are no transformers"),
+            "EmitSystemFieldDimensions": refused("there are no centralized log groups: remove it"),
+            "FieldSelectionCriteria": refused("there are no centralized log groups: remove it"),
+            "FilterName": ENFORCED,
+            "FilterPattern": ENFORCED,
+            "LogGroupName": ENFORCED,
+            "MetricTransformations": ENFORCED,
+        },
+    ),
+    TypeEntry(
+        "AWS::Logs::QueryDefinition",
+        ENFORCED,
+        {
+            "LogGroupNames": ENFORCED,
+            "Name": ENFORCED,
+            "Parameters": refused("saved queries have no parameters here: remove them"),
+            "QueryLanguage": one_of("CWLI", otherwise="CWLI is the only language"),
+            "QueryString": ENFORCED,
+        },
+    ),
+    TypeEntry("AWS::Logs::ResourcePolicy", ENFORCED, {"PolicyDocument": ENFORCED, "PolicyName": ENFORCED}),
+    TypeEntry(
+        "AWS::Logs::SubscriptionFilter",
+        ENFORCED,
+        {
+            "ApplyOnTransformedLogs": one_of("false", otherwise="there are no transformers"),
+            "DestinationArn": matching(r"arn:[^:]+:lambda:.+", otherwise="destinations are functions"),
+            "Distribution": one_of("ByLogStream", otherwise="there are no Kinesis streams"),
+            "EmitSystemFields": refused("there are no centralized log groups: remove it"),
+            "FieldSelectionCriteria": refused("there are no centralized log groups: remove it"),
+            "FilterName": ENFORCED,
+            "FilterPattern": ENFORCED,
+            "LogGroupName": ENFORCED,
+            "RoleArn": refused("functions let CloudWatch Logs in by their own policies: remove it"),
+        },
+    ),
 )
 
 

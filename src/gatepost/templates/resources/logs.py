@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gatepost.templates.resources.base import Outcome, ResourceHandler, Work
-from gatepost.templates.resources.changes import Unnamed, present, tag_changes, tag_map, unless_gone
+from gatepost.templates.resources.changes import Unnamed, json_text, present, tag_changes, tag_map, unless_gone
 
 
 class LogGroup(Unnamed):
@@ -77,6 +77,133 @@ class LogStream(Unnamed):
         await unless_gone(work.invoke("logs", "DeleteLogStream", parameters))
 
 
+class MetricFilter(Unnamed):
+    """AWS::Logs::MetricFilter."""
+
+    name_property = "FilterName"
+
+    async def create(self, work: Work) -> Outcome:
+        """Make the filter."""
+        name = work.name("FilterName", length_max=512)
+        await work.initiated(name)
+        return await self.update(work, name)
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Put the filter as it is declared."""
+        properties = work.properties
+        parameters = {
+            "logGroupName": properties["LogGroupName"],
+            "filterName": physical_id,
+            "filterPattern": properties["FilterPattern"],
+            "metricTransformations": [_transformation(one) for one in properties["MetricTransformations"]],
+        }
+        await work.invoke("logs", "PutMetricFilter", parameters)
+        return Outcome(physical_id)
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Delete the filter."""
+        parameters = {"logGroupName": work.properties["LogGroupName"], "filterName": physical_id}
+        await unless_gone(work.invoke("logs", "DeleteMetricFilter", parameters))
+
+
+def _transformation(given: Any) -> dict[str, Any]:
+    dimensions = {str(one["Key"]): str(one["Value"]) for one in given.get("Dimensions") or []}
+    return present(
+        metricName=given["MetricName"],
+        metricNamespace=given["MetricNamespace"],
+        metricValue=given["MetricValue"],
+        defaultValue=given.get("DefaultValue"),
+        unit=given.get("Unit"),
+        dimensions=dimensions or None,
+    )
+
+
+class SubscriptionFilter(Unnamed):
+    """AWS::Logs::SubscriptionFilter."""
+
+    name_property = "FilterName"
+
+    async def create(self, work: Work) -> Outcome:
+        """Make the subscription."""
+        name = work.name("FilterName", length_max=512)
+        await work.initiated(name)
+        return await self.update(work, name)
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Put the subscription as it is declared."""
+        properties = work.properties
+        parameters = present(
+            logGroupName=properties["LogGroupName"],
+            filterName=physical_id,
+            filterPattern=properties["FilterPattern"],
+            destinationArn=properties["DestinationArn"],
+            distribution=properties.get("Distribution"),
+        )
+        await work.invoke("logs", "PutSubscriptionFilter", parameters)
+        return Outcome(physical_id)
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Delete the subscription."""
+        parameters = {"logGroupName": work.properties["LogGroupName"], "filterName": physical_id}
+        await unless_gone(work.invoke("logs", "DeleteSubscriptionFilter", parameters))
+
+
+class ResourcePolicy(Unnamed):
+    """AWS::Logs::ResourcePolicy."""
+
+    name_property = "PolicyName"
+
+    async def create(self, work: Work) -> Outcome:
+        """Put the policy."""
+        name = str(work.properties["PolicyName"])
+        await work.initiated(name)
+        return await self.update(work, name)
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Put the policy as it is declared."""
+        document = json_text(work.properties["PolicyDocument"])
+        await work.invoke("logs", "PutResourcePolicy", {"policyName": physical_id, "policyDocument": document})
+        return Outcome(physical_id)
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Delete the policy."""
+        await unless_gone(work.invoke("logs", "DeleteResourcePolicy", {"policyName": physical_id}))
+
+
+class QueryDefinition(Unnamed):
+    """AWS::Logs::QueryDefinition."""
+
+    async def create(self, work: Work) -> Outcome:
+        """Save the query."""
+        answer = await work.invoke("logs", "PutQueryDefinition", _query(work))
+        query_id = str(answer["queryDefinitionId"])
+        await work.made(query_id)
+        return Outcome(query_id, {"QueryDefinitionId": query_id})
+
+    async def update(self, work: Work, physical_id: str) -> Outcome:
+        """Change the query."""
+        await work.invoke("logs", "PutQueryDefinition", {**_query(work), "queryDefinitionId": physical_id})
+        return Outcome(physical_id, {"QueryDefinitionId": physical_id})
+
+    async def delete(self, work: Work, physical_id: str) -> None:
+        """Delete the query."""
+        await unless_gone(work.invoke("logs", "DeleteQueryDefinition", {"queryDefinitionId": physical_id}))
+
+
+def _query(work: Work) -> dict[str, Any]:
+    properties = work.properties
+    return present(
+        name=properties["Name"], queryString=properties["QueryString"], logGroupNames=properties.get("LogGroupNames")
+    )
+
+
 def handlers() -> dict[str, ResourceHandler]:
     """Give the handlers of this service by type."""
-    return {"AWS::Logs::LogGroup": LogGroup(), "AWS::Logs::LogStream": LogStream()}
+    return {
+        "AWS::Logs::LogGroup": LogGroup(),
+        "AWS::Logs::LogStream": LogStream(),
+        "AWS::Logs::MetricFilter": MetricFilter(),
+        "AWS::Logs::QueryDefinition": QueryDefinition(),
+        "AWS::Logs::ResourcePolicy": ResourcePolicy(),
+        "AWS::Logs::SubscriptionFilter": SubscriptionFilter(),
+    }
