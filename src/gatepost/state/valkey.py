@@ -180,16 +180,18 @@ class ValkeyState:
         address, loop = self._address, asyncio.get_running_loop()
         context = ssl.create_default_context() if address.is_tls else None
 
-        def made() -> RespConnection:
-            return RespConnection(clock=self._clock, deadline_ms=self._deadline_ms, lost=self._lost, pushed=pushed)
+        def made() -> RespConnection:  # it stands in `opened` even when nobody gets it, having waited for too long
+            connection = RespConnection(
+                clock=self._clock, deadline_ms=self._deadline_ms, lost=self._lost, pushed=pushed
+            )
+            opened.append(connection)
+            return connection
 
         if address.path:
             _, connection = await asyncio.wait_for(loop.create_unix_connection(made, address.path), CONNECT_WITHIN_S)
-            opened.append(connection)
             return connection
         opening = loop.create_connection(made, host, port, ssl=context)
         _, connection = await asyncio.wait_for(opening, CONNECT_WITHIN_S)
-        opened.append(connection)
         if address.password:
             user = (address.user,) if address.user else ()
             await connection.send(encode(("AUTH", *user, address.password)))
