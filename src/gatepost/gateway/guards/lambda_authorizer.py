@@ -56,6 +56,8 @@ from gatepost.services.apigateway.deployment import Authorizer
 TIMEOUT_MS: Final = 29_000
 RESULTS_MAX: Final = 4_096
 """Remembered results of one authorizer of one stage; the least recently used goes first."""
+CHARACTERS_MAX: Final = 4 * 1024 * 1024
+"""Of the identities of those results: a caller whom the authorizer allows may add what he likes to some of them."""
 TTL_S_MAX: Final = 3_600
 SERVICE: Final = "apigateway.amazonaws.com"
 _UNAUTHORIZED: Final = "Unauthorized"
@@ -75,11 +77,12 @@ class AuthorizerParts:
 
 
 class RememberedResults:
-    """Results by identity, each for `ttl_ms` from when it was asked for. At most RESULTS_MAX."""
+    """Results by identity, each for `ttl_ms` from when it was asked for. At most RESULTS_MAX and CHARACTERS_MAX."""
 
     def __init__(self, ttl_ms: int) -> None:
         self._ttl_ms = ttl_ms
         self._results: OrderedDict[Identity, tuple[int, AuthorizerResult]] = OrderedDict()
+        self._characters = 0
 
     def recall(self, identity: Identity, now_ms: int) -> AuthorizerResult | None:
         """Give a result that is still good."""
@@ -87,7 +90,7 @@ class RememberedResults:
         if found is None:
             return None
         if now_ms >= found[0]:
-            del self._results[identity]
+            self._forget(identity)
             return None
         self._results.move_to_end(identity)
         return found[1]
@@ -96,9 +99,16 @@ class RememberedResults:
         """Keep a result, if caching is on and there is an identity to find it by."""
         if not self._ttl_ms or not identity:
             return
-        if len(self._results) >= RESULTS_MAX:
-            self._results.popitem(last=False)
+        if identity in self._results:
+            self._forget(identity)
+        self._characters += sum(map(len, identity))
         self._results[identity] = (now_ms + self._ttl_ms, result)
+        while len(self._results) > RESULTS_MAX or self._characters > CHARACTERS_MAX:
+            self._forget(next(iter(self._results)))
+
+    def _forget(self, identity: Identity) -> None:
+        del self._results[identity]
+        self._characters -= sum(map(len, identity))
 
 
 class LambdaAuthorizer:

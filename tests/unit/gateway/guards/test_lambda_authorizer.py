@@ -9,7 +9,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from gatepost.gateway.guards.lambda_authorizer import TIMEOUT_MS
+from gatepost.gateway.authorizer_result import AuthorizerResult
+from gatepost.gateway.guards.lambda_authorizer import TIMEOUT_MS, RememberedResults
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.ports import InvocationResult
 from gatepost.services.apigateway.deployment import Authorizer, Integration, IntegrationResponse, Method, StageSettings
@@ -377,3 +378,26 @@ def test_methods_without_an_authorizer_are_not_guarded_by_another_methods():
     )
     assert gateway.answer(a_request("POST")).status == 200
     assert gateway.answer(a_request()).status == 401
+
+
+def test_what_is_remembered_is_bounded_in_number_and_in_bytes(monkeypatch):
+    monkeypatch.setattr("gatepost.gateway.guards.lambda_authorizer.RESULTS_MAX", 3)
+    monkeypatch.setattr("gatepost.gateway.guards.lambda_authorizer.CHARACTERS_MAX", 100)
+    remembered = RememberedResults(1000)
+
+    def kept(*identities):
+        return [identity for identity in identities if remembered.recall((identity,), 0) is not None]
+
+    for identity in ("a", "b", "c", "a", "d"):
+        remembered.remember((identity,), AuthorizerResult("1"), 0)
+    assert kept("a", "b", "c", "d") == ["a", "c", "d"]
+    remembered.remember(("e" * 98,), AuthorizerResult("1"), 0)
+    assert kept("a", "c", "d", "e" * 98) == ["c", "d", "e" * 98]
+    remembered.remember(("x",), AuthorizerResult("1"), 0)
+    assert kept("c", "d", "x", "e" * 98) == ["d", "x", "e" * 98]
+    remembered.remember(("yy",), AuthorizerResult("1"), 0)
+    assert kept("d", "x", "yy", "e" * 98) == ["yy", "e" * 98]
+    assert remembered.recall(("e" * 98,), 1000) is None  # too old
+    for identity in ("f" * 60, "g" * 30, "h" * 9):
+        remembered.remember((identity,), AuthorizerResult("1"), 0)
+    assert kept("f" * 60, "g" * 30, "h" * 9) == ["f" * 60, "g" * 30, "h" * 9]
