@@ -16,7 +16,7 @@ from typing import Final
 
 from gatepost.gateway.exchange import Exchange
 from gatepost.state.base import Answer, SharedState
-from gatepost.wire.messages import Headers, Response
+from gatepost.wire.messages import Head, Response
 
 NEAR_MS: Final = 1_000
 BODY_BYTES_MAX: Final = 64 * 1024
@@ -31,11 +31,10 @@ _MS_NS: Final = 1_000_000
 class ReadyAnswer:
     """A remembered answer and until when, by the monotonic clock, it may be given."""
 
-    __slots__ = ("body", "headers", "status", "until_ns")
+    __slots__ = ("body", "head", "until_ns")
 
-    def __init__(self, status: int, headers: Headers, body: bytes, until_ns: int) -> None:
-        self.status = status
-        self.headers = headers
+    def __init__(self, head: Head, body: bytes, until_ns: int) -> None:
+        self.head = head
         self.body = body
         self.until_ns = until_ns
 
@@ -66,7 +65,7 @@ class NearAnswers:
             self.clear()
         self._bytes += size
         until_ns = exchange.started_ns + left_ms * _MS_NS
-        self.answers[key] = ReadyAnswer(response.status, list(response.headers), response.body, until_ns)
+        self.answers[key] = ReadyAnswer(Head(response.status, tuple(response.headers)), response.body, until_ns)
 
     def drop(self, key: str) -> None:
         """Forget an answer here."""

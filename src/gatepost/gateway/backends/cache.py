@@ -91,7 +91,7 @@ class CachedBackend:
         ready = self._near.get(key)
         if ready is not None and exchange.started_ns < ready.until_ns:
             self._meter.current.cache_hits += 1
-            return Response(ready.status, ready.headers + warnings, ready.body)
+            return Response(ready.head.status, warnings or None, ready.body, head=ready.head)
         try:
             found = self.cache.recall(key)
             if isinstance(found, bytes):
