@@ -40,6 +40,8 @@ def a_served_api(platform: RunningPlatform, name: str) -> str:
     client.put_integration(**key, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
     client.put_integration_response(**key, statusCode="200")
     client.create_deployment(restApiId=api["id"], stageName="prod")
+    detailed = [{"op": "replace", "path": "/*/*/metrics/enabled", "value": "true"}]
+    client.update_stage(restApiId=api["id"], stageName="prod", patchOperations=detailed)
     return platform.stage_url(api["id"], "prod")
 
 

@@ -70,6 +70,7 @@ from gatepost.gateway.lifecycle import (
 )
 from gatepost.gateway.limits import StageLimits
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
+from gatepost.gateway.method_settings import method_settings_of
 from gatepost.gateway.observers import Meters, RequestLog, StageLog
 from gatepost.gateway.passed_headers import PassedHeaders
 from gatepost.gateway.plan import Backend, Finisher, Guard, Observer, ObserverFailures, Plan
@@ -407,10 +408,12 @@ class _StageCompiler:
         )
 
     def _meter(self, route: Route) -> Meter:
+        """Give the meter of a method with detailed metrics, else that of its stage."""
         stage = self._stage
-        return self._parts.metrics.meter(
-            Dimensions(stage.api_id, stage.api_name, stage.stage_name, route.resource_path, route.http_method)
-        )
+        whole = Dimensions(stage.api_id, stage.api_name, stage.stage_name)
+        if method_settings_of(self._settings.method_settings, route).get("metricsEnabled"):
+            whole = replace(whole, resource=route.resource_path, method=route.http_method)
+        return self._parts.metrics.meter(whole)
 
     def _aws(self, integration: Integration, method: Method, route: Route) -> Backend:
         parts, stage = self._parts, self._stage

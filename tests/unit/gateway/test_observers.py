@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from gatepost.gateway.observers import BATCH_RECORDS, FLUSH_AFTER_MS, PATH_CHARACTERS_MAX, REMEMBERED_MAX
-from gatepost.services.apigateway.deployment import Method
+from gatepost.services.apigateway.deployment import Method, StageSettings
 from gatepost.telemetry.metrics import Dimensions
 from tests.support.gateways import API, LAMBDA, MOCK, TestGateway, a_request
 
@@ -20,7 +20,8 @@ ROUTES = {
 
 def a_gateway():
     gateway = TestGateway()
-    gateway.deploy(ROUTES)
+    settings = {"*/*": {"metricsEnabled": True}}
+    gateway.deploy(ROUTES, stage=StageSettings("prod", "dep123", method_settings=settings))
     return gateway
 
 
@@ -130,6 +131,17 @@ def test_requests_errors_and_latencies_are_counted_per_api_stage_and_method():
     assert (whole.latency.count, whole.integration_latency.count) == (4, 3)
     post = figures_of(gateway, "/orders", "POST")
     assert (post.count, post.client_errors, post.server_errors) == (2, 0, 1)
+
+
+def test_a_method_without_detailed_metrics_counts_for_its_stage_only():
+    gateway = TestGateway()
+    own = {"~1orders/POST": {"metricsEnabled": True}, "*/*": {"metricsEnabled": False}}
+    post, get = Method("POST", integration=LAMBDA), Method("GET", integration=LAMBDA)
+    gateway.deploy({"/orders": (post, get)}, stage=StageSettings("prod", "dep123", method_settings=own))
+    for method in ("GET", "POST", "GET"):
+        gateway.answer(a_request(method))
+    counted = {(each.stage, each.method): figures.count for each, figures in gateway.metrics.snapshot().items()}
+    assert {key: count for key, count in counted.items() if count} == {("", ""): 3, ("prod", ""): 3, ("prod", "POST"): 1}
 
 
 def test_latency_is_the_time_from_the_request_to_its_answer():

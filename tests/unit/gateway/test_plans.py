@@ -82,5 +82,5 @@ def test_the_counters_of_a_route_go_on_when_it_is_deployed_again():
     for _ in range(2):
         gateway.deploy({"/orders": (Method("GET", integration=MOCK),)})
         gateway.get()
-    totals = {dimensions.resource: figures.count for dimensions, figures in gateway.metrics.snapshot().items()}
-    assert totals["/orders"] == 2
+    totals = {dimensions.stage: figures.count for dimensions, figures in gateway.metrics.snapshot().items()}
+    assert totals["prod"] == 2

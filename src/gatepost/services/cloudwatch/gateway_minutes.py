@@ -1,8 +1,7 @@
 """API Gateway's metrics, as gateways tell them: a minute of one API, stage or method becomes points.
 
 Names, units, meanings and dimensions are AWS's: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
-AWS has the figures of single methods (ApiName, Method, Resource, Stage) only where a stage enables detailed metrics;
-here they are always there.
+Figures of single methods (ApiName, Method, Resource, Stage) come where a stage enables detailed metrics.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ def _settings(prefix: str) -> dict[str, Entry]:
         "ThrottlingRateLimit": "throttlingRateLimit",
     }
     found = {f"{prefix}{member}": supported(setting) for member, setting in names.items()}
-    found[f"{prefix}MetricsEnabled"] = approximated("the metrics of single methods are always kept", exact=("true",))
+    found[f"{prefix}MetricsEnabled"] = ENFORCED
     return found
 
 

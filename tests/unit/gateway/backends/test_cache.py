@@ -457,8 +457,8 @@ def test_hits_and_misses_are_counted():
     gateway.deploy({"/orders": (keyed(),)}, stage=a_stage())
     for _ in range(3):
         gateway.get()
-    (route,) = (meter for meter in gateway.metrics._meters.values() if meter.dimensions.resource == "/orders")
-    told = route.so_far().to_json()
+    (stage,) = (meter for meter in gateway.metrics._meters.values() if meter.dimensions.stage)
+    told = stage.so_far().to_json()
     assert (told["Count"], told["CacheHitCount"], told["CacheMissCount"]) == (3, 2, 1)
     assert told["IntegrationLatency"]["count"] == 1
 
