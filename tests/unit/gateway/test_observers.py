@@ -141,7 +141,7 @@ def test_a_method_without_detailed_metrics_counts_for_its_stage_only():
     for method in ("GET", "POST", "GET"):
         gateway.answer(a_request(method))
     counted = {(each.stage, each.method): figures.count for each, figures in gateway.metrics.snapshot().items()}
-    assert {key: count for key, count in counted.items() if count} == {("", ""): 3, ("prod", ""): 3, ("prod", "POST"): 1}
+    assert {at: count for at, count in counted.items() if count} == {("", ""): 3, ("prod", ""): 3, ("prod", "POST"): 1}
 
 
 def test_latency_is_the_time_from_the_request_to_its_answer():
