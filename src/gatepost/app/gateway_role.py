@@ -207,7 +207,7 @@ class GatewayRole:
             pools=self._pools,
             keys=self._limits.keys,
             limits=self._limits.stages,
-            cache=CacheParts(self._limits.shared, self._seal),
+            cache=CacheParts(self._limits.shared, self._seal, is_shared=self._limits.state is not None),
             services=self._link.calls,
             triggers=self._link.calls,
             logs=self._logs,

@@ -45,6 +45,7 @@ from gatepost.gateway.guards.arn_length import ArnLengthGuard
 from gatepost.gateway.guards.authorizers import Authorizers
 from gatepost.gateway.guards.function_grant import FunctionGrants
 from gatepost.gateway.guards.lambda_authorizer import AuthorizerParts
+from gatepost.gateway.guards.shared_results import SharedResults
 from gatepost.gateway.guards.validation import Validators
 from gatepost.gateway.lifecycle import (
     ADDRESS,
@@ -217,7 +218,11 @@ class _StageCompiler:
         self._responses = self._compile_responses()
         self._validators = Validators(deployment)
         self._authorizers = Authorizers(
-            deployment, self._stage, _authorizer_parts(parts), parts.passed_to_lambda, parts.pools
+            deployment,
+            self._stage,
+            _authorizer_parts(parts, self._stage, settings),
+            parts.passed_to_lambda,
+            parts.pools,
         )
         self._extensions = StageExtensions()
         self._stage_problem = self._find_stage_problem()
@@ -466,8 +471,12 @@ class _StageCompiler:
         )
 
 
-def _authorizer_parts(parts: Parts) -> AuthorizerParts:
+def _authorizer_parts(parts: Parts, stage: StageFacts, settings: StageSettings) -> AuthorizerParts:
+    shared = None
+    if parts.cache is not None and parts.cache.is_shared:
+        shared = SharedResults(parts.cache.state, parts.cache.seal, stage, settings.authorizer_cache_flushes)
     return AuthorizerParts(
+        shared=shared,
         invoker=parts.invoker,
         new_id=parts.new_id,
         clock=parts.clock,

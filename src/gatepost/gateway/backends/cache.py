@@ -228,10 +228,14 @@ async def _when_there(answering: Awaitable[Response], headers: Headers) -> Respo
 class CacheParts:
     """Where the caches of a gateway's stages lie, and what it has at hand of them. `near` is made once a gateway."""
 
-    __slots__ = ("near", "seal", "state")
+    __slots__ = ("is_shared", "near", "seal", "state")
 
-    def __init__(self, state: SharedState, seal: Seal) -> None:
-        """Take the state that remembers, and the seal for those entries whose methods ask for it."""
+    def __init__(self, state: SharedState, seal: Seal, *, is_shared: bool = False) -> None:
+        """Take the state that remembers, and the seal for those entries whose methods ask for it.
+
+        `is_shared`: other gateways remember there, too.
+        """
+        self.is_shared = is_shared
         self.state = state
         self.seal = seal
         self.near = NearAnswers(state)

@@ -1,10 +1,11 @@
 """Lambda authorizers of REST APIs (authorization type CUSTOM): a function says who calls and what they may do.
 
 One `LambdaAuthorizer` for each authorizer of a stage holds what its methods share: the remembered results, and the way
-to the function. Results are remembered by identity, for the stage as a whole: a policy that was returned for one method
-is evaluated again for each other one (`authorizer_policy.py`). Errors and "Unauthorized" are never remembered. Calls
-for one identity that run at the same time are not joined: AWS does not say that it joins them, and an answer about one
-request's method would then stand for another's.
+to the function. Results are remembered by identity, for the stage as a whole and for all gateways that share a state
+(`shared_results.py`): a policy that was returned for one method is evaluated again for each other one
+(`authorizer_policy.py`). Errors and "Unauthorized" are never remembered. Calls for one identity that run at the same
+time are not joined: AWS does not say that it joins them, and an answer about one request's method would then stand for
+another's.
 
 | what happens | the client gets |
 |---|---|
@@ -42,6 +43,7 @@ from gatepost.gateway.guards.authorizer_identity import (
 from gatepost.gateway.guards.authorizer_output import parse_output
 from gatepost.gateway.guards.function_grant import FunctionGrants, for_role
 from gatepost.gateway.guards.resource_policy import invocation_arn
+from gatepost.gateway.guards.shared_results import SharedResults
 from gatepost.gateway.guards.signature import SignatureParts
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
 from gatepost.gateway.responses import AUTHORIZER_CONFIGURATION_ERROR, AUTHORIZER_FAILURE, UNAUTHORIZED, Refusal
@@ -74,13 +76,13 @@ class AuthorizerParts:
     grants: FunctionGrants | None
     role_sessions: RoleSessions | None
     signatures: SignatureParts | None
+    shared: SharedResults | None = None  # None: no other gateway remembers results for this one
 
 
 class RememberedResults:
-    """Results by identity, each for `ttl_ms` from when it was asked for. At most RESULTS_MAX and CHARACTERS_MAX."""
+    """Results by identity, each until its end by the wall clock. At most RESULTS_MAX and CHARACTERS_MAX."""
 
-    def __init__(self, ttl_ms: int) -> None:
-        self._ttl_ms = ttl_ms
+    def __init__(self) -> None:
         self._results: OrderedDict[Identity, tuple[int, AuthorizerResult]] = OrderedDict()
         self._characters = 0
 
@@ -95,14 +97,12 @@ class RememberedResults:
         self._results.move_to_end(identity)
         return found[1]
 
-    def remember(self, identity: Identity, result: AuthorizerResult, now_ms: int) -> None:
-        """Keep a result, if caching is on and there is an identity to find it by."""
-        if not self._ttl_ms or not identity:
-            return
+    def remember(self, identity: Identity, result: AuthorizerResult, expires_at_ms: int) -> None:
+        """Keep a result."""
         if identity in self._results:
             self._forget(identity)
         self._characters += sum(map(len, identity))
-        self._results[identity] = (now_ms + self._ttl_ms, result)
+        self._results[identity] = (expires_at_ms, result)
         while len(self._results) > RESULTS_MAX or self._characters > CHARACTERS_MAX:
             self._forget(next(iter(self._results)))
 
@@ -124,7 +124,7 @@ class LambdaAuthorizer:
         self._stage = stage
         self._parts = parts
         self._may_invoke = self._grant(declared, stage, parts)
-        self._results = RememberedResults(declared.result_ttl_s * 1000)
+        self._results = RememberedResults()
         self._ttl_s = declared.result_ttl_s
         self._token_source = None
         self._identity = None
@@ -184,16 +184,42 @@ class LambdaAuthorizer:
             self._may_invoke(exchange)
         except Refusal as refusal:
             raise Refusal(AUTHORIZER_CONFIGURATION_ERROR, detail=refusal.detail) from refusal
+        is_kept = bool(self._ttl_s and identity)
+        if is_kept and (found := await self._recall_shared(identity, exchange.time_ms)) is not None:
+            return found
         clock = self._parts.clock
         started_ns = clock.monotonic_ns()
         request_id = self._parts.new_id()
         answered = await self._invoke(exchange, orjson.dumps(event), request_id)
         if answered.function_error:
             raise _failed(answered)
-        result = parse_output(answered.payload, authorizer_id=self.id, name=f"the policy of authorizer {self.name}")
-        self._results.remember(identity, replace(result, is_remembered=True), exchange.time_ms)
+        result = self._parse(answered.payload)
+        if is_kept:
+            self._remember(identity, result, answered.payload, exchange.time_ms)
         latency_ms = (clock.monotonic_ns() - started_ns) // 1_000_000
         return replace(result, latency_ms=latency_ms, request_id=request_id)
+
+    def _parse(self, output: bytes) -> AuthorizerResult:
+        return parse_output(output, authorizer_id=self.id, name=f"the policy of authorizer {self.name}")
+
+    async def _recall_shared(self, identity: Identity, now_ms: int) -> AuthorizerResult | None:
+        """Give what another gateway's authorizer was told of an identity, and remember it here."""
+        shared = self._parts.shared
+        found = await shared.recall(self.id, identity, now_ms) if shared is not None else None
+        if found is None:
+            return None
+        output, expires_at_ms = found
+        result = replace(self._parse(output), is_remembered=True)
+        self._results.remember(identity, result, min(expires_at_ms, now_ms + self._ttl_s * 1000))
+        return result
+
+    def _remember(self, identity: Identity, result: AuthorizerResult, output: bytes, now_ms: int) -> None:
+        ttl_ms = self._ttl_s * 1000
+        self._results.remember(identity, replace(result, is_remembered=True), now_ms + ttl_ms)
+        shared = self._parts.shared
+        if shared is not None:
+            keeping = shared.remember(self.id, identity, output, expires_at_ms=now_ms + ttl_ms, ttl_ms=ttl_ms)
+            self._parts.tasks.spawn(keeping, name="remember a result")
 
     async def _invoke(self, exchange: Exchange, payload: bytes, request_id: str) -> InvocationResult:
         parts = self._parts

@@ -383,21 +383,21 @@ def test_methods_without_an_authorizer_are_not_guarded_by_another_methods():
 def test_what_is_remembered_is_bounded_in_number_and_in_bytes(monkeypatch):
     monkeypatch.setattr("gatepost.gateway.guards.lambda_authorizer.RESULTS_MAX", 3)
     monkeypatch.setattr("gatepost.gateway.guards.lambda_authorizer.CHARACTERS_MAX", 100)
-    remembered = RememberedResults(1000)
+    remembered = RememberedResults()
 
     def kept(*identities):
         return [identity for identity in identities if remembered.recall((identity,), 0) is not None]
 
     for identity in ("a", "b", "c", "a", "d"):
-        remembered.remember((identity,), AuthorizerResult("1"), 0)
+        remembered.remember((identity,), AuthorizerResult("1"), 1000)
     assert kept("a", "b", "c", "d") == ["a", "c", "d"]
-    remembered.remember(("e" * 98,), AuthorizerResult("1"), 0)
+    remembered.remember(("e" * 98,), AuthorizerResult("1"), 1000)
     assert kept("a", "c", "d", "e" * 98) == ["c", "d", "e" * 98]
-    remembered.remember(("x",), AuthorizerResult("1"), 0)
+    remembered.remember(("x",), AuthorizerResult("1"), 1000)
     assert kept("c", "d", "x", "e" * 98) == ["d", "x", "e" * 98]
-    remembered.remember(("yy",), AuthorizerResult("1"), 0)
+    remembered.remember(("yy",), AuthorizerResult("1"), 1000)
     assert kept("d", "x", "yy", "e" * 98) == ["yy", "e" * 98]
     assert remembered.recall(("e" * 98,), 1000) is None  # too old
     for identity in ("f" * 60, "g" * 30, "h" * 9):
-        remembered.remember((identity,), AuthorizerResult("1"), 0)
+        remembered.remember((identity,), AuthorizerResult("1"), 1000)
     assert kept("f" * 60, "g" * 30, "h" * 9) == ["f" * 60, "g" * 30, "h" * 9]
