@@ -27,6 +27,7 @@ from typing import Any, Final
 from gatepost.app.child import EXIT_SETTINGS, Orders
 from gatepost.app.gateway_place import role_name
 from gatepost.app.listeners import Listeners, open_listeners, url_of
+from gatepost.app.pulse import LOOKS, Pulse
 from gatepost.config import Settings
 from gatepost.kernel.clock import Clock, SystemClock
 from gatepost.kernel.errors import SettingsError
@@ -60,13 +61,15 @@ class RoleProcess:
         self.cut_off = 0  # requests that the last stop cut off
         self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.ended = asyncio.Event()
-        self._heard_at_s = 0.0  # the loop's time of its last word
+        self._pulse: Pulse | None = None
+        self._serves = False
 
     async def start(self) -> None:
         """Start the process and wait until it serves. Raises: SettingsError with the role's own reason."""
         reading, writing = os.pipe()
         orders = self._orders(writing)
         self._told = asyncio.Queue()
+        self._pulse, self._serves = None, False
         self.ended.clear()
         self.process = subprocess.Popen(  # noqa: ASYNC220 - a fork and an exec of some milliseconds, at start only
             [sys.executable, "-P", "-m", self._module],
@@ -88,6 +91,7 @@ class RoleProcess:
         if told["state"] != "ready":
             reason = told.get("reason") or f"the {self.role} role ended at once: see logs/{self.role}.log"
             raise SettingsError(reason)
+        self._serves = True
 
     async def _listen(self, reading: int) -> None:
         stream = asyncio.StreamReader()
@@ -97,7 +101,8 @@ class RoleProcess:
 
     async def _hear(self, stream: asyncio.StreamReader) -> None:
         while line := await stream.readline():
-            self._heard_at_s = asyncio.get_running_loop().time()
+            if self._pulse is not None:
+                self._pulse.heard()
             with suppress(ValueError):
                 told = json.loads(line)
                 if told["state"] == "alive":
@@ -108,11 +113,18 @@ class RoleProcess:
         self._told.put_nowait({"state": "ended"})
         self.ended.set()
 
-    def kill_if_hung(self, within_s: float) -> bool:
-        """Kill the process when it has said nothing for `within_s` seconds, and say whether that was so."""
-        if self.ended.is_set() or asyncio.get_running_loop().time() - self._heard_at_s < within_s:
+    def kill_if_hung(self, look_s: float) -> bool:
+        """Look whether the process hangs, kill it if so, and say whether it did; to be called every `look_s` seconds.
+
+        One that is still starting has a time limit of its own.
+        """
+        if self.ended.is_set() or self.process is None or not self._serves:
             return False
-        log.error("role hangs; killing it", extra={"role": self.role, "silent_s": within_s})
+        if self._pulse is None:
+            self._pulse = Pulse(look_s)
+        if not self._pulse.is_gone(self.process.pid):
+            return False
+        log.error("role hangs; killing it", extra={"role": self.role})
         self.signal(signal.SIGKILL)
         return True
 
@@ -307,9 +319,9 @@ class Supervisor:
     async def _watch(self) -> None:
         """Kill a role that hangs: it is started again like one that has died."""
         while True:
-            await asyncio.sleep(self._hung_after_s / 4)
+            await asyncio.sleep(self._hung_after_s / LOOKS)
             for process in self._roles.values():
-                process.kill_if_hung(self._hung_after_s)
+                process.kill_if_hung(self._hung_after_s / LOOKS)
 
     @staticmethod
     def _forget_restart(process: RoleProcess) -> None:
