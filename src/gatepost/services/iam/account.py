@@ -150,8 +150,8 @@ class AccountOperations:
             entities.extend(self._directory.every(POLICY, call.account_id, ManagedPolicy))
         uses = uses_of_policies(self._directory, call.account_id)
         if "AWSManagedPolicy" in wanted:
-            attached = (policy for policy in self._directory.aws_policies.every() if uses.attached[policy.arn])
-            entities.extend(attached)
+            attached = (self._directory.aws_policies.find(arn) for arn, count in uses.attached.items() if count)
+            entities.extend(policy for policy in attached if policy is not None)
         page, rest = paged(sorted(entities, key=lambda one: one.arn), params, name_of=lambda one: one.arn)
         return {
             "UserDetailList": [self._user_detail(one) for one in page if isinstance(one, User)],

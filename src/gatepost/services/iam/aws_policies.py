@@ -1,19 +1,22 @@
-"""AWS's own managed policies: the ones we have, with the statements that AWS publishes, read when first asked for.
+"""AWS's own managed policies: all of them, with the statements that AWS publishes, read when first asked for.
 
-One JSON file per policy lies under `aws_managed_policies/`, in the folder of its path (`service-role/…`). A policy
-that is not there is refused, never taken for an empty one. AWS does not publish the ids of these policies in its
-documentation, so `PolicyId` is derived from the ARN (approximated).
+`aws_managed_policies/index.json` tells of each when its default version was made and where in `documents.bin` that
+version's document lies, deflated (`tools/refresh_managed_policies` writes both). AWS does not publish the ids of these
+policies in its documentation, so `PolicyId` is derived from the ARN (approximated).
 
 Source: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+
+import orjson
 
 from gatepost.kernel.ids import UPPER_BASE32, stable_id
 from gatepost.services.iam.model import AWS_POLICY_PREFIX, ManagedPolicy, PolicyVersion
@@ -21,8 +24,19 @@ from gatepost.services.iam.model import AWS_POLICY_PREFIX, ManagedPolicy, Policy
 FOLDER = Path(__file__).parent / "aws_managed_policies"
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the index says of a policy. Times in AWS's form."""
+
+    version_id: str
+    created: str
+    updated: str
+    offset: int
+    length: int
+
+
 class AwsPolicies:
-    """The managed policies of AWS's that Gatepost has."""
+    """AWS's managed policies."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder
@@ -30,44 +44,53 @@ class AwsPolicies:
 
     @cached_property
     def arns(self) -> tuple[str, ...]:
-        """Give the ARNs of all that we have, sorted."""
-        files = self._folder.rglob("*.json")
-        return tuple(sorted(AWS_POLICY_PREFIX + f.relative_to(self._folder).with_suffix("").as_posix() for f in files))
+        """Give the ARNs of all, sorted."""
+        return tuple(AWS_POLICY_PREFIX + name for name in sorted(self._index))
 
     def find(self, arn: str) -> ManagedPolicy | None:
-        """Give a policy by its ARN, or None when we do not have it."""
+        """Give a policy with its document by its ARN, or None when AWS has none of that name."""
         found = self._read.get(arn)
-        if found is None and arn in self._known:
-            found = self._read[arn] = self._load(arn)
+        if found is None and arn.startswith(AWS_POLICY_PREFIX):
+            name = arn.removeprefix(AWS_POLICY_PREFIX)
+            entry = self._index.get(name)
+            if entry is not None:
+                head = _head(name, entry)
+                version = replace(head.versions[0], document=self._document(entry))
+                found = self._read[arn] = replace(head, versions=(version,))
         return found
 
-    def every(self) -> Iterator[ManagedPolicy]:
-        """Give all of them, sorted by ARN."""
-        for arn in self.arns:
-            policy = self.find(arn)
-            if policy is not None:
-                yield policy
+    def heads(self) -> Iterator[ManagedPolicy]:
+        """Give all of them without their documents, sorted by ARN: what lists show."""
+        return iter(self._heads)
 
     @cached_property
-    def _known(self) -> frozenset[str]:
-        return frozenset(self.arns)
+    def _index(self) -> Mapping[str, Entry]:
+        """Give the index by path and name."""
+        index = orjson.loads((self._folder / "index.json").read_bytes())
+        return {name: Entry(*values) for name, values in index.items()}
 
-    def _load(self, arn: str) -> ManagedPolicy:
-        path, _, name = ("/" + arn.removeprefix(AWS_POLICY_PREFIX)).rpartition("/")
-        value = json.loads((self._folder / path.lstrip("/") / f"{name}.json").read_text("utf-8"))
-        version_id = value["DefaultVersionId"]
-        updated = _ms(value["UpdateDate"])
-        document = json.dumps(value["Document"], separators=(",", ":"))
-        return ManagedPolicy(
-            account_id="aws",
-            name=name,
-            path=path + "/",
-            id="ANPA" + stable_id(arn, length=17, alphabet=UPPER_BASE32),
-            created_at_ms=_ms(value["CreateDate"]),
-            updated_at_ms=updated,
-            versions=(PolicyVersion(version_id, document, updated),),
-            default_version_id=version_id,
-        )
+    @cached_property
+    def _heads(self) -> tuple[ManagedPolicy, ...]:
+        return tuple(_head(name, entry) for name, entry in sorted(self._index.items()))
+
+    def _document(self, entry: Entry) -> str:
+        with (self._folder / "documents.bin").open("rb") as documents:
+            documents.seek(entry.offset)
+            return zlib.decompress(documents.read(entry.length)).decode()
+
+
+def _head(place: str, entry: Entry) -> ManagedPolicy:
+    path, _, name = f"/{place}".rpartition("/")
+    return ManagedPolicy(
+        account_id="aws",
+        name=name,
+        path=path + "/",
+        id="ANPA" + stable_id(AWS_POLICY_PREFIX + place, length=17, alphabet=UPPER_BASE32),
+        created_at_ms=_ms(entry.created),
+        updated_at_ms=_ms(entry.updated),
+        versions=(PolicyVersion(entry.version_id, "", _ms(entry.updated)),),
+        default_version_id=entry.version_id,
+    )
 
 
 def _ms(text: str) -> int:

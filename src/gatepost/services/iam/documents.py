@@ -87,8 +87,7 @@ def characters(document: str) -> int:
 def attachable(directory: Directory, arn: str, account_id: str, *, scope: str = "Policy") -> ManagedPolicy:
     """Find a managed policy that may be attached or be a boundary (`scope` "Scope ARN:") in this account.
 
-    Raises: InvalidInputException, PolicyNotAttachableException, NoSuchEntityException (for one of AWS's that we lack
-    it says so).
+    Raises: InvalidInputException, PolicyNotAttachableException, NoSuchEntityException.
     """
     if not _POLICY_ARN.fullmatch(arn):
         raise InvalidInputException(f"ARN {arn} is not valid.")
@@ -96,14 +95,5 @@ def attachable(directory: Directory, arn: str, account_id: str, *, scope: str = 
         raise PolicyNotAttachableException(f"Cannot attach a Service Role Policy to a Customer Role. {arn}")
     policy = directory.managed_policy(arn)
     if policy is None or policy.account_id not in (account_id, "aws"):
-        hint = unknown_aws_policy(directory, arn)
-        raise NoSuchEntityException(f"{scope} {arn} does not exist or is not attachable.{hint}")
+        raise NoSuchEntityException(f"{scope} {arn} does not exist or is not attachable.")
     return policy
-
-
-def unknown_aws_policy(directory: Directory, arn: str) -> str:
-    """Say that `arn` is of one of AWS's managed policies that we have not."""
-    if not arn.startswith(AWS_POLICY_PREFIX):
-        return ""
-    count = len(directory.aws_policies.arns)
-    return f" Gatepost has {count} of AWS's managed policies: ListPolicies with Scope AWS lists them."

@@ -10,7 +10,7 @@ from typing import Final
 from gatepost.kernel.ids import UPPER_BASE32, random_id
 from gatepost.kernel.operations import Call, operation
 from gatepost.services.iam.directory import Directory
-from gatepost.services.iam.documents import checked_managed_document, unknown_aws_policy
+from gatepost.services.iam.documents import checked_managed_document
 from gatepost.services.iam.entities import Entities
 from gatepost.services.iam.errors import (
     DeleteConflictException,
@@ -46,7 +46,7 @@ class PolicyOperations:
     def _policy(self, call: Call, arn: str) -> ManagedPolicy:
         policy = self._directory.managed_policy(arn)
         if policy is None or policy.account_id not in (call.account_id, "aws"):
-            raise NoSuchEntityException(f"Policy {arn} was not found.{unknown_aws_policy(self._directory, arn)}")
+            raise NoSuchEntityException(f"Policy {arn} was not found.")
         return policy
 
     async def _change_policy(
@@ -105,7 +105,7 @@ class PolicyOperations:
         if scope in ("All", "Local"):
             policies.extend(self._directory.every(POLICY, call.account_id, ManagedPolicy))
         if scope in ("All", "AWS"):
-            policies.extend(self._directory.aws_policies.every())
+            policies.extend(self._directory.aws_policies.heads())
         uses = uses_of_policies(self._directory, call.account_id)
         usage = params.get("PolicyUsageFilter")
         prefix = params.get("PathPrefix", "/")
