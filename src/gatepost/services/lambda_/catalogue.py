@@ -108,6 +108,7 @@ class Catalogue:
 
     def get_target(self, call: Call, name: FunctionName, qualifier: str | None = None) -> Target:
         """Give the target of a parsed name. Raises: as `target`."""
+        _check_region(call, name)
         arn = function_arn(call, name)
         asked = chosen_qualifier(name, qualifier)
         found = self.find_target(arn, asked)
@@ -121,6 +122,7 @@ class Catalogue:
         Raises: InvalidParameterValueException, ResourceNotFoundException.
         """
         name = parse_name(text)
+        _check_region(call, name)
         function = self.find(function_arn(call, name))
         if function is None or name.qualifier not in ("", LATEST):
             raise not_found(f"{function_arn(call, name)}{':' if name.qualifier else ''}{name.qualifier}")
@@ -196,6 +198,14 @@ class Catalogue:
     def all(self) -> Iterable[Function]:
         """Give every function and version of every account and region."""
         return [*self._functions.all(), *self._versions.all()]
+
+
+def _check_region(call: Call, name: FunctionName) -> None:
+    if name.region and name.region != call.region:
+        raise ResourceNotFoundException(
+            f"Functions from '{name.region}' are not reachable in this region ('{call.region}')",
+            members={"Type": "User"},
+        )
 
 
 def not_found(arn: str) -> ResourceNotFoundException:

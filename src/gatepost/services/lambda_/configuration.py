@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from gatepost.kernel.errors import ValidationException
 from gatepost.kernel.limits import LAMBDA_MEMORY_MB_MAX, LAMBDA_MEMORY_MB_MIN, LAMBDA_TIMEOUT_S_MAX
 from gatepost.services.lambda_.model import Function, InvalidParameterValueException
 from gatepost.services.lambda_.runner.environment import RESERVED_NAMES, log_group_of
@@ -85,7 +86,7 @@ def configured(function: Function, params: Mapping[str, Any]) -> Function:
     if "Runtime" in params:
         changes["runtime"] = _runtime(params["Runtime"])
     if "Timeout" in params:
-        changes["timeout_s"] = _within("Timeout", params["Timeout"], 1, LAMBDA_TIMEOUT_S_MAX)
+        changes["timeout_s"] = _timeout(params["Timeout"])
     if "MemorySize" in params:
         memory_mb = _within("MemorySize", params["MemorySize"], LAMBDA_MEMORY_MB_MIN, LAMBDA_MEMORY_MB_MAX)
         changes["memory_mb"] = memory_mb
@@ -116,8 +117,19 @@ def _runtime(runtime: str) -> str:
 def _within(name: str, value: int, least: int, most: int) -> int:
     # The service model's own maximum is higher than what accounts get.
     if not least <= value <= most:
-        raise bad(f"'{name}' value failed to satisfy constraint: {value} is not between {least} and {most}")
+        bound = f"less than or equal to {most}" if value > most else f"greater than or equal to {least}"
+        raise bad(f"'{name}' value failed to satisfy constraint: Member must have value {bound}")
     return value
+
+
+def _timeout(value: int) -> int:
+    # The service model leaves the maximum out, which AWS checks as if it stood there.
+    if value > LAMBDA_TIMEOUT_S_MAX:
+        raise ValidationException(
+            f"1 validation error detected: Value '{value}' at 'timeout' failed to satisfy constraint: Member must have "
+            f"value less than or equal to {LAMBDA_TIMEOUT_S_MAX}"
+        )
+    return _within("Timeout", value, 1, LAMBDA_TIMEOUT_S_MAX)
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:

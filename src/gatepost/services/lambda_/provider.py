@@ -25,12 +25,14 @@ from gatepost.kernel.ports import (
     Publisher,
     RoleSessions,
 )
+from gatepost.services.lambda_.absent import AbsentOperations
 from gatepost.services.lambda_.access import access_of
 from gatepost.services.lambda_.aliases import Aliases
 from gatepost.services.lambda_.catalogue import Catalogue
 from gatepost.services.lambda_.code import remove_leftovers
 from gatepost.services.lambda_.code_sweep import CodeSweep, digests_of
 from gatepost.services.lambda_.concurrency import ConcurrencySettings
+from gatepost.services.lambda_.configuration import bad
 from gatepost.services.lambda_.destinations import DestinationParts, Destinations
 from gatepost.services.lambda_.event_invoke import EventInvokeConfigs
 from gatepost.services.lambda_.event_source_mappings import EventSourceMappings, MappingParts
@@ -71,7 +73,7 @@ class LambdaParts:
     executions_max: int = 1000  # AWS: concurrent executions of an account
 
 
-class LambdaProvider:
+class LambdaProvider(AbsentOperations):
     """The Lambda service. Call `start` once the store is open, `close` before it is closed."""
 
     service = "lambda"
@@ -478,6 +480,14 @@ class LambdaProvider:
     def get_runtime_management_config(self, call: Call, params: Params) -> Answer:
         """Say that the runtime is whatever the machine has."""
         target = self._catalogue.target(call, params["FunctionName"], params.get("Qualifier"))
+        return {"UpdateRuntimeOn": "Auto", "FunctionArn": target.arn}
+
+    @operation("PutRuntimeManagementConfig")
+    def put_runtime_management_config(self, call: Call, params: Params) -> Answer:
+        """Take what is true anyway: the runtime is whatever the machine has. Raises: InvalidParameterValueException."""
+        target = self._catalogue.target(call, params["FunctionName"], params.get("Qualifier"))
+        if params["UpdateRuntimeOn"] != "Auto" or params.get("RuntimeVersionArn"):
+            raise bad("UpdateRuntimeOn is not supported by Gatepost but for Auto: the runtime is the machine's")
         return {"UpdateRuntimeOn": "Auto", "FunctionArn": target.arn}
 
     @operation("GetAccountSettings")

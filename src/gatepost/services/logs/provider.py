@@ -18,6 +18,7 @@ from gatepost.services.logs.absent import AbsentOperations
 from gatepost.services.logs.account_operations import AccountOperations
 from gatepost.services.logs.filter_operations import FilterOperations
 from gatepost.services.logs.filter_pattern import compile_pattern
+from gatepost.services.logs.filter_words import regex
 from gatepost.services.logs.filters import METRIC_FILTER, LogFilters, LogReach
 from gatepost.services.logs.model import (
     BATCH_BYTES_MAX,
@@ -48,6 +49,7 @@ Params = Mapping[str, Any]
 Answer = dict[str, Any]
 
 SCANNED_EVENTS_MAX: Final = 20_000  # of one FilterLogEvents call: then an empty page with a token, as on AWS
+SCANNED_GROUPS: Final = 1_000  # of one read
 CLEANING_PAUSE_S: Final = 30.0
 _UNSUPPORTED: Final[Mapping[str, str]] = {
     "kmsKeyId": "events are not encrypted with a key of yours; leave it out",
@@ -220,6 +222,41 @@ class LogsProvider(AccountOperations, FilterOperations, AbsentOperations):
             call.account_id, call.region, after=after, count=count + 1, prefix=prefix, infix=infix
         )
         answer: Answer = {"logGroups": [self._shown(group) for group in found[:count]]}
+        if len(found) > count:
+            answer["nextToken"] = page_token(found[count - 1].name)
+        return answer
+
+    @operation("ListLogGroups")
+    def list_log_groups(self, call: Call, params: Params) -> Answer:
+        """Give names, ARNs and classes of log groups whose names match a regular expression, at most 1,000 at a time.
+
+        Raises: InvalidParameterException.
+        """
+        _refuse(params)
+        for name in ("dataSources", "fieldIndexNames", "logGroupTags"):
+            if params.get(name):
+                raise InvalidParameterException(f"{name} is not supported by Gatepost: leave it out")
+        if params.get("logGroupClass", "STANDARD") != "STANDARD":
+            return {"logGroups": []}
+        count = params.get("limit") or 50
+        after = start_of(params.get("nextToken"), "")
+        pattern = params.get("logGroupNamePattern") or ""
+        matches = regex(f"%{pattern}%") if pattern else lambda _: True
+        found: list[Group] = []
+        while len(found) <= count:
+            read = self._store.groups(
+                call.account_id, call.region, after=after, count=SCANNED_GROUPS, prefix="", infix=""
+            )
+            found.extend(group for group in read if matches(group.name))
+            if len(read) < SCANNED_GROUPS:
+                break
+            after = read[-1].name
+        answer: Answer = {
+            "logGroups": [
+                {"logGroupName": group.name, "logGroupArn": group.key.arn, "logGroupClass": "STANDARD"}
+                for group in found[:count]
+            ]
+        }
         if len(found) > count:
             answer["nextToken"] = page_token(found[count - 1].name)
         return answer

@@ -53,14 +53,23 @@ def test_a_function_has_many_names(tmp_path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["lost", f"{ARN}:7", ARN.replace("us-east-1", "eu-west-1"), ARN.replace("0000", "1111")]
+    ("name", "words"),
+    [
+        ("lost", "Function not found: arn:aws:lambda:"),
+        (f"{ARN}:7", "Function not found: arn:aws:lambda:"),
+        (ARN.replace("0000", "1111"), "Function not found: arn:aws:lambda:"),
+        (
+            ARN.replace("us-east-1", "eu-west-1"),
+            "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
+        ),
+    ],
 )
-def test_what_is_not_there_is_not_found(tmp_path, name: str) -> None:
+def test_what_is_not_there_is_not_found(tmp_path, name: str, words: str) -> None:
     async def scenario(aws: LambdaControl):
         await aws.a_function()
         await aws("GetFunction", FunctionName=name)
 
-    assert refused(tmp_path, scenario, "ResourceNotFoundException", "Function not found: arn:aws:lambda:")
+    assert refused(tmp_path, scenario, "ResourceNotFoundException", words)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +77,10 @@ def test_what_is_not_there_is_not_found(tmp_path, name: str) -> None:
     [
         ({"Runtime": "java21"}, "Runtime java21 is not supported by Gatepost: use python3.9 to "),
         ({"Runtime": "python3.8"}, "no longer supported"),
-        ({"Timeout": 901}, "'Timeout' value failed to satisfy constraint"),
-        ({"MemorySize": 10_241}, "'MemorySize' value failed"),
+        (
+            {"MemorySize": 10_241},
+            "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 10240",
+        ),
         ({"Role": FORBIDDEN_ROLE}, "The role defined for the function cannot be assumed by Lambda."),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "Reserved keys used in this request: AWS_REGION"),
         ({"Environment": {"Variables": {"AA": "x" * 4090}}}, "exceeded the 4KB limit"),
@@ -365,3 +376,25 @@ def test_the_old_asynchronous_form_records_an_event(tmp_path) -> None:
         return await aws("InvokeAsync", FunctionName="orders", InvokeArgs=b"{}"), wrong.value.code
 
     assert with_lambda(tmp_path, scenario) == ({"Status": 202}, "InvalidRequestContentException")
+
+
+def test_a_timeout_over_a_quarter_of_an_hour_is_refused_as_the_model_would(tmp_path) -> None:
+    async def scenario(aws: LambdaControl):
+        await aws.a_function(Timeout=901)
+
+    words = "Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900"
+    refused(tmp_path, scenario, "ValidationException", words)
+
+
+def test_the_runtime_is_the_machines_and_nothing_is_signed(tmp_path) -> None:
+    async def scenario(aws: LambdaControl):
+        await aws.a_function()
+        name = {"FunctionName": "orders"}
+        kept = await aws("PutRuntimeManagementConfig", **name, UpdateRuntimeOn="Auto")
+        with pytest.raises(ServiceError, match="UpdateRuntimeOn is not supported"):
+            await aws("PutRuntimeManagementConfig", **name, UpdateRuntimeOn="FunctionUpdate")
+        return kept, await aws("ListCodeSigningConfigs"), await aws("ListCapacityProviders")
+
+    kept, signings, capacity = with_lambda(tmp_path, scenario)
+    assert kept["UpdateRuntimeOn"] == "Auto"
+    assert (signings, capacity) == ({"CodeSigningConfigs": []}, {"CapacityProviders": []})

@@ -387,3 +387,20 @@ def test_the_oldest_streams_go_when_there_are_too_many(tmp_path) -> None:
         return [one["logStreamName"] for one in streams], group["storedBytes"]
 
     assert with_logs(tmp_path, scenario, streams_max=4) == (["s2", "s3", "s4", "s5"], 4 * 27)
+
+
+def test_groups_are_listed_by_a_regular_expression_in_pages(tmp_path) -> None:
+    async def scenario(logs: LogsControl):
+        for name in ("/aws/one", "/aws/two", "/shop/one"):
+            await logs("CreateLogGroup", logGroupName=name)
+        found = await logs("ListLogGroups", logGroupNamePattern="^/aws|two")
+        first = await logs("ListLogGroups", limit=2)
+        second = await logs("ListLogGroups", limit=2, nextToken=first["nextToken"])
+        return [[group["logGroupName"] for group in page["logGroups"]] for page in (found, first, second)], found
+
+    names, found = with_logs(tmp_path, scenario)
+    assert names == [["/aws/one", "/aws/two"], ["/aws/one", "/aws/two"], ["/shop/one"]]
+    assert found["logGroups"][0] == {
+        "logGroupName": "/aws/one", "logGroupClass": "STANDARD",
+        "logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:/aws/one",
+    }  # fmt: skip
