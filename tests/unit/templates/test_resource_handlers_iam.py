@@ -6,6 +6,10 @@ import asyncio
 import json
 from urllib.parse import unquote
 
+import pytest
+
+from gatepost.kernel.errors import ServiceError
+from tests.support.certificates import a_certificate
 from tests.support.stacks import ACCOUNT, a_stack_world
 
 URL = "http://localhost:4566/us-east-1_Shop"
@@ -87,10 +91,84 @@ def test_an_openid_connect_provider_comes_changes_and_goes(tmp_path):
     with_world(tmp_path, scenario)
 
 
-def test_a_provider_elsewhere_fails_its_stack(tmp_path):
+def test_a_provider_may_be_elsewhere_but_not_without_tls(tmp_path):
     async def scenario(world):
         stack = await world.deploy(a_provider(Url="https://token.actions.githubusercontent.com"))
-        assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
-        assert "user pools only" in " ".join(await world.events())
+        assert stack["StackStatus"] == "CREATE_COMPLETE"
+        stack = await world.deploy(a_provider(Url="http://token.actions.githubusercontent.com"))
+        assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+        assert "use https://" in " ".join(await world.events())
+
+    with_world(tmp_path, scenario)
+
+
+SERVICE = "ops.apigateway.amazonaws.com"
+
+
+def of_services(body, key, **role):
+    return json.dumps(
+        {
+            "Resources": {
+                "Linked": {"Type": "AWS::IAM::ServiceLinkedRole", "Properties": {"AWSServiceName": SERVICE, **role}},
+                "Certificate": {
+                    "Type": "AWS::IAM::ServerCertificate",
+                    "Properties": {
+                        "CertificateBody": body,
+                        "PrivateKey": key,
+                        "Tags": [{"Key": key, "Value": value} for key, value in role.items()],
+                    },
+                },
+            },
+            "Outputs": {
+                "Role": {"Value": {"Fn::GetAtt": ["Linked", "RoleName"]}},
+                "Arn": {"Value": {"Fn::GetAtt": ["Certificate", "Arn"]}},
+            },
+        }
+    )
+
+
+def test_a_services_role_and_a_server_certificate_come_change_and_go(tmp_path):
+    async def scenario(world):
+        body, key = (path.read_text() for path in a_certificate(tmp_path))
+        for description in ("one", "two"):
+            stack = await world.deploy(of_services(body, key, Description=description))
+            assert stack["StackStatus"].endswith("_COMPLETE"), await world.events()
+            shown = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+            assert shown["Role"] == "AWSServiceRoleForAPIGateway"
+            role = (await world.do("iam", "GetRole", RoleName=shown["Role"]))["Role"]
+            assert role["Description"] == description
+            name = (await world.resources())["Certificate"]
+            assert shown["Arn"] == f"arn:aws:iam::{ACCOUNT}:server-certificate/{name}"
+            tags = (await world.do("iam", "ListServerCertificateTags", ServerCertificateName=name))["Tags"]
+            assert tags == [{"Key": "Description", "Value": description}]
+        await world.cfn("DeleteStack", StackName="shop")
+        assert (await world.settled(stack["StackId"]))["StackStatus"] == "DELETE_COMPLETE"
+        assert (await world.do("iam", "ListServerCertificates"))["ServerCertificateMetadataList"] == []
+
+    with_world(tmp_path, scenario)
+
+
+def test_a_users_password_comes_changes_and_goes(tmp_path):
+    async def scenario(world):
+        def template(**properties):
+            return json.dumps({"Resources": {"Ana": {"Type": "AWS::IAM::User", "Properties": properties}}})
+
+        weak = await world.deploy(template(LoginProfile={"Password": "weak"}))
+        assert weak["StackStatus"] == "ROLLBACK_COMPLETE"
+        await world.cfn("DeleteStack", StackName="shop")
+        await world.settled(weak["StackId"])
+        for required in (True, False):
+            profile = {"Password": "Correct-Horse-1", "PasswordResetRequired": required}
+            stack = await world.deploy(template(LoginProfile=profile))
+            assert stack["StackStatus"].endswith("_COMPLETE"), await world.events()
+            name = (await world.resources())["Ana"]
+            told = (await world.do("iam", "GetLoginProfile", UserName=name))["LoginProfile"]
+            assert told["PasswordResetRequired"] is required
+        await world.deploy(template())
+        with pytest.raises(ServiceError, match="cannot be found"):
+            await world.do("iam", "GetLoginProfile", UserName=name)
+        await world.deploy(template(LoginProfile=profile))
+        await world.cfn("DeleteStack", StackName="shop")
+        assert (await world.settled(stack["StackId"]))["StackStatus"] == "DELETE_COMPLETE"
 
     with_world(tmp_path, scenario)

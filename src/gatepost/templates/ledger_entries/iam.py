@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gatepost.templates.ledger import ENFORCED, TypeEntry, approximated, inert, refused
+from gatepost.templates.ledger import ENFORCED, TypeEntry, approximated, inert
 
 _TAGS: Final = ENFORCED
 
@@ -77,7 +77,7 @@ ENTRIES: Final = (
             "ClientIdList": ENFORCED,
             "Tags": _TAGS,
             "ThumbprintList": inert(
-                "the keys of the platform's own user pools are at hand: no certificate is looked at"
+                "keys of user pools are at hand, other issuers are vouched for by this machine's authorities"
             ),
             "Url": ENFORCED,
         },
@@ -87,7 +87,7 @@ ENTRIES: Final = (
         ENFORCED,
         {
             "Groups": ENFORCED,
-            "LoginProfile": inert("there is no AWS console to sign in to"),
+            "LoginProfile": approximated("held to the account's password policy; there is no console to sign in to"),
             "PermissionsBoundary": ENFORCED,
             "Tags": _TAGS,
             "UserName": ENFORCED,
@@ -96,8 +96,21 @@ ENTRIES: Final = (
     ),
     TypeEntry("AWS::IAM::UserToGroupAddition", ENFORCED, {"GroupName": ENFORCED, "Users": ENFORCED}),
     TypeEntry(
+        "AWS::IAM::ServerCertificate",
+        approximated("checked with its key, which is not kept: domains are served with ACM's certificates"),
+        {
+            "CertificateBody": ENFORCED,
+            "CertificateChain": ENFORCED,
+            "Path": ENFORCED,
+            "PrivateKey": ENFORCED,
+            "ServerCertificateName": ENFORCED,
+            "Tags": _TAGS,
+        },
+    ),
+    TypeEntry(
         "AWS::IAM::ServiceLinkedRole",
-        refused("AWS::IAM::ServiceLinkedRole belongs to services of AWS that are not here: remove it"),
+        approximated("it exists and nobody changes it; the services that would take it are not here"),
+        {"AWSServiceName": ENFORCED, "CustomSuffix": ENFORCED, "Description": ENFORCED},
     ),
 )
 

@@ -14,6 +14,7 @@ from gatepost.templates.resources.changes import (
     tag_changes,
     unless_gone,
 )
+from gatepost.templates.resources.iam_for_services import ServerCertificate, ServiceLinkedRole
 
 # What differs between users, groups and roles in IAM's operations.
 _NOUNS: Final = {"Roles": "Role", "Users": "User", "Groups": "Group"}
@@ -211,7 +212,7 @@ class HolderPolicy(Unnamed):
 
 
 class OidcProvider(Unnamed):
-    """AWS::IAM::OIDCProvider, for one of the platform's own user pools."""
+    """AWS::IAM::OIDCProvider: an issuer whose tokens AssumeRoleWithWebIdentity takes."""
 
     name_property = "Url"
 
@@ -347,6 +348,7 @@ class User(Unnamed):
         await _put_inline(work, "User", name)
         await _attach_managed(work, "User", name)
         await self._join(work, name)
+        await self._give_password(work, name)
         return Outcome(name, {"Arn": made["User"]["Arn"]})
 
     async def update(self, work: Work, physical_id: str) -> Outcome:
@@ -360,6 +362,8 @@ class User(Unnamed):
         if work.changed("PermissionsBoundary"):
             await _bound(work, "User", physical_id)
         await self._join(work, physical_id)
+        if work.changed("LoginProfile"):
+            await self._give_password(work, physical_id)
         await _tag(work, "User", physical_id)
         user = (await work.invoke("iam", "GetUser", {"UserName": physical_id}))["User"]
         return Outcome(physical_id, {"Arn": user["Arn"]})
@@ -370,7 +374,20 @@ class User(Unnamed):
         for group in work.properties.get("Groups", []):
             parameters = {"GroupName": group, "UserName": physical_id}
             await unless_gone(work.invoke("iam", "RemoveUserFromGroup", parameters))
+        if work.properties.get("LoginProfile"):
+            await unless_gone(work.invoke("iam", "DeleteLoginProfile", {"UserName": physical_id}))
         await unless_gone(work.invoke("iam", "DeleteUser", {"UserName": physical_id}))
+
+    async def _give_password(self, work: Work, name: str) -> None:
+        """Make the user's password, if any, the one that is declared."""
+        profile, on = work.properties.get("LoginProfile"), {"UserName": name}
+        if profile:
+            operation = "UpdateLoginProfile" if work.before.get("LoginProfile") else "CreateLoginProfile"
+            required = profile.get("PasswordResetRequired", False)
+            parameters = {**on, "Password": profile["Password"], "PasswordResetRequired": required}
+            await work.invoke("iam", operation, parameters)
+        elif work.before.get("LoginProfile"):
+            await unless_gone(work.invoke("iam", "DeleteLoginProfile", on))
 
     async def _join(self, work: Work, name: str) -> None:
         added, gone = added_and_gone(work.before.get("Groups", []), work.properties.get("Groups", []))
@@ -526,6 +543,8 @@ def handlers() -> dict[str, ResourceHandler]:
         "AWS::IAM::GroupPolicy": HolderPolicy("Group"),
         "AWS::IAM::OIDCProvider": OidcProvider(),
         "AWS::IAM::RolePolicy": HolderPolicy("Role"),
+        "AWS::IAM::ServerCertificate": ServerCertificate(),
+        "AWS::IAM::ServiceLinkedRole": ServiceLinkedRole(),
         "AWS::IAM::UserPolicy": HolderPolicy("User"),
         "AWS::IAM::User": User(),
         "AWS::IAM::UserToGroupAddition": UserToGroupAddition(),
