@@ -82,7 +82,16 @@ def read_assembly(
         raise SettingsError(f"{folder / MANIFEST}: its stacks depend on each other in a circle") from fault
     accept = folder.absolute().parent / ACCEPT_FILE
     accept_sha256 = code.upload_file(accept) if accept.is_file() else ""
-    return [_stack(folder, name, stacks[name], assets, accept_sha256) for name in order]
+    made = [_stack(folder, name, stacks[name], assets, accept_sha256) for name in order]
+    for stack in made:
+        if not _has_resources(stack):
+            progress(f"{stack.name}: the stack has no resources: it is skipped")
+    return [stack for stack in made if _has_resources(stack)]
+
+
+def _has_resources(stack: AssemblyStack) -> bool:
+    """Say whether there is something to deploy: `cdk deploy` skips a stack without resources, too."""
+    return bool(json.loads(stack.text).get("Resources"))
 
 
 def _stack(

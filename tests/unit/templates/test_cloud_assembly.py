@@ -112,6 +112,11 @@ def test_stacks_come_after_those_they_depend_on_and_name_uploads(tmp_path):
     assert refusals(shop.text) == []
 
 
+def test_a_stack_without_resources_is_skipped(tmp_path):
+    folder = an_assembly(tmp_path, **{"Base.template.json": BOOTSTRAP})
+    assert [stack.name for stack in read(folder, tmp_path)] == ["shop-prod"]
+
+
 def test_reading_twice_sends_nothing_twice(tmp_path):
     platform = Platform()
     folder = an_assembly(tmp_path)

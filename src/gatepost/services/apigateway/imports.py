@@ -50,7 +50,7 @@ class Imports:
     async def create(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Create an API from a document. Raises: BadRequestException, LimitExceededException."""
         options = _options(params)
-        findings = Findings()
+        findings = Findings(is_lenient=self._is_lenient)
         imported = await _read(params["body"], options, findings, is_lenient=self._is_lenient)
         if not imported.name:
             raise BadRequestException("Invalid OpenAPI input: info.title is missing")
@@ -91,7 +91,7 @@ class Imports:
         overwrites = params.get("mode", "merge") == "overwrite"
         await self._records.api(call, api_id)
         options = _options(params)
-        read_findings = Findings()
+        read_findings = Findings(is_lenient=self._is_lenient)
         imported = await _read(params["body"], options, read_findings, is_lenient=self._is_lenient)
         self._check_access(call, imported, api_id)
 

@@ -63,10 +63,12 @@ def parse_json_or_yaml(body: bytes) -> dict[str, Any]:
 class Findings:
     """What an import found: errors end it, warnings only with `failonwarnings`. At most `FINDINGS_MAX` of each.
 
-    Notes are shown among the warnings and never end it: what AWS passes over without a word.
+    Notes are shown among the warnings and never end it: what AWS passes over without a word. Lenient ones say so of
+    what is refused otherwise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_lenient: bool = False) -> None:
+        self.is_lenient = is_lenient
         self.errors: list[str] = []
         self.warnings: list[str] = []
         self.notes: list[str] = []
@@ -93,7 +95,7 @@ class Findings:
 
     def copy(self) -> Findings:
         """Give findings of their own that start with these."""
-        copied = Findings()
+        copied = Findings(is_lenient=self.is_lenient)
         copied.errors.extend(self.errors)
         copied.warnings.extend(self.warnings)
         copied.notes.extend(self.notes)

@@ -61,7 +61,7 @@ class MethodReader:
         check_extensions(operation, EXTENSIONS, "an operation")
         self._note_ignored(operation, ("callbacks", "servers", "schemes"))
         parameters = self._parameters(operation, item)
-        security = read_security(self._document, operation)
+        security = read_security(self._document, operation, self._findings)
         integration = None
         if INTEGRATION in operation:
             integration = read_integration(self._document, operation[INTEGRATION])

@@ -44,8 +44,11 @@ class Security:
     scopes: tuple[str, ...] = ()
 
 
-def read_security(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Security:
-    """Read what an operation asks for. Raises: BadRequestException."""
+def read_security(document: Mapping[str, Any], operation: Mapping[str, Any], findings: Findings) -> Security:
+    """Read what an operation asks for; lenient findings pass over schemes that nobody enforces, as AWS does.
+
+    Raises: BadRequestException.
+    """
     override = as_object(operation.get(AUTH), AUTH)
     if override:
         return Security(as_text(override.get("type"), f"{AUTH}.type").upper())
@@ -53,7 +56,12 @@ def read_security(document: Mapping[str, Any], operation: Mapping[str, Any]) -> 
     for requirement in as_list(operation.get("security"), "security"):
         for name, scopes in as_object(requirement, "a security requirement").items():
             given = tuple(as_text(each, "a scope") for each in as_list(scopes, f"scopes of {name}"))
-            found = _with_scheme(found, document, name, given)
+            try:
+                found = _with_scheme(found, document, name, given)
+            except UnsupportedSetting as error:
+                if not findings.is_lenient:
+                    raise
+                findings.add_note(f"{error.message}. Because of --lenient it guards nothing, as on AWS")
     return found
 
 

@@ -42,8 +42,12 @@ COGNITO = a_scheme("cognito_user_pools", providerARNs=[POOL])
 SCHEMES = {"sigv4": IAM, "key": KEY, "token": TOKEN, "request": REQUEST, "users": COGNITO}
 
 
+def read(document: dict, operation: dict, findings: Findings | None = None) -> Security:
+    return read_security(document, operation, findings or Findings())
+
+
 def test_without_security_anybody_may_call() -> None:
-    assert read_security(a_document(), {}) == Security("NONE")
+    assert read(a_document(), {}) == Security("NONE")
 
 
 @pytest.mark.parametrize(
@@ -63,28 +67,28 @@ def test_an_operations_security_is_its_methods(asked: list, expected: Security) 
         a_document(securityDefinitions=SCHEMES),
         a_document_3(components={"securitySchemes": SCHEMES}),
     ):
-        assert read_security(document, {"security": asked}) == expected
+        assert read(document, {"security": asked}) == expected
 
 
 def test_the_documents_own_security_does_nothing_as_on_aws() -> None:
     document = a_document(securityDefinitions=SCHEMES, security=[{"sigv4": []}])
     document["paths"] = {"/x": {"get": {"responses": {}}}}
-    assert read_security(document, document["paths"]["/x"]["get"]) == Security("NONE")
+    assert read(document, document["paths"]["/x"]["get"]) == Security("NONE")
     assert has_ignored_security(document)
     document["paths"]["/x"]["get"]["security"] = []
     assert not has_ignored_security(document)
 
 
 def test_the_override_names_the_type() -> None:
-    assert read_security(a_document(), {"x-amazon-apigateway-auth": {"type": "AWS_IAM"}}) == Security("AWS_IAM")
+    assert read(a_document(), {"x-amazon-apigateway-auth": {"type": "AWS_IAM"}}) == Security("AWS_IAM")
     document = a_document(securityDefinitions=SCHEMES)
     asked = {"security": [{"sigv4": []}], "x-amazon-apigateway-auth": {"type": "NONE"}}
-    assert read_security(document, asked) == Security("NONE")
+    assert read(document, asked) == Security("NONE")
 
 
 def test_two_authorizers_on_one_method_are_refused() -> None:
     with pytest.raises(BadRequestException, match="A method has one authorizer"):
-        read_security(a_document(securityDefinitions=SCHEMES), {"security": [{"token": []}, {"users": []}]})
+        read(a_document(securityDefinitions=SCHEMES), {"security": [{"token": []}, {"users": []}]})
 
 
 @pytest.mark.parametrize(
@@ -97,18 +101,28 @@ def test_two_authorizers_on_one_method_are_refused() -> None:
 )
 def test_what_would_not_guard_is_refused(scheme: dict) -> None:
     with pytest.raises(UnsupportedSetting, match="does not enforce the security scheme guard"):
-        read_security(a_document(securityDefinitions={"guard": scheme}), {"security": [{"guard": []}]})
+        read(a_document(securityDefinitions={"guard": scheme}), {"security": [{"guard": []}]})
+
+
+def test_lenient_findings_pass_over_what_would_not_guard_and_say_so_once() -> None:
+    document = a_document(securityDefinitions={"guard": {"type": "oauth2"}, "key": KEY})
+    findings = Findings(is_lenient=True)
+    for _ in range(2):
+        assert read(document, {"security": [{"guard": []}, {"key": []}]}, findings).api_key_required
+    (told,) = findings.told
+    assert "guard of type oauth2" in told
+    assert "guards nothing" in told
 
 
 def test_a_type_without_its_authorizer_is_refused() -> None:
     scheme = {"type": "apiKey", "in": "header", "name": "A", "x-amazon-apigateway-authtype": "custom"}
     with pytest.raises(BadRequestException, match="declares no authorizer"):
-        read_security(a_document(securityDefinitions={"guard": scheme}), {"security": [{"guard": []}]})
+        read(a_document(securityDefinitions={"guard": scheme}), {"security": [{"guard": []}]})
 
 
 def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(BadRequestException, match="Unable to find security scheme guard"):
-        read_security(a_document(), {"security": [{"guard": []}]})
+        read(a_document(), {"security": [{"guard": []}]})
 
 
 def test_schemes_with_an_authorizer_become_authorizers_by_their_name() -> None:
