@@ -41,6 +41,8 @@ from gatepost.services.iam.server_certificates import SERVER_CERTIFICATES_MAX
 from gatepost.services.iam.user_certificates import SIGNING_CERTIFICATES_MAX
 from gatepost.services.iam.users import ACCESS_KEYS_MAX, USERS_MAX
 
+POLICY_VERSIONS_MAX: Final = 10_000  # more than the quotas of policies and of their versions allow together
+TOKEN_VERSION: Final = 2  # session tokens are good in every region
 _KINDS: Final = ("User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy")
 
 
@@ -68,6 +70,7 @@ class AccountOperations:
                 "Policies": len(policies),
                 "PoliciesQuota": POLICIES_MAX,
                 "PolicyVersionsInUse": sum(len(policy.versions) for policy in policies),
+                "PolicyVersionsInUseQuota": POLICY_VERSIONS_MAX,
                 "VersionsPerPolicyQuota": VERSIONS_MAX,
                 "InstanceProfiles": len(self._directory.every(INSTANCE_PROFILE, call.account_id, InstanceProfile)),
                 "InstanceProfilesQuota": INSTANCE_PROFILES_MAX,
@@ -78,6 +81,10 @@ class AccountOperations:
                 "SigningCertificatesPerUserQuota": SIGNING_CERTIFICATES_MAX,
                 "AccountSigningCertificatesPresent": 0,
                 "AccountPasswordPresent": 0,
+                "AccountMFAEnabled": 0,
+                "MFADevices": 0,
+                "MFADevicesInUse": 0,
+                "GlobalEndpointTokenVersion": TOKEN_VERSION,
                 "Providers": len(self._directory.oidc_providers(call.account_id)),
                 "AccountAccessKeysPresent": min(1, len(account.access_keys)),
                 "AccessKeysPerUserQuota": ACCESS_KEYS_MAX,

@@ -19,6 +19,8 @@ def test_the_summary_counts_what_there_is(tmp_path: Path) -> None:
             summary = (await world.do("GetAccountSummary"))["SummaryMap"]
             assert (summary["Users"], summary["Roles"], summary["Policies"], summary["Groups"]) == (1, 1, 1, 0)
             assert summary["AccountAccessKeysPresent"] == 0
+            assert (summary["PolicyVersionsInUse"], summary["PolicyVersionsInUseQuota"]) == (1, 10_000)
+            assert (summary["AccountMFAEnabled"], summary["MFADevices"], summary["Providers"]) == (0, 0, 0)
             await world.iam.create_administrator_key(ACCOUNT)
             assert (await world.do("GetAccountSummary"))["SummaryMap"]["AccountAccessKeysPresent"] == 1
 
