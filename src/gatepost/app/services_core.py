@@ -12,6 +12,7 @@ from gatepost.app.asset_sweep import AssetSweep
 from gatepost.app.code_downloads import CodeDownloads
 from gatepost.app.deliveries import ForwardedDeliveries
 from gatepost.app.explain import ExplainRoute
+from gatepost.app.issuers_elsewhere import IssuersElsewhere
 from gatepost.app.local_authority import load_authority
 from gatepost.app.pool_issuers import PoolIssuers
 from gatepost.app.role_sessions import role_sessions
@@ -109,7 +110,7 @@ class ServicesCore:
         self._explain = ExplainRoute(link.explanations, data.store)
         self._authorizer = authorizer = Authorizer(directory, self._explain.denials.note)
         sessions = role_sessions(directory, seal, clock, settings)
-        issuers = PoolIssuers(self._pool_document, self._identity_keys)
+        self._elsewhere, issuers = IssuersElsewhere(clock), PoolIssuers(self._pool_document, self._identity_keys)
         self._iam = IamProvider(store, directory, link, seal, clock, issuers)
         self._tables = TableService(settings, ItemStore(self._databases[1], clock), clock=clock, seal=seal)
         sealed = SealedRecords(store, seal, SEALED_KINDS)
@@ -125,7 +126,7 @@ class ServicesCore:
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
-            StsProvider(directory, sessions, WebIdentities(directory, issuers, clock)),
+            StsProvider(directory, sessions, WebIdentities(directory, issuers, clock, self._elsewhere)),
             *self._tables.providers,
             self._lambda,
             self._events,
@@ -322,6 +323,7 @@ class ServicesCore:
         await self._asset_sweep.close()
         await self._stacks.close()
         await self._secrets.close()
+        await self._elsewhere.close()
         await self._events.close()
         await self._user_pools.close()
         await self._lambda.close()

@@ -92,6 +92,17 @@ class TokenIssuers(Protocol):
         ...
 
 
+class IssuersElsewhere(Protocol):
+    """OpenID Connect issuers outside of the platform, whose keys are fetched."""
+
+    async def keys(self, issuer: str, kid: str) -> Mapping[str, Any]:
+        """Give the JWKS of an issuer, fetched anew when the key `kid` is not among those that were kept.
+
+        Raises: ServiceUnavailable: it does not answer, or not as an issuer does.
+        """
+        ...
+
+
 class SignedInUsers(Protocol):
     """Whether users of user pools are still signed in, beyond what their tokens say."""
 

@@ -1,7 +1,8 @@
 """OpenID Connect providers: whose tokens AssumeRoleWithWebIdentity takes, and for which clients.
 
-Here a provider is one of the platform's own user pools: its keys are at hand, and nobody outside is asked. A URL of
-AWS's form (`https://cognito-idp.{region}.amazonaws.com/{pool}`) names the pool of that id. Any other is refused.
+A provider may be one of the platform's own user pools: its keys are at hand, and nobody outside is asked. A URL of
+AWS's form (`https://cognito-idp.{region}.amazonaws.com/{pool}`) names the pool of that id. Any other is an issuer
+elsewhere, whose keys are fetched when a token of its comes.
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from gatepost.kernel.operations import Call, operation
 from gatepost.kernel.ports import TokenIssuers
@@ -22,6 +24,22 @@ from gatepost.services.iam.model import OIDC_PROVIDER, OidcProvider, tag_list, w
 
 PROVIDERS_MAX: Final = 100
 CLIENTS_MAX: Final = 100
+
+
+def _check_elsewhere(url: str) -> None:
+    """Check the URL of an issuer elsewhere. Raises: InvalidInput.
+
+    "The URL must begin with https:// […] path components are allowed but query parameters are not. Typically the URL
+    consists of only a hostname […] The URL should not contain a port number." For trying things out, an issuer on this
+    machine may have http and a port. Words: unverified.
+    """
+    parts = urlsplit(url)
+    is_here = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1")
+    is_pool = (parts.hostname or "").startswith("cognito-idp.")  # of which there is none
+    if parts.query or parts.fragment or parts.username or not parts.hostname or is_pool:
+        raise InvalidInputException(f"Invalid Open ID Connect Provider URL: {url}")
+    if not is_here and (parts.scheme != "https" or ":" in parts.netloc):
+        raise InvalidInputException(f"Invalid Open ID Connect Provider URL: {url}: use https:// without a port")
 
 
 class OidcProviderOperations:
@@ -39,12 +57,13 @@ class OidcProviderOperations:
 
     @operation("CreateOpenIDConnectProvider")
     async def create_open_id_connect_provider(self, call: Call, params: Params) -> Answer:
-        """Take the tokens of a user pool. Raises: EntityAlreadyExists, InvalidInput, LimitExceeded."""
+        """Take the tokens of an issuer: a user pool or one elsewhere.
+
+        Raises: EntityAlreadyExists, InvalidInput, LimitExceeded.
+        """
         url = params["Url"]
         if self._issuers is None or self._issuers.keys(url) is None:
-            raise InvalidInputException(
-                f"Gatepost verifies tokens of its own user pools only: {url} is none of their issuers"
-            )
+            _check_elsewhere(url)
         clients = tuple(dict.fromkeys(params.get("ClientIDList", ())))
         if len(clients) > CLIENTS_MAX:
             raise LimitExceededException(f"Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: {CLIENTS_MAX}")
@@ -121,7 +140,7 @@ class OidcProviderOperations:
 
     @operation("UpdateOpenIDConnectProviderThumbprint")
     async def update_thumbprints(self, call: Call, params: Params) -> Answer:
-        """Keep other thumbprints; the keys of user pools are at hand, so none is compared. Raises: NoSuchEntity."""
+        """Keep other thumbprints; none is compared: issuers are vouched for by authorities. Raises: NoSuchEntity."""
         prints = tuple(params["ThumbprintList"])
         return await self._change_oidc(call, params, lambda one: replace(one, thumbprints=prints))
 

@@ -26,6 +26,13 @@ class InvalidIdentityTokenException(ServiceError):
     status = 400
 
 
+class IDPCommunicationErrorException(ServiceError):
+    """The identity provider that has to vouch for a token cannot be reached."""
+
+    code = "IDPCommunicationError"
+    status = 400
+
+
 class ExpiredTokenException(ServiceError):
     """A token's time is over."""
 

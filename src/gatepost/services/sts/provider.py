@@ -135,16 +135,17 @@ class StsProvider:
         }
 
     @operation("AssumeRoleWithWebIdentity")
-    def assume_role_with_web_identity(self, call: Call, params: Params) -> Answer:
-        """Give credentials of a role to whoever holds a token of a user pool that its account trusts.
+    async def assume_role_with_web_identity(self, call: Call, params: Params) -> Answer:
+        """Give credentials of a role to whoever holds a token of a user pool, or of another issuer, that it trusts.
 
-        Raises: AccessDenied, InvalidIdentityToken, ExpiredTokenException, ValidationError, MalformedPolicyDocument.
+        Raises: AccessDenied, InvalidIdentityToken, ExpiredTokenException, IDPCommunicationError, ValidationError,
+        MalformedPolicyDocument.
         """
         _refuse(params, "ProviderId", "MinimumSessionTokenSize")
         role = self._roles.role_by_arn(params["RoleArn"])
         if role is None or self._web_identities is None:
             raise AccessDeniedException(REFUSED)
-        provider, claims = self._web_identities.verify(role, params["WebIdentityToken"])
+        provider, claims = await self._web_identities.verify(role, params["WebIdentityToken"])
         name = params["RoleSessionName"]
         self._web_identities.check_trust(call, role, provider, claims, name)
         duration_s: int = params.get("DurationSeconds", 3_600)

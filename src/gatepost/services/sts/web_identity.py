@@ -1,4 +1,4 @@
-"""AssumeRoleWithWebIdentity: credentials of a role for whoever holds a token of a user pool that the account trusts.
+"""AssumeRoleWithWebIdentity: credentials of a role for whoever holds a token of an issuer that it trusts.
 
 The request is not signed. In order: the token's form and issuer; a provider of that issuer in the role's account;
 signature and times; the audience, which has to be one of the provider's client ids; the role's trust policy, which sees
@@ -17,15 +17,19 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.errors import AccessDeniedException
+from gatepost.kernel.errors import AccessDeniedException, ServiceUnavailable
 from gatepost.kernel.operations import Call, tag_context
-from gatepost.kernel.ports import TokenIssuers
+from gatepost.kernel.ports import IssuersElsewhere, TokenIssuers
 from gatepost.languages.iam_policy import CompiledPolicies, PolicyError
 from gatepost.languages.iam_policy_evaluation import Policies, Question, decide
 from gatepost.languages.iam_policy_patterns import KeyValue
 from gatepost.languages.iam_policy_principals import Subject
-from gatepost.security.jwt import BadKey, BadToken, Verifier, unverified_claims, verifying_keys
-from gatepost.services.sts.errors import ExpiredTokenException, InvalidIdentityTokenException
+from gatepost.security.jwt import BadKey, BadToken, Verifier, header_of, segments, unverified_claims, verifying_keys
+from gatepost.services.sts.errors import (
+    ExpiredTokenException,
+    IDPCommunicationErrorException,
+    InvalidIdentityTokenException,
+)
 from gatepost.services.sts.roles import AssumableRole
 
 ACTION: Final = "sts:AssumeRoleWithWebIdentity"
@@ -82,19 +86,30 @@ class _IdentityPools:
 class WebIdentities:
     """Verifies tokens, and asks trust policies about them."""
 
-    def __init__(self, providers: OidcProviders, issuers: TokenIssuers, clock: Clock) -> None:
+    def __init__(
+        self,
+        providers: OidcProviders,
+        issuers: TokenIssuers,
+        clock: Clock,
+        elsewhere: IssuersElsewhere | None = None,
+    ) -> None:
+        """Take where providers are found, and issuers' keys; without `elsewhere` those of the platform only."""
         self._providers = providers
         self._issuers = issuers
+        self._elsewhere = elsewhere
         self._clock = clock
         self._compiled = CompiledPolicies(256)
 
-    def verify(self, role: AssumableRole, token: str) -> tuple[OidcProviderFacts, Mapping[str, Any]]:
-        """Give the provider and the claims of a token. Raises: InvalidIdentityToken, ExpiredTokenException."""
+    async def verify(self, role: AssumableRole, token: str) -> tuple[OidcProviderFacts, Mapping[str, Any]]:
+        """Give the provider and the claims of a token.
+
+        Raises: InvalidIdentityToken, ExpiredTokenException, IDPCommunicationError.
+        """
         try:
             issuer = str(unverified_claims(token).get("iss", ""))
         except BadToken as bad:
             raise InvalidIdentityTokenException("The token that was passed is not a valid JWT.") from bad
-        found = self._provider_of(role.account_id, issuer)
+        found = self._provider_of(role.account_id, issuer) or await self._elsewhere_of(role.account_id, issuer, token)
         if found is None:
             raise InvalidIdentityTokenException(f"No OpenIDConnect provider found in your account for {issuer[:256]}")
         provider, jwks = found
@@ -122,6 +137,27 @@ class WebIdentities:
             jwks = self._issuers.keys(provider.url)
             if jwks is not None and jwks["issuer"] == issuer:
                 return provider, jwks
+        return None
+
+    async def _elsewhere_of(
+        self, account_id: str, issuer: str, token: str
+    ) -> tuple[OidcProviderFacts, Mapping[str, Any]] | None:
+        """Find an account's provider that is an issuer elsewhere, with its keys. Raises: IDPCommunicationError."""
+        for provider in self._providers.oidc_providers(account_id) if self._elsewhere is not None else ():
+            if provider.url.rstrip("/") != issuer.rstrip("/") or self._issuers.keys(provider.url) is not None:
+                continue
+            try:
+                kid = str(header_of(segments(token)[0])["kid"])
+                assert self._elsewhere is not None
+                return provider, {**await self._elsewhere.keys(provider.url, kid), "issuer": issuer}
+            except BadToken as bad:
+                raise InvalidIdentityTokenException("The token that was passed is not a valid JWT.") from bad
+            except ServiceUnavailable as error:
+                raise IDPCommunicationErrorException(
+                    "Couldn't retrieve verification key from your identity provider, please reference "
+                    "AssumeRoleWithWebIdentity documentation for requirements",
+                    detail=error.message,
+                ) from error
         return None
 
     def check_trust(
@@ -166,8 +202,15 @@ def provider_keys(
 
 
 def audience_of(claims: Mapping[str, Any]) -> str:
-    """Give whom a token is for, its `aud`. Access tokens of user pools have none: APIs that get them become nobody."""
+    """Give whom a token is for, its `aud`. Access tokens of user pools have none: APIs that get them become nobody.
+
+    Of several it is `azp`, the party that the token was made for; several without one are nobody.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
+    """
     audience = claims.get("aud", "")
+    if isinstance(audience, list) and audience and all(isinstance(one, str) for one in audience):
+        party = audience[0] if len(audience) == 1 else claims.get("azp", "")
+        return party if isinstance(party, str) else ""
     return audience if isinstance(audience, str) else ""
 
 

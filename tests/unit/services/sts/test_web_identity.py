@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 
 from gatepost.awsapi.dispatch import Dispatcher
+from gatepost.kernel.errors import ServiceUnavailable
 from gatepost.kernel.operations import Principal
 from gatepost.security.jwt import SigningKey
 from gatepost.services.iam.oidc_providers import CLIENTS_MAX
@@ -127,7 +128,7 @@ def unsigned(world):
         (lambda world: world.token("https://evil.example"), "InvalidIdentityToken"),
         (lambda world: world.token(key=OTHER), "InvalidIdentityToken"),  # another's signature
         (lambda world: world.token(aud="client-2"), "InvalidIdentityToken"),
-        (lambda world: world.token(aud=["client-1"]), "InvalidIdentityToken"),
+        (lambda world: world.token(aud=["client-1", "client-2"]), "InvalidIdentityToken"),
         (lambda world: world.token(aud=None), "InvalidIdentityToken"),
         (lambda world: world.token(sub=None), "InvalidIdentityToken"),
         (lambda world: world.token(exp=world.clock.now_ms() // 1000), "ExpiredTokenException"),
@@ -256,10 +257,80 @@ def test_tags_in_a_token_are_the_sessions(tmp_path):
     with_world(tmp_path, scenario)
 
 
-def test_issuers_elsewhere_are_refused(tmp_path):
+BUILDS = "https://token.builds.example"
+
+
+class Elsewhere:
+    """An issuer elsewhere; `is_away` while it cannot be reached."""
+
+    is_away = False
+
+    async def keys(self, issuer, kid):
+        if self.is_away or issuer != BUILDS:
+            raise ServiceUnavailable(f"{issuer} does not answer")
+        assert kid
+        return {"keys": [a_key(BUILDS).public_jwk()]}
+
+
+async def a_builders_role(world):
+    await world.do("CreateOpenIDConnectProvider", Url=BUILDS, ClientIDList=["sts.amazonaws.com"])
+    name = BUILDS.partition("://")[2]
+    statement = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{name}"},
+        "Condition": {
+            "StringLike": {f"{name}:sub": "repo:shop/*"},
+            "StringEquals": {f"{name}:aud": "sts.amazonaws.com"},
+        },
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return (await world.do("CreateRole", RoleName="builds", AssumeRolePolicyDocument=document))["Role"]["Arn"]
+
+
+def test_tokens_of_issuers_elsewhere_are_taken_by_the_keys_that_these_publish(tmp_path):
     async def scenario(world):
-        url = "https://token.actions.githubusercontent.com"
-        words = await world.refused("InvalidInput", "CreateOpenIDConnectProvider", Url=url)
-        assert "user pools only" in words
+        world.sts._web_identities._elsewhere = elsewhere = Elsewhere()
+        role = await a_builders_role(world)
+        good = {"issuer": BUILDS, "aud": "sts.amazonaws.com", "sub": "repo:shop/cart:ref:main"}
+        told = await world.assume(role, world.token(**good))
+        assert (told["Audience"], told["Provider"]) == (
+            "sts.amazonaws.com",
+            f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.builds.example",
+        )
+        several = {**good, "aud": ["sts.amazonaws.com", "other"], "azp": "sts.amazonaws.com"}
+        assert (await world.assume(role, world.token(**several)))["Audience"] == "sts.amazonaws.com"
+        await world.no("AccessDeniedException", role, world.token(**{**good, "sub": "repo:other/cart"}))
+        for wrong in (
+            {"aud": "another"},
+            {"aud": ["sts.amazonaws.com", "other"]},
+            {"aud": ["another", "other"], "azp": "other"},
+            {"key": OTHER},
+            {"issuer": "https://token.other.example"},
+        ):
+            await world.no("InvalidIdentityToken", role, world.token(**{**good, **wrong}))
+        await world.no("ExpiredTokenException", role, world.token(**good, exp=1))
+        elsewhere.is_away = True
+        await world.no("IDPCommunicationError", role, world.token(**good))
+        world.sts._web_identities._elsewhere = None
+        await world.no("InvalidIdentityToken", role, world.token(**good))
+
+    with_world(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://token.builds.example",
+        "https://token.builds.example:8443",
+        "https://token.builds.example?a=1",
+        "https://someone@token.builds.example",
+        "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Nobodys",
+        "https://",
+    ],
+)
+def test_a_url_that_is_no_issuers_is_refused(tmp_path, url):
+    async def scenario(world):
+        await world.refused("InvalidInput", "CreateOpenIDConnectProvider", Url=url)
 
     with_world(tmp_path, scenario)
