@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gatepost.languages.json_path import JsonPaths
-from gatepost.languages.vtl_api_gateway import Parameters, compile_mapping_template
+from gatepost.languages.vtl_api_gateway import Parameters, Variables, compile_mapping_template
 from gatepost.languages.vtl_compile import APPSYNC, compile_template
 from gatepost.languages.vtl_tree import TemplateError
 from gatepost.languages.vtl_values import Limits
@@ -152,8 +152,8 @@ def render_or_refuse(template: str) -> None:
         lambda: (
             compile_mapping_template(template, paths=JsonPaths(), limits=LIMITS)
             .render(
-                '{"a": [1, {"b": "c"}]}',
-                context={"stage": "prod", "half": "\ud800"},
+                b'{"a": [1, {"b": "c"}]}',
+                context=Variables({"stage": lambda _: "prod", "half": lambda _: "\ud800"}, None),
                 stage_variables={"v": "w"},
                 parameters=lambda: Parameters({"id": "1"}, {"q": "x"}, {"H": "y"}),
             )

@@ -22,11 +22,12 @@ from gatepost.gateway.responses import API_CONFIGURATION_ERROR, Refusal
 from gatepost.gateway.template_scope import TemplateScope, overridden
 from gatepost.languages.vtl_api_gateway import MappingTemplate, Overrides
 from gatepost.services.apigateway.deployment import IntegrationResponse
-from gatepost.wire.messages import Headers, Response
+from gatepost.wire.messages import Head, Headers, Response
 
 PATTERN_BYTES_MAX: Final = 1024 * 1024  # of one compiled selection pattern
 _JSON: Final = b"application/json"
 _TYPE: Final = b"content-type"
+_NONE_OVERRIDDEN: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class _Declared:
     status: int
     matches: Callable[[str], object] | None
     parameters: tuple[tuple[bytes, Reader], ...]
-    templates: Mapping[str, tuple[bytes, MappingTemplate]]  # by media type: the Content-Type, the template
-    default: tuple[bytes, MappingTemplate] | None
+    templates: Mapping[str, tuple[Head, MappingTemplate]]  # by media type: the template, with its Content-Type
+    default: tuple[Head, MappingTemplate] | None
     handling: str
 
 
@@ -83,18 +84,28 @@ class IntegrationResponses:
             body, is_binary = before_template(
                 body, is_binary=is_binary, handling=declared.handling, wants_binary=wants_binary
             )
+        head: Head | None = None
         chosen = declared.templates.get(accept, declared.default)
         if chosen is not None:
-            content_type, template = chosen
+            head, template = chosen
             body, is_binary = self._scope.render(template, exchange, body, overrides).body(), False
         if declared.handling or wants_binary:
             body = after_template(body, is_binary=is_binary, handling=declared.handling, wants_binary=wants_binary)
-        own = overridden(overrides.response, "header")
-        headers = _mapped(declared, exchange, answered, own) if own or declared.parameters else []
-        if not headers or not any(name.lower() == _TYPE for name, _ in headers):
-            headers.insert(0, (b"Content-Type", content_type))
-        override = overrides.response.get("status")
-        return Response(declared.status if override is None else _status(override), headers, body)
+        status, own = declared.status, _NONE_OVERRIDDEN
+        if overrides.has_response:
+            own = overridden(overrides.response, "header")
+            override = overrides.response.get("status")
+            if override is not None:
+                status = _status(override)
+        if head is None or head.status != status:
+            content_type = content_type if head is None else head.headers[0][1]
+            head = Head(status, ((b"Content-Type", content_type),))
+        if not own and not declared.parameters:
+            return Response(status, None, body, head=head)
+        headers = _mapped(declared, exchange, answered, own)
+        if any(name.lower() == _TYPE for name, _ in headers):
+            return Response(status, headers, body)
+        return Response(status, headers, body, head=head)
 
     def _choose(self, text: str) -> _Declared:
         for each in self._declared:
@@ -143,12 +154,16 @@ def compile_integration_responses(
 
 
 def _compile(response: IntegrationResponse, scope: TemplateScope) -> _Declared:
+    status = int(response.status_code)
     templates = {
-        media.lower(): (media.encode("latin-1"), scope.compile(text, f"the response template for {media}"))
+        media.lower(): (
+            Head(status, ((b"Content-Type", media.encode("latin-1")),)),
+            scope.compile(text, f"the response template for {media}"),
+        )
         for media, text in response.response_templates.items()
     }
     return _Declared(
-        status=int(response.status_code),
+        status=status,
         matches=compile_pattern(response.selection_pattern),
         parameters=tuple(
             _compile_parameter(target, expression, scope) for target, expression in response.response_parameters.items()

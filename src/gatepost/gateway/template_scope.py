@@ -69,7 +69,7 @@ class TemplateScope:
         """
         try:
             return template.render(
-                body.decode("utf-8", "replace"),
+                body,
                 context=Variables(self._table, exchange),
                 stage_variables=self._variables,
                 parameters=lambda: request_parameters(exchange),

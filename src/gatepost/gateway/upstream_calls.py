@@ -78,8 +78,8 @@ class UpstreamCalls:
     """Sends the requests of one method to its upstream."""
 
     __slots__ = (
-        "_clock", "_host", "_idle_ms", "_is_tls", "_mapped", "_method", "_own_listener", "_path", "_port", "_query", "_read_ms",
-        "_tasks", "_timeout_ms", "_upstream", "_value_at", "client", "is_streamed",
+        "_clock", "_host", "_idle_ms", "_is_tls", "_mapped", "_method", "_own_listener", "_path", "_port", "_query",
+        "_read_ms", "_tasks", "_timeout_ms", "_upstream", "_value_at", "client", "is_streamed",
     )  # fmt: skip
 
     def __init__(

@@ -38,9 +38,12 @@ from gatepost.languages.vtl_values import (
     text_of,
 )
 
-# Looking for runs of digits in a copy whose digits are all 0 is ten times as fast as a regular expression.
+# Looking for runs of digits in a copy whose digits are all 0 is ten times as fast as a regular expression. Of a run of
+# 19 digits each third byte shows 6 in a row, so a third of a text mostly tells that there is none. And `find` is asked,
+# not `in`: that tries to read the bytes as a number first, and the error it makes of them costs more than the search.
 _DIGITS: Final = bytes.maketrans(b"0123456789", b"0000000000")
 _BIG_NUMBER: Final = b"0" * 19
+_EACH_THIRD: Final = b"0" * 6
 _ESCAPED: Final = re.compile("[\x7f-\x9f\u2000-\u20ff]")  # by json-smart
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -60,13 +63,20 @@ NO_PARAMETERS: Final = Parameters()
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON, with whole numbers of any size. Raises: ValueError."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
-    if _BIG_NUMBER not in raw.translate(_DIGITS):
+    if raw[::3].translate(_DIGITS).find(_EACH_THIRD) < 0 or raw.translate(_DIGITS).find(_BIG_NUMBER) < 0:
         return orjson.loads(text)
     orjson.loads(text)  # is stricter
     try:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("JSON nested too deeply") from error
+
+
+def _parsed(text: str | bytes) -> Any:
+    try:
+        return parse_json(text)
+    except ValueError:
+        return MISSING
 
 
 class Input(Host):
@@ -77,7 +87,7 @@ class Input(Host):
     METHODS: ClassVar[MethodTable]
 
     def __init__(
-        self, body: str, parameters: Callable[[], Parameters], paths: JsonPaths, document: Any = MISSING
+        self, body: bytes, parameters: Callable[[], Parameters], paths: JsonPaths, document: Any = MISSING
     ) -> None:
         """Take a body; `document` is what it parses to, when someone has parsed it and needs it no more."""
         self._body = body
@@ -86,20 +96,26 @@ class Input(Host):
         self._paths = paths
         self._document: Any = MISSING  # what $input.path hands out, and templates may change
         self._pristine: Any = MISSING  # what $input.json prints
-        self._json: dict[str, str] = {}
+        self._json: dict[str, str] | None = None  # what was printed, by its path
+
+    def _text(self) -> str:
+        return self._body.decode("utf-8", "replace")
 
     def get(self, name: str) -> Any:
         """Give `$input.body`, the raw body."""
-        return self._body if name == "body" else None
+        return self._text() if name == "body" else None
 
     def _parse(self) -> Any:
         if self._given is not MISSING:  # for the first who asks: what $input.path hands out may be changed
             given, self._given = self._given, MISSING
             return given
-        try:
-            return parse_json(self._body)
-        except ValueError:
-            return self._body
+        found = _parsed(self._body)
+        if found is MISSING:
+            text = self._text()
+            found = _parsed(text)  # what is no UTF-8 has become characters
+            if found is MISSING:
+                return text
+        return found
 
     def _path(self, path: Any) -> JsonPath:
         if type(path) is not str:
@@ -120,17 +136,19 @@ class Input(Host):
 
     def json(self, rendering: Rendering, path: Any) -> str:
         """Answer `$input.json(x)`: the value as compact JSON."""
-        known = self._json.get(path) if type(path) is str else None
-        if known is not None:
-            return known
         compiled = self._path(path)
+        known = self._json
+        if known is None:
+            known = self._json = {}
+        elif path in known:
+            return known[path]
         if self._pristine is MISSING:
             rendering.charge(len(self._body) >> 7)
             self._pristine = self._parse() if self._body else {}
         found = compiled.first_or_all(self._pristine, Evaluation(self._pristine, rendering.charge))
         text = _json_text(rendering, "" if found is MISSING else found)
         rendering.check_text(len(text))
-        self._json[path] = text
+        known[path] = text
         return text
 
     def parameters(self, _rendering: Rendering) -> dict[str, dict[str, str]]:
@@ -161,6 +179,8 @@ Input.METHODS = {
 
 def _json_text(rendering: Rendering, value: Any) -> str:
     """Print a parsed document as json-smart does; orjson does it where the two agree."""
+    if type(value) is str and value.isascii() and value.isprintable() and value.find('"') < 0 and value.find("\\") < 0:
+        return f'"{value}"'
     try:
         made = orjson.dumps(value)
     except TypeError:  # a number that does not fit 64 bits, or nested too deeply
@@ -174,7 +194,12 @@ def _json_text(rendering: Rendering, value: Any) -> str:
 def _is_unlike_java(made: bytes) -> bool:
     """Say whether orjson's text may differ from json-smart's: doubles with an exponent, control characters."""
     digits = made.translate(_DIGITS)
-    return b"0e" in digits or b"00000000." in digits or b"0.000" in made or b"\\u00" in made
+    return (
+        digits.find(b"0e") >= 0
+        or digits.find(b"00000000.") >= 0
+        or made.find(b"0.000") >= 0
+        or made.find(b"\\u00") >= 0
+    )
 
 
 class Variables(Host):
@@ -187,7 +212,7 @@ class Variables(Host):
 
     METHODS: ClassVar[MethodTable]
 
-    def __init__(self, table: Mapping[str, Any], subject: Any) -> None:
+    def __init__(self, table: dict[str, Any], subject: Any) -> None:
         self._table = table
         self._subject = subject
 
@@ -196,7 +221,7 @@ class Variables(Host):
         entry = self._table.get(name)
         if entry is None:
             return None
-        return Variables(entry, self._subject) if isinstance(entry, Mapping) else entry(self._subject)
+        return Variables(entry, self._subject) if type(entry) is dict else entry(self._subject)
 
     def names(self) -> JavaList:
         """Give the names of all variables."""
@@ -217,11 +242,30 @@ Variables.METHODS = {
 class Overrides:
     """What a template wrote to `$context.requestOverride` and `$context.responseOverride`, as VTL values."""
 
-    __slots__ = ("request", "response")
+    __slots__ = ("_request", "_response")
 
     def __init__(self) -> None:
-        self.request: dict[str, Any] = {"header": {}, "path": {}, "querystring": {}}
-        self.response: dict[str, Any] = {"header": {}}
+        self._request: dict[str, Any] | None = None  # made when somebody asks for them: most templates do not
+        self._response: dict[str, Any] | None = None
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """Give `$context.requestOverride`."""
+        if self._request is None:
+            self._request = {"header": {}, "path": {}, "querystring": {}}
+        return self._request
+
+    @property
+    def response(self) -> dict[str, Any]:
+        """Give `$context.responseOverride`."""
+        if self._response is None:
+            self._response = {"header": {}}
+        return self._response
+
+    @property
+    def has_response(self) -> bool:
+        """Say whether a template has asked for `$context.responseOverride`, and may have written to it."""
+        return self._response is not None
 
 
 def _copied(value: Any) -> Any:
@@ -238,18 +282,21 @@ class Context(Host):
 
     METHODS: ClassVar[MethodTable]
 
-    def __init__(self, variables: Mapping[str, Any] | Variables, overrides: Overrides) -> None:
+    def __init__(self, variables: Variables, overrides: Overrides) -> None:
         self._variables = variables
         self._overrides = overrides
 
     def get(self, name: str) -> Any:
         """Read a variable; None when there is none."""
+        value = self._variables.get(name)
+        kind = type(value)
+        if kind is str:
+            return value
         if name == "requestOverride":
             return self._overrides.request
         if name == "responseOverride":
             return self._overrides.response
-        value = self._variables.get(name)
-        return _copied(value) if type(value) is dict or type(value) is list else value
+        return _copied(value) if kind is dict or kind is list else value
 
     def put(self, name: str, value: Any) -> None:  # noqa: ARG002
         """Refuse to change a variable. Raises: TemplateError."""
@@ -385,12 +432,16 @@ class Mapped:
 class MappingTemplate:
     """A compiled mapping template of API Gateway."""
 
-    __slots__ = ("_paths", "_template", "_util")
+    __slots__ = ("_paths", "_template", "_uses_context", "_uses_input", "_uses_stage", "_util")
 
     def __init__(self, template: Template, paths: JsonPaths) -> None:
         self._template = template
         self._paths = paths
         self._util = Util()
+        # What a template does not name is not made for it.
+        self._uses_input = template.uses("input")
+        self._uses_context = template.uses("context")
+        self._uses_stage = template.uses("stageVariables")
 
     @property
     def constant(self) -> str | None:
@@ -405,9 +456,9 @@ class MappingTemplate:
 
     def render(
         self,
-        body: str,
+        body: bytes,
         *,
-        context: Mapping[str, Any] | Variables,
+        context: Variables,
         stage_variables: Mapping[str, str],
         parameters: Callable[[], Parameters] = lambda: NO_PARAMETERS,
         overrides: Overrides | None = None,
@@ -422,13 +473,14 @@ class MappingTemplate:
         Raises: TemplateError when the template fails or spends more than its limits.
         """
         overrides = Overrides() if overrides is None else overrides
-        variables = {
-            "input": Input(body, parameters, self._paths, document),
-            "context": Context(context, overrides),
-            "stageVariables": dict(stage_variables),
-            "util": self._util,
-        }
-        return Mapped(self._template.render(variables), overrides)
+        variables: dict[str, Any] = {"util": self._util}
+        if self._uses_input:
+            variables["input"] = Input(body, parameters, self._paths, document)
+        if self._uses_context:
+            variables["context"] = Context(context, overrides)
+        if self._uses_stage:
+            variables["stageVariables"] = dict(stage_variables)
+        return Mapped(self._template.render_in(variables), overrides)
 
 
 def compile_mapping_template(text: str, *, paths: JsonPaths, limits: Limits = DEFAULT_LIMITS) -> MappingTemplate:

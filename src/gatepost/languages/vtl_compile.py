@@ -108,21 +108,32 @@ class Template:
     always gives, if it is text alone, else None.
     """
 
-    __slots__ = ("_limits", "_run", "constant", "names")
+    __slots__ = ("_limits", "_roots", "_run", "constant", "names")
 
-    def __init__(self, run: Run, limits: Limits, names: frozenset[str], constant: str | None) -> None:
+    def __init__(
+        self, run: Run, limits: Limits, names: frozenset[str], constant: str | None, *, has_evaluate: bool = False
+    ) -> None:
         self._run = run
         self.names = names
         self.constant = constant
         self._limits = limits
+        self._roots = None if has_evaluate else frozenset(name.partition(".")[0] for name in names)
+
+    def uses(self, root: str) -> bool:
+        """Say whether it may ask for the variable `root`: a text that #evaluate compiles may ask for any."""
+        return self._roots is None or root in self._roots
 
     def render(self, variables: Mapping[str, Any]) -> str:
         """Render with these variables, which are left as they are (maps and lists in them may be changed).
 
         Raises: TemplateError when the template fails or spends more than its limits.
         """
+        return self.render_in(dict(variables))
+
+    def render_in(self, variables: dict[str, Any]) -> str:
+        """Render as `render` does, in these variables themselves: they are whoever calls' own, and are changed."""
         parts: list[str] = []
-        self._render(dict(variables), parts)
+        self._render(variables, parts)
         return "".join(parts)
 
     def evaluate(self, variables: Mapping[str, Any]) -> Outcome:
@@ -154,7 +165,8 @@ def compile_template(text: str, *, dialect: Dialect = VELOCITY, limits: Limits =
         tree = parse_template(text, has_return=dialect.has_return)
         texts = [node.text for node in tree.nodes if isinstance(node, Text)]
         constant = "".join(texts) if len(texts) == len(tree.nodes) else None
-        return Template(_Compiler(tree, dialect).program(), limits, tree.names, constant)
+        program = _Compiler(tree, dialect).program()
+        return Template(program, limits, tree.names, constant, has_evaluate=tree.has_evaluate)
     except RecursionError as error:
         raise TemplateError("the template is nested too deeply") from error
 

@@ -79,7 +79,8 @@ def _plain_reader(reference: Reference, compile_value: Compile, by_name: frozens
     if isinstance(first, Property):
         read, rest = _property_reader(root, first.name), steps[1:]
     else:
-        read, rest = (lambda rendering: rendering.variables.get(root)), steps
+        take, rest = compile_step(first, compile_value), steps[1:]
+        read = _step_reader(root, take)
     return _chain(read, [compile_step(step, compile_value) for step in rest]) if rest else read
 
 
@@ -89,6 +90,10 @@ def _parameter_reader(name: str) -> Read:
         return value.value(rendering) if type(value) is ByName else value
 
     return read
+
+
+def _step_reader(root: str, take: _Take) -> Read:
+    return lambda rendering: take(rendering, rendering.variables.get(root))
 
 
 def _property_reader(root: str, name: str) -> Read:

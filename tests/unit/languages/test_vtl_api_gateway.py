@@ -26,11 +26,18 @@ from gatepost.languages.vtl_values import Limits
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parent / "vtl_cases" / "api_gateway.json").read_text())
 
 
+def known(values: dict[str, Any] | Variables) -> Variables:
+    """Give variables that have these values."""
+    if isinstance(values, Variables):
+        return values
+    return Variables({name: lambda given, name=name: given[name] for name in values}, values)
+
+
 def mapped(template: str, body: str = "", **given: Any) -> Mapped:
     parameters = given.get("parameters", Parameters())
     return compile_mapping_template(template, paths=JsonPaths(), limits=given.get("limits", Limits())).render(
-        body,
-        context=given.get("context", {}),
+        body.encode("utf-8", "surrogatepass"),
+        context=known(given.get("context", {})),
         stage_variables=given.get("stage_variables", {}),
         parameters=lambda: parameters,
     )
@@ -103,7 +110,7 @@ def test_parameters_are_only_worked_out_when_asked_for() -> None:
         raise AssertionError
 
     template = compile_mapping_template("$input.body", paths=JsonPaths())
-    assert template.render("b", context={}, stage_variables={}, parameters=never).text == "b"
+    assert template.render(b"b", context=known({}), stage_variables={}, parameters=never).text == "b"
 
 
 def test_variables_are_read_when_asked_for() -> None:
@@ -133,7 +140,7 @@ def test_two_renderings_share_nothing() -> None:
         paths=JsonPaths(),
     )
     for number in (1, 2):
-        found = template.render(f'{{"a":{number}}}', context={}, stage_variables={})
+        found = template.render(b'{"a":%d}' % number, context=known({}), stage_variables={})
         assert (found.text, found.overrides.request["header"]) == ("2", {"a": number})
 
 
