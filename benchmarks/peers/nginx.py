@@ -108,6 +108,111 @@ LUA: Final = r"""
 """
 
 
+LUA_BUCKET: Final = r"""
+  lua_shared_dict counters 10m;
+  lua_shared_dict buckets 1m;
+  init_by_lua_block {
+    local ffi = require "ffi"
+    local body = [==[BODY]==]
+    local tree = {}
+    local function route(path, answer)
+      local name = "GET " .. path
+      return {
+        path = path, body = answer, size = answer and #answer,
+        count = name .. ":count", sum = name .. ":latency-sum", latency = name .. ":latency:",
+        client_errors = name .. ":4xx", server_errors = name .. ":5xx",
+        waited_sum = name .. ":integration-sum", waited = name .. ":integration:",
+      }
+    end
+    for shop = 0, SHOPS - 1 do
+      tree["shop" .. shop] = { items = { id = route("/shop" .. shop .. "/items/{id}", body) } }
+      tree["vendor" .. shop] = { items = { id = route("/vendor" .. shop .. "/items/{id}") } }
+    end
+    local find, sub = string.find, string.sub
+    function find_route(uri)
+      -- one step for each segment: /prod/<shop>/items/<id>
+      local first = find(uri, "/", 7, true)
+      if not first or sub(uri, 1, 6) ~= "/prod/" then return nil end
+      local second = find(uri, "/", first + 1, true)
+      if not second then return nil end
+      local node = tree[sub(uri, 7, first - 1)]
+      node = node and node[sub(uri, first + 1, second - 1)]
+      if not node or second == #uri or find(uri, "/", second + 1, true) then return nil end
+      return node.id
+    end
+
+    -- The account's tokens, in memory that workers share, as lua-resty-limit-traffic keeps them: a record of two numbers.
+    ffi.cdef "struct bucket { double tokens; double stamp; };"
+    local record, pointer = ffi.new("struct bucket"), ffi.typeof("const struct bucket *")
+    local record_bytes = ffi.sizeof("struct bucket")
+    local buckets, now, min = ngx.shared.buckets, ngx.now, math.min
+    function take(rate, burst)
+      local at, tokens = now(), burst
+      local kept = buckets:get("account")
+      if kept and #kept == record_bytes then
+        local last = ffi.cast(pointer, kept)
+        tokens = min(burst, last.tokens + (at - last.stamp) * rate)
+      end
+      if tokens < 1 then return false end
+      record.tokens, record.stamp = tokens - 1, at
+      buckets:set("account", ffi.string(record, record_bytes))
+      return true
+    end
+
+    local counters, log, ceil, start_time = ngx.shared.counters, math.log, math.ceil, ngx.req.start_time
+    local function step(ms) return ms < 1 and 0 or ceil(log(ms) * 8) end
+    function count(route, status, waited)
+      local ms = (now() - start_time()) * 1000
+      counters:incr(route.count, 1, 0)
+      counters:incr(route.sum, ms, 0)
+      counters:incr(route.latency .. step(ms), 1, 0)
+      if status >= 400 then counters:incr(status < 500 and route.client_errors or route.server_errors, 1, 0) end
+      if not route.body then
+        local ms = (tonumber(waited) or 0) * 1000
+        counters:incr(route.waited_sum, ms, 0)
+        counters:incr(route.waited .. step(ms), 1, 0)
+      end
+    end
+  }
+  server {
+    listen 127.0.0.1:PORT;
+    location / {
+      set $resource_path "";
+      rewrite_by_lua_block {
+        local var = ngx.var
+        local uri = var.uri
+        local route = find_route(uri)
+        if not route or ngx.req.get_method() ~= "GET" then
+          ngx.status = 403
+          ngx.print('{"message":"Missing Authentication Token"}')
+          return ngx.exit(403)
+        end
+        ngx.ctx.route = route
+        var.resource_path = route.path
+        if not take(RATE, BURST) then
+          ngx.status = 429
+          ngx.print('{"message":"Too Many Requests"}')
+          return ngx.exit(429)
+        end
+        local header = ngx.header
+        header["X-Request-Id"] = var.request_id
+        if route.body then
+          header["Content-Length"] = route.size
+          ngx.print(route.body)
+          return ngx.exit(200)
+        end
+        ngx.req.set_uri(string.sub(uri, 6))
+      }
+      proxy_pass http://backend;
+      log_by_lua_block {
+        local route = ngx.ctx.route
+        if route then count(route, ngx.status, route.body or ngx.var.upstream_response_time) end
+      }
+    }
+  }
+"""
+
+
 class Nginx:
     """An nginx process with one configuration."""
 
@@ -169,8 +274,18 @@ def start_nginx(program: Path, upstream_port: int, *, cores: str) -> Nginx:
 
 def start_nginx_lua(program: Path, upstream_port: int, *, cores: str) -> Nginx:
     """Start nginx whose Lua finds the route in a tree, answers or sends it on, and counts in a shared dictionary."""
+    return _start_lua("nginx-lua", LUA, program, upstream_port, cores=cores)
+
+
+def start_nginx_lua_bucket(program: Path, upstream_port: int, *, cores: str) -> Nginx:
+    """Start nginx whose Lua also takes a token of the account for each request, as API Gateway does."""
+    lua = LUA_BUCKET.replace("RATE", "1e9").replace("BURST", "1e9")  # as Gatepost is started: nobody is refused
+    return _start_lua("nginx-lua-bucket", lua, program, upstream_port, cores=cores)
+
+
+def _start_lua(folder: str, text: str, program: Path, upstream_port: int, *, cores: str) -> Nginx:
     port = free_port()
-    lua = LUA.replace("BODY", BODY).replace("SHOPS", str(SHOPS)).replace("PORT", str(port))
+    lua = text.replace("BODY", BODY).replace("SHOPS", str(SHOPS)).replace("PORT", str(port))
     modules = "\n".join(f"load_module {module};" for module in (NDK_MODULE, LUA_MODULE) if module.exists())
     http = LOG + UPSTREAM.replace("PORT", str(upstream_port)) + lua
-    return Nginx("nginx-lua", program, http, modules=modules, port=port, cores=cores)
+    return Nginx(folder, program, http, modules=modules, port=port, cores=cores)

@@ -13,12 +13,13 @@ from benchmarks.options import HOME, Cores, Options
 from benchmarks.peers.caddy import Caddy
 from benchmarks.peers.envoy import Envoy
 from benchmarks.peers.gatepost import Gatepost
-from benchmarks.peers.nginx import start_nginx, start_nginx_lua, start_upstream
+from benchmarks.peers.nginx import start_nginx, start_nginx_lua, start_nginx_lua_bucket, start_upstream
 from benchmarks.processes import PeerFailed
 from benchmarks.rounds import interleave
 from benchmarks.routes import BODY, STAGE, openapi_document, request_paths
 
 CONNECTIONS: Final = 64
+LUA_BUCKET: Final = "nginx+Lua, account's bucket"
 OFFERED_PER_SECOND: Final = 4_000
 METRICS: Final = (
     Metric("requests/s"),
@@ -36,6 +37,8 @@ HOW: Final = [
     "more) and adds a request id. Counters for each route: "
     "Gatepost (count, errors, two latency histograms), nginx+Lua (the same in a shared dictionary), Envoy (virtual "
     "clusters). Plain nginx has none; Caddy counts by handler.",
+    f"Gatepost takes a token of the account's bucket for each request and refuses when there is none, as API Gateway "
+    f"does. `{LUA_BUCKET}` does the same, in memory that nginx's workers share; the other peers have no such limit.",
     "One worker each (nginx `worker_processes 1`, Envoy `--concurrency 1`, Caddy `GOMAXPROCS=1`, Gatepost 1 gateway). "
     "The upstream is an nginx on the load's core that answers from memory.",
 ]
@@ -72,6 +75,7 @@ def run(options: Options, cores: Cores, installation: Installation) -> Suite:
         starts: dict[str, tuple[str, Callable[[], Any]]] = {
             "nginx": ("nginx", lambda: start_nginx(nginx, upstream.port, cores=server_core)),
             "nginx+Lua": ("nginx-lua", lambda: start_nginx_lua(nginx, upstream.port, cores=server_core)),
+            LUA_BUCKET: ("nginx-lua", lambda: start_nginx_lua_bucket(nginx, upstream.port, cores=server_core)),
             "Envoy": ("envoy", lambda: Envoy(programs["envoy"].path, upstream.port, cores=server_core)),
             "Caddy": ("caddy", lambda: Caddy(programs["caddy"].path, upstream.port, cores=server_core)),
         }
