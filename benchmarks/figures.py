@@ -8,6 +8,7 @@ from typing import Any, Final
 
 GATEPOST: Final = "Gatepost"
 COMPILED: Final = "Gatepost compiled"
+LUA_BUCKET: Final = "nginx+Lua, account's bucket"
 
 
 @dataclass(frozen=True, slots=True)

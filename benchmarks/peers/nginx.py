@@ -141,7 +141,7 @@ LUA_BUCKET: Final = r"""
       return node.id
     end
 
-    -- The account's tokens, in memory that workers share, as lua-resty-limit-traffic keeps them: a record of two numbers.
+    -- The account's tokens, in memory that workers share: a record of two numbers, as in lua-resty-limit-traffic.
     ffi.cdef "struct bucket { double tokens; double stamp; };"
     local record, pointer = ffi.new("struct bucket"), ffi.typeof("const struct bucket *")
     local record_bytes = ffi.sizeof("struct bucket")

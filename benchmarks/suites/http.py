@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from benchmarks.figures import COMPILED, GATEPOST, Case, Metric, Suite
+from benchmarks.figures import COMPILED, GATEPOST, LUA_BUCKET, Case, Metric, Suite
 from benchmarks.installation import Installation
 from benchmarks.load.generators import run_paced, run_wrk
 from benchmarks.load.requests import render, write
@@ -19,7 +19,6 @@ from benchmarks.rounds import interleave
 from benchmarks.routes import BODY, STAGE, openapi_document, request_paths
 
 CONNECTIONS: Final = 64
-LUA_BUCKET: Final = "nginx+Lua, account's bucket"
 OFFERED_PER_SECOND: Final = 4_000
 METRICS: Final = (
     Metric("requests/s"),

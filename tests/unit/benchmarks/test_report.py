@@ -1,13 +1,13 @@
 import pytest
 from benchmarks.bars import judge
-from benchmarks.figures import COMPILED, Metric, Run, Suite
+from benchmarks.figures import COMPILED, LUA_BUCKET, Metric, Run, Suite
 from benchmarks.report import render
 
 
 def a_run(*, gatepost: list[float], lua: list[float]) -> Run:
-    suite = Suite("http", "Gateway", configurations={"nginx+Lua": "worker_processes 1;"})
+    suite = Suite("http", "Gateway", configurations={LUA_BUCKET: "worker_processes 1;"})
     case = suite.case("mock", "MOCK", Metric("requests/s"), Metric("CPU-s/1000", "{:.4f}", more_is_better=False))
-    for name, rounds in (("Gatepost", gatepost), ("nginx+Lua", lua)):
+    for name, rounds in (("Gatepost", gatepost), (LUA_BUCKET, lua)):
         for rate in rounds:
             case.add(name, **{"requests/s": rate, "CPU-s/1000": 1000 / rate})
     case.missing["Caddy"] = "not | installed"
@@ -18,7 +18,7 @@ def test_a_table_has_medians_spread_and_ratios() -> None:
     text = render(a_run(gatepost=[30_000, 60_000, 45_000], lua=[30_000, 29_000, 31_000]))
 
     assert "| Gatepost | 45,000 [30,000 to 60,000] |" in text
-    assert "| nginx+Lua | 30,000 [29,000 to 31,000] | 1.50x |" in text
+    assert "| nginx+Lua, account's bucket | 30,000 [29,000 to 31,000] | 1.50x |" in text
 
 
 def test_a_peer_without_figures_is_named_with_the_reason() -> None:
