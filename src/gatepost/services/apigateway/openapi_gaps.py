@@ -14,7 +14,7 @@ from gatepost.services.apigateway import openapi_methods
 from gatepost.services.apigateway.deployment import Integration
 from gatepost.services.apigateway.integrations import check_uri
 from gatepost.services.apigateway.model import BadRequestException
-from gatepost.services.apigateway.openapi_document import check_extensions, resolve
+from gatepost.services.apigateway.openapi_document import Findings, check_extensions, resolve
 from gatepost.services.apigateway.openapi_import import EXTENSIONS
 from gatepost.services.apigateway.openapi_security import ROOT_SECURITY_IGNORED, has_ignored_security, read_security
 from gatepost.services.apigateway.support import UnsupportedSetting, check_supported
@@ -41,7 +41,7 @@ def openapi_gaps(document: Any) -> Iterator[Gap]:
 def _operation(steps: Steps, document: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[Gap]:
     yield from _extensions(steps, operation, openapi_methods.EXTENSIONS, "an operation")
     if "security" in operation:
-        yield from _tried((*steps, "security"), partial(read_security, document, operation))
+        yield from _tried((*steps, "security"), partial(read_security, document, operation, Findings()))
     integration = _object(partial(resolve, document, operation.get(openapi_methods.INTEGRATION)))
     for setting in ("type", "connectionType"):
         value = integration.get(setting)
