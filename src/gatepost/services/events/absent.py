@@ -14,18 +14,6 @@ Answer = dict[str, Any]
 class AbsentOperations:
     """Lists of nothing."""
 
-    @operation("ListArchives")
-    def list_archives(self, call: Call, params: Params) -> Answer:
-        """Give none."""
-        del call, params
-        return {"Archives": []}
-
-    @operation("ListReplays")
-    def list_replays(self, call: Call, params: Params) -> Answer:
-        """Give none."""
-        del call, params
-        return {"Replays": []}
-
     @operation("ListConnections")
     def list_connections(self, call: Call, params: Params) -> Answer:
         """Give none."""

@@ -10,6 +10,9 @@ from gatepost.kernel.errors import ServiceError
 
 RULE: Final = "events_rule"  # kinds of records
 BUS: Final = "events_bus"
+ARCHIVE: Final = "events_archive"
+ARCHIVED_EVENT: Final = "events_archived_event"
+REPLAY: Final = "events_replay"
 DEFAULT_BUS: Final = "default"
 
 
@@ -45,6 +48,13 @@ class ConcurrentModificationException(ServiceError):
     """Another call changed it meanwhile."""
 
     code = "ConcurrentModificationException"
+    status = 400
+
+
+class IllegalStatusException(ServiceError):
+    """What is asked for cannot be done in this state."""
+
+    code = "IllegalStatusException"
     status = 400
 
 

@@ -16,6 +16,8 @@ from gatepost.kernel.ids import request_id as random_uuid
 from gatepost.kernel.operations import Access, Call, RecordKey, operation, pass_role, tag_context
 from gatepost.services.events import publishing
 from gatepost.services.events.absent import AbsentOperations
+from gatepost.services.events.archive_operations import ArchiveOperations
+from gatepost.services.events.archives import Archives
 from gatepost.services.events.buses import Buses, bus_name, policy_of
 from gatepost.services.events.buses import shown as shown_bus
 from gatepost.services.events.model import (
@@ -28,6 +30,7 @@ from gatepost.services.events.model import (
     ResourceNotFoundException,
     Rule,
 )
+from gatepost.services.events.paging import page
 from gatepost.services.events.scheduler import Scheduler
 from gatepost.services.events.schedules import BadSchedule, parse_schedule
 from gatepost.services.events.targets import SERVICE, Reach, Targets
@@ -39,14 +42,26 @@ Answer = dict[str, Any]
 RULES_MAX: Final = 300  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 TARGETS_MAX: Final = 5
 TAGS_MAX: Final = 50
-PAGE_MAX: Final = 100
-_UNBOUND: Final = frozenset({"ListRules", "ListRuleNamesByTarget", "ListEventBuses", "TestEventPattern"})
+_UNBOUND: Final = frozenset(
+    {
+        "ListRules",
+        "ListRuleNamesByTarget",
+        "ListEventBuses",
+        "ListArchives",
+        "ListReplays",
+        "ListConnections",
+        "ListApiDestinations",
+        "ListEndpoints",
+        "ListEventSources",
+        "TestEventPattern",
+    }
+)
 _OF_BUSES: Final = frozenset(
     {"CreateEventBus", "UpdateEventBus", "DeleteEventBus", "DescribeEventBus", "PutPermission", "RemovePermission"}
 )
 
 
-class EventsProvider(AbsentOperations):
+class EventsProvider(AbsentOperations, ArchiveOperations):
     """EventBridge on records. Call `start` once the store is open, `close` before it is closed."""
 
     service = "events"
@@ -60,6 +75,7 @@ class EventsProvider(AbsentOperations):
         self._matcher = publishing.Matcher()
         self._targets = Targets(reach, clock, new_id)
         self._targets.publish = self._dispatch
+        self.archives = Archives(records, clock, self._matcher, self._replayed)
         self.scheduler = Scheduler(self._targets, clock, new_id)
 
     async def start(self) -> None:
@@ -69,11 +85,13 @@ class EventsProvider(AbsentOperations):
             rule = Rule.from_json(record.value)
             self._rules[rule.arn] = (rule, record.version)
             self.scheduler.changed(rule.arn, rule)
+        await self.archives.start()
         self.scheduler.start()
 
     async def close(self) -> None:
         """Stop firing."""
         await self.scheduler.close()
+        await self.archives.close()
         await self._targets.close()
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
@@ -86,6 +104,9 @@ class EventsProvider(AbsentOperations):
         arn = params.get("ResourceARN")
         if call.operation in _OF_BUSES:
             arn = call.arn(f"event-bus/{bus_name(params.get('Name') or params.get('EventBusName'))}")
+        elif "ReplayName" in params or "ArchiveName" in params:
+            kind = "replay" if "ReplayName" in params else "archive"
+            arn = call.arn(f"{kind}/{params.get('ReplayName') or params.get('ArchiveName')}")
         elif arn is None:
             arn = _rule_arn(call, params.get("Name") or params.get("Rule") or "", params)
         tags = ((tag["Key"], tag["Value"]) for tag in params.get("Tags") or ())
@@ -155,11 +176,20 @@ class EventsProvider(AbsentOperations):
         await self._dispatch(f"arn:aws:events:{region}:{account_id}:event-bus/{DEFAULT_BUS}", event, 0)
 
     async def _dispatch(self, arn: str, event: Mapping[str, Any], hops: int) -> None:
+        """Archive an event and give it to the rules of its bus."""
+        await self.archives.take(arn, event)
+        await self._match(arn, event, hops, frozenset())
+
+    async def _replayed(self, arn: str, event: Mapping[str, Any], rules: frozenset[str]) -> None:
+        await self._match(arn, event, 0, rules)
+
+    async def _match(self, arn: str, event: Mapping[str, Any], hops: int, rules: frozenset[str]) -> None:
+        """Deliver an event to the targets of the rules that match; where `rules` are named, of those only."""
         bus = self._buses.find(arn)
         if bus is None:
             return
         for rule, _ in list(self._rules.values()):
-            if not rule.pattern or not rule.is_enabled or rule.bus != bus.name:
+            if not rule.pattern or not rule.is_enabled or rule.bus != bus.name or (rules and rule.arn not in rules):
                 continue
             if (rule.account_id, rule.region) == (bus.account_id, bus.region) and self._matcher.matches(
                 rule.pattern, event
@@ -194,7 +224,7 @@ class EventsProvider(AbsentOperations):
         """Give the buses by name, all or those whose names begin with a prefix."""
         prefix = params.get("NamePrefix") or ""
         found = {bus.name: bus for bus in self._buses.of_region(call) if bus.name.startswith(prefix)}
-        chosen, token = _page(list(found), params)
+        chosen, token = page(list(found), params)
         return {"EventBuses": [shown_bus(found[name]) for name in chosen], **token}
 
     @operation("DeleteEventBus")
@@ -289,7 +319,7 @@ class EventsProvider(AbsentOperations):
         bus = self._buses.named(call, params.get("EventBusName"))
         prefix = params.get("NamePrefix") or ""
         found = [rule for rule in self._of_bus(call, bus.name) if rule.name.startswith(prefix)]
-        chosen, token = _page([rule.name for rule in found], params)
+        chosen, token = page([rule.name for rule in found], params)
         by_name = {rule.name: rule for rule in found}
         return {"Rules": [_to_aws(by_name[name]) for name in chosen], **token}
 
@@ -333,7 +363,7 @@ class EventsProvider(AbsentOperations):
         """Give a rule's targets. Raises: ResourceNotFoundException."""
         rule = self._named(call, params["Rule"], params)
         targets = {target["Id"]: target for target in rule.targets}
-        chosen, token = _page(sorted(targets), params)
+        chosen, token = page(sorted(targets), params)
         return {"Targets": [dict(targets[name]) for name in chosen], **token}
 
     @operation("ListRuleNamesByTarget")
@@ -342,7 +372,7 @@ class EventsProvider(AbsentOperations):
         bus = self._buses.named(call, params.get("EventBusName"))
         arn = params["TargetArn"]
         names = [rule.name for rule in self._of_bus(call, bus.name) if any(one["Arn"] == arn for one in rule.targets)]
-        chosen, token = _page(names, params)
+        chosen, token = page(names, params)
         return {"RuleNames": chosen, **token}
 
     # --- tags --------------------------------------------------------------------------------------------------
@@ -444,13 +474,6 @@ def _tags(params: Params, *, held: Mapping[str, str] | None = None) -> dict[str,
     if len({**(held or {}), **tags}) > TAGS_MAX:
         raise LimitExceededException(f"A rule has at most {TAGS_MAX} tags.")
     return tags
-
-
-def _page(names: list[str], params: Params) -> tuple[list[str], dict[str, str]]:
-    after = params.get("NextToken") or ""
-    count = min(params.get("Limit") or PAGE_MAX, PAGE_MAX)
-    rest = [name for name in names if name > after]
-    return rest[:count], {"NextToken": rest[count - 1]} if len(rest) > count else {}
 
 
 def _to_aws(rule: Rule) -> Answer:
