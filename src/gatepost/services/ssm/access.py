@@ -20,6 +20,9 @@ def access_of(find: Find, call: Call, params: Mapping[str, Any]) -> Sequence[Acc
     context = _context(params)
     if call.operation == "DescribeParameters":
         return (Access(action, "*", context),)
+    if "SettingId" in params:
+        asked = params["SettingId"]
+        return (Access(action, asked if asked.startswith("arn:") else call.arn(f"servicesetting{asked}"), context),)
     if "Names" in params:
         return tuple(_one(find, call, action, name, context) for name in dict.fromkeys(params["Names"]))
     if "Path" in params:

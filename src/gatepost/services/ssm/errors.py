@@ -138,6 +138,13 @@ class IncompatiblePolicyException(ServiceError):
     status = 400
 
 
+class ServiceSettingNotFound(ServiceError):
+    """There is no such setting of the service."""
+
+    code = "ServiceSettingNotFound"
+    status = 400
+
+
 class InvalidNextToken(ServiceError):
     """A page token is none of ours."""
 

@@ -19,6 +19,7 @@ TEXT: Final = "text"
 IMAGE: Final = "aws:ec2:image"
 STANDARD: Final = "Standard"
 ADVANCED: Final = "Advanced"
+INTELLIGENT: Final = "Intelligent-Tiering"
 
 
 @dataclass(frozen=True, slots=True)

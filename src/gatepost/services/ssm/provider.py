@@ -41,6 +41,7 @@ from gatepost.services.ssm.filters import BY_PATH, DESCRIBED, check_filters, is_
 from gatepost.services.ssm.model import (
     ADVANCED,
     IMAGE,
+    INTELLIGENT,
     PARAMETER,
     SECURE,
     STANDARD,
@@ -52,6 +53,7 @@ from gatepost.services.ssm.names import check_name, check_path
 from gatepost.services.ssm.policies import EXPIRATION, ParameterPolicy, parse_policies, renewed
 from gatepost.services.ssm.secret_references import PREFIX as SECRETS
 from gatepost.services.ssm.secret_references import secret_parameter
+from gatepost.services.ssm.service_settings import DEFAULT_TIER, ServiceSettingOperations, ServiceSettings
 from gatepost.storage.base import Records
 
 Params = Mapping[str, Any]
@@ -69,7 +71,7 @@ _IMAGE_ID: Final = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", re.ASCII)
 _LABEL: Final = re.compile(r"(?!aws|ssm|\d)[A-Za-z0-9_.-]{1,100}", re.ASCII | re.IGNORECASE)
 
 
-class SsmProvider:
+class SsmProvider(ServiceSettingOperations):
     """Parameter Store on records. Call `start` once the store is open."""
 
     service = "ssm"
@@ -84,12 +86,14 @@ class SsmProvider:
         """Take where parameters are kept; without `operations` no name is a reference to a secret."""
         self._operations = operations
         self._announcements = Announcements(sink)
+        self._settings = ServiceSettings(records)
         self._records = records
         self._seal = seal
         self._parameters: dict[tuple[str, str, str], tuple[Parameter, int]] = {}
 
     async def start(self) -> None:
         """Read every parameter. Raises: StoreUnavailable."""
+        await self._settings.load()
         for record in await self._records.scan(PARAMETER):
             self._hold(Parameter.from_json(record.value), record.version)
 
@@ -146,7 +150,8 @@ class SsmProvider:
         size = len(value.encode())
         before = old.current if old is not None else None
         policies = _policies(params, before, call.now_ms)
-        tier = _tier(params, before, size, has_policies=bool(policies))
+        asked = params.get("Tier") or self._settings.value(call, DEFAULT_TIER)
+        tier = _tier(params, asked, before, needs_advanced=size > VALUE_BYTES_MAX[STANDARD] or bool(policies))
         if policies and tier != ADVANCED:
             raise ValidationException("Policies are for parameters of the Advanced tier only.")
         if size > VALUE_BYTES_MAX[tier]:
@@ -514,10 +519,8 @@ def _policies(params: Params, before: ParameterVersion | None, now_ms: int) -> t
     return renewed(before.policies, now_ms) if before is not None else ()
 
 
-def _tier(params: Params, before: ParameterVersion | None, size: int, *, has_policies: bool) -> str:
-    asked = params.get("Tier", STANDARD)
-    needs_advanced = size > VALUE_BYTES_MAX[STANDARD] or has_policies
-    if asked == "Intelligent-Tiering":
+def _tier(params: Params, asked: str, before: ParameterVersion | None, *, needs_advanced: bool) -> str:
+    if asked == INTELLIGENT:
         asked = ADVANCED if needs_advanced else STANDARD
     if before is not None and before.tier == ADVANCED and asked == STANDARD:
         if params.get("Tier") == STANDARD:
@@ -526,7 +529,7 @@ def _tier(params: Params, before: ParameterVersion | None, size: int, *, has_pol
                 "advanced-parameter tier to the standard-parameter tier."
             )
         return ADVANCED
-    return str(asked)
+    return asked
 
 
 def _check_pattern(pattern: str, value: str) -> None:
