@@ -46,9 +46,9 @@ class ServerConnection(asyncio.Protocol):
     """A client's connection. Everything that connections share is the server's."""
 
     __slots__ = (
-        "_block", "_body_began", "_chunks", "_fed", "_feed", "_has_begun", "_is_http_1_0", "_is_known",
+        "_block", "_chunks", "_fed", "_feed", "_has_begun", "_is_http_1_0", "_is_known",
         "_is_read_paused", "_is_write_paused", "_keeps_alive", "_limits", "_missing", "_out", "_peer", "_pending",
-        "_pieces", "_received", "_request", "_server", "_state", "_task", "_transport", "_unsent", "_wheel",
+        "_pieces", "_received", "_request", "_server", "_spare", "_state", "_task", "_transport", "_unsent", "_wheel",
         "_writable", "deadline", "slot",
     )  # fmt: skip
 
@@ -67,7 +67,7 @@ class ServerConnection(asyncio.Protocol):
         self._keeps_alive = True
         self._is_known = False  # this head has the header lines of the last one: the parser has not seen it
         self._is_http_1_0 = False
-        self._missing = self._received = self._body_began = 0
+        self._missing = self._received = self._spare = 0
         self._pieces: list[bytes] = []
         self._chunks: ChunkedBody | None = None
         self._out: list[bytes] = []
@@ -128,7 +128,7 @@ class ServerConnection(asyncio.Protocol):
         elif self._state == HEAD:
             self._expect(self._server.idle_ticks)
         elif self._state == BODY:
-            self._expect_body()
+            self._expect(self._server.body_ticks)
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         if self._state == HEAD and self._pending:
@@ -354,8 +354,7 @@ class ServerConnection(asyncio.Protocol):
         self._state = BODY
         self._received = 0
         self._hold_body(size - at)
-        self._body_began = self._wheel.now
-        self._expect_body()
+        self._expect(self._server.body_ticks)
         return -1
 
     def _hold_body(self, size: int) -> None:
@@ -372,11 +371,12 @@ class ServerConnection(asyncio.Protocol):
         if self._state == BODY:
             self._server.held_bytes -= self._received
 
-    def _expect_body(self) -> None:
+    def _expect_more(self, size: int) -> None:
+        """Give more time for a body of which `size` bytes have come, never more at once than it had at first."""
         server = self._server
-        earned = server.wheel.ticks(self._received * 1000 // self._limits.body_bytes_per_second_min)
+        earned, self._spare = divmod(self._spare + size, server.body_bytes_per_tick)
         if self.deadline != GONE:
-            self.deadline = self._body_began + server.body_ticks + earned
+            self.deadline = min(self.deadline + earned, self._wheel.now + server.body_ticks)
 
     def _feed_chunks(self, data: bytes, at: int) -> int:
         try:
@@ -396,7 +396,7 @@ class ServerConnection(asyncio.Protocol):
             self._refuse(refused.reason, refused.detail)
             return
         if end < 0:
-            self._expect_body()
+            self._expect_more(len(data))
             return
         self._release_body()
         self._request = None

@@ -61,8 +61,8 @@ class Stream:
     """One request and its response."""
 
     __slots__ = (
-        "bytes_max", "deadline", "has_ended", "id", "is_last", "pieces", "received", "request", "room", "task",
-        "unsent",
+        "bytes_max", "deadline", "has_ended", "id", "is_last", "pieces", "received", "request", "room", "spare",
+        "task", "unsent",
     )  # fmt: skip
 
     def __init__(self, stream_id: int, request: Request, bytes_max: int, deadline: int) -> None:
@@ -73,6 +73,7 @@ class Stream:
         self.has_ended = False  # the client has said all
         self.pieces: list[bytes] = []
         self.received = 0
+        self.spare = 0  # bytes that have bought no time yet
         self.task: asyncio.Task[None] | Driven[Response] | None = None
         self.unsent = memoryview(b"")
         self.is_last = True  # nothing comes after `unsent`
@@ -272,8 +273,8 @@ class Http2Connection(asyncio.Protocol):
         elif server.held_bytes > self._limits.held_bytes_max:
             self._refuse(stream_id, Refused("connections", "too many bytes of unfinished bodies"), stream)
         elif stream.deadline:
-            earned = self._wheel.ticks(len(data) * 1000 // self._limits.body_bytes_per_second_min) - 1
-            stream.deadline += earned
+            earned, stream.spare = divmod(stream.spare + len(data), server.body_bytes_per_tick)
+            stream.deadline = min(stream.deadline + earned, self._wheel.now + server.body_ticks)
 
     def _take_trailers(self, event: TrailersReceived) -> None:
         stream = self._streams.get(event.stream_id)

@@ -115,6 +115,7 @@ class Server:
         self.head_ticks, self.body_ticks, self.idle_ticks, self.write_ticks, self.linger_ticks = (
             self.wheel.ticks(ms) for ms in times
         )
+        self.body_bytes_per_tick = max(1, limits.body_bytes_per_second_min * tick_ms // 1000)
         self.checked_bytes = min(limits.head_bytes_max, limits.target_bytes_max)
 
     async def serve(

@@ -486,6 +486,17 @@ def test_a_body_that_drips_is_ended_although_it_makes_progress():
     assert [answer.status for answer in answers_in(transport.sent)] == [408]
 
 
+def test_what_has_come_quickly_of_a_body_buys_no_rest():
+    server = a_server(**TIMES, body_bytes_per_second_min=1000)
+    connection, transport = a_connection(server)
+    connection.data_received(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 99999\r\n\r\n")
+    connection.data_received(b"x" * 90_000)  # of which 90 s would be bought
+    turned(server, 1500)
+    assert transport.sent == b""
+    turned(server, 1000)
+    assert [answer.status for answer in answers_in(transport.sent)] == [408]
+
+
 def test_a_body_that_comes_fast_enough_may_take_long():
     server = a_server(**TIMES, body_bytes_per_second_min=1000)
     connection, transport = a_connection(server)

@@ -295,6 +295,20 @@ def test_a_body_beyond_the_limit_is_refused_and_the_connection_goes_on():
     assert run(scenario) == (413, 200, 0)
 
 
+def test_a_body_that_drips_is_408_although_it_makes_progress():
+    async def scenario():
+        async with serving(body_ms=100) as (server, port), an_http2_client(port, asking()) as client:
+            stream = client.request("POST", body=b"x" * 50_000, ends=False)  # five seconds' worth buy no rest
+            for _ in range(100):
+                client.h2.send_data(stream, b"x")
+                client.flush()
+                await asyncio.sleep(0.01)
+                if server.counters.refusals:
+                    return (await client.answer(stream)).status
+
+    assert run(scenario) == 408
+
+
 def test_a_body_that_does_not_end_in_time_is_408():
     async def scenario():
         async with serving(body_ms=50) as (server, port), an_http2_client(port, asking()) as client:
