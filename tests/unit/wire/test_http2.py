@@ -305,6 +305,7 @@ def test_a_body_that_drips_is_408_although_it_makes_progress():
                 await asyncio.sleep(0.01)
                 if server.counters.refusals:
                     return (await client.answer(stream)).status
+            return None
 
     assert run(scenario) == 408
 
