@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
+from tests.support.nodes import RUNTIME, needs_node
 from tests.support.platform import ask
 
 TABLE = """
@@ -151,3 +152,41 @@ def test_a_custom_resource_answers_from_its_worker(platform):
     cloudformation.create_stack(StackName="custom", TemplateBody=CUSTOM, Capabilities=["CAPABILITY_IAM"])
     settled(cloudformation, "custom")
     assert cloudformation.describe_stacks(StackName="custom")["Stacks"][0]["Outputs"][0]["OutputValue"] == "42"
+
+
+NODE = """
+          const response = require('cfn-response');
+          exports.handler = (event, context) => {
+            const size = Number(event.ResourceProperties.Size);
+            response.send(event, context, response.SUCCESS, { Double: String(size * 2) }, 'thing');
+          };
+"""
+ASYNC_NODE = """
+          const response = require('cfn-response');
+          exports.handler = async (event, context) => {
+            const status = event.RequestType === 'Delete' ? response.SUCCESS : response.FAILED;
+            await response.send(event, context, status, {}, 'thing');
+          };
+"""
+
+
+def in_node(code: str) -> str:
+    """Give the template of a custom resource with another function, in Node.js."""
+    start, end = CUSTOM.index("          import cfnresponse"), CUSTOM.index("  Thing:")
+    return (CUSTOM[:start] + code.lstrip("\n") + CUSTOM[end:]).replace("python3.11", RUNTIME)
+
+
+@needs_node
+def test_a_custom_resource_answers_from_inline_node(platform):
+    cloudformation = platform.client("cloudformation")
+    cloudformation.create_stack(StackName="node", TemplateBody=in_node(NODE), Capabilities=["CAPABILITY_IAM"])
+    settled(cloudformation, "node")
+    assert cloudformation.describe_stacks(StackName="node")["Stacks"][0]["Outputs"][0]["OutputValue"] == "42"
+
+
+@needs_node
+def test_a_custom_resource_fails_as_inline_node_says(platform):
+    cloudformation = platform.client("cloudformation")
+    cloudformation.create_stack(StackName="no", TemplateBody=in_node(ASYNC_NODE), Capabilities=["CAPABILITY_IAM"])
+    with pytest.raises(pytest.fail.Exception, match=r"Thing Received response status .FAILED. from custom resource"):
+        settled(cloudformation, "no")

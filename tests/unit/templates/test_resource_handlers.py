@@ -12,7 +12,8 @@ import pytest
 from gatepost.kernel.errors import ServiceError
 from gatepost.templates.resources.apigateway_stages import stage_patches
 from gatepost.templates.resources.base import ResourceFailure
-from gatepost.templates.resources.lambda_ import code_parameters, inline_zip
+from gatepost.templates.resources.inline_code import inline_zip
+from gatepost.templates.resources.lambda_ import code_parameters
 from tests.support.stacks import a_stack_world
 
 TRUST = "{Version: 2012-10-17, Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]}"
@@ -356,6 +357,8 @@ def test_inline_code_is_packed_as_index_beside_cfnresponse():
     package = inline_zip("x = 1", "python3.11")
     assert zipfile.ZipFile(io.BytesIO(package)).namelist() == ["cfnresponse.py", "index.py"]
     assert package == inline_zip("x = 1", "python3.11")
+    package = inline_zip("let x = 1", "nodejs22.x")
+    assert zipfile.ZipFile(io.BytesIO(package)).namelist() == ["index.js", "node_modules/cfn-response.js"]
 
 
 def test_inline_code_is_bounded():

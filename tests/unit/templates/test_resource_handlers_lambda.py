@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gatepost.templates.acceptance import Acceptance
-from gatepost.templates.resources.lambda_ import inline_zip
+from gatepost.templates.resources.inline_code import inline_zip
 from gatepost.templates.resources.lambda_events import named
 from gatepost.templates.resources.lambda_layers import version_of
 from gatepost.templates.resources.lambda_urls import Url

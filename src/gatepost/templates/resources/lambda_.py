@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping
 from typing import Any, Final
 
 from gatepost.templates.resources.base import Outcome, ResourceFailure, ResourceHandler, Work
 from gatepost.templates.resources.changes import Unnamed, present, tag_changes, tag_map, unless_gone
+from gatepost.templates.resources.inline_code import inline_zip
 from gatepost.templates.resources.lambda_events import EventInvokeConfig, EventSourceMapping
 from gatepost.templates.resources.lambda_layers import LayerVersion, LayerVersionPermission
 from gatepost.templates.resources.lambda_urls import Url
@@ -50,48 +49,6 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
 }
-
-# CloudFormation puts this module beside inline code, so that it can answer as a custom resource.
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-lambda-function-code-cfnresponsemodule.html
-CFNRESPONSE: Final = '''\
-"""Answer CloudFormation from a custom resource's function."""
-import json
-import urllib.request
-
-SUCCESS = "SUCCESS"
-FAILED = "FAILED"
-
-
-def send(event, context, responseStatus, responseData, physicalResourceId=None, noEcho=False, reason=None):
-    body = json.dumps({
-        "Status": responseStatus,
-        "Reason": reason or "See the details in CloudWatch Log Stream: {}".format(context.log_stream_name),
-        "PhysicalResourceId": physicalResourceId or context.log_stream_name,
-        "StackId": event["StackId"],
-        "RequestId": event["RequestId"],
-        "LogicalResourceId": event["LogicalResourceId"],
-        "NoEcho": noEcho,
-        "Data": responseData,
-    }).encode()
-    request = urllib.request.Request(event["ResponseURL"], data=body, method="PUT", headers={"content-type": ""})
-    with urllib.request.urlopen(request) as response:
-        print("Status code:", response.status)
-'''
-
-
-def inline_zip(text: str, runtime: str) -> bytes:
-    """Give a package with inline code in a file named index, the same bytes for the same text."""
-    suffix = ".py" if runtime.startswith("python") else ".js"
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
-        files = {f"index{suffix}": text}
-        if suffix == ".py":
-            files["cfnresponse.py"] = CFNRESPONSE
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
-            package.writestr(entry, files[name])
-    return buffer.getvalue()
 
 
 def code_parameters(properties: Mapping[str, Any]) -> dict[str, Any]:
