@@ -1,6 +1,6 @@
 """The policy simulator: the evaluator on policies and condition keys that the caller hands in.
 
-Approximated: statements are named by policy, without line and column. Condition keys come from ContextEntries alone.
+Condition keys come from ContextEntries alone. `SourcePolicyType` is as AWS's clients show it (`unverified`).
 Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
 
@@ -19,12 +19,13 @@ from gatepost.services.iam.errors import InvalidInputException, NoSuchEntityExce
 from gatepost.services.iam.holders import Answer, Params
 from gatepost.services.iam.listing import paged
 from gatepost.services.iam.model import Group, Holder, Role, User
+from gatepost.services.iam.policy_texts import PolicyTexts
 
 PAIRS_MAX: Final = 10_000  # actions times resources of one simulation
 _SOURCE_TYPES: Final = {
-    "resource-based policy": "resource",
-    "permissions boundary": "user",
-    "identity-based policy": "user",
+    "resource-based policy": "Resource Policy",
+    "permissions boundary": "IAM Policy",
+    "identity-based policy": "IAM Policy",
 }
 
 
@@ -39,7 +40,7 @@ class SimulationOperations:
         subject = _caller(params.get("CallerArn"), call)
         identity = _parsed(params["PolicyInputList"], "identity", "PolicyInputList")
         boundaries = _parsed(params.get("PermissionsBoundaryPolicyInputList", ()), "boundary", "PermissionsBoundary")
-        return _simulate(params, subject, identity, boundaries[0] if boundaries else None)
+        return _simulate(params, subject, identity, boundaries[0] if boundaries else None, _texts(params))
 
     @operation("SimulatePrincipalPolicy")
     def simulate_principal_policy(self, call: Call, params: Params) -> Answer:
@@ -51,19 +52,36 @@ class SimulationOperations:
         identity += _parsed(params.get("PolicyInputList", ()), "identity", "PolicyInputList")
         boundaries = _parsed(params.get("PermissionsBoundaryPolicyInputList", ()), "boundary", "PermissionsBoundary")
         subject = _caller(params.get("CallerArn", holder.arn), call)
-        return _simulate(params, subject, identity, boundaries[0] if boundaries else own.boundary)
+        texts = {**_texts(params), **self._held_texts(holder)}
+        return _simulate(params, subject, identity, boundaries[0] if boundaries else own.boundary, texts)
 
     @operation("GetContextKeysForCustomPolicy")
     def get_context_keys_for_custom_policy(self, call: Call, params: Params) -> Answer:  # noqa: ARG002
         """List the condition keys that policies read. Raises: InvalidInput."""
-        return _context_keys(_parsed(params["PolicyInputList"], "identity", "PolicyInputList"))
+        policies = _parsed(params["PolicyInputList"], "identity", "PolicyInputList")
+        return _context_keys(policies, params["PolicyInputList"])
 
     @operation("GetContextKeysForPrincipalPolicy")
     def get_context_keys_for_principal_policy(self, call: Call, params: Params) -> Answer:
         """List the condition keys that a principal's policies read. Raises: NoSuchEntity, InvalidInput."""
-        own = self._directory.held_policies(self._source(call, params["PolicySourceArn"]))
+        holder = self._source(call, params["PolicySourceArn"])
+        own = self._directory.held_policies(holder)
         more = _parsed(params.get("PolicyInputList", ()), "identity", "PolicyInputList")
-        return _context_keys(own.identity + more)
+        texts = [*self._held_texts(holder).values(), *params.get("PolicyInputList", ())]
+        return _context_keys(own.identity + more, texts)
+
+    def _held_texts(self, holder: Holder) -> dict[str, str]:
+        """Give the documents of what a user (with its groups), group or role holds, by name or ARN."""
+        holders: list[Holder] = [holder]
+        if isinstance(holder, User):
+            groups = (self._directory.group(holder.account_id, name) for name in holder.groups)
+            holders.extend(group for group in groups if group is not None)
+        texts: dict[str, str] = {}
+        for one in holders:
+            texts.update(one.policies.inline)
+            policies = map(self._directory.managed_policy, one.policies.attached)
+            texts.update({policy.arn: policy.document for policy in policies if policy is not None})
+        return texts
 
     def _source(self, call: Call, arn: str) -> Holder:
         for holder in self._directory.holders(call.account_id):
@@ -88,14 +106,29 @@ def _caller(arn: str | None, call: Call) -> Subject:
     return Subject("user", parts[4], arn, role_arn=arn if parts[5].startswith("role/") else "")
 
 
-def _context_keys(policies: Sequence[Policy]) -> Answer:
+def _texts(params: Params) -> dict[str, str]:
+    """Give the documents of a request by the names that they are parsed under."""
+    texts = {f"PolicyInputList.{n}": text for n, text in enumerate(params.get("PolicyInputList", ()), start=1)}
+    if "ResourcePolicy" in params:
+        texts["ResourcePolicy.1"] = params["ResourcePolicy"]
+    return texts
+
+
+def _context_keys(policies: Sequence[Policy], texts: Sequence[str]) -> Answer:
     keys: set[str] = set()
     for policy in policies:
         keys |= policy.keys_read()
-    return {"ContextKeyNames": sorted(keys)}
+    named = {str(number): text for number, text in enumerate(texts)}
+    return {"ContextKeyNames": PolicyTexts(named).spelled(keys)}
 
 
-def _simulate(params: Params, subject: Subject, identity: tuple[Policy, ...], boundary: Policy | None) -> Answer:
+def _simulate(
+    params: Params,
+    subject: Subject,
+    identity: tuple[Policy, ...],
+    boundary: Policy | None,
+    texts: Mapping[str, str],
+) -> Answer:
     for refused in ("OrderedOrganizationPolicyInputList", "ResourceHandlingOption"):
         if params.get(refused):
             raise InvalidInputException(f"{refused} is not supported by Gatepost's policy simulator.")
@@ -108,13 +141,15 @@ def _simulate(params: Params, subject: Subject, identity: tuple[Policy, ...], bo
     if len(pairs) > PAIRS_MAX:
         raise InvalidInputException(f"ActionNames times ResourceArns are {len(pairs)}: use at most {PAIRS_MAX}")
     policies = Policies(identity, boundary, None, resource_policy)
-    missing = sorted({key for policy in identity for key in policy.keys_read()} - set(keys))
+    written = PolicyTexts(texts)
+    missing = written.spelled({key for policy in identity for key in policy.keys_read()} - set(keys))
     owner = params.get("ResourceOwner", subject.arn).split(":")[4:5]
     results = []
     for action, resource in pairs:
         account_id = (resource.split(":")[4:5] or [""])[0] or (owner[0] if owner else subject.account_id)
         decision = decide(Question(subject, action, resource, account_id, keys), policies)
-        results.append(_result(action, resource, decision, missing, has_boundary=boundary is not None))
+        matched = _matched(decision, written)
+        results.append(_result(action, resource, decision, matched, missing, has_boundary=boundary is not None))
     numbered = list(enumerate(results))
     page, rest = paged(numbered, params, name_of=lambda one: f"{one[0]:06d}")
     return {"EvaluationResults": [result for _, result in page], **rest}
@@ -129,13 +164,25 @@ def _keys(entries: Sequence[Mapping[str, Any]]) -> dict[str, KeyValue]:
     return found
 
 
+def _matched(decision: Decision, texts: PolicyTexts) -> list[dict[str, object]]:
+    """Give the statement that decided, if any, with its place in the policy's text."""
+    if not decision.policy:
+        return []
+    name = decision.policy.rpartition("/")[2] if decision.policy.startswith("arn:") else decision.policy
+    positions = texts.positions(decision.policy, decision.statement)
+    return [{"SourcePolicyId": name, "SourcePolicyType": _source_type(decision), **positions}]
+
+
 def _result(
-    action: str, resource: str, decision: Decision, missing: list[str], *, has_boundary: bool
+    action: str,
+    resource: str,
+    decision: Decision,
+    matched: list[dict[str, object]],
+    missing: list[str],
+    *,
+    has_boundary: bool,
 ) -> dict[str, object]:
     answer = "allowed" if decision.is_allowed else "explicitDeny" if decision.is_explicit else "implicitDeny"
-    matched = []
-    if decision.policy:
-        matched.append({"SourcePolicyId": decision.policy, "SourcePolicyType": _source_type(decision)})
     result: dict[str, object] = {
         "EvalActionName": action,
         "EvalResourceName": resource,
@@ -150,8 +197,4 @@ def _result(
 
 
 def _source_type(decision: Decision) -> str:
-    if decision.policy.startswith("arn:aws:iam::aws:"):
-        return "aws-managed"
-    if decision.policy.startswith("arn:"):
-        return "user-managed"
     return _SOURCE_TYPES.get(decision.layer, "none")

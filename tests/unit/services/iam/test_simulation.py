@@ -26,13 +26,17 @@ def test_the_simulator_says_what_policies_would_decide(tmp_path: Path) -> None:
             }
             told = (await world.do("SimulateCustomPolicy", **asked, ContextEntries=[entry]))["EvaluationResults"]
             assert [one["EvalDecision"] for one in told] == ["allowed", "explicitDeny", "implicitDeny"]
-            assert told[0]["MatchedStatements"][0]["SourcePolicyId"] == "PolicyInputList.1"
+            (matched,) = told[0]["MatchedStatements"]
+            assert (matched["SourcePolicyId"], matched["SourcePolicyType"]) == ("PolicyInputList.1", "IAM Policy")
+            assert matched["EndPosition"] == {"Line": 1, "Column": len(documents[0]) - 1}
+            (matched,) = told[1]["MatchedStatements"]
+            assert matched["SourcePolicyId"] == "PolicyInputList.2"
             assert told[0]["MissingContextValues"] == []
             told = (await world.do("SimulateCustomPolicy", **asked))["EvaluationResults"]
             assert told[0]["EvalDecision"] == "implicitDeny"
-            assert told[0]["MissingContextValues"] == ["aws:requestedregion"]
+            assert told[0]["MissingContextValues"] == ["aws:RequestedRegion"]
             keys = await world.do("GetContextKeysForCustomPolicy", PolicyInputList=documents)
-            assert keys["ContextKeyNames"] == ["aws:requestedregion"]
+            assert keys["ContextKeyNames"] == ["aws:RequestedRegion"]
             await world.refused("InvalidInput", "SimulateCustomPolicy", **(asked | {"PolicyInputList": ["{}"]}))
 
     asyncio.run(scenario())
@@ -46,6 +50,9 @@ def test_the_simulator_knows_a_principals_policies_and_boundary(tmp_path: Path) 
             asked = {"PolicySourceArn": arn, "ActionNames": ["dynamodb:GetItem", "dynamodb:PutItem"]}
             told = (await world.do("SimulatePrincipalPolicy", **asked))["EvaluationResults"]
             assert [one["EvalDecision"] for one in told] == ["allowed", "implicitDeny"]
+            (matched,) = told[0]["MatchedStatements"]
+            assert matched["SourcePolicyId"] == "inline"
+            assert matched["StartPosition"]["Line"] == 1
             within = [one["PermissionsBoundaryDecisionDetail"]["AllowedByPermissionsBoundary"] for one in told]
             assert within == [True, False]
             first = await world.do("SimulatePrincipalPolicy", **asked, MaxItems=1)
