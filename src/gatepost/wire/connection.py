@@ -4,9 +4,8 @@ One request at a time. Whatever else has arrived waits as bytes, and reading sto
 answered in order without a queue of their own, and a client cannot make us hold more than one read of them. What is
 ready goes out in one write.
 
-The C parser is fed each head up to its empty line and nothing else: it checks the syntax. What it means for framing is
-worked out in `headers`, the body is taken by its length or by `chunked`, so that it is always known where a message
-ends. A parser that has seen the head of a request with a body is thrown away.
+Heads are read by `request_heads`. The body is taken by its length or by `chunked`, so that it is always known where a
+message ends.
 """
 
 from __future__ import annotations
@@ -15,16 +14,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-
 from gatepost.kernel.tasks import Driven, Rest, begin, go_on
 from gatepost.wire.chunked import BadChunk, ChunkedBody, TooLong
-from gatepost.wire.headers import CHUNKED, read_block, read_varied
+from gatepost.wire.headers import CHUNKED
 from gatepost.wire.limits import Reason, Refused, WireRefusal
 from gatepost.wire.messages import HeaderBlock, Request, Response
 from gatepost.wire.rendering import CLOSE, JOINED_BYTES_MAX, KEEP, KEEP_1_0, BadResponse, has_body
+from gatepost.wire.request_heads import RequestHeads
 from gatepost.wire.streaming import send_pieces, send_stream
-from gatepost.wire.targets import METHODS, check_sizes, plain_line, plain_target
 from gatepost.wire.tls import peer_of
 from gatepost.wire.wheel import GONE
 
@@ -46,10 +43,9 @@ class ServerConnection(asyncio.Protocol):
     """A client's connection. Everything that connections share is the server's."""
 
     __slots__ = (
-        "_block", "_chunks", "_fed", "_feed", "_has_begun", "_is_http_1_0", "_is_known",
-        "_is_read_paused", "_is_write_paused", "_keeps_alive", "_limits", "_missing", "_out", "_peer", "_pending",
-        "_pieces", "_received", "_request", "_server", "_spare", "_state", "_task", "_transport", "_unsent", "_wheel",
-        "_writable", "deadline", "slot",
+        "_chunks", "_has_begun", "_heads", "_is_read_paused", "_is_write_paused", "_keeps_alive",
+        "_limits", "_missing", "_out", "_peer", "_pending", "_pieces", "_received", "_request", "_server", "_spare",
+        "_state", "_task", "_transport", "_unsent", "_wheel", "_writable", "deadline", "slot",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -59,14 +55,10 @@ class ServerConnection(asyncio.Protocol):
         self.deadline = self.slot = 0
         self._state = HEAD
         self._pending = b""  # read but not yet understood
-        self._fed = 0  # bytes of `_pending` that the parser has seen
         self._has_begun = False  # the time for this head is running, an empty line was ignored
-        self._block: HeaderBlock | None = None  # of the last request without a body
-        self._feed = HttpRequestParser(None).feed_data
+        self._heads = RequestHeads(server.limits, checked_bytes=server.checked_bytes)
         self._request: Request | None = None
         self._keeps_alive = True
-        self._is_known = False  # this head has the header lines of the last one: the parser has not seen it
-        self._is_http_1_0 = False
         self._missing = self._received = self._spare = 0
         self._pieces: list[bytes] = []
         self._chunks: ChunkedBody | None = None
@@ -206,8 +198,10 @@ class ServerConnection(asyncio.Protocol):
                     if at < 0:
                         break
                     continue
-                request = self._read_head(data if at == 0 and head_end == size else data[at:head_end])
+                request = self._heads.read(data if at == 0 and head_end == size else data[at:head_end], self._peer)
+                self._has_begun = False
                 block = request.block
+                self._keeps_alive = block.keeps_alive  # type: ignore[union-attr]
                 at = head_end
                 if block.body_bytes != 0:  # type: ignore[union-attr]
                     at = self._begin_body(request, block, data, at)  # type: ignore[arg-type]
@@ -253,81 +247,15 @@ class ServerConnection(asyncio.Protocol):
             raise Refused("headers_too_large", "the head does not end")
         if b"\r" not in rest and len(rest) > self._limits.target_bytes_max + 64:
             raise Refused("target_too_long", "the request line does not end")
-        self._feed_head(rest)
-        self._fed = len(rest)
+        self._heads.read_part(rest)
         self._pending = rest
         return -1
-
-    def _feed_head(self, head: bytes) -> None:
-        """Let the C parser check a head, or the next part of it. Raises: Refused."""
-        try:
-            self._feed(head[self._fed :] if self._fed else head)
-        except HttpParserUpgrade:
-            self._renew()  # Upgrade is an offer that we may leave unanswered (RFC 9110 section 7.8)
-        except HttpParserError as error:
-            reason: Reason = "version" if b" HTTP/2" in head[:64] else "malformed"
-            raise Refused(reason, str(error)) from None
-
-    def _renew(self) -> None:
-        self._feed = HttpRequestParser(None).feed_data
-
-    def _read_head(self, head: bytes) -> Request:
-        """Make a request of a whole head; the header lines of the last one are not parsed again. Raises: Refused."""
-        line_end = head.find(b"\r\n")
-        block_bytes = head[line_end:]
-        line = head[:line_end].split(b" ")
-        block = self._block
-        is_same = block is not None and block_bytes == block.block
-        target = plain_line(line) if is_same and self._fed == 0 else None
-        self._is_known = target is not None
-        if target is None:
-            self._check_syntax(head)
-            if len(line) != 3:
-                raise Refused("malformed", "the request line has not three parts")
-            if block is None or not is_same or line[2] != b"HTTP/1.1":
-                block = self._read_new_block(block_bytes, line[2])
-        self._has_begun = False
-        method_bytes, target_bytes, _ = line
-        method = METHODS.get(method_bytes) or method_bytes.decode("ascii")
-        if len(head) > self._server.checked_bytes:
-            check_sizes(target_bytes, block_bytes, line_bytes=line_end, limits=self._limits)
-        if target is None:
-            if not target_bytes.startswith(b"/") or target_bytes.find(b"#") >= 0:
-                target_bytes = plain_target(method, target_bytes, block.host)  # type: ignore[union-attr]
-            target = target_bytes.decode("ascii")
-        self._keeps_alive = block.keeps_alive  # type: ignore[union-attr]
-        return Request(method, target, block=block, peer=self._peer)
-
-    def _check_syntax(self, head: bytes) -> None:
-        """Let the C parser see what it has not yet seen of a whole head. Raises: Refused."""
-        try:
-            self._feed(head[self._fed :] if self._fed else head)
-        except (HttpParserError, HttpParserUpgrade):
-            self._renew()
-            self._fed = 0
-            self._feed_head(head)  # again, for the reason
-        self._fed = 0
-
-    def _read_new_block(self, block_bytes: bytes, version: bytes) -> HeaderBlock:
-        last = self._block
-        if last is not None and version == b"HTTP/1.1":
-            varied = read_varied(last, block_bytes)
-            if varied is not None:
-                self._block = varied
-                return varied
-        self._is_http_1_0 = version == b"HTTP/1.0"
-        if version != b"HTTP/1.1" and not self._is_http_1_0:
-            raise Refused("version", "the version is neither HTTP/1.1 nor HTTP/1.0")
-        block = read_block(block_bytes, is_http_1_0=self._is_http_1_0, headers_max=self._limits.headers_max)
-        self._block = None if self._is_http_1_0 else block
-        return block
 
     # -- bodies
 
     def _begin_body(self, request: Request, block: HeaderBlock, data: bytes, at: int) -> int:
         """Start to read a body at `at`: give where it ends, or -1 when more of it must arrive. Raises: Refused."""
-        if not self._is_known:
-            self._renew()
+        self._heads.body_begins()
         self._request = request
         bytes_max = self._server.body_bytes_max(request)
         length = block.body_bytes
@@ -473,7 +401,7 @@ class ServerConnection(asyncio.Protocol):
         """Render a response for the next write; close after it if that is due."""
         server = self._server
         keeps_alive = self._keeps_alive and not server.is_draining
-        connection = (KEEP_1_0 if self._is_http_1_0 else KEEP) if keeps_alive else CLOSE
+        connection = (KEEP_1_0 if self._heads.is_http_1_0 else KEEP) if keeps_alive else CLOSE
         try:
             rendered = server.renderer.render(response, head_only=request.method == "HEAD", connection=connection)
         except (BadResponse, TypeError) as error:  # TypeError: a body that is not bytes
@@ -504,9 +432,9 @@ class ServerConnection(asyncio.Protocol):
         server = self._server
         stream = cast("AsyncIterator[bytes]", response.stream)
         left = response.content_length
-        is_chunked = left is None and not self._is_http_1_0
+        is_chunked = left is None and not self._heads.is_http_1_0
         keeps_alive = self._keeps_alive and not server.is_draining and (is_chunked or left is not None)
-        connection = (KEEP_1_0 if self._is_http_1_0 else KEEP) if keeps_alive else CLOSE
+        connection = (KEEP_1_0 if self._heads.is_http_1_0 else KEEP) if keeps_alive else CLOSE
 
         async def send() -> None:
             self._out.append(server.renderer.render_stream_head(response, is_chunked=is_chunked, connection=connection))
