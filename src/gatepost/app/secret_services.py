@@ -9,11 +9,12 @@ from typing import Final
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import ServiceError, StoreUnavailable
 from gatepost.kernel.operations import Provider
-from gatepost.kernel.ports import Authorization, EventSink, FunctionCalls, Operations
+from gatepost.kernel.ports import Authorization, EventSink, Operations
 from gatepost.kernel.tasks import Tasks
 from gatepost.security.session_tokens import Sealing
 from gatepost.services.events.schedules import parse_schedule
 from gatepost.services.secretsmanager.provider import SecretsManagerProvider
+from gatepost.services.secretsmanager.rotation import RotationFunctions
 from gatepost.services.ssm.provider import SsmProvider
 from gatepost.storage.base import Records
 
@@ -30,7 +31,7 @@ class SecretServices:
         records: Records,
         seal: Sealing,
         authorization: Authorization,
-        functions: FunctionCalls,
+        functions: RotationFunctions,
         clock: Clock,
         operations: Operations | None = None,
         sink: EventSink | None = None,

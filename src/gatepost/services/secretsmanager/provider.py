@@ -11,13 +11,18 @@ from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import StoreUnavailable
 from gatepost.kernel.ids import request_id
 from gatepost.kernel.operations import Access, Call
-from gatepost.kernel.ports import Authorization, FunctionCalls
+from gatepost.kernel.ports import Authorization
 from gatepost.kernel.tasks import Tasks
 from gatepost.security.session_tokens import Sealing
 from gatepost.services.secretsmanager.access import access_of, secret_access
 from gatepost.services.secretsmanager.operations import SecretOperations
 from gatepost.services.secretsmanager.policies import PolicyOperations
-from gatepost.services.secretsmanager.rotation import ParseSchedule, RotationOperations, Rotator
+from gatepost.services.secretsmanager.rotation import (
+    ParseSchedule,
+    RotationFunctions,
+    RotationOperations,
+    Rotator,
+)
 from gatepost.services.secretsmanager.secrets import Secrets
 from gatepost.services.secretsmanager.values import ValueOperations
 from gatepost.storage.base import Records
@@ -40,7 +45,7 @@ class SecretsManagerProvider(SecretOperations, ValueOperations, PolicyOperations
         records: Records,
         seal: Sealing,
         authorization: Authorization,
-        functions: FunctionCalls,
+        functions: RotationFunctions,
         clock: Clock,
         *,
         parse_schedule: ParseSchedule,

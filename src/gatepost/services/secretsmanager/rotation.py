@@ -53,6 +53,14 @@ class Schedule(Protocol):
         ...
 
 
+class RotationFunctions(FunctionCalls, Protocol):
+    """Functions that rotate, and that can be asked before whether they would."""
+
+    def admits(self, function_arn: str, *, service: str, source_arn: str) -> bool:
+        """Say whether a function is there and lets `service` in for `source_arn`."""
+        ...
+
+
 ParseSchedule = Callable[[str], Schedule]
 """Reads `rate(10 days)` or `cron(…)`. Raises: ValueError."""
 
@@ -63,7 +71,7 @@ class Rotator:
     def __init__(
         self,
         secrets: Secrets,
-        functions: FunctionCalls,
+        functions: RotationFunctions,
         clock: Clock,
         *,
         new_id: Callable[[], str],
