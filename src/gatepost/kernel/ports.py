@@ -323,10 +323,6 @@ class FunctionCalls(Protocol):
         """
         ...
 
-    def admits(self, function_arn: str, *, service: str, source_arn: str) -> bool:
-        """Say whether a function is there and lets `service` in for `source_arn`."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class ServiceRequest:
