@@ -222,3 +222,75 @@ def invoked(aws: Any) -> str:
         return str(json.loads(aws.invoke(FunctionName="slow")["Payload"].read()))
     except aws.exceptions.TooManyRequestsException as error:
         return str(error.response["Reason"])
+
+
+ALLOWS = """\
+import os, uuid
+
+def handler(event, context):
+    statement = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    return {"principalId": "ana", "policyDocument": policy, "context": {"told": str(uuid.uuid4())}}
+"""
+
+
+def test_an_authorizers_function_is_asked_once_for_all_workers_until_it_is_flushed(data: Path) -> None:
+    platform = start_platform(data, *FLAGS, "--workers", "3")
+    try:
+        api, url = an_authorized_api(platform)
+        headers = {"Authorization": "tok"}
+
+        def told() -> set[bytes]:  # each over a connection of its own, which comes to any of the processes
+            with ThreadPoolExecutor(6) as pool:
+                answers = list(pool.map(lambda _: ask("GET", url, headers=headers), range(24)))
+            assert {answer.status for answer in answers} == {200}
+            return {answer.body for answer in answers}
+
+        first = ask("GET", url, headers=headers).body
+        assert told() == {first}
+        platform.client("apigateway").flush_stage_authorizers_cache(restApiId=api, stageName="prod")
+        second = ask("GET", url, headers=headers).body
+        assert second != first
+        assert told() == {second}
+    finally:
+        assert platform.stop() == 0
+
+
+def an_authorized_api(platform: RunningPlatform) -> tuple[str, str]:
+    """Deploy a MOCK that answers with what its authorizer's function told; give the API's id and address."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = platform.client("iam").create_role(
+        RoleName="authorizer", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]["Arn"]
+    functions, apigateway = platform.client("lambda"), platform.client("apigateway")
+    arn = functions.create_function(
+        FunctionName="authorizer",
+        Runtime="python3.11",
+        Handler="app.handler",
+        Role=role,
+        Code={"ZipFile": a_zip({"app.py": ALLOWS})},
+    )["FunctionArn"]
+    functions.get_waiter("function_active_v2").wait(FunctionName="authorizer")
+    functions.add_permission(
+        FunctionName="authorizer",
+        StatementId="api",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    api = apigateway.create_rest_api(name="authorized")
+    authorizer = apigateway.create_authorizer(
+        restApiId=api["id"],
+        name="tokens",
+        type="TOKEN",
+        authorizerUri=f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations",
+        identitySource="method.request.header.Authorization",
+    )
+    place = {"restApiId": api["id"], "resourceId": api["rootResourceId"], "httpMethod": "GET"}
+    apigateway.put_method(**place, authorizationType="CUSTOM", authorizerId=authorizer["id"])
+    apigateway.put_method_response(**place, statusCode="200")
+    template = {"application/json": '{"statusCode": 200}'}
+    apigateway.put_integration(**place, type="MOCK", requestTemplates=template)
+    answer = {"application/json": "$context.authorizer.told"}
+    apigateway.put_integration_response(**place, statusCode="200", responseTemplates=answer)
+    apigateway.create_deployment(restApiId=api["id"], stageName="prod")
+    return api["id"], platform.stage_url(api["id"], "prod") + "/"
