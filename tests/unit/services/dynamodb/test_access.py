@@ -147,6 +147,39 @@ def test_condition_keys_are_worked_out_when_asked_for(operation, params, expecte
     assert context == expected
 
 
+UPDATE = "UPDATE things SET x = 1 WHERE pk = 'a' AND sk = '1'"
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "expected"),
+    [
+        ("ExecuteStatement", {"Statement": UPDATE}, "NONE"),
+        ("ExecuteStatement", {"Statement": f"{UPDATE} RETURNING ALL OLD *"}, "ALL_OLD"),
+        ("ExecuteStatement", {"Statement": f"{UPDATE} RETURNING MODIFIED NEW *"}, "UPDATED_NEW"),
+        ("ExecuteStatement", {"Statement": UPDATE, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}, "ALL_OLD"),
+        ("BatchExecuteStatement", {"Statements": [{"Statement": f"{UPDATE} RETURNING ALL NEW *"}]}, "ALL_NEW"),
+        ("ExecuteStatement", {"Statement": "SELECT * FROM things WHERE pk = 'a'"}, None),
+        (
+            "PutItem",
+            {"TableName": "things", "Item": KEY, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"},
+            "ALL_OLD",
+        ),
+        (
+            "TransactWriteItems",
+            {
+                "TransactItems": [
+                    {"Delete": {"TableName": "things", "Key": KEY, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}}
+                ]
+            },
+            "ALL_OLD",
+        ),
+    ],
+)
+def test_policies_see_every_way_in_which_a_write_returns_an_item(operation, params, expected) -> None:
+    ((_, _, context),) = touched(operation, params)
+    assert context.get("dynamodb:returnvalues") == expected
+
+
 @pytest.mark.parametrize(
     "params",
     [
