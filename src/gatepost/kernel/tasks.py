@@ -152,15 +152,29 @@ class Promise(Generic[Answer]):
 
     def settle(self, answer: Answer) -> None:
         """Give the answer, unless it has been given or given up."""
-        if not self._is_done:
-            self._answer = answer
-            self._end()
+        if self._is_done:
+            return
+        self._is_done = True
+        self._answer = answer
+        self._given_up = None
+        if self._callbacks is not None:
+            self._wake()
+        step, self._then = self._then, None
+        if step is not None:
+            step()
 
     def fail(self, error: Exception) -> None:
         """Raise `error` where the answer is waited for, unless it has been given or given up."""
-        if not self._is_done:
-            self._error = error
-            self._end()
+        if self._is_done:
+            return
+        self._is_done = True
+        self._error = error
+        self._given_up = None
+        if self._callbacks is not None:
+            self._wake()
+        step, self._then = self._then, None
+        if step is not None:
+            step()
 
     def then(self, step: Callable[[], None]) -> None:
         """Call `step` in the moment in which it ends, or soon, if it was cancelled or has ended."""
@@ -168,15 +182,6 @@ class Promise(Generic[Answer]):
             asyncio.get_running_loop().call_soon(step)
         else:
             self._then = step
-
-    def _end(self) -> None:
-        self._is_done = True
-        self._given_up = None
-        step, self._then = self._then, None
-        if self._callbacks is not None:
-            self._wake()
-        if step is not None:
-            step()
 
     def _wake(self) -> None:
         callbacks, self._callbacks = self._callbacks, None
@@ -304,16 +309,15 @@ class Driven(Generic[Answer]):
             # An error of the future that was waited for is raised by its own iterator.
             waits_for = self._work.send(None) if error is None else self._work.throw(error)
         except StopIteration as end:
-            self._end(end.value)
+            answer = end.value
         except asyncio.CancelledError:
-            self._end(None)
+            answer = None
         except Exception:
             log.exception("request failed")
-            self._end(None)
+            answer = None
         else:
             self._wait(waits_for)
-
-    def _end(self, answer: Answer | None) -> None:
+            return
         ended, self._ended = self._ended, None
         if ended is not None:
             ended(answer)

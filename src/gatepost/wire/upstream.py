@@ -348,7 +348,9 @@ class UpstreamConnection(asyncio.Protocol):
         response.stream = stream
         pieces, self._pieces = self._pieces, []
         stream.put(pieces)
-        self._settle(response)
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            sent.promise.settle(response)
 
     def _read_body(self, data: bytes, at: int) -> None:
         size = len(data)
@@ -417,13 +419,9 @@ class UpstreamConnection(asyncio.Protocol):
             self.is_reused = True
             self._owner.freed(self)
         if stream is None:
-            self._settle(response)
-
-    def _settle(self, response: IncomingResponse) -> None:
-        """Give the response to who waits for it; who does may go on in here."""
-        sent, self._sent = self._sent, None
-        if sent is not None:
-            sent.promise.settle(response)
+            sent, self._sent = self._sent, None
+            if sent is not None:
+                sent.promise.settle(response)  # who waits for it may go on in here
 
     def _fail(self, error: UpstreamError) -> None:
         """Close; whoever waits gets `error`."""
