@@ -8,10 +8,12 @@ from typing import Any
 
 import orjson
 
-from gatepost.gateway.compiler import CompiledStage, Parts, compile_stage
+from gatepost.gateway.compiled_stage import CompiledStage
+from gatepost.gateway.compiler import compile_stage
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.guards.signature import SignatureParts
 from gatepost.gateway.observers import RequestLog
+from gatepost.gateway.parts import Parts
 from gatepost.gateway.plan import ObserverFailures
 from gatepost.gateway.plans import ActivePlans
 from gatepost.gateway.request_ids import RequestIds
@@ -41,8 +43,8 @@ from gatepost.services.apigateway.deployment import (
     stage_to_json,
 )
 from gatepost.services.lambda_.runner.streams import FunctionStream
-from gatepost.telemetry.metrics import Metrics
 from gatepost.telemetry.figures import Counter
+from gatepost.telemetry.metrics import Metrics
 from gatepost.wire.messages import HeaderBlock, Headers, Peer, Request, Response
 from gatepost.wire.outgoing import IncomingResponse, OutgoingRequest
 from gatepost.wire.rendering import RequestRenderer

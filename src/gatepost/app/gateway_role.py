@@ -17,12 +17,12 @@ from gatepost.app.usage_limits import UsageLimits
 from gatepost.awsapi.authorization import Authorizer
 from gatepost.gateway.backend_certificates import BackendCertificates
 from gatepost.gateway.backends.cache import CacheParts
-from gatepost.gateway.compiler import Parts
 from gatepost.gateway.custom_domains import CustomDomains
 from gatepost.gateway.function_urls import FunctionUrlDoor, FunctionUrlParts
 from gatepost.gateway.guards.signature import SignatureParts
 from gatepost.gateway.method_tests import GatewayMethodTests
 from gatepost.gateway.observers import RequestLog
+from gatepost.gateway.parts import Parts
 from gatepost.gateway.plan import ObserverFailures
 from gatepost.gateway.plans import ActivePlans
 from gatepost.gateway.pool_pages import PoolDomains

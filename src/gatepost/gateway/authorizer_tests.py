@@ -13,13 +13,13 @@ from typing import Final
 
 from gatepost.gateway.authorizer_result import AUTHORIZER
 from gatepost.gateway.backends.lambda_proxy import function_arn
-from gatepost.gateway.compiler import Parts
 from gatepost.gateway.deadline import DeadlinePassed, within
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.guards.cognito_authorizer import CognitoAuthorizer, CognitoAuthorizerGuard
 from gatepost.gateway.guards.function_grant import for_role
 from gatepost.gateway.guards.lambda_authorizer import TIMEOUT_MS
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
+from gatepost.gateway.parts import Parts
 from gatepost.gateway.request_ids import RequestIds
 from gatepost.gateway.responses import AUTHORIZER_CONFIGURATION_ERROR, AUTHORIZER_FAILURE, Refusal
 from gatepost.gateway.route import StageFacts

@@ -8,37 +8,9 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/canary-rele
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from gatepost.services.apigateway.deployment import StageSettings
-
-if TYPE_CHECKING:
-    from gatepost.gateway.compiler import CompiledStage
-
-
-class Canary:
-    """The other side of a stage. `uses_stage_cache`: its answers are cached together with the stage's."""
-
-    __slots__ = ("_chance", "_share", "compiled", "uses_stage_cache")
-
-    def __init__(
-        self, compiled: CompiledStage, *, percent: float, chance: Callable[[], float], uses_stage_cache: bool
-    ) -> None:
-        """Take the compiled canary. `chance` gives numbers from 0 to below 1."""
-        self.compiled = compiled
-        self.uses_stage_cache = uses_stage_cache
-        self._share = percent / 100
-        self._chance = chance
-
-    def is_chosen(self) -> bool:
-        """Decide for one request whether it goes to the canary."""
-        share = self._share
-        return share > 0 and (share >= 1 or self._chance() < share)
-
-    def __repr__(self) -> str:
-        return f"Canary({self._share:.2%} to deployment {self.compiled.stage.deployment_id})"
 
 
 def canary_settings(settings: StageSettings) -> StageSettings:

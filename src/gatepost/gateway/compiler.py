@@ -9,22 +9,22 @@ Nothing here does I/O; `Parts` holds what the made parts will use later.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from gatepost.gateway.addresses import AddressBuckets
-from gatepost.gateway.backend_certificates import BackendCertificates
 from gatepost.gateway.backends import cache
 from gatepost.gateway.backends.aws_service import compile_aws_service
 from gatepost.gateway.backends.http_custom import compile_http_custom
 from gatepost.gateway.backends.http_proxy import compile_http_proxy
 from gatepost.gateway.backends.lambda_custom import compile_lambda_custom
-from gatepost.gateway.backends.lambda_event import EventFormat, PassedToLambda
+from gatepost.gateway.backends.lambda_event import EventFormat
 from gatepost.gateway.backends.lambda_proxy import compile_lambda_proxy, function_arn, is_function_uri
 from gatepost.gateway.backends.lambda_stream import compile_lambda_stream
 from gatepost.gateway.backends.mock import compile_mock
 from gatepost.gateway.backends.refusal import AlwaysRefuses
-from gatepost.gateway.canary import Canary, canary_settings
+from gatepost.gateway.canary import canary_settings
+from gatepost.gateway.compiled_stage import Canary, CompiledStage, Plans
 from gatepost.gateway.compression import Pack, UnpackGuard
 from gatepost.gateway.explanation import Line
 from gatepost.gateway.finishers import RequestIdHeaders
@@ -43,7 +43,6 @@ from gatepost.gateway.guards import (
 )
 from gatepost.gateway.guards.arn_length import ArnLengthGuard
 from gatepost.gateway.guards.authorizers import Authorizers
-from gatepost.gateway.guards.function_grant import FunctionGrants
 from gatepost.gateway.guards.lambda_authorizer import AuthorizerParts
 from gatepost.gateway.guards.shared_results import SharedResults
 from gatepost.gateway.guards.validation import Validators
@@ -69,12 +68,11 @@ from gatepost.gateway.lifecycle import (
     OrderError,
     check_order,
 )
-from gatepost.gateway.limits import StageLimits
 from gatepost.gateway.mapping import MappingError, resolve_stage_variables
 from gatepost.gateway.method_settings import method_settings_of
-from gatepost.gateway.observers import Meters, RequestLog, StageLog
-from gatepost.gateway.passed_headers import PassedHeaders
-from gatepost.gateway.plan import Backend, Finisher, Guard, Observer, ObserverFailures, Plan
+from gatepost.gateway.observers import Meters, StageLog
+from gatepost.gateway.parts import Parts
+from gatepost.gateway.plan import Backend, Finisher, Guard, Observer, Plan
 from gatepost.gateway.rate_limit_headers import rate_limit_headers
 from gatepost.gateway.responses import (
     API_CONFIGURATION_ERROR,
@@ -88,86 +86,16 @@ from gatepost.gateway.service_calls import compile_service_calls, compile_sessio
 from gatepost.gateway.stage_logs import StageLogs
 from gatepost.gateway.template_scope import TemplateScope
 from gatepost.gateway.upstream_calls import HttpProxyParts
-from gatepost.gateway.usage_keys import StageKeys, UsageKeys
-from gatepost.gateway.user_pools import UserPools
-from gatepost.kernel.clock import Clock
-from gatepost.kernel.ids import chance
-from gatepost.kernel.ports import FunctionInvoker, FunctionTriggers, LogSink, RoleSessions, ServiceRequests
-from gatepost.kernel.tasks import Tasks
+from gatepost.gateway.usage_keys import StageKeys
 from gatepost.services.apigateway.deployment import Deployment, Integration, Method, Resource, StageSettings
 from gatepost.services.apigateway.stage_extensions import StageExtensions, stage_extensions
 from gatepost.telemetry.figures import Counter
-from gatepost.telemetry.metrics import Dimensions, Meter, Metrics
-
-Plans = Mapping[str, Plan]
+from gatepost.telemetry.metrics import Dimensions, Meter
 
 # "You can use any of the supported HTTP methods" for ANY:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-settings-method-request.html
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 NO_STAGE: Final = StageFacts("", "", "", "", "", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What plans are made of: everything a guard, backend or observer uses, handed in by `app.py`."""
-
-    clock: Clock
-    tasks: Tasks
-    invoker: FunctionInvoker
-    new_id: Callable[[], str]
-    metrics: Metrics
-    request_log: RequestLog
-    failures: ObserverFailures
-    usage: Callable[[str], Counter]  # by `{api_id}/{stage_name}`
-    signatures: signature.SignatureParts | None = None  # None: methods with AWS_IAM cannot work
-    http: HttpProxyParts | None = None  # None: HTTP_PROXY cannot work
-    certificates: BackendCertificates | None = None  # None: stages with a client certificate cannot work
-    grants: FunctionGrants | None = None  # None: AWS_PROXY without credentials cannot work
-    role_sessions: RoleSessions | None = None  # None: AWS_PROXY with credentials cannot work
-    services: ServiceRequests | None = None  # None: AWS with other services than Lambda cannot work
-    triggers: FunctionTriggers | None = None  # None: asynchronous invocation cannot work
-    pools: UserPools | None = None  # None: methods with COGNITO_USER_POOLS cannot work
-    keys: UsageKeys | None = None  # None: methods that require an API key cannot work
-    limits: StageLimits | None = None  # None: nothing is throttled
-    cache: cache.CacheParts | None = None  # None: stages with a cache cannot work
-    logs: LogSink | None = None  # None: stages write no logs of their own
-    invocation_ms_min: int = 0  # how long functions may take, whatever is declared: a debugger halts them
-    chance: Callable[[], float] = chance  # decides which requests go to a canary
-    passed_to_lambda: PassedHeaders[PassedToLambda] = field(default_factory=PassedHeaders)
-
-
-class CompiledStage:
-    """A stage as the gateway serves it. `problems` says, per route, what cannot work and why."""
-
-    __slots__ = ("canary", "matcher", "plans", "problems", "region", "stage", "unrouted")
-
-    def __init__(
-        self,
-        stage: StageFacts,
-        matcher: PathMatcher[Plans],
-        plans: tuple[Plan, ...],
-        unrouted: Plan,
-        problems: tuple[str, ...],
-    ) -> None:
-        self.stage = stage
-        self.region = stage.region
-        self.matcher = matcher
-        self.plans = plans
-        self.unrouted = unrouted
-        self.problems = problems
-        self.canary: Canary | None = None
-
-    def find(self, path: str, method: str) -> tuple[Plan, tuple[str, ...]]:
-        """Give the plan for a path below the stage, with the raw values of its parameters."""
-        found = self.matcher.match(path)
-        if found is None:
-            return self.unrouted, ()
-        plans, values = found
-        plan = plans.get(method)
-        return (self.unrouted, ()) if plan is None else (plan, values)
-
-    def __repr__(self) -> str:
-        return "\n".join(repr(plan) for plan in (*self.plans, self.unrouted))
 
 
 def compile_stage(

@@ -8,12 +8,13 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lamb
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import quote
 
 from gatepost.gateway.backends.lambda_proxy import function_arn
 from gatepost.gateway.deadline import DeadlinePassed, within
 from gatepost.gateway.exchange import NO_FACTS, Exchange, Facts
+from gatepost.gateway.parts import Parts
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, INTEGRATION_TIMEOUT, INTERNAL_ERROR, Refusal
 from gatepost.gateway.role_session import SERVICE
 from gatepost.gateway.route import Route, StageFacts
@@ -22,9 +23,6 @@ from gatepost.kernel.arn import parse_arn
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.ports import FunctionTriggers
 from gatepost.services.apigateway.deployment import Integration
-
-if TYPE_CHECKING:
-    from gatepost.gateway.compiler import Parts
 
 ACCEPTED: Final = 202
 

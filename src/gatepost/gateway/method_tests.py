@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from gatepost.gateway.authorizer_tests import test_authorizer
-from gatepost.gateway.compiler import CompiledStage, Parts, compile_stage
+from gatepost.gateway.compiled_stage import CompiledStage
+from gatepost.gateway.compiler import compile_stage
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.execution_log import execution_lines
 from gatepost.gateway.observers import RequestLog
+from gatepost.gateway.parts import Parts
 from gatepost.gateway.plan import Plan
 from gatepost.gateway.request_ids import RequestIds
 from gatepost.kernel.errors import remote_error

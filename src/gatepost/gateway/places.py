@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gatepost.gateway.compiler import CompiledStage, Plans
+from gatepost.gateway.compiled_stage import CompiledStage, Plans
 from gatepost.gateway.plans import Apis
 from gatepost.gateway.router import Hosts, parse_path_form, split_stage
 

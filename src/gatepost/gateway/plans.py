@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gatepost.gateway.compiler import CompiledStage, Parts, compile_stage
+from gatepost.gateway.compiled_stage import CompiledStage
+from gatepost.gateway.compiler import compile_stage
 from gatepost.gateway.guards.endpoint import is_private
+from gatepost.gateway.parts import Parts
 from gatepost.kernel.ports import Replica
 from gatepost.services.apigateway.deployment import (
     API_ENDPOINT,

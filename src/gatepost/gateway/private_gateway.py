@@ -17,9 +17,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gatepost.gateway.compiler import Parts
 from gatepost.gateway.custom_domains import CustomDomains
 from gatepost.gateway.exchange import Exchange
+from gatepost.gateway.parts import Parts
 from gatepost.gateway.plan import Plan
 from gatepost.gateway.plans import ActivePlans
 from gatepost.gateway.pool_pages import PoolDomains

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from gatepost.gateway.compiler import Parts, compile_unknown_api
+from gatepost.gateway.compiler import compile_unknown_api
 from gatepost.gateway.custom_domains import CustomDomains, DomainMatch
 from gatepost.gateway.exchange import Exchange
 from gatepost.gateway.function_urls import FunctionUrlDoor
+from gatepost.gateway.parts import Parts
 from gatepost.gateway.places import Place, Places
 from gatepost.gateway.plan import Plan
 from gatepost.gateway.plans import ActivePlans, Apis

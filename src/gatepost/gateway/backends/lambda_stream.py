@@ -10,7 +10,7 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/response-tr
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from gatepost.gateway.backends.lambda_event import EventFormat
 from gatepost.gateway.backends.lambda_proxy import check_transfer_mode, function_arn, headers_of, malformed, status_of
@@ -19,6 +19,7 @@ from gatepost.gateway.exchange import Exchange, Facts, IntegrationCall
 from gatepost.gateway.function_calls import endpoint_of
 from gatepost.gateway.function_stream import MalformedPrelude, StreamedAnswer, opened, started
 from gatepost.gateway.mapping import MappingError
+from gatepost.gateway.parts import Parts
 from gatepost.gateway.responses import API_CONFIGURATION_ERROR, INTEGRATION_TIMEOUT, Refusal
 from gatepost.gateway.route import StageFacts
 from gatepost.gateway.timed_stream import STREAM_MS_MAX, TimedStream, idle_ms_max
@@ -29,9 +30,6 @@ from gatepost.kernel.ports import FunctionInvoker, Invocation, StreamBroken
 from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.deployment import Integration
 from gatepost.wire.messages import Headers, Response
-
-if TYPE_CHECKING:
-    from gatepost.gateway.compiler import Parts
 
 _NS_PER_MS: Final = 1_000_000
 
