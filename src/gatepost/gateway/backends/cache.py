@@ -81,11 +81,14 @@ class CachedBackend:
 
     def answer(self, exchange: Exchange) -> Response | Awaitable[Response]:
         """Answer from the cache or by the integration. Raises: Refusal."""
+        request = exchange.request
         if self._get_only and exchange.method != "GET":
             return self.inner.answer(exchange)
+        if request.method != exchange.method or (request.body and exchange.method == "GET"):
+            return self.inner.answer(exchange)  # no key tells it from a plain GET, but its answer may be another
         key = self._key(exchange)
         warnings: Headers = []
-        asked = exchange.request.header(b"cache-control")
+        asked = request.header(b"cache-control")
         if asked and self._control.invalidates(exchange, asked, warnings):
             return self._fill(exchange, key, warnings, replaces=True)
         ready = self._near.get(key)

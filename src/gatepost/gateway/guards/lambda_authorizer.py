@@ -61,6 +61,7 @@ RESULTS_MAX: Final = 4_096
 CHARACTERS_MAX: Final = 4 * 1024 * 1024
 """Of the identities of those results: a caller whom the authorizer allows may add what he likes to some of them."""
 TTL_S_MAX: Final = 3_600
+MS_NS: Final = 1_000_000
 SERVICE: Final = "apigateway.amazonaws.com"
 _UNAUTHORIZED: Final = "Unauthorized"
 
@@ -80,29 +81,29 @@ class AuthorizerParts:
 
 
 class RememberedResults:
-    """Results by identity, each until its end by the wall clock. At most RESULTS_MAX and CHARACTERS_MAX."""
+    """Results by identity, each until its end by the monotonic clock. At most RESULTS_MAX and CHARACTERS_MAX."""
 
     def __init__(self) -> None:
         self._results: OrderedDict[Identity, tuple[int, AuthorizerResult]] = OrderedDict()
         self._characters = 0
 
-    def recall(self, identity: Identity, now_ms: int) -> AuthorizerResult | None:
+    def recall(self, identity: Identity, now_ns: int) -> AuthorizerResult | None:
         """Give a result that is still good."""
         found = self._results.get(identity)
         if found is None:
             return None
-        if now_ms >= found[0]:
+        if now_ns >= found[0]:
             self._forget(identity)
             return None
         self._results.move_to_end(identity)
         return found[1]
 
-    def remember(self, identity: Identity, result: AuthorizerResult, expires_at_ms: int) -> None:
+    def remember(self, identity: Identity, result: AuthorizerResult, until_ns: int) -> None:
         """Keep a result."""
         if identity in self._results:
             self._forget(identity)
         self._characters += sum(map(len, identity))
-        self._results[identity] = (expires_at_ms, result)
+        self._results[identity] = (until_ns, result)
         while len(self._results) > RESULTS_MAX or self._characters > CHARACTERS_MAX:
             self._forget(next(iter(self._results)))
 
@@ -174,9 +175,9 @@ class LambdaAuthorizer:
             raise Refusal(UNAUTHORIZED, detail="the token does not match identityValidationExpression")
         return (token,)
 
-    def recall(self, identity: Identity, now_ms: int) -> AuthorizerResult | None:
+    def recall(self, identity: Identity, now_ns: int) -> AuthorizerResult | None:
         """Give what is remembered of an identity."""
-        return self._results.recall(identity, now_ms)
+        return self._results.recall(identity, now_ns)
 
     async def ask(self, exchange: Exchange, identity: Identity, event: Mapping[str, Any]) -> AuthorizerResult:
         """Invoke the function with `event` and remember what it says. Raises: Refusal."""
@@ -185,7 +186,7 @@ class LambdaAuthorizer:
         except Refusal as refusal:
             raise Refusal(AUTHORIZER_CONFIGURATION_ERROR, detail=refusal.detail) from refusal
         is_kept = bool(self._ttl_s and identity)
-        if is_kept and (found := await self._recall_shared(identity, exchange.time_ms)) is not None:
+        if is_kept and (found := await self._recall_shared(identity, exchange)) is not None:
             return found
         clock = self._parts.clock
         started_ns = clock.monotonic_ns()
@@ -195,30 +196,32 @@ class LambdaAuthorizer:
             raise _failed(answered)
         result = self._parse(answered.payload)
         if is_kept:
-            self._remember(identity, result, answered.payload, exchange.time_ms)
+            self._remember(identity, result, answered.payload, exchange)
         latency_ms = (clock.monotonic_ns() - started_ns) // 1_000_000
         return replace(result, latency_ms=latency_ms, request_id=request_id)
 
     def _parse(self, output: bytes) -> AuthorizerResult:
         return parse_output(output, authorizer_id=self.id, name=f"the policy of authorizer {self.name}")
 
-    async def _recall_shared(self, identity: Identity, now_ms: int) -> AuthorizerResult | None:
+    async def _recall_shared(self, identity: Identity, exchange: Exchange) -> AuthorizerResult | None:
         """Give what another gateway's authorizer was told of an identity, and remember it here."""
         shared = self._parts.shared
-        found = await shared.recall(self.id, identity, now_ms) if shared is not None else None
+        found = await shared.recall(self.id, identity, exchange.time_ms) if shared is not None else None
         if found is None:
             return None
         output, expires_at_ms = found
         result = replace(self._parse(output), is_remembered=True)
-        self._results.remember(identity, result, min(expires_at_ms, now_ms + self._ttl_s * 1000))
+        left_ms = min(expires_at_ms - exchange.time_ms, self._ttl_s * 1000)
+        self._results.remember(identity, result, exchange.started_ns + left_ms * MS_NS)
         return result
 
-    def _remember(self, identity: Identity, result: AuthorizerResult, output: bytes, now_ms: int) -> None:
+    def _remember(self, identity: Identity, result: AuthorizerResult, output: bytes, exchange: Exchange) -> None:
         ttl_ms = self._ttl_s * 1000
-        self._results.remember(identity, replace(result, is_remembered=True), now_ms + ttl_ms)
+        self._results.remember(identity, replace(result, is_remembered=True), exchange.started_ns + ttl_ms * MS_NS)
         shared = self._parts.shared
         if shared is not None:
-            keeping = shared.remember(self.id, identity, output, expires_at_ms=now_ms + ttl_ms, ttl_ms=ttl_ms)
+            ends_ms = exchange.time_ms + ttl_ms
+            keeping = shared.remember(self.id, identity, output, expires_at_ms=ends_ms, ttl_ms=ttl_ms)
             self._parts.tasks.spawn(keeping, name="remember a result")
 
     async def _invoke(self, exchange: Exchange, payload: bytes, request_id: str) -> InvocationResult:
@@ -275,7 +278,7 @@ class LambdaAuthorizerGuard:
     def check(self, exchange: Exchange) -> Awaitable[None] | None:
         """Find the result, remembered or from the function. Raises: Refusal."""
         identity = self._authorizer.identity(exchange)
-        found = self._authorizer.recall(identity, exchange.time_ms)
+        found = self._authorizer.recall(identity, exchange.started_ns)
         if found is None:
             return self._ask(exchange, identity)
         exchange.write(AUTHORIZER, found)

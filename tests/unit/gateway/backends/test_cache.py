@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gatepost.gateway.backends.cache import CacheParts
+from gatepost.gateway.near_answers import BYTES_MAX, KEYS_MAX
 from gatepost.gateway.plans import ActivePlans
 from gatepost.gateway.server import Gateway
 from gatepost.kernel.clock import FixedClock
@@ -450,6 +451,52 @@ def test_what_a_key_was_worked_out_from_is_never_taken_for_anothers():
     for path in ("/x/1", "/x/2", "/y/1"):
         gateway.get(f"/prod{path}")
     assert calls(gateway) == 5
+
+
+@pytest.mark.parametrize(
+    "poisoned",
+    [
+        a_request("GET", "/prod/orders", body=b"what no key says"),
+        a_request("POST", "/prod/orders", (("X-HTTP-Method-Override", "GET"),), b"what no key says"),
+        a_request("POST", "/prod/orders", (("X-HTTP-Method-Override", "GET"),)),
+    ],
+)
+def test_a_request_that_no_key_tells_from_a_plain_one_neither_fills_nor_gets_an_entry(poisoned):
+    gateway = a_gateway(Functions(answers(1)))
+    gateway.deploy({"/orders": (keyed(),)}, stage=a_stage())
+    assert gateway.answer(poisoned).body == b"answer 1"
+    gateway.functions.returns = answers(2)
+    assert gateway.get().body == b"answer 2"
+    gateway.functions.returns = answers(3)
+    assert gateway.answer(poisoned).body == b"answer 3"
+    assert gateway.get().body == b"answer 2"
+
+
+def test_apis_and_stages_with_the_same_routes_never_share_an_entry():
+    gateway = a_gateway(Functions(answers(1)))
+    gateway.deploy({"/orders": (keyed(),)}, stage=a_stage())
+    assert gateway.get().body == b"answer 1"
+    gateway.functions.returns = answers(2)
+    deployment = a_deployment({"/orders": (keyed(),)}, api_id="other12345")
+    for key, stage in ((f"{API}/test", replace(a_stage(), stage_name="test")), ("other12345/prod", a_stage())):
+        of_api = deployment if key.startswith("other") else replace(deployment, api_id=API)
+        gateway.plans.take(key, {"deployment": deployment_to_json(of_api), "stage": stage_to_json(stage)})
+    assert gateway.get("/test/orders").body == b"answer 2"
+    gateway.functions.returns = answers(3)
+    assert gateway.get("/_aws/execute-api/other12345/prod/orders").body == b"answer 3"
+    assert gateway.get().body == b"answer 1"
+
+
+def test_endless_distinct_keys_cost_a_bounded_memory():
+    gateway = a_gateway(Functions(answers(body="x" * 10_000)))
+    gateway.state._bytes_max = 200_000
+    gateway.deploy({"/orders": (keyed("method.request.querystring.p"),)}, stage=a_stage())
+    near = gateway.parts.cache.near
+    for number in range(500):
+        gateway.get(f"/prod/orders?p={number}")
+        assert gateway.state.bytes <= 200_000
+        assert len(near.answers) * 10_000 <= BYTES_MAX
+        assert len(near.keys) <= KEYS_MAX
 
 
 def test_hits_and_misses_are_counted():

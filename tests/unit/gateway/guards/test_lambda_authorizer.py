@@ -380,6 +380,18 @@ def test_methods_without_an_authorizer_are_not_guarded_by_another_methods():
     assert gateway.answer(a_request()).status == 401
 
 
+def test_a_wall_clock_that_jumps_back_keeps_no_result_for_longer():
+    gateway = a_gateway(authorizer=replace(TOKEN, result_ttl_s=60))
+    assert gateway.answer(with_token()).status == 200
+    gateway.clock.advance(ms=59_999)
+    gateway.clock._now_ms -= 3_600_000
+    assert gateway.answer(with_token()).status == 200
+    assert len(gateway.functions.asked) == 1
+    gateway.clock.advance(ms=1)
+    assert gateway.answer(with_token()).status == 200
+    assert len(gateway.functions.asked) == 2
+
+
 def test_what_is_remembered_is_bounded_in_number_and_in_bytes(monkeypatch):
     monkeypatch.setattr("gatepost.gateway.guards.lambda_authorizer.RESULTS_MAX", 3)
     monkeypatch.setattr("gatepost.gateway.guards.lambda_authorizer.CHARACTERS_MAX", 100)
