@@ -293,3 +293,19 @@ def count_or_none(client: Any) -> float | None:
         return statistic(client, "Count", "Sum", ApiName="survivor")
     except (BotoCoreError, ClientError):
         return None
+
+
+def test_a_query_finds_what_was_logged(platform: RunningPlatform) -> None:
+    logs = platform.client("logs")
+    logs.create_log_group(logGroupName="insights")
+    logs.create_log_stream(logGroupName="insights", logStreamName="s")
+    now = dt.datetime.now(dt.UTC)
+    events = [{"timestamp": int(now.timestamp() * 1000), "message": f'{{"ms": {ms}}}'} for ms in (5, 50, 500)]
+    logs.put_log_events(logGroupName="insights", logStreamName="s", logEvents=events)
+    times = {"startTime": int(now.timestamp()) - 60, "endTime": int(now.timestamp()) + 60}
+    text = "filter ms > 10 | stats count(*) as slow, max(ms) as most"
+    query = logs.start_query(logGroupName="insights", queryString=text, **times)["queryId"]
+    deadline = now + dt.timedelta(seconds=10)
+    while (found := logs.get_query_results(queryId=query))["status"] != "Complete":
+        assert dt.datetime.now(dt.UTC) < deadline, found
+    assert found["results"] == [[{"field": "slow", "value": "2"}, {"field": "most", "value": "500"}]]

@@ -41,6 +41,8 @@ from gatepost.services.logs.model import (
 )
 from gatepost.services.logs.names import group_key
 from gatepost.services.logs.paging import decode_token, encode_token, start_of, time_range
+from gatepost.services.logs.queries import Queries
+from gatepost.services.logs.query_operations import QueryOperations
 from gatepost.services.logs.store import Group, LogStore, Stream
 
 log = logging.getLogger(__name__)
@@ -69,7 +71,7 @@ class LogPermission(Protocol):
         ...
 
 
-class LogsProvider(AccountOperations, FilterOperations, AbsentOperations):
+class LogsProvider(AbsentOperations, AccountOperations, FilterOperations, QueryOperations):
     """CloudWatch Logs. Call `start` once the store is open, `close` before it is closed."""
 
     service = "logs"
@@ -89,6 +91,7 @@ class LogsProvider(AccountOperations, FilterOperations, AbsentOperations):
         self._reach = reach
         self.filters = LogFilters(reach, clock)
         self.policies = {}
+        self.queries = Queries(store, self._kept_since)
         self._account_id = account_id
         self._region = region
         self._permission = permission
@@ -104,6 +107,7 @@ class LogsProvider(AccountOperations, FilterOperations, AbsentOperations):
 
     async def close(self) -> None:
         """End the background work."""
+        await self.queries.close()
         await self._tasks.close()
 
     async def _clean_for_ever(self) -> None:
@@ -170,6 +174,9 @@ class LogsProvider(AccountOperations, FilterOperations, AbsentOperations):
 
         Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
         """
+        several = params.get("logGroupNames") or params.get("logGroupIdentifiers")
+        if call.operation == "StartQuery" and several:
+            return tuple(access for name in several for access in self.access(call, {"logGroupIdentifier": name}))
         text = params.get("logGroupName") or params.get("logGroupIdentifier") or params.get("resourceArn")
         key = group_of(text, account_id=call.account_id, region=call.region) if isinstance(text, str) else None
         action = f"logs:{call.operation}"
