@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from gatepost.kernel.errors import ServiceError
+from gatepost.templates.resources import iam, iam_for_services
 from tests.support.certificates import a_certificate
 from tests.support.stacks import ACCOUNT, a_stack_world
 
@@ -172,3 +173,9 @@ def test_a_users_password_comes_changes_and_goes(tmp_path):
         assert (await world.settled(stack["StackId"]))["StackStatus"] == "DELETE_COMPLETE"
 
     with_world(tmp_path, scenario)
+
+
+def test_what_iam_keeps_for_services_is_among_its_handlers():
+    handlers = iam.handlers()
+    assert isinstance(handlers["AWS::IAM::ServiceLinkedRole"], iam_for_services.ServiceLinkedRole)
+    assert isinstance(handlers["AWS::IAM::ServerCertificate"], iam_for_services.ServerCertificate)
