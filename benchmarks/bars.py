@@ -35,6 +35,10 @@ def _judge(run: Run, server: str) -> list[Bar]:
         judged.below("their p99 < 5 ms at half the peak rate", "limits/hits", "p99 µs", 5_000),
         judged.added("all limits together ≤ 5 µs of CPU", "limits/all", "limits/open", "CPU-s/1000", 0.005),
         judged.share("with Valkey ≥ 60 % of that", "limits/valkey", "limits/hits", requests, 1 / 0.6),
+        judged.below("a million API keys in < 1 GB of the gateway", "keys/keys", "gateway MB", 1_000),
+        judged.below("loaded in < 10 s", "keys/keys", "loaded s", 10),
+        judged.below("while no request waits for 100 ms", "keys/keys", "longest pause ms", 100),
+        judged.within("and none costs more CPU (1.1x)", "keys/keys", "µs CPU all keys", "µs CPU few keys", 1.1),
         judged.ratio(
             "verified tokens ≥ 1.3x nginx+Lua (compiled 1.5x)",
             "tokens/known",
@@ -44,6 +48,12 @@ def _judge(run: Run, server: str) -> list[Bar]:
         ),
         judged.below("first verification of a token < 100 µs", "tokens/first", "µs CPU", 100),
         judged.below("a policy of 20 statements < 20 µs", "tokens/policy", "µs CPU", 20),
+        judged.ratio(
+            "sign-ins by password ≥ 0.9x argon2-cffi alone, per CPU-second", "signin/password", cpu, "argon2-cffi", 0.9
+        ),
+        judged.times(
+            "another route's p99 < 2x while they saturate", "signin/others-saturated", "signin/others", "p99 µs", 2.0
+        ),
         judged.exact("at five times the rate, admitted within 1 % on one platform", "accuracy/one"),
         judged.exact("within the stated bound on four that share a server", "accuracy/four"),
         judged.share("a validated, templated POST of 1 KB ≤ 2x a MOCK", "methods/validated", "methods/plain", cpu, 2.0),
@@ -103,6 +113,20 @@ class _Judge:
         if with_it is None or without is None:
             return Bar(promise, "-", None)
         return Bar(promise, f"{without / with_it - 1:+.0%}", without / with_it <= most)
+
+    def times(self, promise: str, case: str, plain: str, metric: str, most: float) -> Bar:
+        """Compare a latency with what it is in a plainer case."""
+        with_it, without = self._median(case, metric), self._median(plain, metric)
+        if with_it is None or without is None:
+            return Bar(promise, "-", None)
+        return Bar(promise, f"{with_it / without:.2f}x", with_it / without < most)
+
+    def within(self, promise: str, case: str, metric: str, plain: str, most: float) -> Bar:
+        """Compare two costs of one case."""
+        with_it, without = self._median(case, metric), self._median(case, plain)
+        if with_it is None or not without:
+            return Bar(promise, "-", None)
+        return Bar(promise, f"{with_it / without:.2f}x", with_it / without <= most)
 
     def exact(self, promise: str, key: str) -> Bar:
         """Compare how far each layer of limits is from the arithmetic with its bound; tell the worst."""

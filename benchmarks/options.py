@@ -10,7 +10,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 HOME: Final = ROOT / ".benchmarks"  # peers, logs and samples; not under version control
 RESULTS: Final = ROOT / "benchmarks" / "RESULTS.md"
-SUITES: Final = ("http", "methods", "limits", "tokens", "accuracy", "functions", "tables", "start")
+SUITES: Final = ("http", "methods", "limits", "keys", "tokens", "signin", "accuracy", "functions", "tables", "start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Options:
     suites: tuple[str, ...] = SUITES
     large_table_items: int = 1_000_000
     large_table_seconds_max: float = 180.0  # loading stops here and the report says how far it came
+    api_keys: int = 1_000_000
     rest_seconds: float = 10.0  # from ready to the measurement of memory
     durability: str = "full"
 
@@ -31,7 +32,14 @@ class Options:
         return self.suites == SUITES and self.rounds >= 5 and self.large_table_items >= 1_000_000
 
 
-QUICK: Final = Options(rounds=1, seconds=1.0, large_table_items=20_000, large_table_seconds_max=15.0, rest_seconds=2.0)
+QUICK: Final = Options(
+    rounds=1,
+    seconds=1.0,
+    large_table_items=20_000,
+    large_table_seconds_max=15.0,
+    api_keys=20_000,
+    rest_seconds=2.0,
+)
 
 
 @dataclass(frozen=True, slots=True)

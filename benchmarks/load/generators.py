@@ -28,6 +28,7 @@ class Load:
     broken: int  # connections that failed
     late: int
     cpu_seconds: float  # of the server's whole tree, meanwhile
+    longest_us: float = 0.0  # of the paced client
 
     @property
     def per_second(self) -> float:

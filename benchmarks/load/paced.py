@@ -167,6 +167,7 @@ def main(arguments: list[str]) -> None:
                 "requests": len(client.latencies_ns),
                 "seconds": float(seconds),
                 "p50_us": latencies[len(latencies) // 2] / 1000,
+                "longest_us": latencies[-1] / 1000,
                 "p99_us": latencies[min(len(latencies) - 1, len(latencies) * 99 // 100)] / 1000,
                 "refused": client.refused,
                 "broken": client.broken,

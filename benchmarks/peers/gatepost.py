@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.options import HOME
 from benchmarks.peers.aws import Aws
-from benchmarks.processes import ServerProcess, answers
+from benchmarks.processes import PeerFailed, ServerProcess, answers
 
 NAME = "Gatepost"
 
@@ -43,7 +44,8 @@ class Gatepost:
         if source is not None:
             env = {"PYTHONPATH": str(source)}
             self.configuration += "  # with the modules of tools/compile"
-        self.process = ServerProcess(command, cores=cores, log=HOME / "run" / f"{folder}.log", env=env)
+        self._start = partial(ServerProcess, command, cores=cores, log=HOME / "run" / f"{folder}.log", env=env)
+        self.process = self._start()
         self.endpoints: dict[str, Any] = {}
 
     def wait(self) -> float:
@@ -71,6 +73,21 @@ class Gatepost:
         """Give an AWS client with the administrator's key."""
         key = json.loads((self.data / "administrator.json").read_text())
         return Aws(self.aws_port, key["access_key_id"], key["secret_access_key"])
+
+    def restart(self, between: Callable[[], None] = lambda: None) -> None:
+        """End the platform, do something with its data, and start it again on other ports."""
+        self.process.stop()
+        between()
+        (self.data / "endpoints.json").unlink(missing_ok=True)
+        self.process = self._start()
+        self.wait()
+
+    def role(self, name: str) -> int:
+        """Give the process id of a role: `gateway`, `services`."""
+        for facts in self.process.tree():
+            if f"gatepost.app.{name}_role" in facts.command:
+                return facts.pid
+        raise PeerFailed(f"there is no process for the role {name}")
 
     def stop(self) -> None:
         """End the platform and remove its data."""
