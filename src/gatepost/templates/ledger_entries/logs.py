@@ -14,7 +14,7 @@ ENTRIES: Final = (
             "BearerTokenAuthenticationEnabled": refused("logs are read with signed requests only: remove it"),
             "DataProtectionPolicy": refused("nothing masks what is logged: remove it and log no secrets"),
             "DeletionProtectionEnabled": one_of("false", otherwise="protect the stack instead"),
-            "FieldIndexPolicies": refused("there is no Logs Insights to index for: remove it"),
+            "FieldIndexPolicies": refused("queries need no index here: remove it"),
             "KmsKeyId": inert("logs lie in the data directory with the rights of its owner, not in KMS's care"),
             "LogGroupClass": one_of("STANDARD", otherwise="STANDARD is the only class"),
             "LogGroupName": ENFORCED,
