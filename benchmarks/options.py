@@ -10,7 +10,10 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 HOME: Final = ROOT / ".benchmarks"  # peers, logs and samples; not under version control
 RESULTS: Final = ROOT / "benchmarks" / "RESULTS.md"
-SUITES: Final = ("http", "methods", "limits", "keys", "tokens", "signin", "accuracy", "functions", "tables", "start")
+SUITES: Final = (
+    *("http", "methods", "limits", "workers", "keys", "tokens", "signin", "accuracy"),
+    *("functions", "tables", "start"),
+)
 
 
 @dataclass(frozen=True, slots=True)
