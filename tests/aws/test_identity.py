@@ -9,6 +9,7 @@ import zipfile
 from typing import Any
 
 import boto3
+import pyotp
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -207,6 +208,7 @@ def test_secrets_and_parameters_by_boto3(platform: RunningPlatform) -> None:
 
 ROTATOR = """
 import boto3
+import pyotp
 def handler(event, context):
     secrets = boto3.client("secretsmanager")
     arn, token, step = event["SecretId"], event["ClientRequestToken"], event["Step"]
@@ -257,3 +259,35 @@ def test_a_function_rotates_a_secret_as_its_own_role(platform: RunningPlatform) 
     assert described["VersionIdsToStages"][token] == ["AWSCURRENT"]
     assert len(secrets.get_secret_value(SecretId=arn)["SecretString"]) == 20
     assert secrets.get_secret_value(SecretId=arn, VersionStage="AWSPREVIOUS")["SecretString"] == "old"
+
+
+def test_an_authenticator_app_is_set_up_and_opens_what_wants_a_second_factor(platform: Any) -> None:
+    """As the AWS CLI does it: the device, two codes, GetSessionToken with a third."""
+    iam = platform.client("iam")
+    iam.create_user(UserName="mfa-user")
+    key = iam.create_access_key(UserName="mfa-user")["AccessKey"]
+    statement = {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}
+    statement["Condition"] = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    own = {"Effect": "Allow", "Action": "dynamodb:ListTables", "Resource": "*", "Condition": statement["Condition"]}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement, own]})
+    iam.put_user_policy(UserName="mfa-user", PolicyName="mfa", PolicyDocument=document)
+    device = iam.create_virtual_mfa_device(VirtualMFADeviceName="mfa-user-phone")["VirtualMFADevice"]
+    assert device["QRCodePNG"].startswith(b"\x89PNG")
+    app, now = pyotp.TOTP(device["Base32StringSeed"].decode()), int(time.time())
+    codes = {"AuthenticationCode1": app.at(now - 30), "AuthenticationCode2": app.at(now)}
+    iam.enable_mfa_device(UserName="mfa-user", SerialNumber=device["SerialNumber"], **codes)
+    assert iam.list_mfa_devices(UserName="mfa-user")["MFADevices"][0]["SerialNumber"] == device["SerialNumber"]
+    own_key = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        platform.client("dynamodb", **own_key).list_tables()
+    sts = platform.client("sts", **own_key)
+    with pytest.raises(ClientError, match="invalid MFA one time pass code"):
+        sts.get_session_token(SerialNumber=device["SerialNumber"], TokenCode=app.at(now))
+    shown = {"SerialNumber": device["SerialNumber"], "TokenCode": app.at(now + 30)}
+    made = sts.get_session_token(**shown)["Credentials"]
+    holder = {
+        "aws_access_key_id": made["AccessKeyId"],
+        "aws_secret_access_key": made["SecretAccessKey"],
+        "aws_session_token": made["SessionToken"],
+    }
+    assert "TableNames" in platform.client("dynamodb", **holder).list_tables()

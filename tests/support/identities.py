@@ -52,7 +52,7 @@ class IdentityWorld:
         self.authorizer = Authorizer(self.directory)
         self.sessions = Sessions(self.directory, SessionTokens(self.seal), self.clock)
         self.iam = IamProvider(self.records, self.directory, self.heard, self.seal, self.clock)
-        self.sts = StsProvider(self.directory, self.sessions)
+        self.sts = StsProvider(self.directory, self.sessions, mfa=self.iam.mfa)
         self.dispatcher = Dispatcher(
             (self.iam, self.sts),
             authorization=self.authorizer,

@@ -126,7 +126,7 @@ class ServicesCore:
         self._responses = CustomResponses(lambda: endpoint_url)
         providers: list[Provider] = [
             self._iam,
-            StsProvider(directory, sessions, WebIdentities(directory, issuers, clock, self._elsewhere)),
+            StsProvider(directory, sessions, WebIdentities(directory, issuers, clock, self._elsewhere), self._iam.mfa),
             *self._tables.providers,
             self._lambda,
             self._events,

@@ -111,8 +111,16 @@ def _token_issue_time(call: Call) -> str | None:
 
 
 def _has_mfa(call: Call) -> str | None:
-    """Only temporary credentials have the key, and ours are never made with a second factor."""
-    return "false" if call.principal.token_issued_at_ms else None
+    """Only temporary credentials have the key."""
+    if not call.principal.token_issued_at_ms:
+        return None
+    return "true" if call.principal.mfa_at_ms else "false"
+
+
+def _mfa_age(call: Call) -> str | None:
+    """Give the seconds since the second factor was shown, for credentials that were made with one."""
+    mfa_at_ms = call.principal.mfa_at_ms
+    return str(max(0, call.now_ms - mfa_at_ms) // 1000) if mfa_at_ms else None
 
 
 def _if_known(text: str) -> str | None:
@@ -125,6 +133,7 @@ _GLOBAL_KEYS: Final[Mapping[str, Callable[[Call], KeyValue | None]]] = {
     "aws:calledvialast": lambda call: call.called_via[-1] if call.called_via else None,
     "aws:currenttime": lambda call: f"{iso_8601(call.now_ms)[:19]}Z",
     "aws:epochtime": lambda call: str(call.now_ms // 1000),
+    "aws:multifactorauthage": _mfa_age,
     "aws:multifactorauthpresent": _has_mfa,
     "aws:principalaccount": lambda call: None if call.principal.kind == "anonymous" else call.principal.account_id,
     "aws:principalarn": _principal_arn,
@@ -168,8 +177,11 @@ def subject_of(principal: Principal) -> Subject:
 class Authorizer:
     """Implements `kernel.ports.Authorization` on a directory of principals."""
 
-    def __init__(self, source: PolicySource, denied: Denied | None = None) -> None:
-        """Take where policies come from; `denied` hears of every refusal."""
+    def __init__(
+        self, source: PolicySource, denied: Denied | None = None, *, decisions_max: int = DECISIONS_MAX
+    ) -> None:
+        """Take where policies come from; `denied` hears of every refusal; `decisions_max` are remembered."""
+        self._decisions_max = decisions_max
         self._source = source
         self._denied = denied
         self._generation = source.generation
@@ -208,7 +220,7 @@ class Authorizer:
             return remembered
         decision = self._evaluate(call, access)
         if key[0] and decision.is_constant:
-            if len(self._decisions) >= DECISIONS_MAX:
+            if len(self._decisions) >= self._decisions_max:
                 self._decisions.clear()
             self._decisions[key] = decision
         return decision

@@ -53,6 +53,7 @@ class Session:
     transitive_tag_keys: tuple[str, ...] = ()
     source_identity: str = ""
     provider_keys: tuple[tuple[str, str | tuple[str, ...]], ...] = ()  # condition keys of a web identity's provider
+    mfa_at_ms: int = 0  # when a second factor was shown; 0: none was
 
 
 _MEMBERS: Final = (
@@ -71,6 +72,7 @@ _MEMBERS: Final = (
     "transitive_tag_keys",
     "source_identity",
     "provider_keys",
+    "mfa_at_ms",
 )
 
 

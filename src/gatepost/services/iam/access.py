@@ -19,6 +19,7 @@ from gatepost.services.iam.model import (
     USER,
     InstanceProfile,
     ManagedPolicy,
+    MfaDevice,
     OidcProvider,
     Role,
     ServerCertificate,
@@ -60,10 +61,12 @@ _CALLER: Final = frozenset(
         "ChangePassword",
         "CreateAccessKey",
         "CreateLoginProfile",
+        "DeactivateMFADevice",
         "DeleteAccessKey",
         "DeleteLoginProfile",
         "DeleteSigningCertificate",
         "GetLoginProfile",
+        "GetMFADevice",
         "GetUser",
         "ListAccessKeys",
         "ListMFADevices",
@@ -74,6 +77,9 @@ _CALLER: Final = frozenset(
         "UpdateSigningCertificate",
         "UploadSigningCertificate",
     }
+)
+_ON_MFA_DEVICES: Final = frozenset(
+    {"CreateVirtualMFADevice", "DeleteVirtualMFADevice", "ListMFADeviceTags", "TagMFADevice", "UntagMFADevice"}
 )
 # The parameter that names what is touched, the first that is there.
 _NAMED: Final = (
@@ -135,10 +141,8 @@ def _renamed(arn: str, params: Mapping[str, Any]) -> str:
 
 def _resource(directory: Directory, call: Call, params: Mapping[str, Any]) -> tuple[str, object | None]:
     own = f"arn:aws:iam::{call.account_id}:"
-    if call.operation in ("SimulatePrincipalPolicy", "GetContextKeysForPrincipalPolicy"):
-        return params["PolicySourceArn"], None
-    if "Arn" in params:  # of access advisor
-        return params["Arn"], None
+    if given := _first(params, ("PolicySourceArn", "Arn")):  # of the simulator, of access advisor
+        return given, None
     for parameter, kind, word in _NAMED:
         name = params.get(parameter)
         if name is None:
@@ -160,6 +164,9 @@ def _resource(directory: Directory, call: Call, params: Mapping[str, Any]) -> tu
     if "OpenIDConnectProviderArn" in params:
         arn = params["OpenIDConnectProviderArn"]
         return arn, directory.oidc_provider(arn)
+    if call.operation in _ON_MFA_DEVICES:
+        serial = params.get("SerialNumber") or f"{own}mfa{params.get('Path', '/')}{params['VirtualMFADeviceName']}"
+        return serial, directory.mfa_device(serial)
     if "PolicyArn" in params:
         return params["PolicyArn"], directory.managed_policy(params["PolicyArn"])
     if "PolicyName" in params:
@@ -178,7 +185,7 @@ def _may_change_password(directory: Directory, call: Call) -> bool:
 
 def _context(call: Call, params: Mapping[str, Any], entity: object | None) -> dict[str, str | tuple[str, ...]]:
     context: dict[str, str | tuple[str, ...]] = {}
-    if isinstance(entity, User | Role | ManagedPolicy | InstanceProfile | OidcProvider | ServerCertificate):
+    if isinstance(entity, User | Role | ManagedPolicy | InstanceProfile | OidcProvider | ServerCertificate | MfaDevice):
         for key, value in entity.tags:
             context[f"aws:resourcetag/{key.lower()}"] = value
             context[f"iam:resourcetag/{key.lower()}"] = value

@@ -94,8 +94,10 @@ class CredentialReportOperations:
         root = ["<root_account>", account.arn, _time(account.created_at_ms), "not_supported", "not_supported"]
         root += ["not_supported", "not_supported", "false"]
         lines.writerow(root + self._keys(account.access_keys) + _certificates(()))
+        with_mfa = {device.user_id for device in self._directory.mfa_devices(call.account_id)}
         for user in self._directory.every(USER, call.account_id, User):
-            first = [user.name, user.arn, _time(user.created_at_ms), *_password(user, account.password_policy), "false"]
+            first = [user.name, user.arn, _time(user.created_at_ms), *_password(user, account.password_policy)]
+            first.append(_truth(user.id in with_mfa))
             lines.writerow(first + self._keys(user.access_keys) + _certificates(user.signing_certificates))
         return text.getvalue().removesuffix("\n").encode()
 

@@ -28,6 +28,7 @@ from gatepost.services.iam.model import (
     AWS_POLICY_PREFIX,
     GROUP,
     INSTANCE_PROFILE,
+    MFA_DEVICE,
     OIDC_PROVIDER,
     POLICY,
     ROLE,
@@ -39,6 +40,7 @@ from gatepost.services.iam.model import (
     Holder,
     InstanceProfile,
     ManagedPolicy,
+    MfaDevice,
     OidcProvider,
     Role,
     ServerCertificate,
@@ -53,7 +55,7 @@ SECRET_PURPOSE: Final = "secret-access-key"  # noqa: S105
 SESSIONS_MAX: Final = 10_000  # opened session tokens kept
 
 AnEntity = TypeVar(
-    "AnEntity", User, Group, Role, ManagedPolicy, InstanceProfile, Account, OidcProvider, ServerCertificate
+    "AnEntity", User, Group, Role, ManagedPolicy, InstanceProfile, Account, OidcProvider, ServerCertificate, MfaDevice
 )
 
 
@@ -207,6 +209,22 @@ class Directory:
         found = _as(OidcProvider, self.stored(OIDC_PROVIDER, parts[4], parts[5].removeprefix("oidc-provider/")))
         return found if found is not None and found.arn == arn else None
 
+    def mfa_device(self, serial: str) -> MfaDevice | None:
+        """Find a virtual MFA device by its serial number, which is its ARN."""
+        parts = serial.split(":", 5)
+        if len(parts) != 6 or not parts[5].startswith("mfa/"):
+            return None
+        found = _as(MfaDevice, self.stored(MFA_DEVICE, parts[4], parts[5].removeprefix("mfa/")))
+        return found if found is not None and found.arn == serial else None
+
+    def mfa_devices(self, account_id: str) -> list[MfaDevice]:
+        """Give an account's virtual MFA devices."""
+        return self.every(MFA_DEVICE, account_id, MfaDevice)
+
+    def user_by_id(self, account_id: str, user_id: str) -> User | None:
+        """Find a user by the id that outlasts renames. It walks through all."""
+        return next((user for user in self.every(USER, account_id, User) if user.id == user_id), None)
+
     def oidc_providers(self, account_id: str) -> list[OidcProvider]:
         """Give an account's OpenID Connect providers."""
         return self.every(OIDC_PROVIDER, account_id, OidcProvider)
@@ -302,6 +320,7 @@ class Directory:
             session.access_key_id,
             token_issued_at_ms=session.issued_at_ms,
             expires_at_ms=session.expires_at_ms,
+            mfa_at_ms=session.mfa_at_ms,
         )
 
 

@@ -26,6 +26,13 @@ class DeleteConflictException(ServiceError):
     status = 409
 
 
+class InvalidAuthenticationCodeException(ServiceError):
+    """The codes of an MFA device are not right."""
+
+    code = "InvalidAuthenticationCode"
+    status = 403
+
+
 class LimitExceededException(ServiceError):
     """A quota of the account, or of the entity."""
 

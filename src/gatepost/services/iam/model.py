@@ -22,7 +22,8 @@ INSTANCE_PROFILE: Final = "iam.instance_profile"
 ACCOUNT: Final = "iam.account"
 OIDC_PROVIDER: Final = "iam.oidc_provider"
 SERVER_CERTIFICATE: Final = "iam.server_certificate"
-KINDS: Final = (ACCOUNT, USER, GROUP, ROLE, POLICY, INSTANCE_PROFILE, OIDC_PROVIDER, SERVER_CERTIFICATE)
+MFA_DEVICE: Final = "iam.mfa_device"
+KINDS: Final = (ACCOUNT, USER, GROUP, ROLE, POLICY, INSTANCE_PROFILE, OIDC_PROVIDER, SERVER_CERTIFICATE, MFA_DEVICE)
 ACCOUNT_RECORD_ID: Final = "account"
 
 AWS_POLICY_PREFIX: Final = "arn:aws:iam::aws:policy/"
@@ -330,6 +331,25 @@ class OidcProvider:
 
 
 @dataclass(frozen=True, slots=True)
+class MfaDevice:
+    """A virtual MFA device. `name` has its path, without the first slash; `user_id` is "" while nobody has it."""
+
+    account_id: str
+    name: str
+    sealed_seed: str = field(repr=False)
+    user_id: str = ""
+    enabled_at_ms: int = 0
+    last_step: int = 0  # of the last code that was used: none is good twice
+    drift_steps: int = 0  # how many time steps its clock is off
+    tags: Tags = ()
+
+    @property
+    def arn(self) -> str:
+        """Give the device's ARN: its serial number."""
+        return f"arn:aws:iam::{self.account_id}:mfa/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class ServerCertificate:
     """A server certificate with its chain. Its private key was checked and is not kept: nothing here serves with it."""
 
@@ -360,7 +380,7 @@ class ServerCertificate:
         }
 
 
-Entity = User | Group | Role | ManagedPolicy | InstanceProfile | Account | OidcProvider | ServerCertificate
+Entity = User | Group | Role | ManagedPolicy | InstanceProfile | Account | OidcProvider | ServerCertificate | MfaDevice
 Holder = User | Group | Role
 
 _CLASSES: Final[Mapping[str, type[Any]]] = {
@@ -372,6 +392,7 @@ _CLASSES: Final[Mapping[str, type[Any]]] = {
     ACCOUNT: Account,
     OIDC_PROVIDER: OidcProvider,
     SERVER_CERTIFICATE: ServerCertificate,
+    MFA_DEVICE: MfaDevice,
 }
 
 

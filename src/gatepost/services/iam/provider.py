@@ -23,6 +23,7 @@ from gatepost.services.iam.holders import HolderOperations
 from gatepost.services.iam.instance_profiles import InstanceProfileOperations
 from gatepost.services.iam.last_uses import LastUses
 from gatepost.services.iam.login_profiles import LoginProfileOperations
+from gatepost.services.iam.mfa_devices import MfaCodes, MfaDeviceOperations
 from gatepost.services.iam.model import ACCOUNT, ACCOUNT_RECORD_ID, Account, whole_second
 from gatepost.services.iam.oidc_providers import OidcProviderOperations
 from gatepost.services.iam.password_rules import PasswordPolicyOperations
@@ -49,6 +50,7 @@ class IamProvider(
     LoginProfileOperations,
     PasswordPolicyOperations,
     UserCertificateOperations,
+    MfaDeviceOperations,
     ServerCertificateOperations,
     ServiceLinkedRoleOperations,
     CredentialReportOperations,
@@ -75,10 +77,16 @@ class IamProvider(
         self._entities = Entities(records, directory, publisher)
         self._seal = seal
         self._clock = clock
+        self._mfa = MfaCodes(directory, self._entities, seal)
         self._passwords = Passwords()
         self._uses = LastUses(records)
         self._reports: dict[str, CredentialReport] = {}
         self._jobs: dict[tuple[str, str], AccessJob] = {}
+
+    @property
+    def mfa(self) -> MfaCodes:
+        """Give what checks the codes of MFA devices."""
+        return self._mfa
 
     @property
     def uses(self) -> LastUses:

@@ -25,6 +25,7 @@ from gatepost.services.iam.errors import (
 from gatepost.services.iam.holders import Answer, Params, missing, new_policies
 from gatepost.services.iam.last_uses import LastUses
 from gatepost.services.iam.listing import list_tags, new_tags, paged, tagged, untagged
+from gatepost.services.iam.mfa_devices import mfa_in_the_way
 from gatepost.services.iam.model import ACCOUNT, ACCOUNT_RECORD_ID, USER, AccessKey, Account, User, whole_second
 
 USERS_MAX: Final = 5_000
@@ -111,9 +112,14 @@ class UserOperations:
             call.account_id,
             params["UserName"],
             missing=missing("user", params["UserName"]),
-            check=_check_deletable,
+            check=self._check_deletable,
         )
         return {}
+
+    def _check_deletable(self, user: User) -> None:
+        if (in_the_way := mfa_in_the_way(self._directory, user)) is not None:
+            raise in_the_way
+        _check_deletable(user)
 
     @operation("TagUser")
     async def tag_user(self, call: Call, params: Params) -> Answer:

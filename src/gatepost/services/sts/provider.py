@@ -24,7 +24,7 @@ from gatepost.services.sts.errors import (
     PackedPolicyTooLargeException,
     ValidationError,
 )
-from gatepost.services.sts.roles import AssumableRole, Roles
+from gatepost.services.sts.roles import AssumableRole, MfaCodes, Roles
 from gatepost.services.sts.sessions import SessionRequest, Sessions
 from gatepost.services.sts.web_identity import REFUSED, WebIdentities, audience_of, provider_keys, tags_of
 
@@ -40,6 +40,7 @@ SESSION_POLICY_CHARACTERS_MAX: Final = 2_048
 SESSION_POLICY_ARNS_MAX: Final = 10
 PACKED_BYTES_MAX: Final = 2_048  # our bound on deflated policies and tags; AWS does not publish its own
 ROOT_SESSION_DURATION_S_MAX: Final = 3_600
+WRONG_CODE: Final = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
 
 Params = Mapping[str, Any]
 Answer = dict[str, object]
@@ -50,8 +51,15 @@ class StsProvider:
 
     service = "sts"
 
-    def __init__(self, roles: Roles, sessions: Sessions, web_identities: WebIdentities | None = None) -> None:
-        """Take where roles are found; without `web_identities` no token is taken for a role."""
+    def __init__(
+        self,
+        roles: Roles,
+        sessions: Sessions,
+        web_identities: WebIdentities | None = None,
+        mfa: MfaCodes | None = None,
+    ) -> None:
+        """Take where roles are found; without `web_identities` no token is taken for a role, without `mfa` no code."""
+        self._mfa = mfa
         self._roles = roles
         self._sessions = sessions
         self._web_identities = web_identities
@@ -66,6 +74,10 @@ class StsProvider:
         role = self._roles.role_by_arn(arn)
         trust_policy = NOBODY_IS_TRUSTED if role is None else role.trust_policy
         context = _assume_role_context(call, params, role)
+        if _shows_code(params):  # used up once the role may be assumed
+            if not self._is_right(call, params):
+                raise AccessDeniedException(WRONG_CODE)
+            context |= {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
         actions = ["sts:AssumeRole"]
         if _session_tags(call, params)[0]:
             actions.append("sts:TagSession")
@@ -80,7 +92,7 @@ class StsProvider:
         return {"UserId": principal.principal_id, "Account": principal.account_id, "Arn": principal.arn}
 
     @operation("AssumeRole")
-    def assume_role(self, call: Call, params: Params) -> Answer:
+    async def assume_role(self, call: Call, params: Params) -> Answer:
         """Give credentials of a role; to who stands in for an unknown key (`--any-credentials`) of any role.
 
         Raises: AccessDenied, ValidationError, MalformedPolicyDocument, PackedPolicyTooLarge.
@@ -92,7 +104,7 @@ class StsProvider:
         if role is None or (call.principal.kind == "root" and not stands_in):
             why = "Roles may not be assumed by root accounts." if role else "Access denied"
             raise AccessDeniedException(why)
-        _refuse(params, "SerialNumber", "TokenCode", "ProvidedContexts", "MinimumSessionTokenSize")
+        _refuse(params, "ProvidedContexts", "MinimumSessionTokenSize")
         duration_s = _duration_s(call, params, role)
         policies = self._session_policies(params)
         tags, transitive = _session_tags(call, params)
@@ -105,6 +117,7 @@ class StsProvider:
             transitive_tag_keys=transitive,
             source_identity=_source_identity(call, params),
         )
+        await self._use_code(call, params)
         credentials = self._sessions.of_role(role, request, now_ms=call.now_ms)
         answer: Answer = {
             "Credentials": _to_aws(credentials),
@@ -178,12 +191,16 @@ class StsProvider:
         return answer
 
     @operation("GetSessionToken")
-    def get_session_token(self, call: Call, params: Params) -> Answer:
-        """Give temporary credentials of the calling user. Raises: AccessDenied for a session, ValidationError."""
+    async def get_session_token(self, call: Call, params: Params) -> Answer:
+        """Give temporary credentials of the calling user; a code of the user's MFA device is remembered in them.
+
+        Raises: AccessDenied for a session, or a wrong code; ValidationError.
+        """
         principal = call.principal
         if principal.kind not in ("user", "root") or principal.token_issued_at_ms:
             raise AccessDeniedException("Cannot call GetSessionToken with session credentials")
-        _refuse(params, "SerialNumber", "TokenCode", "MinimumSessionTokenSize")
+        _refuse(params, "MinimumSessionTokenSize")
+        has_mfa = await self._use_code(call, params)
         duration_s = params.get("DurationSeconds", 43_200)
         if principal.kind == "root":
             duration_s = min(duration_s, ROOT_SESSION_DURATION_S_MAX)
@@ -194,8 +211,30 @@ class StsProvider:
             principal.principal_id,
             duration_s=duration_s,
             now_ms=call.now_ms,
+            has_mfa=has_mfa,
         )
         return {"Credentials": _to_aws(credentials)}
+
+    def _is_right(self, call: Call, params: Params) -> bool:
+        """Say whether the code is of a device of the calling user, who has to show the own access key."""
+        principal = call.principal
+        return (
+            self._mfa is not None
+            and principal.kind == "user"
+            and not principal.token_issued_at_ms
+            and self._mfa.is_right(params["SerialNumber"], principal.principal_id, params["TokenCode"], call.now_ms)
+        )
+
+    async def _use_code(self, call: Call, params: Params) -> bool:
+        """Use up the code that a request comes with; False: with none. Raises: AccessDenied, ValidationError."""
+        if not _shows_code(params):
+            return False
+        user_id, code = call.principal.principal_id, params["TokenCode"]
+        if self._mfa is None or not self._is_right(call, params):
+            raise AccessDeniedException(WRONG_CODE)
+        if not await self._mfa.use(params["SerialNumber"], user_id, code, call.now_ms):
+            raise AccessDeniedException(WRONG_CODE)
+        return True
 
     @operation("GetAccessKeyInfo")
     def get_access_key_info(self, call: Call, params: Params) -> Answer:  # noqa: ARG002
@@ -284,6 +323,13 @@ def _session_tags(call: Call, params: Params) -> tuple[tuple[tuple[str, str], ..
     if any(key.lower() not in known for key in transitive):
         raise InvalidParameterValue("The specified transitive tag key must be included in the requested tags.")
     return (*inherited, *requested), transitive
+
+
+def _shows_code(params: Params) -> bool:
+    """Say whether a request comes with a code of an MFA device. Raises: ValidationError for half of one."""
+    if ("SerialNumber" in params) != ("TokenCode" in params):
+        raise ValidationError("SerialNumber and TokenCode must be given together.")
+    return "SerialNumber" in params
 
 
 def _source_identity(call: Call, params: Params) -> str:

@@ -54,3 +54,15 @@ class Roles(Protocol):
     def managed_policy(self, arn: str) -> object | None:
         """Find a managed policy by its ARN."""
         ...
+
+
+class MfaCodes(Protocol):
+    """Codes of IAM users' MFA devices."""
+
+    def is_right(self, serial: str, user_id: str, code: str, now_ms: int) -> bool:
+        """Say whether a code is of a user's enabled device now, and not used up yet."""
+        ...
+
+    async def use(self, serial: str, user_id: str, code: str, now_ms: int) -> bool:
+        """Use a code up, and say whether it was right. Raises: StoreUnavailable."""
+        ...

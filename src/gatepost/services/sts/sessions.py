@@ -119,7 +119,15 @@ class Sessions:
         )
 
     def of_user(
-        self, kind: str, account_id: str, name: str, user_id: str, *, duration_s: int, now_ms: int
+        self,
+        kind: str,
+        account_id: str,
+        name: str,
+        user_id: str,
+        *,
+        duration_s: int,
+        now_ms: int,
+        has_mfa: bool = False,
     ) -> Credentials:
         """Make temporary credentials of a user (`kind` "user") or of the account's root user ("root")."""
         return self._issue(
@@ -132,6 +140,7 @@ class Sessions:
                 expires_at_ms=_whole_second(now_ms) + duration_s * 1000,
                 name=name,
                 owner_id=user_id,
+                mfa_at_ms=now_ms if has_mfa else 0,
             )
         )
 

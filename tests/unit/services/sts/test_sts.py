@@ -155,7 +155,8 @@ def test_a_session_policy_only_narrows(tmp_path: Path) -> None:
         ({"PolicyArns": [{"arn": f"arn:aws:iam::{ACCOUNT}:policy/none"}] * 11}, "ValidationError"),
         ({"TransitiveTagKeys": ["x"]}, "InvalidParameterValue"),
         ({"Tags": [{"Key": "a", "Value": ""}, {"Key": "A", "Value": ""}]}, "InvalidParameterValue"),
-        ({"SerialNumber": "arn:aws:iam::1:mfa/x", "TokenCode": "123456"}, "ValidationError"),
+        ({"SerialNumber": "arn:aws:iam::1:mfa/x", "TokenCode": "123456"}, "AccessDeniedException"),
+        ({"TokenCode": "123456"}, "ValidationError"),
     ],
 )
 def test_a_session_that_cannot_be_is_refused(tmp_path: Path, params: dict, code: str) -> None:
