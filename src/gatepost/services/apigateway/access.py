@@ -129,6 +129,10 @@ def access_of(call: Call, params: Mapping[str, Any]) -> Sequence[Access]:
         resource = f"arn:aws:apigateway:{call.region}:{call.account_id}:{private}"
     context = tag_context(params.get("tags", {}).items(), params.get("tagKeys", ()))
     touched = [Access(f"apigateway:{verb}", resource, context)]
+    if isinstance(source := params.get("cloneFrom"), str):  # unverified: that AWS asks; a clone shows all of its source
+        touched.append(
+            Access("apigateway:GET", f"arn:aws:apigateway:{call.region}::/restapis/{quote(source, safe='')}")
+        )
     if _names_policy(params):
         of_domain = call.operation in ("CreateDomainName", "UpdateDomainName")
         touched.append(Access(_DOMAIN_POLICY if of_domain else "apigateway:UpdateRestApiPolicy", resource))

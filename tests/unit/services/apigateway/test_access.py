@@ -96,3 +96,11 @@ def test_a_role_that_is_handed_over_must_be_passable(operation: str, params: dic
 def test_a_resource_policy_needs_its_own_permission(operation: str, params: dict, path: str) -> None:
     actions = {each.action: each.resource for each in access_of(a_call(operation), params)}
     assert actions["apigateway:UpdateRestApiPolicy"] == f"{ARN}{path}"
+
+
+def test_who_clones_an_api_has_to_be_let_at_its_source() -> None:
+    touched = access_of(a_call("CreateRestApi"), {"name": "mine", "cloneFrom": "a/b"})
+    assert [(each.action, each.resource) for each in touched] == [
+        ("apigateway:POST", f"{ARN}/restapis"),
+        ("apigateway:GET", f"{ARN}/restapis/a%2Fb"),
+    ]
