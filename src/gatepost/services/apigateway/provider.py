@@ -63,7 +63,7 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
     ) -> None:
         self._store = records
         self.records = held = ApiRecords(records, limits)
-        self._rest_apis = RestApis(held, publisher)
+        self._rest_apis = RestApis(held, publisher, authorization)
         self._imports = Imports(held, self._rest_apis, authorization, is_lenient=is_lenient)
         self._exports = Exports(held)
         self._gateway_responses = GatewayResponses(held)

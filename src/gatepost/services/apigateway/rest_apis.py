@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from gatepost.kernel.errors import VersionConflict
 from gatepost.kernel.ids import random_id, stable_id
-from gatepost.kernel.operations import Call, Change, RecordKey
-from gatepost.kernel.ports import Publisher
+from gatepost.kernel.operations import Call, Change, RecordKey, pass_role
+from gatepost.kernel.ports import Authorization, Publisher
 from gatepost.services.apigateway.api_endpoint import (
     address_type_of,
     change_access_mode,
@@ -29,6 +29,7 @@ from gatepost.services.apigateway.model import (
     DEFINITION,
     DEPLOYMENT,
     DEPLOYMENT_CONTENT,
+    PRINCIPAL,
     REST_API,
     STAGE,
     BadRequestException,
@@ -56,19 +57,23 @@ _MEDIA_TYPE: Final = re.compile(r"[^\s/]+/[^\s/]+")
 class RestApis:
     """The operations on REST APIs."""
 
-    def __init__(self, records: ApiRecords, publisher: Publisher) -> None:
+    def __init__(self, records: ApiRecords, publisher: Publisher, authorization: Authorization) -> None:
         self._records = records
         self._publisher = publisher
+        self._authorization = authorization
 
     async def create(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Create an API with nothing but its root, or with the definition of another one.
 
-        Raises: BadRequestException, ConflictException, LimitExceededException, NotFoundException.
+        Who clones an API hands its roles over to the clone. Raises: BadRequestException, ConflictException,
+        LimitExceededException, NotFoundException, AccessDeniedException.
         """
         api = api_from_aws(call, params)
         definition = empty_definition(api)
         if source_id := params.get("cloneFrom"):
             definition = _cloned(api, (await self._records.definition(call, source_id)).value)
+            for role_arn in sorted(_roles_of(definition)):
+                self._authorization.check(call, pass_role(role_arn, PRINCIPAL))
         await self.add(call, api, definition)
         return api.to_aws()
 
@@ -236,6 +241,13 @@ def _cloned(api: RestApi, source: Definition) -> Definition:
         new_id = api.root_resource_id if each.path == "/" else stable_id(api.id, each.path, length=6)
         resources[new_id] = replace(each, id=new_id)
     return replace(source, resources=resources)
+
+
+def _roles_of(definition: Definition) -> set[str]:
+    """Give the roles that integrations and authorizers call as."""
+    integrations = (method.integration for each in definition.resources.values() for method in each.methods)
+    found = {each.credentials_arn for each in integrations if each is not None}
+    return (found | {each.credentials_arn for each in definition.authorizers.values()}) - {""}
 
 
 def _new_api_id(tags: Mapping[str, str]) -> str:

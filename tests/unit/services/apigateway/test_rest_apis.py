@@ -252,6 +252,28 @@ def test_a_clone_has_the_same_tree_and_lives_on_its_own(tmp_path) -> None:
     with_control(tmp_path, scenario)
 
 
+def test_who_clones_an_api_passes_its_roles_on(tmp_path) -> None:
+    async def scenario(control: Control) -> None:
+        source = await control.an_api()
+        root = {"restApiId": source["id"], "resourceId": source["rootResourceId"], "httpMethod": "GET"}
+        await control("PutMethod", **root, authorizationType="NONE")
+        await control(
+            "PutIntegration",
+            **root,
+            type="AWS",
+            integrationHttpMethod="POST",
+            uri="arn:aws:apigateway:us-east-1:dynamodb:action/ListTables",
+            credentials="arn:aws:iam::000000000000:role/tables",
+        )
+        control.authorization.asked.clear()
+        await control.an_api("copy", cloneFrom=source["id"])
+        assert ("iam:PassRole", "arn:aws:iam::000000000000:role/tables") in [
+            (each.action, each.resource) for each in control.authorization.asked
+        ]
+
+    with_control(tmp_path, scenario)
+
+
 def test_changes_at_the_same_time_are_all_kept(tmp_path) -> None:
     async def scenario(control: Control) -> None:
         api = await control.an_api()
