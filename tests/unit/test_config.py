@@ -10,6 +10,13 @@ def test_the_defaults_are_sound():
 
 
 @pytest.mark.parametrize(
+    "url", ["valkey://h", "valkeys://u:p@h:1/2", "valkey://a:1,b,c:3/0", "valkey://[::1]:6379,[fe80::1]"]
+)
+def test_shared_state_is_one_server_or_several(url):
+    assert Settings(state_url=url).problems() == []
+
+
+@pytest.mark.parametrize(
     ("change", "problem"),
     [
         ({"port": 65_536}, "--port is 65536: use 0 to 65535"),
@@ -21,6 +28,9 @@ def test_the_defaults_are_sound():
         ({"region": "EU"}, "--region"),
         ({"any_credentials": True, "host": "0.0.0.0"}, "loopback"),
         ({"drain_ms": 60_001}, "use 0 to 60000"),
+        ({"state_url": "http://h"}, "--state: use valkey://HOST"),
+        ({"state_url": "valkey://a,"}, "--state: use valkey://HOST"),
+        ({"state_url": "valkey://a,b:x"}, "--state: use valkey://HOST"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_would_be_right(change, problem):
