@@ -197,6 +197,8 @@ class ClientOperations:
 
     def _client_to_aws(self, client: AppClient) -> Answer:
         told = {
+            "TokenValidityUnits": {},
+            "EnablePropagateAdditionalUserContextData": False,
             **client.settings,
             "UserPoolId": client.pool_id,
             "ClientName": client.name,

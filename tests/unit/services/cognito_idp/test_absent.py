@@ -70,3 +70,22 @@ def test_the_old_settings_turn_the_second_factor_by_sms_on_and_off(pools: Run) -
         await aws.fails("InvalidParameterException", "AdminSetUserSettings", **admin, MFAOptions=wrong)
 
     pools(scenario)
+
+
+def test_a_client_tells_what_was_left_out_as_well(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        pool = {"UserPoolId": await aws.a_pool()}
+        told = (await aws("CreateUserPoolClient", **pool, ClientName="plain"))["UserPoolClient"]
+        expected = {
+            "RefreshTokenValidity": 30,
+            "TokenValidityUnits": {},
+            "AllowedOAuthFlowsUserPoolClient": False,
+            "PreventUserExistenceErrors": "LEGACY",
+            "EnableTokenRevocation": True,
+            "EnablePropagateAdditionalUserContextData": False,
+            "AuthSessionValidity": 3,
+        }
+        assert {name: value for name, value in told.items() if name in expected} == expected
+        assert (await aws("DescribeUserPoolClient", **pool, ClientId=told["ClientId"]))["UserPoolClient"] == told
+
+    pools(scenario)
