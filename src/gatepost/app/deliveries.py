@@ -6,7 +6,7 @@ operator's would send goes over the wire; the endpoint may be AWS or anything th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -111,33 +111,9 @@ class ForwardedDeliveries:
 
     async def _request(self, arn: str, method: str, path: str, body: bytes, headers: list[tuple[str, str]]) -> bytes:
         service = self._services[arn.split(":")[2]]
+        region = arn.split(":")[3] or "us-east-1"  # a bucket's ARN names no region
         path = service.base_path + path
-        name = f"[{service.host}]" if ":" in service.host else service.host
-        host = name if service.port == (443 if service.is_tls else 80) else f"{name}:{service.port}"
-        signed = sign(
-            method,
-            path,
-            "",
-            [("Host", host), ("X-Amz-Content-SHA256", sha256_hex(body)), *headers],
-            body,
-            access_key_id=service.credentials.access_key_id,
-            secret_access_key=service.credentials.secret_access_key,
-            session_token=service.credentials.session_token,
-            region=arn.split(":")[3] or "us-east-1",  # a bucket's ARN names no region
-            service=service.name,
-            now_ms=self._clock.now_ms(),
-        )
-        outgoing = OutgoingRequest(
-            method,
-            service.host,
-            service.port,
-            path,
-            [(key.encode("latin-1"), value.encode("latin-1")) for key, value in signed],
-            body,
-            is_tls=service.is_tls,
-            read_ms=READ_MS,
-            body_bytes_max=ANSWER_BYTES_MAX,
-        )
+        outgoing = signed_request(service, method, path, "", headers, body, region=region, now_ms=self._clock.now_ms())
         try:
             answer = await self._client.send(outgoing)
         except (UpstreamError, ValueError) as error:
@@ -148,3 +124,43 @@ class ForwardedDeliveries:
             detail = f"{answer.status} {bytes(answer.body)[:512]!r}"
             raise ServiceUnavailable(f"The endpoint for {service.name} did not take the message", detail=detail)
         return bytes(answer.body)
+
+
+def signed_request(
+    service: ForwardedService,
+    method: str,
+    path: str,
+    query: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    region: str,
+    now_ms: int,
+) -> OutgoingRequest:
+    """Give a request to a service of the operator's, signed with the key that was given for it."""
+    name = f"[{service.host}]" if ":" in service.host else service.host
+    host = name if service.port == (443 if service.is_tls else 80) else f"{name}:{service.port}"
+    signed = sign(
+        method,
+        path,
+        query,
+        [("Host", host), ("X-Amz-Content-SHA256", sha256_hex(body)), *headers],
+        body,
+        access_key_id=service.credentials.access_key_id,
+        secret_access_key=service.credentials.secret_access_key,
+        session_token=service.credentials.session_token,
+        region=region,
+        service=service.name,
+        now_ms=now_ms,
+    )
+    return OutgoingRequest(
+        method,
+        service.host,
+        service.port,
+        path + (f"?{query}" if query else ""),
+        [(key.encode("latin-1"), value.encode("latin-1")) for key, value in signed],
+        body,
+        is_tls=service.is_tls,
+        read_ms=READ_MS,
+        body_bytes_max=ANSWER_BYTES_MAX,
+    )

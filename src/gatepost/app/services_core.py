@@ -12,6 +12,7 @@ from gatepost.app.asset_sweep import AssetSweep
 from gatepost.app.code_downloads import CodeDownloads
 from gatepost.app.deliveries import ForwardedDeliveries
 from gatepost.app.explain import ExplainRoute
+from gatepost.app.forwarded_objects import ForwardedObjects
 from gatepost.app.issuers_elsewhere import IssuersElsewhere
 from gatepost.app.local_authority import load_authority
 from gatepost.app.pool_issuers import PoolIssuers
@@ -100,6 +101,8 @@ class ServicesCore:
         self._gateway_port = gateway_port
         self._databases = _databases(settings, data)
         self._forwarded = [parse_forwarded(name, url) for name, url in settings.service_endpoints]
+        s3 = next((each for each in self._forwarded if each.name == "s3"), None)
+        self._objects = None if s3 is None else ForwardedObjects(s3, client=client, clock=clock)
         self._deliveries = ForwardedDeliveries(self._forwarded, client=client, clock=clock)
         store = SqliteRecords(self._databases[0])
         self.assets = FileAssets(data.assets)
@@ -160,6 +163,7 @@ class ServicesCore:
             self._authorizer,
             seal,
             certificates=self.acm,
+            objects=self._objects,
             assets=self.assets,
             account_throttle=Throttle(settings.account_throttle_rate, settings.account_throttle_burst),
             is_lenient=settings.is_lenient,

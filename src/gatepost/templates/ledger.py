@@ -255,7 +255,7 @@ class _Walk:
     def __init__(self, entry: TypeEntry, specification: Specification, finding: Any, acceptance: Acceptance) -> None:
         self._entry = entry
         self._forwarded = acceptance.forwarded
-        self._settings = acceptance.settings
+        self._settings = acceptance.settings | {f"{name}-elsewhere" for name in acceptance.forwarded}
         self._described = specification.find(entry.type)
         self._finding = finding
 

@@ -281,3 +281,22 @@ def test_the_ledger_leaves_to_a_cluster_what_a_cluster_does():
     assert compiled(TABLE % "true", acceptance=elsewhere).findings == ()
     policy = TABLE % "true" + "      ResourcePolicy: {PolicyDocument: {}}\n"
     assert "at the cluster" in refusals(policy, acceptance=elsewhere)[0]
+
+
+TRUST_STORE = """Resources:
+  Domain:
+    Type: AWS::ApiGateway::DomainName
+    Properties:
+      DomainName: api.shop.test
+      RegionalCertificateArn: arn:aws:acm:us-east-1:000000000000:certificate/a
+      EndpointConfiguration: {Types: [REGIONAL]}
+      MutualTlsAuthentication: {TruststoreUri: s3://bucket/clients.pem, TruststoreVersion: "3"}
+"""
+
+
+def test_the_ledger_takes_trust_stores_in_s3_where_the_operator_names_one():
+    told = "".join(refusals(TRUST_STORE))
+    assert "MutualTlsAuthentication/TruststoreUri" in told
+    assert "uploaded files have no versions" in told
+    (finding,) = compiled(TRUST_STORE, acceptance=Acceptance(forwarded=frozenset({"s3"}))).findings
+    assert finding.status == "approximated"

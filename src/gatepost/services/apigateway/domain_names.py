@@ -14,14 +14,14 @@ from typing import Any, Final
 
 from gatepost.kernel.ids import random_id, stable_id
 from gatepost.kernel.operations import Call
-from gatepost.kernel.ports import Assets, CertificateInfo, Certificates, DomainsElsewhere
+from gatepost.kernel.ports import CertificateInfo, Certificates, DomainsElsewhere
 from gatepost.security.certificates import names_match
 from gatepost.security.tls_contexts import DEFAULT_POLICY, POLICIES, unsupported_policy
 from gatepost.services.apigateway.api_endpoint import address_type_of, check_policy_fits
 from gatepost.services.apigateway.domain_model import V1_MODES, DomainEndpoint, DomainName, reference_of
 from gatepost.services.apigateway.domain_patches import DOMAIN_PATCHES, check_requests, local_name
 from gatepost.services.apigateway.domain_records import DomainRecords
-from gatepost.services.apigateway.domain_trust import read_trust_store
+from gatepost.services.apigateway.domain_trust import TrustStore, TrustStores
 from gatepost.services.apigateway.model import BadRequestException, ConflictException, LimitExceededException
 from gatepost.services.apigateway.paging import paged
 from gatepost.services.apigateway.rest_apis import check_policy
@@ -46,10 +46,10 @@ _UPLOADED: Final = ("certificateBody", "certificatePrivateKey", "certificateChai
 class DomainNames:
     """Create, show, change and delete custom domain names."""
 
-    def __init__(self, domains: DomainRecords, certificates: Certificates, assets: Assets | None) -> None:
+    def __init__(self, domains: DomainRecords, certificates: Certificates, trust: TrustStores) -> None:
         self._domains = domains
         self._certificates = certificates
-        self._assets = assets
+        self._trust = trust
         self._elsewhere: DomainsElsewhere | None = None
 
     def beside(self, elsewhere: DomainsElsewhere) -> None:
@@ -71,7 +71,8 @@ class DomainNames:
         for setting in _UPLOADED:
             if params.get(setting):
                 raise BadRequestException(f"{setting} is not supported: import the certificate into ACM")
-        domain = self._with_trust_store(call, self._from_params(call, name, params))
+        domain = self._from_params(call, name, params)
+        domain = _with_trust_store(domain, await self._trust_store(call, domain))
         if len(await self._domains.all(call)) >= DOMAINS_MAX:
             raise LimitExceededException("Maximum number of domain names for this account has been reached.")
         self._check(domain)
@@ -154,11 +155,10 @@ class DomainNames:
             names = ", ".join(certificate.names)
             raise BadRequestException(f"The domain name {name} is not covered by the certificate's names: {names}")
 
-    def _with_trust_store(self, call: Call, domain: DomainName) -> DomainName:
+    async def _trust_store(self, call: Call, domain: DomainName) -> TrustStore | None:
         if not domain.trust_store_uri:
-            return replace(domain, trust_store="", trust_store_version="", trust_store_warnings=())
-        text, warnings = read_trust_store(self._assets, domain.trust_store_uri, domain.trust_store_version, call.now_ms)
-        return replace(domain, trust_store=text, trust_store_warnings=warnings)
+            return None
+        return await self._trust.read(call, domain.trust_store_uri, domain.trust_store_version)
 
     async def get(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Give a domain name. Raises: NotFoundException."""
@@ -173,17 +173,21 @@ class DomainNames:
     async def update(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Patch a domain name; it takes effect at once for new connections and requests.
 
-        Raises: NotFoundException, BadRequestException.
+        Raises: NotFoundException, BadRequestException, ConflictException.
         """
+        patches = params.get("patchOperations", ())
+        check_requests(patches)
+        planned, store = None, None
+        if any("truststore" in each.get("path", "") for each in patches):
+            planned = DOMAIN_PATCHES.apply(await self._domains.find(call, _reference(params)), params)
+            store = await self._trust_store(call, planned)
 
         def change(domain: DomainName) -> tuple[DomainName, None]:
-            check_requests(params.get("patchOperations", ()))
             changed = DOMAIN_PATCHES.apply(domain, params)
-            if (changed.trust_store_uri, changed.trust_store_version) != (
-                domain.trust_store_uri,
-                domain.trust_store_version,
-            ) or any("truststore" in each.get("path", "") for each in params.get("patchOperations", ())):
-                changed = self._with_trust_store(call, changed)
+            if planned is not None:
+                if _place(changed) != _place(planned):  # what was read meanwhile is of another place
+                    raise ConflictException("The truststore was changed by another request at the same time")
+                changed = _with_trust_store(changed, store)
             if changed.certificate_arn != domain.certificate_arn:
                 changed = replace(changed, certificate_at_ms=call.now_ms)
             self._check(changed)
@@ -195,6 +199,16 @@ class DomainNames:
     async def delete(self, call: Call, params: Mapping[str, Any]) -> None:
         """Delete a domain name with its mappings and routing rules. Raises: NotFoundException."""
         await self._domains.remove(call, _reference(params))
+
+
+def _place(domain: DomainName) -> tuple[str, str]:
+    return domain.trust_store_uri, domain.trust_store_version
+
+
+def _with_trust_store(domain: DomainName, store: TrustStore | None) -> DomainName:
+    if store is None:
+        return replace(domain, trust_store="", trust_store_version="", trust_store_warnings=())
+    return replace(domain, trust_store=store[0], trust_store_warnings=store[1])
 
 
 def _check_private(domain: DomainName) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gatepost.kernel.operations import Call, Change, operation
-from gatepost.kernel.ports import Assets, CertificateInfo, Certificates, Publisher
+from gatepost.kernel.ports import CertificateInfo, Certificates, Publisher
 from gatepost.services.apigateway.custom_domains import ApiMappings
 from gatepost.services.apigateway.domain_associations import AccessAssociations
 from gatepost.services.apigateway.domain_mappings import BasePathMappings
 from gatepost.services.apigateway.domain_names import DomainNames
 from gatepost.services.apigateway.domain_records import DomainRecords
+from gatepost.services.apigateway.domain_trust import TrustStores
 from gatepost.services.apigateway.records import ApiRecords
 
 _NAMES: Final = "/domainnames"
@@ -51,10 +52,10 @@ class DomainParts:
     """What the operations hand over to."""
 
     def __init__(
-        self, records: ApiRecords, publisher: Publisher, certificates: Certificates | None, assets: Assets | None
+        self, records: ApiRecords, publisher: Publisher, certificates: Certificates | None, trust: TrustStores
     ) -> None:
         self.records = DomainRecords(records, publisher)
-        self.names = DomainNames(self.records, certificates or NoCertificates(), assets)
+        self.names = DomainNames(self.records, certificates or NoCertificates(), trust)
         self.mappings = BasePathMappings(self.records)
         self.associations = AccessAssociations(self.records)
         self.v2 = ApiMappings(self.records, self.names, self.mappings)

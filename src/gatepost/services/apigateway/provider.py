@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from gatepost.kernel.operations import Access, Call, Change, operation
 from gatepost.kernel.ports import Assets, Authorization, Certificates, FunctionCalls, MethodTests, Publisher
+from gatepost.kernel.stored_objects import StoredObjects
 from gatepost.security.sealing import Seal
 from gatepost.services.apigateway.access import access_of
 from gatepost.services.apigateway.account import DEFAULT_THROTTLE, Account
@@ -18,6 +19,7 @@ from gatepost.services.apigateway.client_certificates import all_certificate_cha
 from gatepost.services.apigateway.deployments import Deployments
 from gatepost.services.apigateway.document_operations import DocumentOperations, DocumentParts
 from gatepost.services.apigateway.domain_operations import DomainOperations, DomainParts
+from gatepost.services.apigateway.domain_trust import TrustStores
 from gatepost.services.apigateway.exports import Exports
 from gatepost.services.apigateway.gateway_responses import GatewayResponses
 from gatepost.services.apigateway.imports import Imports
@@ -55,6 +57,7 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         *,
         certificates: Certificates | None = None,
         assets: Assets | None = None,
+        objects: StoredObjects | None = None,
         account_throttle: Throttle = DEFAULT_THROTTLE,
         is_lenient: bool = False,
         limits: ApiLimits = AWS_LIMITS,
@@ -77,7 +80,7 @@ class ApiGateway(DocumentOperations, DomainOperations, UsageOperations):
         self._stages = Stages(held, publisher)
         self.usage_parts = UsageParts(held, publisher, seal)
         self.document_parts = DocumentParts(held, publisher, seal, self._stages, tests=tests, functions=functions)
-        self.domain_parts = DomainParts(held, publisher, certificates, assets)
+        self.domain_parts = DomainParts(held, publisher, certificates, TrustStores(assets, authorization, objects))
         self._tags = Tags(held, publisher, self.usage_parts, self.document_parts.certificates, self.domain_parts.v2)
         self._account = Account(held, account_throttle)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from gatepost.security.tls_contexts import POLICIES
@@ -10,12 +11,19 @@ from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, 
 _NO_DNS: Final = (
     "there is no DNS here: names below localhost lead to the listeners by themselves, others by hosts files"
 )
-_TRUST_STORE: Final = matching(
-    r"s3://gatepost-assets/[0-9a-f]{64}(?:/[^/]{1,255})?",
-    otherwise="upload the trust store as an asset and use s3://gatepost-assets/SHA256",
-    sentence="a client without a certificate of the trust store fails in the handshake instead of getting a 403",
+_HANDSHAKE: Final = "a client without a certificate of the trust store fails in the handshake instead of getting a 403"
+_S3: Final = "s3-elsewhere"
+_TRUST_STORE: Final = replace(
+    matching(
+        r"s3://gatepost-assets/[0-9a-f]{64}(?:/[^/]{1,255})?",
+        otherwise="upload the trust store and use s3://gatepost-assets/SHA256, or name an S3 with --service s3=URL",
+        sentence=_HANDSHAKE,
+    ),
+    under={_S3: matching(r"s3://[^/]+/.+", otherwise="use s3://bucket-name/key-name", sentence=_HANDSHAKE)},
 )
-_VERSIONS: Final = refused("uploaded files have no versions: remove it")
+_VERSIONS: Final = replace(
+    refused("uploaded files have no versions: remove it, or name an S3 with --service s3=URL"), under={_S3: ENFORCED}
+)
 _EDGE: Final = approximated(
     "there is no CloudFront before an EDGE domain: the same listener answers", exact=("REGIONAL",)
 )

@@ -10,9 +10,10 @@ from gatepost.services.apigateway.domain_names import DomainNames
 from gatepost.services.apigateway.domain_operations import DomainParts, NoCertificates
 from gatepost.services.apigateway.domain_publication import PublishedDomain
 from gatepost.services.apigateway.domain_records import DomainRecords
+from gatepost.services.apigateway.domain_trust import TrustStores
 from gatepost.services.apigateway.model import BadRequestException
 from gatepost.services.apigateway.records import ApiRecords
-from tests.support.rest_apis import KeptChanges, a_call
+from tests.support.rest_apis import GrantsAllBut, KeptChanges, a_call
 from tests.support.stores import some_records
 
 CONDITIONS = (
@@ -68,7 +69,7 @@ def on_records(tmp_path, work):
 
 def test_without_a_certificate_manager_no_domain_name_is_made(tmp_path):
     async def work(_, domains):
-        names = DomainNames(domains, NoCertificates(), None)
+        names = DomainNames(domains, NoCertificates(), TrustStores(None, GrantsAllBut(), None))
         params = {
             "domainName": "b.shop.test",
             "regionalCertificateArn": "arn",
@@ -82,7 +83,7 @@ def test_without_a_certificate_manager_no_domain_name_is_made(tmp_path):
 
 def test_the_uses_of_certificates_are_told_by_their_arn(tmp_path):
     async def work(held, _):
-        parts = DomainParts(held, KeptChanges(), None, None)
+        parts = DomainParts(held, KeptChanges(), None, TrustStores(None, GrantsAllBut(), None))
         assert [change.key for change in await parts.changes()] == ["000000000000/us-east-1/api.shop.test"]
         return await parts.certificate_uses()
 

@@ -8,13 +8,16 @@ import asyncio
 import pytest
 
 from gatepost.kernel.ports import CertificateInfo
+from gatepost.security.certificates import pem_of
 from gatepost.services.apigateway.domain_mappings import BasePathMappings
 from gatepost.services.apigateway.domain_names import DomainNames
 from gatepost.services.apigateway.domain_records import DomainRecords
-from gatepost.services.apigateway.model import BadRequestException
+from gatepost.services.apigateway.domain_trust import TrustStores
+from gatepost.services.apigateway.model import BadRequestException, ConflictException
 from gatepost.services.apigateway.records import ApiRecords
-from tests.support.rest_apis import KeptChanges, a_call
+from tests.support.rest_apis import GrantsAllBut, KeptChanges, a_call
 from tests.support.stores import some_records
+from tests.support.tls import an_authority
 
 OPS = ("add", "replace", "remove", "copy", "move", "test")
 NAME = "api.shop.test"
@@ -49,11 +52,13 @@ DOMAIN_ROWS = [
 ]
 
 
-def with_a_domain(tmp_path, work):
+def with_a_domain(tmp_path, work, objects=None):
     async def scenario():
         async with some_records(tmp_path) as records:
             held = ApiRecords(records)
-            names = DomainNames(DomainRecords(held, KeptChanges()), Issued(), None)
+            names = DomainNames(
+                DomainRecords(held, KeptChanges()), Issued(), TrustStores(None, GrantsAllBut(), objects)
+            )
             params = {"domainName": NAME, "regionalCertificateArn": "arn"}
             await names.create(a_call("CreateDomainName"), params | {"endpointConfiguration": {"types": ["REGIONAL"]}})
             return await work(names, held)
@@ -115,3 +120,36 @@ def test_a_domain_name_migrates_through_having_both_endpoint_types(tmp_path):
             await update(("remove", types, "EDGE"))
 
     with_a_domain(tmp_path, work)
+
+
+class Slow:
+    """An S3 whose objects take until somebody else has patched the domain name."""
+
+    def __init__(self):
+        self.meanwhile = None
+
+    async def read(self, bucket, key, version, *, region, bytes_max):
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
+        return pem_of(an_authority().certificate).encode()
+
+
+def test_a_trust_store_that_another_request_exchanges_meanwhile_is_not_mixed_up(tmp_path):
+    objects = Slow()
+
+    async def work(names, _):
+        def patch(what, value):
+            operations = [{"op": "replace", "path": f"/mutualTlsAuthentication/truststore{what}", "value": value}]
+            return names.update(a_call("UpdateDomainName"), {"domainName": NAME, "patchOperations": operations})
+
+        await patch("Uri", "s3://bucket/one.pem")
+        objects.meanwhile = lambda: patch("Uri", "s3://bucket/two.pem")
+        with pytest.raises(ConflictException, match="at the same time"):
+            await patch("Version", "3")
+        shown = await names.get(a_call("GetDomainName"), {"domainName": NAME})
+        assert shown["mutualTlsAuthentication"] == {"truststoreUri": "s3://bucket/two.pem"}
+        again = await patch("Version", "3")
+        assert again["mutualTlsAuthentication"] == {"truststoreUri": "s3://bucket/two.pem", "truststoreVersion": "3"}
+
+    with_a_domain(tmp_path, work, objects)
