@@ -94,6 +94,7 @@ def _fits(text: str, value: str, option: str) -> bool:
 
 
 def is_below(name: str, path: str, *, is_recursive: bool) -> bool:
-    """Say whether a name lies below a path, one level deep or however deep."""
+    """Say whether a name lies below a path, one level deep or however deep; one without a slash lies below the root."""
+    name = name if name.startswith("/") else f"/{name}"
     prefix = path if path.endswith("/") else f"{path}/"
     return name.startswith(prefix) and (is_recursive or "/" not in name[len(prefix) :])

@@ -18,10 +18,10 @@ NOT_A_NAME: Final = (
     "sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the "
     "following 3 symbols .-_"
 )
-NOT_A_PATH: Final = (
+NOT_A_PATH: Final = (  # with the backslashes, as AWS sends it
     "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash "
-    '"/". It can\'t be prefixed with "aws" or "ssm" (case-insensitive). It must use only letters, numbers, or the '
-    "following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, if "
+    '"/". It can\'t be prefixed with \\"aws\\" or \\"ssm\\" (case-insensitive). It must use only letters, numbers, or '
+    "the following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, if "
     'specified, must use the forward slash symbol "/". Valid example: /get/parameters2-/by1./path0_.'
 )
 _NAME: Final = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", re.ASCII)

@@ -17,7 +17,8 @@ from gatepost.services.ssm.filters import BY_PATH, DESCRIBED, check_filters, is_
         ("/a/b/c", "/a", True, False),
         ("/ab", "/a", False, False),
         ("/a", "/a", False, False),
-        ("a", "/", False, False),
+        ("a", "/", True, True),
+        ("a", "/a", False, False),
         ("/a", "/", True, True),
     ],
 )

@@ -30,5 +30,6 @@ def test_paths_begin_with_a_slash_and_have_no_empty_levels() -> None:
     for path in ("/", "/a", "/a/", "/aws/service/x"):
         check_path(path)
     for path in ("a", "//", "/a//b", "/a b"):
-        with pytest.raises(ValidationException):
+        with pytest.raises(ValidationException) as caught:
             check_path(path)
+        assert 'prefixed with \\"aws\\" or \\"ssm\\" (case-insensitive)' in caught.value.message
