@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import boto3
@@ -15,6 +16,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from gatepost.security.jwt import SigningKey
+from tests.support.issuers import an_issuer
 from tests.support.platform import ask
 
 PASSWORD = "Passw0rd!"
@@ -409,6 +412,36 @@ def test_identities_are_deleted(shop: Shop) -> None:
     told = shop.pools.delete_identities(IdentityIdsToDelete=[identity])
     assert told["UnprocessedIdentityIds"] == []
     assert shop.identity(logins) != identity
+
+
+def test_users_of_an_issuer_elsewhere_get_credentials_too(shop: Shop) -> None:
+    with an_issuer() as issuer:
+        key = SigningKey.generate("k1")
+        issuer.documents["/keys"] = lambda: {"keys": [key.public_jwk()]}
+        arn = shop.iam.create_open_id_connect_provider(Url=issuer.url, ClientIDList=["app"])["OpenIDConnectProviderArn"]
+        pool = shop.a_pool(OpenIdConnectProviderARNs=[arn])
+        role = shop.a_role("elsewhere", "authenticated", pool=pool)
+        shop.pools.set_identity_pool_roles(IdentityPoolId=pool, Roles={"authenticated": role})
+        name, now_s = issuer.url.partition("://")[2], int(time.time())
+        good = {"iss": issuer.url, "aud": "app", "sub": "u-1", "iat": now_s, "exp": now_s + 600}
+        logins = {name: key.sign(good)}
+        identity = shop.identity(logins, pool)
+        assert shop.identity({name: key.sign({**good, "iat": now_s - 1})}, pool) == identity
+        told = shop.anyone.get_credentials_for_identity(IdentityId=identity, Logins=logins)
+        arn = shop.as_holder(told["Credentials"], "sts").get_caller_identity()["Arn"]
+        assert role.rpartition("/")[2] in arn
+        other = SigningKey.generate("k1")
+        for token in (
+            key.sign({**good, "aud": "another"}),
+            key.sign({**good, "exp": now_s - 1}),
+            key.sign({**good, "iss": "https://another.example"}),
+            other.sign(good),
+            shop.logins("ann")[shop.provider],
+        ):
+            refused("NotAuthorizedException", shop.identity, {name: token}, pool)
+        refused("NotAuthorizedException", shop.identity, logins)  # the first pool does not know the provider
+        unheard = SigningKey.generate("k2")
+        refused("NotAuthorizedException", shop.identity, {name: unheard.sign(good)}, pool)
 
 
 def test_what_is_not_done_is_refused(shop: Shop) -> None:

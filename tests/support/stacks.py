@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatepost.app.issuers_elsewhere import IssuersElsewhere
 from gatepost.app.secret_services import SecretServices
 from gatepost.app.user_pools import UserPoolParts, UserPools
 from gatepost.awsapi.authorization import Authorizer
@@ -149,7 +150,18 @@ class StackWorld:
         self.acm.used_by(self.apigateway.domain_parts.certificate_uses)
         self.user_pools = UserPools(
             Settings(password_memory_kib=8_192, password_passes=1),
-            UserPoolParts(self.records, self.heard, seal, self.clock, self.lambda_, self.assets, self, self.acm),
+            UserPoolParts(
+                self.records,
+                self.heard,
+                seal,
+                self.clock,
+                self.lambda_,
+                self.assets,
+                self,
+                self.acm,
+                self.directory,
+                IssuersElsewhere(self.clock),
+            ),
             aws_port=4566,
             endpoint_url="http://127.0.0.1:4566",
         )

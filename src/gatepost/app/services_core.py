@@ -177,7 +177,8 @@ class ServicesCore:
     def _make_user_pools(
         self, store: SqliteRecords, link: ServicesLink, clock: Clock, operations: Operations, address: tuple[int, str]
     ) -> UserPools:
-        parts = UserPoolParts(store, link, self._seal, clock, self._lambda, self.assets, operations, self.acm)
+        ports = (self._lambda, self.assets, operations, self.acm, self._directory, self._elsewhere)
+        parts = UserPoolParts(store, link, self._seal, clock, *ports)
         made = UserPools(self._settings, parts, aws_port=address[0], endpoint_url=address[1])
         self._apigateway.domain_parts.names.beside(made.provider.domain_names)
         made.provider.domain_names.beside(self._apigateway.domain_parts)

@@ -10,11 +10,22 @@ from gatepost.app.outbox import Outbox
 from gatepost.app.pool_issuers import PoolIssuers
 from gatepost.awsapi.own_routes import OwnRoute
 from gatepost.config import Settings
+from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.operations import Call, Provider
-from gatepost.kernel.ports import Assets, Certificates, FunctionCalls, Operations, PageRequest, Publisher, ServiceAnswer
+from gatepost.kernel.ports import (
+    Assets,
+    Certificates,
+    FunctionCalls,
+    IssuersElsewhere,
+    Operations,
+    PageRequest,
+    Publisher,
+    ServiceAnswer,
+)
 from gatepost.security.passwords import Passwords
 from gatepost.security.sealing import Seal
+from gatepost.services.cognito_identity.logins import OidcProviders
 from gatepost.services.cognito_identity.provider import CognitoIdentityProvider, IdentityPoolParts
 from gatepost.services.cognito_idp.import_jobs import FILE_BYTES_MAX
 from gatepost.services.cognito_idp.import_jobs import ROUTE as IMPORT_ROUTE
@@ -36,6 +47,8 @@ class UserPoolParts:
     assets: Assets
     operations: Operations
     certificates: Certificates
+    oidc: OidcProviders
+    elsewhere: IssuersElsewhere
 
 
 class UserPools:
@@ -61,6 +74,7 @@ class UserPools:
                 mailbox=self.outbox,
                 assets=parts.assets,
                 certificates=parts.certificates,
+                allow_address=AddressPolicy(),
                 issuer=issuer_of,
                 url=lambda: endpoint_url,
                 passwords=Passwords(memory_kib=settings.password_memory_kib, passes=settings.password_passes),
@@ -68,7 +82,16 @@ class UserPools:
         )
         issuers = PoolIssuers(self.provider.discovery.document)
         self.identity_pools = CognitoIdentityProvider(
-            IdentityPoolParts(parts.records, parts.seal, parts.clock, issuers, self.provider, parts.operations)
+            IdentityPoolParts(
+                parts.records,
+                parts.seal,
+                parts.clock,
+                issuers,
+                self.provider,
+                parts.operations,
+                parts.oidc,
+                parts.elsewhere,
+            )
         )
 
     @property

@@ -19,6 +19,13 @@ class DeveloperUserAlreadyRegisteredException(ServiceError):
     status = 400
 
 
+class ExternalServiceException(ServiceError):
+    """An identity provider elsewhere does not answer."""
+
+    code = "ExternalServiceException"
+    status = 400
+
+
 class InvalidIdentityPoolConfigurationException(ServiceError):
     """No role can be had by the pool's settings."""
 

@@ -2,8 +2,9 @@
 
 A login is good when, in this order: its name is a provider of the pool; it is a JWT of that provider's issuer, by a
 key that the issuer published, in its time; it is an id token; and its audience is an app client that the pool names
-with the provider. Where the pool says ServerSideTokenCheck, the user pool is asked too: the user is there, enabled,
-and has not signed out everywhere since.
+with the provider. A provider is a user pool, or an OpenID Connect provider of the account's in IAM: its URL's host and
+path are its name then, and its clients are the audiences that are taken. Where the pool says ServerSideTokenCheck, the
+user pool is asked too: the user is there, enabled, and has not signed out everywhere since.
 
 Sources: https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetId.html ,
 https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_CognitoIdentityProvider.html. Words: unverified.
@@ -14,12 +15,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.ports import SignedInUsers, TokenIssuers
-from gatepost.security.jwt import BadKey, BadToken, Verifier, unverified_claims, verifying_keys
-from gatepost.services.cognito_identity.errors import NotAuthorizedException
+from gatepost.kernel.errors import ServiceUnavailable
+from gatepost.kernel.ports import IssuersElsewhere, SignedInUsers, TokenIssuers
+from gatepost.security.jwt import (
+    BadKey,
+    BadToken,
+    Verifier,
+    header_of,
+    segments,
+    unverified_claims,
+    verifying_keys,
+)
+from gatepost.services.cognito_identity.errors import (
+    ExternalServiceException,
+    InvalidParameterException,
+    NotAuthorizedException,
+)
 from gatepost.services.cognito_identity.model import IdentityPool
 from gatepost.services.cognito_identity.tokens import TAGS_CLAIM, IdentityTokens
 
@@ -44,10 +58,52 @@ class Login:
         return self.provider, self.user
 
 
+class OidcProviderFacts(Protocol):
+    """What is asked of an OpenID Connect provider (`services.iam.model.OidcProvider`)."""
+
+    @property
+    def name(self) -> str:
+        """Give its URL without scheme."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Give its URL."""
+        ...
+
+    @property
+    def client_ids(self) -> tuple[str, ...]:
+        """Give the audiences that are taken."""
+        ...
+
+    @property
+    def account_id(self) -> str:
+        """Give whose it is."""
+        ...
+
+
+class OidcProviders(Protocol):
+    """Finds providers (`services.iam.directory.Directory`)."""
+
+    def oidc_provider(self, arn: str) -> OidcProviderFacts | None:
+        """Give the provider of an ARN."""
+        ...
+
+
 class Logins:
     """Verifies logins."""
 
-    def __init__(self, issuers: TokenIssuers, users: SignedInUsers, tokens: IdentityTokens, clock: Clock) -> None:
+    def __init__(
+        self,
+        issuers: TokenIssuers,
+        users: SignedInUsers,
+        tokens: IdentityTokens,
+        clock: Clock,
+        oidc: OidcProviders,
+        elsewhere: IssuersElsewhere,
+    ) -> None:
+        self._oidc = oidc
+        self._elsewhere = elsewhere
         self._issuers = issuers
         self._users = users
         self._tokens = tokens
@@ -56,7 +112,7 @@ class Logins:
 
     async def verified(self, pool: IdentityPool, given: Mapping[str, str]) -> list[Login]:
         """Verify logins of providers, each of them. Raises: NotAuthorizedException."""
-        return [await self._user_pool_login(pool, provider, token) for provider, token in sorted(given.items())]
+        return [await self._verified(pool, provider, token) for provider, token in sorted(given.items())]
 
     def own_identity(self, pool: IdentityPool, identity_id: str, token: str) -> list[str]:
         """Verify a token that the pool issued itself for a developer's user; give its `amr`.
@@ -93,6 +149,43 @@ class Logins:
             if jwks is not None and str(jwks["issuer"]).partition("://")[2] == given:
                 return name
         return given
+
+    def check_providers(self, pool: IdentityPool) -> None:
+        """Check that the OpenID Connect providers of a pool are the account's. Raises: InvalidParameterException."""
+        for arn in pool.oidc_providers:
+            provider = self._oidc.oidc_provider(arn)
+            if provider is None or provider.account_id != pool.account_id:
+                raise InvalidParameterException(f"There is no OpenID Connect provider {arn} in this account.")
+
+    async def _oidc_login(self, pool: IdentityPool, named: str, token: str) -> Login | None:
+        """Verify a token of an OpenID Connect provider; None: the pool has none of that name."""
+        providers = (self._oidc.oidc_provider(arn) for arn in pool.oidc_providers)
+        provider = next((one for one in providers if one is not None and one.name == named), None)
+        if provider is None:
+            return None
+        try:
+            issuer, kid = str(unverified_claims(token).get("iss")), str(header_of(segments(token)[0])["kid"])
+            if issuer.rstrip("/") != provider.url.rstrip("/"):
+                raise NotAuthorizedException("Invalid login token. Issuer doesn't match providerName")
+            keys = self._issuers.keys(provider.url) or await self._elsewhere.keys(provider.url, kid)
+            verifier = Verifier(issuer, verifying_keys(keys), self._clock, kept_max=1)
+        except BadToken as bad:
+            raise NotAuthorizedException("Invalid login token. Not a valid OpenId Connect identity token.") from bad
+        except (BadKey, ServiceUnavailable) as error:
+            raise ExternalServiceException(f"{named} does not give its keys.", detail=str(error)) from error
+        claims = self._claims(verifier, token)
+        audience = claims.get("aud")
+        if isinstance(audience, list) and len(audience) == 1:
+            audience = audience[0]
+        if audience not in provider.client_ids:
+            raise NotAuthorizedException("Invalid login token. Incorrect token audience.")
+        sub = claims.get("sub")
+        if not isinstance(sub, str) or not sub:
+            raise NotAuthorizedException("Invalid login token. Missing a required claim: sub")
+        return Login(named, sub, str(audience), claims)
+
+    async def _verified(self, pool: IdentityPool, named: str, token: str) -> Login:
+        return await self._oidc_login(pool, named, token) or await self._user_pool_login(pool, named, token)
 
     async def _user_pool_login(self, pool: IdentityPool, named: str, token: str) -> Login:
         provider = self.provider_name(pool, named)
@@ -155,7 +248,8 @@ def amr_of(pool: IdentityPool, logins: list[Login], developer_user: str = "") ->
     """
     found = ["authenticated"] if logins or developer_user else ["unauthenticated"]
     for login in logins:
-        found += [login.provider, f"{login.provider}:CognitoSignIn:{login.user}"]
+        how = "CognitoSignIn" if USER_POOL.fullmatch(login.provider) else "OIDC"  # the latter is unverified
+        found += [login.provider, f"{login.provider}:{how}:{login.user}"]
     if developer_user:
         name = pool.developer_provider
         found += [name, f"{name}:{pool.region}:{pool.id}:{developer_user}"]

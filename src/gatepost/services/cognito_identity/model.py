@@ -29,6 +29,7 @@ class IdentityPool:
     allows_classic_flow: bool = False
     developer_provider: str = ""
     user_pool_clients: tuple[Mapping[str, Any], ...] = ()  # AWS: CognitoIdentityProviders
+    oidc_providers: tuple[str, ...] = ()  # AWS: OpenIdConnectProviderARNs
     tags: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)  # by `authenticated`, `unauthenticated`
     role_mappings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by provider:client
@@ -54,7 +55,8 @@ class IdentityPool:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> IdentityPool:
         """Read what `to_json` gave."""
-        return cls(**{**value, "user_pool_clients": tuple(value["user_pool_clients"])})
+        told = {name: tuple(value.get(name, ())) for name in ("user_pool_clients", "oidc_providers")}
+        return cls(**{**value, **told})
 
     def to_aws(self) -> dict[str, Any]:
         """Give AWS's shape IdentityPool."""
@@ -69,6 +71,8 @@ class IdentityPool:
             told["DeveloperProviderName"] = self.developer_provider
         if self.user_pool_clients:
             told["CognitoIdentityProviders"] = [dict(one) for one in self.user_pool_clients]
+        if self.oidc_providers:
+            told["OpenIdConnectProviderARNs"] = list(self.oidc_providers)
         return told
 
 

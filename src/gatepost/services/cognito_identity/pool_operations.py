@@ -15,7 +15,7 @@ from gatepost.services.cognito_identity.errors import (
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from gatepost.services.cognito_identity.logins import USER_POOL
+from gatepost.services.cognito_identity.logins import USER_POOL, Logins
 from gatepost.services.cognito_identity.model import IdentityPool
 from gatepost.services.cognito_identity.store import IdentityStore
 
@@ -27,8 +27,7 @@ TAGS_MAX: Final = 50
 RULES_MAX: Final = 25  # "up to 25 rules can be specified per identity provider", API_RulesConfigurationType
 CUSTOM_ID_TAG: Final = "_custom_id_"  # ours: pins the id, as for user pools
 _REFUSED: Final = {
-    "SupportedLoginProviders": "social providers are not supported by Gatepost: use CognitoIdentityProviders",
-    "OpenIdConnectProviderARNs": "is not supported by Gatepost: name user pools in CognitoIdentityProviders",
+    "SupportedLoginProviders": "is not supported by Gatepost: use OpenIdConnectProviderARNs",
     "SamlProviderARNs": "SAML is not supported by Gatepost: use CognitoIdentityProviders",
 }
 
@@ -37,6 +36,7 @@ class PoolOperations:
     """The operations on identity pools; a part of the provider."""
 
     _store: IdentityStore
+    _logins: Logins
 
     @operation("CreateIdentityPool")
     async def create_identity_pool(self, call: Call, params: Params) -> Answer:
@@ -50,6 +50,7 @@ class PoolOperations:
         if self._store.find(pool_id) is not None:
             raise ResourceConflictException(f"IdentityPool '{pool_id}' exists.")
         pool = _configured(IdentityPool(pool_id, call.account_id, call.region, "", takes_guests=False), params, tags)
+        self._logins.check_providers(pool)
         await self._store.keep(pool, None)
         return pool.to_aws()
 
@@ -61,6 +62,7 @@ class PoolOperations:
         pool = _configured(old, params, dict(old.tags if tags is None else tags))
         if old.developer_provider and pool.developer_provider != old.developer_provider:
             raise InvalidParameterException("DeveloperProviderName cannot be changed.")
+        self._logins.check_providers(pool)
         await self._store.keep(pool, old)
         return pool.to_aws()
 
@@ -185,6 +187,7 @@ def _configured(pool: IdentityPool, params: Params, tags: dict[str, str]) -> Ide
         allows_classic_flow=bool(params.get("AllowClassicFlow")),
         developer_provider=params.get("DeveloperProviderName") or "",
         user_pool_clients=tuple(clients),
+        oidc_providers=tuple(dict.fromkeys(params.get("OpenIdConnectProviderARNs") or ())),
         tags=_tags(tags),
     )
 

@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Final
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.operations import Access, Call, pass_role, tag_context
-from gatepost.kernel.ports import Operations, SignedInUsers, TokenIssuers
+from gatepost.kernel.ports import IssuersElsewhere, Operations, SignedInUsers, TokenIssuers
 from gatepost.security.session_tokens import Sealing
 from gatepost.services.cognito_identity.developer_operations import DeveloperOperations
 from gatepost.services.cognito_identity.errors import InvalidParameterException
 from gatepost.services.cognito_identity.identity_operations import IdentityOperations
-from gatepost.services.cognito_identity.logins import Logins
+from gatepost.services.cognito_identity.logins import Logins, OidcProviders
 from gatepost.services.cognito_identity.pool_operations import PoolOperations, mapped_roles
 from gatepost.services.cognito_identity.store import IdentityStore
 from gatepost.services.cognito_identity.tokens import IdentityTokens
@@ -30,7 +30,7 @@ _UNBOUND: Final = frozenset({"CreateIdentityPool", "DeleteIdentities", "Describe
 
 @dataclass(frozen=True, slots=True)
 class IdentityPoolParts:
-    """What identity pools need: `issuers` and `users` are the user pools', `operations` reaches STS."""
+    """What identity pools need: `issuers`, `users` of user pools, `operations` that reach STS, `oidc` of IAM."""
 
     records: Records
     seal: Sealing
@@ -38,6 +38,8 @@ class IdentityPoolParts:
     issuers: TokenIssuers
     users: SignedInUsers
     operations: Operations
+    oidc: OidcProviders
+    elsewhere: IssuersElsewhere
 
 
 class CognitoIdentityProvider(PoolOperations, IdentityOperations, DeveloperOperations):
@@ -49,7 +51,7 @@ class CognitoIdentityProvider(PoolOperations, IdentityOperations, DeveloperOpera
     def __init__(self, parts: IdentityPoolParts) -> None:
         self._store = IdentityStore(parts.records)
         self._tokens = IdentityTokens(parts.records, parts.seal, parts.clock)
-        self._logins = Logins(parts.issuers, parts.users, self._tokens, parts.clock)
+        self._logins = Logins(parts.issuers, parts.users, self._tokens, parts.clock, parts.oidc, parts.elsewhere)
         self._operations = parts.operations
 
     async def start(self) -> None:

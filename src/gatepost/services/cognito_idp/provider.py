@@ -63,6 +63,7 @@ from gatepost.services.cognito_idp.triggers import ANSWER_WITHIN_S, Triggers
 from gatepost.services.cognito_idp.user_settings import UserSettingsOperations
 from gatepost.services.cognito_idp.users import Users
 from gatepost.storage.base import Records
+from gatepost.wire.addresses import AllowAddress
 from gatepost.wire.client import Client
 
 
@@ -83,6 +84,7 @@ class CognitoParts:
     passwords: Passwords = field(default_factory=Passwords)
     new_id: Callable[[], str] = random_uuid
     trigger_answers_within_s: float = ANSWER_WITHIN_S
+    allow_address: AllowAddress | None = None  # where other identity providers may be; None: anywhere
 
 
 class CognitoIdpProvider(
@@ -164,7 +166,7 @@ class CognitoIdpProvider(
             url=parts.url,
         )
         self.discovery = Discovery(self._pools, parts.url, self._domains)
-        self._client = Client(clock=parts.clock)  # to other identity providers
+        self._client = Client(clock=parts.clock, allow_address=parts.allow_address)  # to other identity providers
         self.pages = self._make_pages()
 
     def _make_pages(self) -> HostedPages:

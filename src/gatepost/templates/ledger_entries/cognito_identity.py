@@ -7,7 +7,7 @@ from typing import Final
 from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, refused
 
 _SYNC: Final = refused("there is no Cognito Sync: remove it")
-_USER_POOLS: Final = refused("logins are those of user pools: use CognitoIdentityProviders")
+_USER_POOLS: Final = refused("logins are those of user pools and OpenID Connect providers: use these")
 
 
 def entries() -> tuple[TypeEntry, ...]:
@@ -36,7 +36,7 @@ _POOL: Final[dict[str, Entry]] = {
     "DeveloperProviderName": ENFORCED,
     "IdentityPoolName": ENFORCED,
     "IdentityPoolTags": ENFORCED,
-    "OpenIdConnectProviderARNs": _USER_POOLS,
+    "OpenIdConnectProviderARNs": ENFORCED,
     "PushSync": _SYNC,
     "SamlProviderARNs": _USER_POOLS,
     "SupportedLoginProviders": _USER_POOLS,
