@@ -8,14 +8,14 @@ author could not have uploaded.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
-from mmap import mmap
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 OLD: Final = 0
 NEW: Final = 1
 DIGEST_BYTES: Final = 32
 STEPS_MAX: Final = 200_000
+OFFSET_MAX: Final = 1 << 40
 _STEP: Final = struct.Struct("<BQQ")
 
 
@@ -58,8 +58,11 @@ def old_digest(patch: bytes) -> str:
     return patch[:DIGEST_BYTES].hex()
 
 
-def patched(old: mmap | bytes, patch: bytes, *, bytes_max: int) -> bytes:
-    """Give what a patch makes of `old`. Raises: BadPatch."""
+def patched(read: Callable[[int, int], bytes], patch: bytes, *, bytes_max: int) -> bytes:
+    """Give what a patch makes; `read` gives as many bytes of the old asset as the first number, from the second on.
+
+    Raises: BadPatch.
+    """
     pieces: list[bytes] = []
     at, total = DIGEST_BYTES, 0
     while at < len(patch):
@@ -74,7 +77,7 @@ def patched(old: mmap | bytes, patch: bytes, *, bytes_max: int) -> bytes:
             piece = patch[at : at + length]
             at += length
         elif kind == OLD:
-            piece = old[offset : offset + length]
+            piece = read(length, offset) if offset <= OFFSET_MAX else b""
         else:
             raise BadPatch(f"the patch has a step of kind {kind}")
         if len(piece) != length:

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import mmap
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -118,10 +118,10 @@ class FileAssets:
     def _patched(self, patch: bytes) -> bytes | None:
         """Give what a patch makes; None: the asset that it changes is not there. Raises: BadPatch, OSError."""
         old = self.path(old_digest(patch))
-        if old is None or not old.stat().st_size:
+        if old is None:
             return None
-        with old.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            return patched(mapped, patch, bytes_max=ASSET_BYTES_MAX)
+        with old.open("rb") as file:
+            return patched(partial(os.pread, file.fileno()), patch, bytes_max=ASSET_BYTES_MAX)
 
     def _keep(self, sha256: str, content: bytes) -> None:
         if not self.ask(sha256):

@@ -335,12 +335,11 @@ def test_keys_that_a_provider_works_out_on_demand_are_asked_for_only_by_a_condit
     asyncio.run(scenario())
 
 
-def test_remembered_decisions_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_decisions_are_bounded(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with an_identity_world(tmp_path) as world:
-            monkeypatch.setattr("gatepost.awsapi.authorization.DECISIONS_MAX", 10)
             ana = await world.a_user()
-            authorizer = Authorizer(world.directory)
+            authorizer = Authorizer(world.directory, decisions_max=10)
             for n in range(25):
                 authorizer.decide(world.call(ana), Access("dynamodb:PutItem", f"{TABLE_ARN}{n}"))
                 assert len(authorizer._decisions) <= 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,10 @@ STEP = struct.Struct("<BQQ")
 PIECES = st.lists(st.one_of(st.tuples(st.integers(0, 50), st.integers(0, 50)), st.binary(max_size=20)), max_size=10)
 
 
+def reader_of(content: bytes) -> Callable[[int, int], bytes]:
+    return lambda count, offset: content[offset : offset + count]
+
+
 @given(st.binary(min_size=100, max_size=100), PIECES)
 def test_a_patch_makes_what_its_pieces_say(old: bytes, chosen: list[tuple[int, int] | bytes]) -> None:
     pieces = [
@@ -24,7 +29,7 @@ def test_a_patch_makes_what_its_pieces_say(old: bytes, chosen: list[tuple[int, i
     expected = b"".join(one if isinstance(one, bytes) else old[one[0] : one[0] + one[1]] for one in chosen)
     patch = write_patch(SHA, pieces)
     assert old_digest(patch) == SHA
-    assert patched(old, patch, bytes_max=len(expected)) == expected
+    assert patched(reader_of(old), patch, bytes_max=len(expected)) == expected
 
 
 def test_pieces_that_follow_one_another_are_one_step() -> None:
@@ -46,7 +51,7 @@ def test_pieces_that_follow_one_another_are_one_step() -> None:
 )
 def test_a_patch_that_means_nothing_is_refused(steps: bytes) -> None:
     with pytest.raises(BadPatch):
-        patched(bytes(100), bytes.fromhex(SHA) + steps, bytes_max=250)
+        patched(reader_of(bytes(100)), bytes.fromhex(SHA) + steps, bytes_max=250)
 
 
 @pytest.mark.parametrize("patch", [b"", bytes(31)])
@@ -57,4 +62,4 @@ def test_a_patch_names_what_it_changes(patch: bytes) -> None:
 
 def test_steps_are_bounded() -> None:
     with pytest.raises(BadPatch, match="too many"):
-        patched(bytes(1), bytes.fromhex(SHA) + STEP.pack(0, 0, 0) * 200_001, bytes_max=1)
+        patched(reader_of(bytes(1)), bytes.fromhex(SHA) + STEP.pack(0, 0, 0) * 200_001, bytes_max=1)

@@ -1,9 +1,17 @@
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import apsw
 import orjson
 import pytest
 
-from gatepost.storage.items import TableExists, TableGone
+from gatepost.kernel.clock import FixedClock
+from gatepost.kernel.errors import StoreUnavailable
+from gatepost.storage.items import MIGRATIONS, ItemStore, TableExists, TableGone
 from gatepost.storage.items_keys import HIGHEST, LOWEST, table_key
-from gatepost.storage.items_tables import item_table
+from gatepost.storage.items_tables import ItemTable, item_table
+from gatepost.storage.sqlite import Database
 from tests.support.items import BY_COLOR, KEYS, KEYS_ONLY, an_item, an_item_table, delete, on_items, put
 
 
@@ -254,3 +262,74 @@ def test_the_size_of_a_range_is_the_sum_of_its_items() -> None:
         return store.size_of_range(table, LOWEST, HIGHEST), store.size_of_range(table, b"", b"")
 
     assert on_items(scenario) == (200, 0)
+
+
+class BadDisk(apsw.VFS):
+    """A file system whose files cannot be read from `bad_from` on."""
+
+    def __init__(self) -> None:
+        self.bad_from = 1 << 60
+        super().__init__("bad-disk", "")
+
+    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:
+        return BadFile(self, name, flags)
+
+
+class BadFile(apsw.VFSFile):
+    """A file of it."""
+
+    def __init__(self, disk: BadDisk, name: Any, flags: list[int]) -> None:
+        self._disk = disk
+        super().__init__("", name, flags)
+
+    def xRead(self, amount: int, offset: int) -> bytes:
+        if offset >= self._disk.bad_from:
+            raise apsw.IOError("the disk cannot read")
+        return super().xRead(amount, offset)
+
+
+class OnBadDisk(Database):
+    """A database on it."""
+
+    def _make_connection(self) -> apsw.Connection:
+        return apsw.Connection(str(self.path), vfs="bad-disk")
+
+
+def test_a_page_that_cannot_be_read_fails_who_asks_for_it_and_nobody_else(tmp_path: Path) -> None:
+    """Were the file mapped into memory, the whole process would end by SIGBUS."""
+    disk = BadDisk()
+
+    async def filled() -> ItemTable:
+        database = Database(tmp_path / "items.db", durability="process", migrations=MIGRATIONS)
+        await database.open()
+        store = ItemStore(database, FixedClock())
+        table = await an_item_table(store)
+        for number in range(1000):
+            await put(store, table, an_item(f"{number:04d}", text="x" * 100))
+        await database.close()
+        return table
+
+    async def read(table: ItemTable) -> tuple[list[str], bool]:
+        database = OnBadDisk(tmp_path / "items.db", durability="process", migrations=MIGRATIONS)
+        await database.open()
+        store = ItemStore(database, FixedClock())
+        store.counts(table.id)  # the reader knows the schema
+        assert database.reader.pragma("mmap_size") == 0
+        disk.bad_from = database.path.stat().st_size * 3 // 4
+        told = []
+        for number in range(1000):
+            key = table_key(table.keys, {"pk": {"S": f"{number:04d}"}})
+            try:
+                told.append("there" if store.get(table, key) else "gone")
+            except StoreUnavailable:
+                told.append("unreadable")
+            await asyncio.sleep(0)
+        disk.bad_from = 1 << 60
+        await put(store, table, an_item("1000"))
+        is_written = store.get(table, table_key(table.keys, {"pk": {"S": "1000"}})) is not None
+        await database.close()
+        return told, is_written
+
+    told, is_written = asyncio.run(read(asyncio.run(filled())))
+    assert set(told) == {"there", "unreadable"}
+    assert is_written

@@ -358,7 +358,8 @@ def test_a_folder_that_was_packed_before_is_uploaded_as_what_has_changed(tmp_pat
 
     def patch(sha256, content):
         patches.append(content)
-        platform.assets[sha256] = patched(platform.assets[old_digest(content)], content, bytes_max=1_000_000)
+        old = platform.assets[old_digest(content)]
+        platform.assets[sha256] = patched(lambda count, at: old[at : at + count], content, bytes_max=1_000_000)
         return True
 
     uploads = Uploads(platform.assets.__contains__, platform.put, patch)

@@ -36,8 +36,15 @@ class Use(NamedTuple):
 class LastUses:
     """Notes the last uses of all accounts. Call `start` once the store is open, `close` before it closes."""
 
-    def __init__(self, records: Records, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        records: Records,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        notes_max: int = NOTES_MAX,
+    ) -> None:
         self._records = records
+        self._notes_max = notes_max
         self._pause = pause
         self._tasks = Tasks("last-uses")
         self._keys: dict[str, Use] = {}
@@ -68,18 +75,19 @@ class LastUses:
         On every request's way: it usually compares and does nothing.
         """
         last = self._last
-        if last is not None and last[0] is principal and last[1] == service and last[2] == region:
-            if 0 <= now_ms - last[3] < SAME_MS:
+        if last is not None and last[0] is principal and last[1:3] == (service, region):
+            is_same = 0 <= now_ms - last[3] < SAME_MS
+            if is_same:
                 return
         self._last = (principal, service, region, now_ms)
         use = Use(service, region, now_ms)
         key = principal.access_key_id
         if key.startswith(LONG_TERM):
-            if key not in self._keys and len(self._keys) >= NOTES_MAX:
+            if key not in self._keys and len(self._keys) >= self._notes_max:
                 del self._keys[next(iter(self._keys))]
             self._keys[key] = use
         who = (principal.role_arn or principal.arn, service)
-        if who not in self._services and len(self._services) >= NOTES_MAX:
+        if who not in self._services and len(self._services) >= self._notes_max:
             del self._services[next(iter(self._services))]
         self._services[who] = use
         self._is_written = False

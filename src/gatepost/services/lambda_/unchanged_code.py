@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import stat
 import struct
@@ -50,18 +49,14 @@ class Unchanged:
                 self._entries = {}
 
     def __enter__(self) -> Unchanged:
-        """Map the two packages, if there are two."""
+        """Open the two packages, if there are two."""
         if self._entries:
-            self._now_bytes = self._mapped(self._archive)
-            self._before_bytes = self._mapped(self._before)
+            self._now_file = self._files.enter_context(self._archive.open("rb")).fileno()
+            self._before_file = self._files.enter_context(self._before.open("rb")).fileno()
         return self
 
-    def _mapped(self, path: Path) -> mmap.mmap:
-        with path.open("rb") as file:
-            return self._files.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
     def __exit__(self, *error: object) -> None:
-        """Let go of them."""
+        """Close them."""
         self._files.close()
 
     def link(self, entry: zipfile.ZipInfo, path: str) -> bool:
@@ -77,7 +72,7 @@ class Unchanged:
             found = os.lstat(source)
             if not stat.S_ISREG(found.st_mode) or found.st_size != entry.file_size:
                 return False
-            if _packed(self._now_bytes, entry) != _packed(self._before_bytes, twin):
+            if _packed(self._now_file, entry) != _packed(self._before_file, twin):
                 return False
             os.link(source, path)
         except FileExistsError:
@@ -135,12 +130,11 @@ def _is_alike(one: zipfile.ZipInfo, other: zipfile.ZipInfo) -> bool:
     )
 
 
-def _packed(content: mmap.mmap, entry: zipfile.ZipInfo) -> bytes:
+def _packed(file: int, entry: zipfile.ZipInfo) -> bytes:
     """Give an entry's bytes as they stand in the zip, compressed; less than it should have when it lies."""
     at = entry.header_offset + _LENGTHS_AT
-    head = content[at : at + _LENGTHS.size]
+    head = os.pread(file, _LENGTHS.size, at)
     if len(head) < _LENGTHS.size:
         return head
     name, extra = _LENGTHS.unpack(head)
-    start = at + _LENGTHS.size + name + extra
-    return content[start : start + entry.compress_size]
+    return os.pread(file, entry.compress_size, at + _LENGTHS.size + name + extra)

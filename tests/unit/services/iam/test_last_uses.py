@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-from gatepost.services.iam import last_uses
 from gatepost.services.iam.last_uses import LastUses, Use
 from tests.support.identities import an_identity_world
 
@@ -51,13 +50,27 @@ def test_a_role_was_last_used_by_its_sessions_since_it_was_made(tmp_path: Path) 
     asyncio.run(scenario())
 
 
-def test_notes_are_bounded(tmp_path: Path, monkeypatch) -> None:
+def test_notes_are_bounded(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with an_identity_world(tmp_path) as world:
-            monkeypatch.setattr(last_uses, "NOTES_MAX", 2)
-            notes = LastUses(world.records)
+            notes = LastUses(world.records, notes_max=2)
             for service in ("a", "b", "c"):
                 notes.note(world.root, service, "us-east-1", 1)
             assert list(notes.of_entity(world.root.arn, 0)) == ["b", "c"]
+
+    asyncio.run(scenario())
+
+
+def test_who_calls_again_and_again_is_noted_once_a_second(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with an_identity_world(tmp_path) as world:
+            notes = LastUses(world.records)
+            told = []
+            for at_ms in (5_000, 5_999, 6_000, 6_500, 5_500):  # and where the clock was put back
+                notes.note(world.root, "sts", "us-east-1", at_ms)
+                told.append(notes.of_entity(world.root.arn, 0)["sts"].at_ms)
+            notes.note(world.root, "sts", "eu-west-1", 5_501)
+            assert told == [5_000, 5_000, 6_000, 6_000, 5_500]
+            assert notes.of_entity(world.root.arn, 0)["sts"].region == "eu-west-1"
 
     asyncio.run(scenario())
