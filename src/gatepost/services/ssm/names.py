@@ -21,8 +21,8 @@ NOT_A_NAME: Final = (
 NOT_A_PATH: Final = (  # with the backslashes, as AWS sends it
     "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash "
     '"/". It can\'t be prefixed with \\"aws\\" or \\"ssm\\" (case-insensitive). It must use only letters, numbers, or '
-    "the following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, if "
-    'specified, must use the forward slash symbol "/". Valid example: /get/parameters2-/by1./path0_.'
+    "the following symbols: . (period), - (hyphen), _ (underscore). Special characters are not allowed. All sub-paths, "
+    'if specified, must use the forward slash symbol "/". Valid example: /get/parameters2-/by1./path0_.'
 )
 _NAME: Final = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", re.ASCII)
 _PATH: Final = re.compile(r"/([A-Za-z0-9_.-]+/?)*", re.ASCII)
