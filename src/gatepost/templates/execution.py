@@ -78,6 +78,9 @@ class Execution:
 
     async def apply(self, compiled: Compiled, stack_tags: Mapping[str, str]) -> None:
         """Make and change every resource of the template. Raises: Failed."""
+        for name, resource in list(self._progress.resources.items()):
+            if resource.is_removed and resource.now() is not None:
+                await self._refuse_by_policy("Update:Delete", name, resource.type)
         evaluator = Evaluator(compiled.scope, Live(self._progress.resources, compiled.resources))
 
         async def one(name: str) -> None:
@@ -123,13 +126,25 @@ class Execution:
         if not causes:
             await self._progress.keep(name, replace(now, depends_on=sorted(resource.needs)))
         elif any(cause.recreation != "Never" for cause in causes):
+            await self._refuse_by_policy("Update:Replace", name, resource.declaration.type)
             await self._refuse_custom_name(name, handler, now, properties)
             await self._create(resource, handler, properties, generation=now.generation + 1, superseded=now)
         elif any(cause.path.startswith("Properties") for cause in causes):
+            await self._refuse_by_policy("Update:Modify", name, resource.declaration.type)
             await self._update(resource, handler, now, properties)
         else:
             fresh = self._incarnation(resource, now.physical_id, now.generation, dict(now.properties))
             await self._progress.keep(name, replace(fresh, attributes=now.attributes, ref=now.ref))
+
+    async def _refuse_by_policy(self, action: str, name: str, type_name: str) -> None:
+        """Refuse what the stack's policy does not allow. Raises: ResourceFailure; Failed for a deletion."""
+        objection = self._workshop.objection(action, name, type_name)
+        if not objection:
+            return
+        if action == "Update:Delete":
+            raise Failed(objection)
+        await self._progress.resource_failed(name, type_name, "UPDATE_FAILED", objection)
+        raise ResourceFailure(objection)
 
     async def _refuse_custom_name(
         self, name: str, handler: ResourceHandler, now: Incarnation, properties: Mapping[str, Any]

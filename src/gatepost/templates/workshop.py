@@ -10,6 +10,7 @@ from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.operations import Principal
 from gatepost.kernel.ports import Operations
 from gatepost.services.cloudformation.model import Incarnation, Stack, StackRequest
+from gatepost.services.cloudformation.stack_policy import StackPolicy
 from gatepost.templates.document import ActiveResource
 from gatepost.templates.dynamic_references import DynamicReferences
 from gatepost.templates.resources.base import ResourceFailure, ResourceHandler, Work
@@ -69,6 +70,11 @@ class Workshop:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "references", DynamicReferences(self._call))
+
+    def objection(self, action: str, logical_id: str, type_name: str) -> str:
+        """Say why the stack's policy does not let an update do this (`Update:Modify`, …); empty: it does."""
+        text = self.request.update_policy
+        return StackPolicy(text).objection(action, logical_id, type_name) if text else ""
 
     def handler(self, resource: ActiveResource) -> ResourceHandler:
         """Give the handler of a declared resource."""

@@ -190,6 +190,7 @@ class ChangeSets:
         executed = replace(change_set, execution_status="EXECUTE_COMPLETE")
         await records.save_change_set(stack, executed)
         if change_set.type == "UPDATE":
+            request = replace(request, update_policy=stack.policy)
             await begin_update(records, stack, request, call, self._engine, change_set_id=change_set.id)
             return {}
         running = Running("create", "forward", asdict(request), asdict(call.principal))

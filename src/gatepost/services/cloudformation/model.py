@@ -90,6 +90,7 @@ class StackRequest:
     parent_id: str = ""
     root_id: str = ""
     depth: int = 0  # of nesting
+    update_policy: str = ""  # the stack policy of one update: that for its time, else the standing one
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -137,6 +138,7 @@ class Stack:
     outputs: list[dict[str, str]] = field(default_factory=list)
     imports: list[str] = field(default_factory=list)  # names of exports in use
     is_protected: bool = False  # AWS: EnableTerminationProtection
+    policy: str = ""  # AWS: StackPolicyBody
     change_set_id: str = ""
     running: dict[str, Any] | None = None
 

@@ -39,6 +39,7 @@ from gatepost.services.cloudformation.shapes import (
     shown_stack,
     shown_summary,
 )
+from gatepost.services.cloudformation.stack_policy import given_policy
 from gatepost.services.cloudformation.stack_start import (
     begin,
     begin_update,
@@ -120,6 +121,7 @@ class CloudFormation(AbsentOperations):
             status="CREATE_IN_PROGRESS",
             created_at_ms=call.now_ms,
             is_protected=bool(params.get("EnableTerminationProtection", False)),
+            policy=given_policy(params, "StackPolicy"),
         )
         prepared = await self._engine.prepare(call, stack, request)
         check_capabilities(prepared, request.capabilities, is_reviewed=False)
@@ -162,7 +164,8 @@ class CloudFormation(AbsentOperations):
         check_capabilities(prepared, request.capabilities, is_reviewed=False)
         if prepared.is_unchanged and stack.status in UPDATABLE:
             raise ValidationError(NO_UPDATES)
-        await begin_update(records, stack, request, call, self._engine)
+        policy = given_policy(params, "StackPolicy") or stack.policy
+        await begin_update(records, stack, request, call, self._engine, policy=policy)
         return {"StackId": stack.id}
 
     @operation("DeleteStack")
@@ -257,6 +260,24 @@ class CloudFormation(AbsentOperations):
             raise ValidationError("Termination protection is set on the root stack, not on a nested one")
         await self._records(call).save(replace(stack, is_protected=params["EnableTerminationProtection"]))
         return {"StackId": stack.id}
+
+    @operation("SetStackPolicy")
+    async def set_stack_policy(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Say which resources updates may change. Raises: ValidationError."""
+        stack = await self._stack(call, params["StackName"])
+        policy = given_policy(params, "StackPolicy")
+        if not policy:
+            raise ValidationError("You must specify either StackPolicyBody or StackPolicyURL")
+        if stack.is_busy:
+            raise ValidationError(f"Stack [{stack.name}] is in {stack.status}: try again when it has settled")
+        await self._records(call).save(replace(stack, policy=policy))
+        return {}
+
+    @operation("GetStackPolicy")
+    async def get_stack_policy(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a stack's policy, where it has one. Raises: ValidationError."""
+        stack = await self._stack(call, params["StackName"])
+        return {"StackPolicyBody": stack.policy} if stack.policy else {}
 
     # Stacks: looking at them.
 

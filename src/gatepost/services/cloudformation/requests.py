@@ -16,6 +16,7 @@ from gatepost.services.cloudformation.model import (
     StackRequest,
     ValidationError,
 )
+from gatepost.services.cloudformation.stack_policy import given_policy
 
 TAGS_MAX: Final = 50
 _ASSET_URL: Final = re.compile(
@@ -23,10 +24,6 @@ _ASSET_URL: Final = re.compile(
 )
 # What we would have to ignore: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 _REFUSED: Final[Mapping[str, str]] = {
-    "StackPolicyBody": "stack policies are not here: protect the stack with EnableTerminationProtection",
-    "StackPolicyURL": "stack policies are not here: protect the stack with EnableTerminationProtection",
-    "StackPolicyDuringUpdateBody": "stack policies are not here: leave it out",
-    "StackPolicyDuringUpdateURL": "stack policies are not here: leave it out",
     "ResourceTypes": "it needs templates to be checked against a list of types: leave it out",
     "ResourcesToImport": "resources cannot be imported: create them with the stack",
     "ImportExistingResources": "resources cannot be imported: create them with the stack",
@@ -148,6 +145,7 @@ async def request_of(
         parent_id=standing.parent_id if standing else "",
         root_id=standing.root_id if standing else "",
         depth=standing.depth if standing else 0,
+        update_policy=given_policy(params, "StackPolicyDuringUpdate") or (previous.policy if previous else ""),
     )
 
 

@@ -78,8 +78,8 @@ async def refused(world, operation, **params):
         ),
         (
             "CreateStack",
-            {"StackName": "x", "TemplateBody": GROUP, "StackPolicyBody": "{}"},
-            "Gatepost does not support StackPolicyBody",
+            {"StackName": "x", "TemplateBody": GROUP, "StackPolicyURL": "https://x"},
+            "Gatepost does not support StackPolicyURL",
         ),
         (
             "CreateStack",
@@ -109,7 +109,7 @@ async def refused(world, operation, **params):
         ("DescribeChangeSet", {"ChangeSetName": "c"}, "StackName must be specified"),
         ("CancelUpdateStack", {"StackName": "nope"}, "Stack with id nope does not exist"),
         ("ListImports", {"ExportName": "nope"}, "Export 'nope' is not imported by any stack."),
-        ("SetStackPolicy", {"StackName": "x"}, "NotImplemented"),
+        ("SetStackPolicy", {"StackName": "x"}, "Stack with id x does not exist"),
         ("DetectStackDrift", {"StackName": "x"}, "NotImplemented"),
         ("CreateStackSet", {"StackSetName": "x"}, "NotImplemented"),
         ("ListStacks", {"NextToken": "x"}, "Invalid NextToken"),
