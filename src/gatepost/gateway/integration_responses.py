@@ -88,7 +88,7 @@ class IntegrationResponses:
         chosen = declared.templates.get(accept, declared.default)
         if chosen is not None:
             head, template = chosen
-            body, is_binary = self._scope.render(template, exchange, body, overrides).body(), False
+            body, is_binary = self._scope.render(template, exchange, body, overrides), False
         if declared.handling or wants_binary:
             body = after_template(body, is_binary=is_binary, handling=declared.handling, wants_binary=wants_binary)
         status, own = declared.status, _NONE_OVERRIDDEN

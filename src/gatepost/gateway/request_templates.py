@@ -44,11 +44,11 @@ class RequestTemplates:
         body, handling, binary = request.body, self._handling, self._scope.stage.binary_media_types
         overrides = Overrides()
         if template is not None and not binary and not handling:  # the usual case: text to text
-            return self._scope.render(template, exchange, body, overrides, exchange.document).body(), overrides
+            return self._scope.render(template, exchange, body, overrides, exchange.document), overrides
         body, is_binary = before_template(body, is_binary=matches_any(media, binary), handling=handling)
         if template is not None:
             document = exchange.document if body is request.body else MISSING
-            body, is_binary = self._scope.render(template, exchange, body, overrides, document).body(), False
+            body, is_binary = self._scope.render(template, exchange, body, overrides, document), False
         return after_template(body, is_binary=is_binary, handling=handling), overrides
 
     def __repr__(self) -> str:

@@ -20,7 +20,6 @@ from gatepost.gateway.route import StageFacts
 from gatepost.gateway.trace import TRACE_HEADER, trace_root
 from gatepost.languages.json_path import MISSING, JsonPaths
 from gatepost.languages.vtl_api_gateway import (
-    Mapped,
     MappingTemplate,
     Overrides,
     Parameters,
@@ -60,22 +59,22 @@ class TemplateScope:
         template: MappingTemplate,
         exchange: Exchange,
         body: bytes,
-        overrides: Overrides | None = None,
+        overrides: Overrides,
         document: Any = MISSING,
-    ) -> Mapped:
+    ) -> bytes:
         """Map a body, for a response with what the request's template wrote. Raises: Refusal when it fails.
 
-        `document` is what the body parses to, if someone has parsed it already.
+        What is no character becomes `?`. `document` is what the body parses to, if someone has parsed it already.
         """
         try:
-            return template.render(
+            return template.render_text(
                 body,
-                context=Variables(self._table, exchange),
-                stage_variables=self._variables,
-                parameters=lambda: request_parameters(exchange),
-                overrides=overrides,
-                document=document,
-            )
+                Variables(self._table, exchange),
+                self._variables,
+                lambda: request_parameters(exchange),
+                overrides,
+                document,
+            ).encode("utf-8", "replace")
         except TemplateError as error:
             raise Refusal(
                 API_CONFIGURATION_ERROR,

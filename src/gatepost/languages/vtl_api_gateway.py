@@ -416,17 +416,13 @@ class Util(Host):
 
 
 class Mapped:
-    """What a mapping template gave: a body, and what is to be overridden."""
+    """What a mapping template gave: a text, and what is to be overridden."""
 
     __slots__ = ("overrides", "text")
 
     def __init__(self, text: str, overrides: Overrides) -> None:
         self.text = text
         self.overrides = overrides
-
-    def body(self) -> bytes:
-        """Give the text in UTF-8; what is no character becomes `?`."""
-        return self.text.encode("utf-8", "replace")
 
 
 class MappingTemplate:
@@ -447,6 +443,11 @@ class MappingTemplate:
     def constant(self) -> str | None:
         """What it always gives, if it is text alone."""
         return self._template.constant
+
+    @property
+    def leading(self) -> str:
+        """The text that whatever it gives begins with."""
+        return self._template.leading
 
     @property
     def context_names(self) -> frozenset[str]:
@@ -473,6 +474,19 @@ class MappingTemplate:
         Raises: TemplateError when the template fails or spends more than its limits.
         """
         overrides = Overrides() if overrides is None else overrides
+        text = self.render_text(body, context, stage_variables, parameters, overrides, document)
+        return Mapped(text, overrides)
+
+    def render_text(
+        self,
+        body: bytes,
+        context: Variables,
+        stage_variables: Mapping[str, str],
+        parameters: Callable[[], Parameters],
+        overrides: Overrides,
+        document: Any,
+    ) -> str:
+        """Give the text of `render`."""
         variables: dict[str, Any] = {"util": self._util}
         if self._uses_input:
             variables["input"] = Input(body, parameters, self._paths, document)
@@ -480,7 +494,7 @@ class MappingTemplate:
             variables["context"] = Context(context, overrides)
         if self._uses_stage:
             variables["stageVariables"] = dict(stage_variables)
-        return Mapped(self._template.render_in(variables), overrides)
+        return self._template.render_in(variables)
 
 
 def compile_mapping_template(text: str, *, paths: JsonPaths, limits: Limits = DEFAULT_LIMITS) -> MappingTemplate:

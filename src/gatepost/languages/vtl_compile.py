@@ -76,6 +76,7 @@ from gatepost.languages.vtl_values import (
     text_of,
 )
 
+SHORT_CHARACTERS: Final = 255
 STEPS_PER_CHARACTER: Final = 4  # of a text that #evaluate compiles
 
 
@@ -105,15 +106,23 @@ class Template:
     """A compiled template. It keeps nothing between renderings.
 
     `names` are the references in it, as far as they are fixed: `context.identity.sourceIp`. `constant` is what it
-    always gives, if it is text alone, else None.
+    always gives, if it is text alone, else None. `leading` is the text that it always begins with.
     """
 
-    __slots__ = ("_limits", "_roots", "_run", "constant", "names")
+    __slots__ = ("_limits", "_roots", "_run", "constant", "leading", "names")
 
     def __init__(
-        self, run: Run, limits: Limits, names: frozenset[str], constant: str | None, *, has_evaluate: bool = False
+        self,
+        run: Run,
+        limits: Limits,
+        names: frozenset[str],
+        constant: str | None,
+        *,
+        leading: str = "",
+        has_evaluate: bool = False,
     ) -> None:
         self._run = run
+        self.leading = leading
         self.names = names
         self.constant = constant
         self._limits = limits
@@ -133,26 +142,30 @@ class Template:
     def render_in(self, variables: dict[str, Any]) -> str:
         """Render as `render` does, in these variables themselves: they are whoever calls' own, and are changed."""
         parts: list[str] = []
-        self._render(variables, parts)
+        try:
+            self._run(Rendering(variables, parts.append, self._limits))
+        except (Stopped, Broken, Returned):
+            pass
+        except RecursionError as error:
+            raise _too_deep() from error
         return "".join(parts)
 
     def evaluate(self, variables: Mapping[str, Any]) -> Outcome:
         """Render, and say whether and what `#return` gave. Raises: TemplateError."""
         parts: list[str] = []
-        returned = self._render(dict(variables), parts)
-        text = "".join(parts)
-        return Outcome(text) if returned is None else Outcome(text, is_returned=True, value=returned.value)
-
-    def _render(self, variables: dict[str, Any], parts: list[str]) -> Returned | None:
         try:
-            self._run(Rendering(variables, parts.append, self._limits))
+            self._run(Rendering(dict(variables), parts.append, self._limits))
         except (Stopped, Broken):
             pass
         except Returned as returned:
-            return returned
+            return Outcome("".join(parts), is_returned=True, value=returned.value)
         except RecursionError as error:
-            raise TemplateError("the template is nested too deeply: macros and blocks call each other") from error
-        return None
+            raise _too_deep() from error
+        return Outcome("".join(parts))
+
+
+def _too_deep() -> TemplateError:
+    return TemplateError("the template is nested too deeply: macros and blocks call each other")
 
 
 def compile_template(text: str, *, dialect: Dialect = VELOCITY, limits: Limits = DEFAULT_LIMITS) -> Template:
@@ -165,8 +178,9 @@ def compile_template(text: str, *, dialect: Dialect = VELOCITY, limits: Limits =
         tree = parse_template(text, has_return=dialect.has_return)
         texts = [node.text for node in tree.nodes if isinstance(node, Text)]
         constant = "".join(texts) if len(texts) == len(tree.nodes) else None
+        leading = tree.nodes[0].text if tree.nodes and isinstance(tree.nodes[0], Text) else ""
         program = _Compiler(tree, dialect).program()
-        return Template(program, limits, tree.names, constant, has_evaluate=tree.has_evaluate)
+        return Template(program, limits, tree.names, constant, leading=leading, has_evaluate=tree.has_evaluate)
     except RecursionError as error:
         raise TemplateError("the template is nested too deeply") from error
 
@@ -415,7 +429,10 @@ class _Compiler:
         printed = [part for part in node.nodes if _is_printed(part)]
         if len(printed) < len(node.nodes):
             return partial(text_of_block, self._block(node.nodes))
-        return partial(text_of_pairs, tuple(self._pairs(printed)))
+        pairs = self._pairs(printed)
+        if len(pairs) == 1 and pairs[0][1] is None and len(pairs[0][0]) <= SHORT_CHARACTERS:
+            return _constant(pairs[0][0])  # a text without references, which costs no steps
+        return partial(text_of_pairs, tuple(pairs))
 
     def _list(self, node: ListLiteral) -> Read:
         items = tuple(self._value(item) for item in node.items)

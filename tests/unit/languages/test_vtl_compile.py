@@ -100,6 +100,21 @@ def test_a_template_of_text_alone_is_constant(text: str, constant: str | None) -
     assert constant is None or template.render({}) == constant
 
 
+@pytest.mark.parametrize(
+    ("text", "leading"),
+    [("", ""), ("a", "a"), ("a $b", "a "), ("$b a", ""), ("#if($b)x#end a", ""), ("#set($b = 1)a", "")],
+)
+def test_the_text_that_a_template_begins_with_is_known(text: str, leading: str) -> None:
+    assert compile_template(text).leading == leading
+
+
+@pytest.mark.parametrize(
+    ("text", "uses"), [("$a.b", True), ("$b.a", False), ("#evaluate('x')", True), ("#set($a = 1)", True), ("a", False)]
+)
+def test_a_template_says_whether_it_may_ask_for_a_variable(text: str, uses: bool) -> None:
+    assert compile_template(text).uses("a") is uses
+
+
 def test_an_error_has_a_position() -> None:
     with pytest.raises(TemplateError) as caught:
         render("line\n  $s.substring(9)", {"s": "abc"})

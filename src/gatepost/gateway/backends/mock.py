@@ -53,6 +53,13 @@ def status_of(body: bytes) -> int | None:
     return None
 
 
+def _leading_status(text: str) -> int | None:
+    """Find the status code that every body has which begins with `text`: whatever follows its last character."""
+    begin = text.encode()
+    status = status_of(begin)
+    return status if status is not None and status_of(begin + b"0") == status else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """A compiled integration response: for each media type its constant headers and its body."""
@@ -142,14 +149,22 @@ class MappedMock:
     def __init__(self, requests: RequestTemplates, responses: IntegrationResponses) -> None:
         self._requests = requests
         self._responses = responses
+        # Mostly the status code is in the text that a template begins with: then it is known, by media type.
+        self._statuses = {
+            media: status
+            for media, template in requests.templates.items()
+            if (status := _leading_status(template.leading)) is not None
+        }
 
     def answer(self, exchange: Exchange) -> Response:
         """Render the declared answer. Raises: Refusal."""
         exchange.integration_ns = 0
         body, overrides = self._requests.map(exchange)
-        status = status_of(body)
+        status = self._statuses.get(exchange.media)
         if status is None:
-            raise _no_status()
+            status = status_of(body)
+            if status is None:
+                raise _no_status()
         return self._responses.answer(exchange, str(status), NOTHING_ANSWERED, overrides)
 
     def __repr__(self) -> str:

@@ -246,3 +246,23 @@ def test_what_a_request_template_left_in_its_overrides_a_response_template_reads
 def test_a_template_that_fails_is_a_configuration_error(template):
     response = answer(a_mock(template))
     assert (response.status, response.body) == (500, b'{"message": "Internal server error"}')
+
+
+@pytest.mark.parametrize(
+    ("template", "status"),
+    [
+        ('{"statusCode": 201, "a": $input.json("$.a")}', 201),  # known when it is deployed
+        ('{"statusCode": 20$input.json("$.a")}', 201),  # the code goes on behind the text
+        ('{"statusCode": 200$input.json("$.a"), "statusCode": 201}', 201),  # four digits are no code
+        ('#set($x = 1){"statusCode": 201, "a": $x}', 201),
+        ('$input.json("$.none"){"statusCode": 201}', 201),
+        ('{"a": $input.json("$.a"), statusCode: \'201\'}', 201),
+    ],
+)
+def test_the_status_is_found_wherever_a_template_has_it(template, status):
+    body = {"application/json": "$context.path"}
+    responses = tuple(
+        IntegrationResponse(str(each), selection_pattern=str(each), response_templates=body) for each in (200, 201, 202)
+    )
+    request = a_request("POST", "/prod/orders", body=b'{"a": 1}')
+    assert answer(a_mock(template, responses), request).status == status
