@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -386,6 +387,12 @@ def test_integrators_need_a_key_and_get_what_their_plan_gives(shop):
     assert 429 in statuses
     plans = {plan["name"]: plan["id"] for plan in apigateway.get_usage_plans()["items"]}
     assert set(plans) == {"securecart-bronze", "securecart-silver", "securecart-partner"}
+
+
+def test_no_spelling_of_a_number_gets_more_than_a_page(shop):
+    url = base_of(shop) + "/products?category=coffee&limit="
+    for limit in ("0", "101", "0050999", "1e9", "-1", "٣"):
+        assert ask("GET", url + quote(limit)).status == 400, limit
 
 
 def test_a_shelf_that_was_just_shown_is_shown_again_without_a_function(shop):

@@ -9,13 +9,14 @@ from aws_lambda_powertools.event_handler.exceptions import BadRequestError
 
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
+DIGITS_MAX = 3
 
 
 def read_limit(text: str | None) -> int:
     """Read a page's size. Raises: BadRequestError."""
     if text is None:
         return LIMIT_DEFAULT
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= LIMIT_MAX:
+    if not text.isascii() or not text.isdigit() or len(text) > DIGITS_MAX or not 1 <= int(text) <= LIMIT_MAX:
         raise BadRequestError(f"limit is {text!r}: use 1 to {LIMIT_MAX}")
     return int(text)
 
