@@ -31,6 +31,7 @@ GB: Final = 1024 * 1024 * 1024
 _HEAD: Final = 21  # three digits of status, five of the length of the headers, thirteen of when it expires
 _HEADERS_BYTES_MAX: Final = 99_999
 _PURPOSE: Final = "cached-response"
+_PARTIAL: Final = 206
 _TOLD_BY_TARGET: Final = (
     "method.request.path.",
     "method.request.querystring.",
@@ -105,9 +106,13 @@ def stage_space(stage: StageFacts, settings: StageSettings) -> Space:
 
 
 def is_cacheable(response: Response) -> bool:
-    """Say whether an answer may be kept: a whole one that is no error and not too large."""
+    """Say whether an answer may be kept: a whole one that is no error and not too large.
+
+    Not a part of one either: Range is in no key, so that the next who asks for all of it would get the part.
+    """
     return (
         200 <= response.status < 300  # errors are not cached; that 3xx are not either is unverified
+        and response.status != _PARTIAL
         and response.stream is None
         and len(response.body) <= ANSWER_BYTES_MAX
         and sum(len(name) + len(value) + 2 for name, value in response.headers) <= _HEADERS_BYTES_MAX

@@ -31,6 +31,11 @@ def test_headers_without_end_are_not_kept():
     assert is_cacheable(Response(200, [(b"x", b"y" * 90_000)]))
 
 
+def test_a_part_of_an_answer_is_not_kept_for_those_who_ask_for_the_whole():
+    assert not is_cacheable(Response(206, [(b"Content-Range", b"bytes 0-0/1000")], b"x"))
+    assert is_cacheable(Response(203, [], b"x"))
+
+
 @pytest.mark.parametrize(("size", "bytes_max"), [("", 536_870_912), ("0.5", 536_870_912), ("6.1", 6_549_825_126)])
 def test_a_clusters_size_is_in_gigabytes(size, bytes_max):
     settings = StageSettings("prod", "dep123", is_cache_cluster_enabled=True, cache_cluster_size=size)
