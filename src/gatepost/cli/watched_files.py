@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gatepost.storage.data_directory import is_data_directory
 from gatepost.templates.code_packages import IGNORED, IGNORED_SUFFIXES
 
 DEPENDENCIES: Final = frozenset({"node_modules", "bower_components", "site-packages", ".yarn", ".pnpm-store"})
@@ -39,7 +40,7 @@ def folders_below(folder: Path) -> Iterator[Path]:
             with os.scandir(current) as entries:
                 todo += [
                     Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)
-                    and not is_ignored(entry.name)
+                    and not is_ignored(entry.name) and not is_data_directory(entry.path)
                 ]  # fmt: skip
         except OSError:
             continue

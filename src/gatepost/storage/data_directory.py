@@ -19,6 +19,7 @@ from typing import Any, Final
 from gatepost.kernel.errors import SettingsError
 
 LAYOUT_VERSION: Final = 1
+MARKER: Final = "layout.json"
 PRIVATE_FOLDERS: Final = ("store", "assets", "gateway", "cache", "run", "logs")
 LEFTOVER_PAUSE_S: Final = 0.05
 LEFTOVER_TRIES: Final = 60
@@ -99,7 +100,7 @@ class DataDirectory:
         return SettingsError(f"--data {self.path}: {error.strerror}: choose a directory that you own")
 
     def _check_version(self) -> None:
-        marker = self.path / "layout.json"
+        marker = self.path / MARKER
         if not marker.exists():
             write_durably(marker, json.dumps({"layout": LAYOUT_VERSION}).encode(), mode=0o600)
             return
@@ -209,6 +210,11 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         os.close(descriptor)
     scratch.replace(path)
     sync_folder(path.parent)
+
+
+def is_data_directory(path: str | Path) -> bool:
+    """Say whether a folder is some platform's data directory."""
+    return (Path(path) / MARKER).is_file() and (Path(path) / "store").is_dir()
 
 
 def run_of_the_machine() -> str:

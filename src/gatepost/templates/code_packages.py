@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from gatepost.kernel.errors import SettingsError
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.limits import LAMBDA_UNZIPPED_BYTES_MAX
+from gatepost.storage.data_directory import is_data_directory
 from gatepost.templates.package_zip import Package, PackageZip, ZippedFile
 from gatepost.templates.requirements import Requirements
 
@@ -146,7 +147,8 @@ def _walk(folder: Path) -> list[ZippedFile]:
                 if entry.is_symlink():
                     _check_link(entry, folder, Path(current))
                 if entry.is_dir():
-                    todo.append(entry.path)
+                    if not is_data_directory(entry.path):  # ours: its keys and tables are nobody's code
+                        todo.append(entry.path)
                     continue
                 details = entry.stat()
                 if not stat.S_ISREG(details.st_mode):

@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from resource import RLIMIT_CPU, setrlimit
+from typing import Any, Final
+
+CPU_S_MAX: Final = 60
 
 
 class StaticPolicies:
@@ -88,7 +91,8 @@ def described(cause: Any) -> dict[str, str]:
 
 
 def main() -> None:
-    """Translate the job on stdin."""
+    """Translate the job on stdin, in at most `CPU_S_MAX` seconds of processor time: a busy machine is not its fault."""
+    setrlimit(RLIMIT_CPU, (CPU_S_MAX, CPU_S_MAX))
     job = json.loads(sys.stdin.buffer.read())
     sys.stdout.write(json.dumps(translate(job)))
 

@@ -8,8 +8,10 @@ import zipfile
 
 import pytest
 
+from gatepost.cli.watched_files import folders_below
 from gatepost.kernel.errors import SettingsError
 from gatepost.storage.asset_patches import old_digest, patched
+from gatepost.storage.data_directory import DataDirectory
 from gatepost.templates.asset_files import AssetFiles, asset_of, asset_url
 from gatepost.templates.code_packages import CodePackages, Uploads
 from gatepost.templates.packaging import Packager
@@ -388,3 +390,19 @@ def test_a_folder_is_compressed_ahead_of_its_first_upload(tmp_path):
     packages.prepare(tmp_path / "code.zip", runtime="python3.12", installs_requirements=True)  # nothing to compress
     sha256 = packages.upload_code(folder, runtime="python3.12", installs_requirements=True)
     assert platform.names(sha256) == ["app.py"]
+
+
+@pytest.mark.parametrize("name", ["data", "state/of/mine"])
+def test_a_platforms_data_directory_within_a_function_is_not_its_code(tmp_path, name):
+    platform = Platform()
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "app.py").write_text("x = 1")
+    (folder / "layout.json").write_text("{}")  # a file of that name alone makes no data directory
+    data = DataDirectory(folder / name)
+    data.prepare()
+    (data.path / "administrator.json").write_text("secret")
+    packages = CodePackages(tmp_path / "cache", platform.uploads(), Requirements(tmp_path / "cache", progress=print))
+    sha256 = packages.upload_code(folder, runtime="python3.12", installs_requirements=True)
+    assert platform.names(sha256) == ["app.py", "layout.json"]
+    assert data.path not in list(folders_below(folder))

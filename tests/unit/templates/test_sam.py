@@ -148,3 +148,12 @@ def test_the_process_speaks_json_on_both_ends():
     answer = json.loads(done.stdout)
     assert answer["template"]["Resources"]["T"]["Type"] == "AWS::DynamoDB::Table"
     assert answer["origins"] == {"T": "T"}
+
+
+def test_a_translator_that_was_ended_is_said_to_have_been(tmp_path, monkeypatch):
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    [told] = refusals(TEMPLATE, compiler=template_compiler(tmp_path))
+    assert "needed more time than it is given, or there was no memory left: try again" in told
