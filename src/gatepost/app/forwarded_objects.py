@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from gatepost.app.deliveries import signed_request
+from gatepost.app.deliveries import ForwardedDeliveries, signed_request
 from gatepost.awsapi.forwarding import ForwardedService
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import ServiceUnavailable
@@ -45,3 +46,12 @@ class ForwardedObjects:
         if answer.status != 200:
             raise ServiceUnavailable("The endpoint for s3 did not give the object", detail=f"{path}: {answer.status}")
         return bytes(answer.body)
+
+
+def forwarded_ports(
+    services: Sequence[ForwardedService], *, client: Client, clock: Clock
+) -> tuple[ForwardedDeliveries, ForwardedObjects | None]:
+    """Give what the platform's own services send to and read from the operator's; nothing is read without an S3."""
+    s3 = next((each for each in services if each.name == "s3"), None)
+    objects = None if s3 is None else ForwardedObjects(s3, client=client, clock=clock)
+    return ForwardedDeliveries(services, client=client, clock=clock), objects

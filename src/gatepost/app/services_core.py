@@ -10,9 +10,8 @@ from typing import Any, Final
 from gatepost.app import code_downloads
 from gatepost.app.asset_sweep import AssetSweep
 from gatepost.app.code_downloads import CodeDownloads
-from gatepost.app.deliveries import ForwardedDeliveries
 from gatepost.app.explain import ExplainRoute
-from gatepost.app.forwarded_objects import ForwardedObjects
+from gatepost.app.forwarded_objects import forwarded_ports
 from gatepost.app.issuers_elsewhere import IssuersElsewhere
 from gatepost.app.local_authority import load_authority
 from gatepost.app.pool_issuers import PoolIssuers
@@ -100,9 +99,7 @@ class ServicesCore:
         self._gateway_port = gateway_port
         self._databases = _databases(settings, data)
         self._forwarded = [parse_forwarded(name, url) for name, url in settings.service_endpoints]
-        s3 = next((each for each in self._forwarded if each.name == "s3"), None)
-        self._objects = None if s3 is None else ForwardedObjects(s3, client=client, clock=clock)
-        self._deliveries = ForwardedDeliveries(self._forwarded, client=client, clock=clock)
+        self._deliveries, self._objects = forwarded_ports(self._forwarded, client=client, clock=clock)
         store = SqliteRecords(self._databases[0])
         self.assets = FileAssets(data.assets)
         self._asset_sweep = AssetSweep(data.assets, self._databases[0].path, seal, clock)
@@ -162,8 +159,8 @@ class ServicesCore:
             self._authorizer,
             seal,
             certificates=self.acm,
-            objects=self._objects,
             assets=self.assets,
+            objects=self._objects,
             account_throttle=Throttle(settings.account_throttle_rate, settings.account_throttle_burst),
             is_lenient=settings.is_lenient,
             limits=parse_limits(settings.quotas),
