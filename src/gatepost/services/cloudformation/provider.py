@@ -121,7 +121,7 @@ class CloudFormation(AbsentOperations):
             status="CREATE_IN_PROGRESS",
             created_at_ms=call.now_ms,
             is_protected=bool(params.get("EnableTerminationProtection", False)),
-            policy=given_policy(params, "StackPolicy"),
+            policy=given_policy(params, "StackPolicyBody", "StackPolicyURL"),
         )
         prepared = await self._engine.prepare(call, stack, request)
         check_capabilities(prepared, request.capabilities, is_reviewed=False)
@@ -164,7 +164,7 @@ class CloudFormation(AbsentOperations):
         check_capabilities(prepared, request.capabilities, is_reviewed=False)
         if prepared.is_unchanged and stack.status in UPDATABLE:
             raise ValidationError(NO_UPDATES)
-        policy = given_policy(params, "StackPolicy") or stack.policy
+        policy = given_policy(params, "StackPolicyBody", "StackPolicyURL") or stack.policy
         await begin_update(records, stack, request, call, self._engine, policy=policy)
         return {"StackId": stack.id}
 
@@ -265,7 +265,7 @@ class CloudFormation(AbsentOperations):
     async def set_stack_policy(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """Say which resources updates may change. Raises: ValidationError."""
         stack = await self._stack(call, params["StackName"])
-        policy = given_policy(params, "StackPolicy")
+        policy = given_policy(params, "StackPolicyBody", "StackPolicyURL")
         if not policy:
             raise ValidationError("You must specify either StackPolicyBody or StackPolicyURL")
         if stack.is_busy:

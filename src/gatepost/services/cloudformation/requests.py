@@ -145,7 +145,8 @@ async def request_of(
         parent_id=standing.parent_id if standing else "",
         root_id=standing.root_id if standing else "",
         depth=standing.depth if standing else 0,
-        update_policy=given_policy(params, "StackPolicyDuringUpdate") or (previous.policy if previous else ""),
+        update_policy=given_policy(params, "StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL")
+        or (previous.policy if previous else ""),
     )
 
 

@@ -123,11 +123,11 @@ def _invalid(why: str) -> ValidationError:
     return ValidationError(f"Error validating stack policy: {why}")
 
 
-def given_policy(params: Mapping[str, Any], member: str) -> str:
+def given_policy(params: Mapping[str, Any], body: str, url: str) -> str:
     """Give a policy of an operation's parameters, checked; empty: none. Raises: ValidationError."""
-    if params.get(f"{member}URL"):
-        raise ValidationError(f"Gatepost does not support {member}URL: give {member}Body")
-    text = str(params.get(f"{member}Body") or "")
+    if params.get(url):
+        raise ValidationError(f"Gatepost does not support {url}: give {body}")
+    text = str(params.get(body) or "")
     if text:
         StackPolicy(text)
     return text
