@@ -73,3 +73,31 @@ print(*tarfile.open(f"{sys.argv[1]}/{build_sdist(sys.argv[1])}").getnames())
     assert "gatepost/wire/__init__.py" in built.stdout
     assert ".so" not in built.stdout
     assert "py3-none-any" in " ".join(path.name for path in tmp_path.glob("*.whl"))
+
+
+def test_nothing_that_stays_interpreted_inherits_from_what_is_compiled():
+    """mypyc's classes refuse it when the subclass is made: at the start of a compiled platform, and nowhere else."""
+    compiled = {".".join(path.relative_to(ROOT / "src").with_suffix("").parts): path for path in SOURCES}
+    open_to_all = {
+        (module, each.name)
+        for module, path in compiled.items()
+        for each in ast.parse(path.read_text()).body
+        if isinstance(each, ast.ClassDef)
+        and any(ast.unparse(base).split("[")[0] in ("Protocol", "Exception", "ValueError") for base in each.bases)
+    }
+    found = []
+    for path in (ROOT / "src" / "gatepost").rglob("*.py"):
+        if path in compiled.values():
+            continue
+        tree = ast.parse(path.read_text())
+        named = {
+            alias.asname or alias.name: (node.module, alias.name)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module in compiled
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                bases = {named.get(ast.unparse(base)) for base in node.bases} - {None}
+                found += [f"{path.name}: {node.name} inherits from {base}" for base in bases - open_to_all]
+    assert not found, "compile these, too, or have them hold what they inherit from"
