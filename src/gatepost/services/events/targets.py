@@ -53,8 +53,16 @@ class Reach:
 class Targets:
     """Checks targets, and delivers to them. `close` gives up what waits to be tried again."""
 
-    def __init__(self, reach: Reach, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        reach: Reach,
+        clock: Clock,
+        new_id: Callable[[], str],
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._reach = reach
+        self._pause = pause
         self._clock = clock
         self._new_id = new_id
         self._waiting = Tasks("event deliveries")
@@ -116,7 +124,7 @@ class Targets:
         retries, until_ms = bounds
         pause_s = 1.0
         for left in range(retries - 1, -1, -1):
-            await asyncio.sleep(pause_s)
+            await self._pause(pause_s)
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
             try:
                 await self._send(rule, target, event, hops)

@@ -131,3 +131,20 @@ def test_filters_are_bounded_and_go_with_their_group(tmp_path) -> None:
     assert closed.startswith("InvalidParameterException: Could not execute the lambda function.")
     assert absent.startswith("InvalidParameterException: Could not deliver test message to specified Kinesis stream.")
     assert left == []
+
+
+def test_events_are_kept_when_a_filter_cannot_pass_them_on(tmp_path) -> None:
+    async def scenario(logs: LogsControl):
+        await logs("CreateLogGroup", logGroupName=GROUP)
+        filtered = {"logGroupName": GROUP, "filterName": "f", "filterPattern": "ERROR"}
+        await logs("PutSubscriptionFilter", **filtered, destinationArn=FUNCTION)
+
+        async def refuse(*given, **named):
+            raise ServiceError("busy")
+
+        logs.triggers.trigger = refuse
+        await logs.said("ERROR one", "fine")
+        events = await logs("GetLogEvents", logGroupName=GROUP, logStreamName="s")
+        return [event["message"] for event in events["events"]], logs.provider.filters.lost_events
+
+    assert with_logs(tmp_path, scenario) == (["ERROR one", "fine"], 1)
