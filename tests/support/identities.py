@@ -75,6 +75,14 @@ class IdentityWorld:
         assert caught.value.code == code, caught.value
         return caught.value.message
 
+    async def refused_any(
+        self, operation: str, _as: Principal | None = None, /, service: str = "iam", **params: Any
+    ) -> str:
+        """Run an operation that must fail; give the error's code."""
+        with pytest.raises(ServiceError) as caught:
+            await self.do(operation, _as, service=service, **params)
+        return caught.value.code
+
     async def a_user(self, name: str = "ana", **params: Any) -> Principal:
         """Create a user and give its principal."""
         await self.do("CreateUser", UserName=name, **params)

@@ -200,7 +200,7 @@ class Authorizer:
                 self._denied(call, refusal)
             raise refusal
         principal = call.principal
-        if principal.token_issued_at_ms and principal.kind in ("user", "root") and _needs_long_term_key(call):
+        if principal.token_issued_at_ms and _needs_long_term_key(call):
             raise UnrecognizedClientException("The security token included in the request is invalid.")
 
     def decide(self, call: Call, access: Access) -> Decision:
@@ -262,7 +262,9 @@ class Authorizer:
 
     def _evidence(self, call: Call, access: Access) -> Evidence:
         own = self._source.policies_of(call.principal)
-        is_trust = access.action in ASSUME_ROLE_ACTIONS
+        is_trust = (
+            access.action in ASSUME_ROLE_ACTIONS and ":federated-user/" not in access.resource
+        )  # no role: no trust
         resource_policy = None
         if access.resource_policy is not None:
             resource_policy = self._compiled(access.resource_policy, is_trust=is_trust)
@@ -293,11 +295,18 @@ def _without_key(principal: Principal) -> tuple[str, ...]:
 
 
 def _needs_long_term_key(call: Call) -> bool:
-    """Say whether GetSessionToken's credentials, made without a second factor, are refused.
+    """Say whether a call is refused with temporary credentials that are not a role's.
 
-    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
+    Those of GetSessionToken reach IAM only when a second factor was shown, and of STS AssumeRole; those of
+    GetFederationToken neither. https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html,
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
     """
-    return call.service == "iam" or (call.service == "sts" and call.operation != "AssumeRole")
+    kind = call.principal.kind
+    if kind in ("user", "root"):
+        return (call.service == "iam" and not call.principal.mfa_at_ms) or (
+            call.service == "sts" and call.operation != "AssumeRole"
+        )
+    return kind == "federated" and call.service in ("iam", "sts")
 
 
 def _refusal(principal: Principal, access: Access, decision: Decision) -> AccessDeniedException:

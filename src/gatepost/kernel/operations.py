@@ -35,6 +35,7 @@ class Principal:
     transitive_tag_keys: tuple[str, ...] = ()  # of `tags`: those that go on to the next role in a chain
     source_identity: str = ""  # aws:SourceIdentity
     provider_keys: tuple[tuple[str, str | tuple[str, ...]], ...] = ()  # of a web identity: `{provider}:sub`, …
+    owner_name: str = ""  # of a federated user: the user whose permissions are the most that it can have
     mfa_at_ms: int = 0  # when a second factor was shown for these credentials; 0: none was
 
 

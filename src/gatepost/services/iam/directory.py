@@ -246,6 +246,8 @@ class Directory:
         holder: Holder | None = None
         if principal.kind == "user":
             holder = self.user(principal.account_id, principal.name)
+        elif principal.kind == "federated":
+            holder = self.user(principal.account_id, principal.owner_name)
         elif principal.kind == "assumed-role":
             holder = self.role_by_arn(principal.role_arn)
         if holder is None:
@@ -253,7 +255,7 @@ class Directory:
         own = self._held.get(holder.arn)
         if own is None:
             own = self._held[holder.arn] = self.held_policies(holder)
-        if not principal.session_policies:
+        if not principal.session_policies and principal.kind != "federated":  # who may nothing without one
             return own
         session = tuple(self._session_policy(one) for one in principal.session_policies)
         return OwnPolicies(own.identity, own.boundary, session)
@@ -315,6 +317,8 @@ class Directory:
         )
         if owner is None or (isinstance(owner, User) and owner.id != session.owner_id):
             return None
+        if session.kind == "federated" and isinstance(owner, User):
+            return federated_user(session, owner)
         return principal_of(
             owner,
             session.access_key_id,
@@ -349,6 +353,23 @@ def principal_of(owner: User | Account, access_key_id: str = "", **session: Any)
         principal_id=owner.account_id,
         access_key_id=access_key_id,
         **session,
+    )
+
+
+def federated_user(session: Session, owner: User) -> Principal:
+    """Give the principal of GetFederationToken's credentials. A session tag takes the place of the user's."""
+    return Principal(
+        kind="federated",
+        account_id=owner.account_id,
+        arn=f"arn:aws:sts::{owner.account_id}:federated-user/{session.session_name}",
+        principal_id=f"{owner.account_id}:{session.session_name}",
+        access_key_id=session.access_key_id,
+        name=session.session_name,
+        owner_name=owner.name,
+        session_policies=session.policies,
+        tags=_merged(owner.tags, session.tags),
+        token_issued_at_ms=session.issued_at_ms,
+        expires_at_ms=session.expires_at_ms,
     )
 
 

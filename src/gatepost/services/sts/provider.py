@@ -66,6 +66,11 @@ class StsProvider:
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
         """Say what a call touches: GetCallerIdentity and GetSessionToken need no permission."""
+        if call.operation == "GetFederationToken":
+            tags, _ = _session_tags(call, params)
+            asked = ("sts:GetFederationToken", *(("sts:TagSession",) if tags else ()))
+            arn = f"arn:aws:sts::{call.account_id}:federated-user/{params['Name']}"
+            return tuple(Access(action, arn, tag_context(tags)) for action in asked)
         if call.operation != "AssumeRole":
             return () if call.operation in FREE else (Access(f"sts:{call.operation}"),)
         if self._sessions.stands_in_for(call.principal):
@@ -185,6 +190,40 @@ class StsProvider:
             },
             "Provider": provider.arn,
             "Audience": audience_of(claims),
+        }
+        if policies or tags:
+            answer["PackedPolicySize"] = packed
+        return answer
+
+    @operation("GetFederationToken")
+    def get_federation_token(self, call: Call, params: Params) -> Answer:
+        """Give credentials of a federated user: what the calling user may and the session policies say as well.
+
+        Without a session policy they may nothing but what resource policies grant the federated user.
+        https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
+        Raises: AccessDenied for others than users with their own access key, MalformedPolicyDocument, PackedPolicy….
+        """
+        principal = call.principal
+        if principal.kind != "user" or principal.token_issued_at_ms:
+            raise AccessDeniedException("Cannot call GetFederationToken with session or root credentials")
+        policies = self._session_policies(params)
+        tags, _ = _session_tags(call, params)
+        request = SessionRequest(
+            session_name=params["Name"],
+            duration_s=params.get("DurationSeconds", 43_200),
+            policies=policies,
+            tags=tags,
+        )
+        packed = _packed_percent(policies, tags)
+        credentials = self._sessions.of_federated_user(
+            principal.name, principal.principal_id, principal.account_id, request, now_ms=call.now_ms
+        )
+        answer: Answer = {
+            "Credentials": _to_aws(credentials),
+            "FederatedUser": {
+                "FederatedUserId": f"{principal.account_id}:{request.session_name}",
+                "Arn": f"arn:aws:sts::{principal.account_id}:federated-user/{request.session_name}",
+            },
         }
         if policies or tags:
             answer["PackedPolicySize"] = packed

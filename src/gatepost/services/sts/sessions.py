@@ -144,6 +144,32 @@ class Sessions:
             )
         )
 
+    def of_federated_user(
+        self,
+        owner_name: str,
+        owner_id: str,
+        account_id: str,
+        request: SessionRequest,
+        *,
+        now_ms: int,
+    ) -> Credentials:
+        """Make credentials of a federated user, who may at most what a user may. Nothing is checked: the caller has."""
+        return self._issue(
+            Session(
+                kind="federated",
+                account_id=account_id,
+                access_key_id=new_access_key_id(SESSION, account_id),
+                secret_access_key=new_secret_access_key(),
+                issued_at_ms=_whole_second(now_ms),
+                expires_at_ms=_whole_second(now_ms) + request.duration_s * 1000,
+                name=owner_name,
+                owner_id=owner_id,
+                session_name=request.session_name,
+                policies=request.policies,
+                tags=request.tags,
+            )
+        )
+
     def _issue(self, session: Session) -> Credentials:
         return Credentials(
             session.access_key_id, session.secret_access_key, self._tokens.issue(session), session.expires_at_ms
