@@ -262,9 +262,9 @@ class Authorizer:
 
     def _evidence(self, call: Call, access: Access) -> Evidence:
         own = self._source.policies_of(call.principal)
-        is_trust = (
-            access.action in ASSUME_ROLE_ACTIONS and ":federated-user/" not in access.resource
-        )  # no role: no trust
+        # The tags of a federated user are nobody's to trust: there is no role.
+        is_federated = access.action == "sts:TagSession" and access.resource_policy is None
+        is_trust = access.action in ASSUME_ROLE_ACTIONS and not is_federated
         resource_policy = None
         if access.resource_policy is not None:
             resource_policy = self._compiled(access.resource_policy, is_trust=is_trust)
