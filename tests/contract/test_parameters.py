@@ -23,7 +23,6 @@ WITHOUT_EFFECT = {
     ("dynamodb", "ListGlobalTables", "ExclusiveStartGlobalTableName"),
     ("dynamodb", "ListGlobalTables", "RegionName"),
     ("dynamodb", "ListImports", "PageSize"),
-    ("dynamodb", "PutResourcePolicy", "ConfirmRemoveSelfResourceAccess"),  # asks for a confirmation, no more
     ("events", "DeleteRule", "Force"),  # for rules that AWS's services manage: here are none
     ("events", "RemoveTargets", "Force"),
     ("lambda", "CreateEventSourceMapping", "StartingPositionTimestamp"),  # with AT_TIMESTAMP, which is refused

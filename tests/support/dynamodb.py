@@ -14,6 +14,7 @@ from gatepost.awsapi.dispatch import Dispatcher, check
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError
 from gatepost.kernel.operations import Access, Call, Principal
+from gatepost.kernel.ports import Authorization
 from gatepost.services.dynamodb.provider import DynamoDbProvider
 from gatepost.services.dynamodbstreams.provider import DynamoDbStreamsProvider
 from gatepost.storage.items import MIGRATIONS, ItemStore
@@ -76,7 +77,12 @@ class DynamoDb:
 
 
 def on_dynamodb(
-    scenario: Callable[[DynamoDb], Awaitable[Any]], *, path: Path | None = None, is_throttling: bool = True
+    scenario: Callable[[DynamoDb], Awaitable[Any]],
+    *,
+    path: Path | None = None,
+    is_throttling: bool = True,
+    authorization: Authorization | None = None,
+    address: str = "",
 ) -> Any:
     """Run `scenario` on a fresh DynamoDB, or on the one that lies in the file `path`."""
 
@@ -86,7 +92,9 @@ def on_dynamodb(
             await database.open()
             clock = FixedClock()
             store = ItemStore(database, clock)
-            provider = DynamoDbProvider(store, clock, is_throttling=is_throttling)
+            provider = DynamoDbProvider(
+                store, clock, is_throttling=is_throttling, authorization=authorization, address=address
+            )
             await provider.start()
             try:
                 return await scenario(DynamoDb(provider, clock, streams=store.streams))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import urlsplit
 
 from gatepost.config import Settings
 from gatepost.gateway.upstreams import AddressPolicy
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.errors import SettingsError
 from gatepost.kernel.operations import Provider
-from gatepost.kernel.ports import ChangeStreams
+from gatepost.kernel.ports import Authorization, ChangeStreams
 from gatepost.security.sealing import Seal
 from gatepost.services.dynamodb.provider import DynamoDbProvider
 from gatepost.services.dynamodb.remote.address import Cluster, parse_cluster
@@ -27,7 +28,16 @@ from gatepost.wire.client import Client
 class TableService:
     """DynamoDB and its streams. `start` once the item store is open, `close` before it is closed."""
 
-    def __init__(self, settings: Settings, items: ItemStore, *, clock: Clock, seal: Seal) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        items: ItemStore,
+        authorization: Authorization,
+        *,
+        clock: Clock,
+        seal: Seal,
+        endpoint_url: str,
+    ) -> None:
         """Join the parts. Raises: SettingsError when --tables cannot be."""
         self.streams: ChangeStreams | None = None  # that functions can be mapped to
         self._local: DynamoDbProvider | None = None
@@ -39,7 +49,13 @@ class TableService:
             self.providers = _remote(cluster, self._client, settings, clock=clock, seal=seal)
         else:
             self.streams = StreamReader(items.streams)
-            self._local = DynamoDbProvider(items, clock, is_throttling=settings.tables_throttled)
+            self._local = DynamoDbProvider(
+                items,
+                clock,
+                is_throttling=settings.tables_throttled,
+                authorization=authorization,
+                address=urlsplit(endpoint_url).netloc,
+            )
             self.providers = (self._local, DynamoDbStreamsProvider(items.streams))
 
     async def start(self) -> None:

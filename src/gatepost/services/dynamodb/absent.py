@@ -11,7 +11,12 @@ from typing import Any, Final, NoReturn
 
 from gatepost.kernel.errors import ValidationException
 from gatepost.kernel.operations import Call
-from gatepost.services.dynamodb.model import ExportNotFoundException, ImportNotFoundException, Table
+from gatepost.services.dynamodb.model import (
+    ExportNotFoundException,
+    GlobalTableNotFoundException,
+    ImportNotFoundException,
+    Table,
+)
 from gatepost.services.dynamodb.tables import Tables
 
 _GLOBAL: Final = "a table is in one region: make one in each region that you need"
@@ -21,8 +26,6 @@ REFUSALS: Final[Mapping[str, str]] = {
     "CancelBulkOperation": _BULK,
     "CreateGlobalTable": _GLOBAL,
     "DescribeBulkOperation": _BULK,
-    "DescribeGlobalTable": _GLOBAL,
-    "DescribeGlobalTableSettings": _GLOBAL,
     "DescribeTableReplicaAutoScaling": _GLOBAL,
     "DisableKinesisStreamingDestination": _KINESIS,
     "EnableKinesisStreamingDestination": _KINESIS,
@@ -67,6 +70,13 @@ class Absent:
     def import_(params: Params) -> NoReturn:
         """Say that there is no such import. Raises: ImportNotFoundException."""
         raise ImportNotFoundException(f"Import not found: {params['ImportArn']}")
+
+    @staticmethod
+    def global_table(params: Params) -> NoReturn:
+        """Say that there is no such global table. Raises: GlobalTableNotFoundException."""
+        raise GlobalTableNotFoundException(
+            f"Global table not found: Global table with name: '{params['GlobalTableName']}' does not exist."
+        )
 
     def insights(self, call: Call, params: Params) -> Answer:
         """Answer DescribeContributorInsights: they are disabled."""

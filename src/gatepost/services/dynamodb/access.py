@@ -123,6 +123,9 @@ class ItemAccess:
             return (Access(f"dynamodb:{operation}", params["ResourceArn"], _tags_of(params)),)
         if operation in BACKUP_OPERATIONS:
             return _of_backup(call, params)
+        if "GlobalTableName" in params:
+            arn = f"arn:aws:dynamodb::{call.account_id}:global-table/{params['GlobalTableName']}"
+            return (Access(f"dynamodb:{operation}", arn),)
         if "TableName" not in params:
             return (Access(f"dynamodb:{operation}", params.get("ExportArn") or params.get("ImportArn") or "*"),)
         access = Access(f"dynamodb:{operation}", table_arn(call, params["TableName"]), _tags_of(params))

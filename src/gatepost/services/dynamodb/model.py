@@ -114,6 +114,13 @@ class BackupNotFoundException(ServiceError):
     status = 400
 
 
+class GlobalTableNotFoundException(ServiceError):
+    """There is no such global table."""
+
+    code = "GlobalTableNotFoundException"
+    status = 400
+
+
 class ExportNotFoundException(ServiceError):
     """There is no such export."""
 

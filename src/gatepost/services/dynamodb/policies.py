@@ -10,15 +10,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gatepost.kernel.arn import parse_arn
-from gatepost.kernel.errors import ValidationException
+from gatepost.kernel.errors import AccessDeniedException, ValidationException
 from gatepost.kernel.ids import random_id
-from gatepost.kernel.operations import Call
+from gatepost.kernel.operations import Access, Call
+from gatepost.kernel.ports import Authorization
 from gatepost.languages.iam_policy import PolicyError, parse_policy
 from gatepost.services.dynamodb.model import PolicyNotFoundException, ResourceNotFoundException, Table
 from gatepost.services.dynamodb.tables import Tables
 
 POLICY_BYTES_MAX: Final = 20 * 1024
 NO_POLICY: Final = "NO_POLICY"  # AWS: the revision of a table without a policy
+CHANGE: Final = "dynamodb:PutResourcePolicy"
 _DIGITS: Final = "0123456789"
 
 Params = Mapping[str, Any]
@@ -26,16 +28,22 @@ Answer = dict[str, Any]
 
 
 class ResourcePolicies:
-    """Answers the three operations."""
+    """Answers the three operations.
 
-    def __init__(self, tables: Tables) -> None:
+    `authorization` decides whether whoever puts a policy could still change it then; None: nobody is shut out.
+    """
+
+    def __init__(self, tables: Tables, authorization: Authorization | None) -> None:
         self._tables = tables
+        self._authorization = authorization
 
     async def put(self, call: Call, params: Params) -> Answer:
         """Answer PutResourcePolicy: the policy is in force when it answers."""
         table = self._find(call, params["ResourceArn"])
         check_policy(params["Policy"])
         _check_revision(table, params)
+        if not params.get("ConfirmRemoveSelfResourceAccess", False):
+            self._check_own_access(call, table, params["Policy"])
         revision = new_revision(call)
         await self._tables.redefine(table, replace(table.definition, policy=(params["Policy"], revision)))
         return {"RevisionId": revision}
@@ -57,6 +65,18 @@ class ResourcePolicies:
             return {}
         await self._tables.redefine(table, replace(table.definition, policy=("", "")))
         return {"RevisionId": revision}
+
+    def _check_own_access(self, call: Call, table: Table, policy: str) -> None:
+        """Refuse a policy under which its author could not change it. Raises: ValidationException (unverified)."""
+        if self._authorization is None:
+            return
+        try:
+            self._authorization.check(call, Access(CHANGE, table.arn, resource_policy=policy))
+        except AccessDeniedException as error:
+            raise ValidationException(
+                f"The new resource policy would not allow you to change it: allow yourself {CHANGE}, or confirm with "
+                "ConfirmRemoveSelfResourceAccess"
+            ) from error
 
     def _find(self, call: Call, arn: str) -> Table:
         parsed = parse_arn(arn)

@@ -7,6 +7,7 @@ from typing import Any
 
 from gatepost.kernel.clock import Clock
 from gatepost.kernel.operations import Access, Call, operation
+from gatepost.kernel.ports import Authorization
 from gatepost.kernel.tasks import Tasks
 from gatepost.languages.item_expressions import Expressions
 from gatepost.services.dynamodb.absent import REFUSALS, Absent
@@ -37,8 +38,22 @@ class DynamoDbProvider:
     service = "dynamodb"
     refusals = REFUSALS
 
-    def __init__(self, items: ItemStore, clock: Clock, *, is_throttling: bool = True) -> None:
+    def __init__(
+        self,
+        items: ItemStore,
+        clock: Clock,
+        *,
+        is_throttling: bool = True,
+        authorization: Authorization | None = None,
+        address: str = "",
+    ) -> None:
+        """Take what tables are kept in.
+
+        `authorization` decides what a resource policy leaves its author; `address` is where clients that look for
+        DynamoDB's endpoint are sent (host and port), empty: to AWS's own name, which is an alias of ours.
+        """
         expressions = Expressions()
+        self._address = address
         self._tasks = Tasks("dynamodb")
         self._meter = meter = ThroughputMeter(clock, is_throttling=is_throttling)
         self._tables = tables = Tables(items)
@@ -46,7 +61,7 @@ class DynamoDbProvider:
         self._time_to_live = TimeToLive(tables, items, clock, self._tasks)
         self._backups = Backups(tables, items, self._tasks)
         self._restores = Restores(tables, items, self._backups, self._tasks)
-        self._policies = ResourcePolicies(tables)
+        self._policies = ResourcePolicies(tables, authorization)
         self._maintenance = Maintenance(tables, items, self._backups, clock)
         self._administration = Administration(tables, meter, self._backfill, self._backups, self._restores)
         self._reads = Reads(tables, items, expressions, meter)
@@ -206,7 +221,7 @@ class DynamoDbProvider:
     @operation("DescribeEndpoints")
     def describe_endpoints(self, call: Call, _params: Params) -> Answer:
         """Tell where DynamoDB answers."""
-        return self._administration.endpoints(call)
+        return self._administration.endpoints(call, self._address)
 
     @operation("DescribeContinuousBackups")
     def describe_continuous_backups(self, call: Call, params: Params) -> Answer:
@@ -287,6 +302,16 @@ class DynamoDbProvider:
     def list_global_tables(self, call: Call, params: Params) -> Answer:
         """List global tables: there are none."""
         return self._absent.listed(call, params, "GlobalTables")
+
+    @operation("DescribeGlobalTable")
+    def describe_global_table(self, _call: Call, params: Params) -> Answer:
+        """Say that there is no such global table."""
+        return self._absent.global_table(params)
+
+    @operation("DescribeGlobalTableSettings")
+    def describe_global_table_settings(self, _call: Call, params: Params) -> Answer:
+        """Say that there is no such global table."""
+        return self._absent.global_table(params)
 
     @operation("ListContributorInsights")
     def list_contributor_insights(self, call: Call, params: Params) -> Answer:

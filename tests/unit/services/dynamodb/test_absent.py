@@ -67,3 +67,14 @@ def test_every_operation_of_dynamodb_is_there_or_refused_with_a_sentence() -> No
     model = ServiceModels().get("dynamodb")
     assert set(model.operations) == here | set(REFUSALS)
     assert not here & set(REFUSALS)
+
+
+@pytest.mark.parametrize("operation", ["DescribeGlobalTable", "DescribeGlobalTableSettings"])
+def test_no_table_is_a_global_one(operation: str) -> None:
+    async def scenario(db):
+        await db("CreateTable", **a_table())
+        return await db.refused(operation, GlobalTableName="things")
+
+    refused = on_dynamodb(scenario)
+    assert refused.code == "GlobalTableNotFoundException"
+    assert "'things' does not exist" in refused.message

@@ -315,11 +315,19 @@ def test_what_templates_and_tools_ask_is_answered() -> None:
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "DISABLED"
 
 
+def test_whoever_looks_for_the_endpoint_is_sent_to_this_one() -> None:
+    async def scenario(db):
+        return (await db("DescribeEndpoints"))["Endpoints"]
+
+    found = on_dynamodb(scenario, address="127.0.0.1:4566")
+    assert found == [{"Address": "127.0.0.1:4566", "CachePeriodInMinutes": 1440}]
+
+
 def test_what_gatepost_does_not_have_says_so() -> None:
     async def scenario(db):
-        return (await db.refused("DescribeGlobalTable", GlobalTableName="things")).message
+        return (await db.refused("CreateGlobalTable", GlobalTableName="things", ReplicationGroup=[])).message
 
-    assert "does not have dynamodb:DescribeGlobalTable: a table is in one region" in on_dynamodb(scenario)
+    assert "does not have dynamodb:CreateGlobalTable: a table is in one region" in on_dynamodb(scenario)
 
 
 def test_the_key_of_a_table_is_described_until_it_goes_back_to_aws_own() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from gatepost.kernel.errors import AccessDeniedException
+from gatepost.kernel.operations import Access, Call
 from gatepost.services.dynamodb.model import PolicyNotFoundException
 from tests.support.dynamodb import DynamoDb, a_table, on_dynamodb
 
@@ -91,3 +93,42 @@ def test_what_cannot_be_a_policy_is_refused(params: dict[str, Any], message: str
         return (await db.refused("PutResourcePolicy", **{"ResourceArn": ARN, "Policy": POLICY, **params})).message
 
     assert message in on_dynamodb(scenario)
+
+
+class Guarded:
+    """An authorization under which a resource policy that denies anything shuts everyone out."""
+
+    def __init__(self) -> None:
+        self.asked: list[Access] = []
+
+    def check(self, call: Call, access: Access) -> None:
+        """Look at the policy that would be the table's."""
+        del call
+        self.asked.append(access)
+        if "Deny" in (access.resource_policy or ""):
+            raise AccessDeniedException("no")
+
+
+@pytest.mark.parametrize(
+    ("effect", "is_confirmed", "is_put"),
+    [("Deny", False, False), ("Allow", False, True), ("Deny", True, True)],
+)
+def test_nobody_shuts_himself_out_without_saying_so(effect: str, is_confirmed: bool, is_put: bool) -> None:
+    guard = Guarded()
+
+    async def scenario(db: DynamoDb) -> str:
+        await db("CreateTable", **a_table(sort=None))
+        policy = POLICY.replace("Allow", effect)
+        put = {"ResourceArn": ARN, "Policy": policy, "ConfirmRemoveSelfResourceAccess": is_confirmed}
+        if is_put:
+            await db("PutResourcePolicy", **put)
+            return ""
+        refused = await db.refused("PutResourcePolicy", **put)
+        assert isinstance(await db.refused("GetResourcePolicy", ResourceArn=ARN), PolicyNotFoundException)
+        return refused.message
+
+    told = on_dynamodb(scenario, authorization=guard)
+    assert ("would not allow you to change it" in told) is not is_put
+    assert [(one.action, one.resource) for one in guard.asked] == (
+        [] if is_confirmed else [("dynamodb:PutResourcePolicy", ARN)]
+    )

@@ -62,4 +62,4 @@ def test_addresses_that_hold_a_machines_credentials_are_no_cluster(host, monkeyp
     for name, value in KEY.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match="machine's credentials"):
-        TableService(Settings(tables_url=f"http://{host}"), None, clock=None, seal=None)
+        TableService(Settings(tables_url=f"http://{host}"), None, None, clock=None, seal=None, endpoint_url="")
