@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 LOOK_PAUSE_S: Final = 10.0
 HISTORY_ITEMS_MAX: Final = 100  # of one alarm
+HISTORIES_MAX: Final = 500  # that are read for a history of all alarms
 ACTION_SERVICE: Final = "lambda.alarms.cloudwatch.amazonaws.com"
 _NOBODY: Final = Principal("service", "", "", "", name="cloudwatch.amazonaws.com")
 
@@ -121,7 +122,7 @@ class Alarms:
         if name is not None:
             record = await self._reach.records.get(RecordKey(HISTORY, account_id, region, name))
             return list(record.value["items"]) if record else []
-        records = await self._reach.records.page(HISTORY, account_id, region, count_max=5_000)
+        records = await self._reach.records.page(HISTORY, account_id, region, count_max=HISTORIES_MAX)
         return [item for record in records for item in record.value["items"]]
 
     async def _noted(self, alarm: Alarm, kind: str, summary: str, data: Any) -> Write:

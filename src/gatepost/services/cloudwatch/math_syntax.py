@@ -87,6 +87,18 @@ def names_in(node: Node) -> Iterator[str]:
             yield from names_in(child)
 
 
+def size_of(node: Node) -> int:
+    """Say of how many parts an expression is made."""
+    children: tuple[Node | None, ...] = ()
+    if isinstance(node, Operation):
+        children = (node.left, node.right)
+    elif isinstance(node, Function):
+        children = node.arguments
+    elif isinstance(node, Array):
+        children = node.items
+    return 1 + sum(size_of(child) for child in children if child is not None)
+
+
 def functions_in(node: Node) -> Iterator[Function]:
     """Give the functions that an expression uses."""
     children: tuple[Node | None, ...] = ()

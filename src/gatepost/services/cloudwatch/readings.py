@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-from gatepost.services.cloudwatch.math_syntax import BadExpression, names_in
+from gatepost.services.cloudwatch.math_syntax import BadExpression, names_in, size_of
 from gatepost.services.cloudwatch.math_values import Series, Setting, Value, work_out
 from gatepost.services.cloudwatch.metric_data import MathQuery, MetricQuery, Query
 from gatepost.services.cloudwatch.model import Metric, ValidationError
 from gatepost.services.cloudwatch.statistics import Statistics
 from gatepost.services.cloudwatch.store import MetricStore, Slot, Span
+
+STEPS_MAX: Final = 2_000_000  # points of an expression times its parts: what is worked out without a pause
 
 
 class Readings:
@@ -48,6 +51,11 @@ class Readings:
         series = {name: await self._value(self._queries[name]) for name in needed if name in self._queries}
         span = query.span
         times = range(span.start_s, span.to_s, span.period_s)
+        if len(times) * size_of(query.expression) > STEPS_MAX:
+            raise ValidationError(
+                f"Error in expression '{query.id}': it has too many points to be worked out; ask for less time at once"
+            )
+        await asyncio.sleep(0)
         try:
             return work_out(query.expression, Setting(series, metrics, times))
         except BadExpression as error:

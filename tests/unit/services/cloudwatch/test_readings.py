@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from gatepost.kernel.errors import ServiceError
 from tests.support.metrics import HOUR_MS, MINUTE_MS, NOW_MS, MetricsControl, with_metrics
 
 
@@ -44,3 +47,13 @@ def test_expressions_are_worked_out_over_metrics_and_over_each_other(tmp_path) -
     assert {key: values for key, values in together.items() if values} == {
         (one["Id"], one["Label"]): one["Values"] for one in whole
     }
+
+
+def test_an_expression_of_too_many_points_is_refused(tmp_path) -> None:
+    async def scenario(metrics: MetricsControl) -> Any:
+        asked = {"StartTime": NOW_MS - 400 * 24 * HOUR_MS, "EndTime": NOW_MS}
+        query = {"Id": "e", "Expression": "TIME_SERIES(1) + TIME_SERIES(2)", "Period": 60}
+        with pytest.raises(ServiceError, match="too many points to be worked out"):
+            await metrics("GetMetricData", MetricDataQueries=[query], **asked)
+
+    with_metrics(tmp_path, scenario)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from gatepost.services.logs.space_pattern import SpacePattern, fields_of
@@ -44,3 +46,9 @@ def test_fields_are_found_by_name_and_those_under_dots_by_number() -> None:
         "$3": "b",
         "$size": "9",
     }
+
+
+def test_brackets_that_are_never_closed_take_one_walk() -> None:
+    started = time.perf_counter()
+    assert len(fields_of("[ " * 200_000 + '"')) == 200_001
+    assert time.perf_counter() - started < 1
