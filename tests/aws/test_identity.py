@@ -208,7 +208,6 @@ def test_secrets_and_parameters_by_boto3(platform: RunningPlatform) -> None:
 
 ROTATOR = """
 import boto3
-import pyotp
 def handler(event, context):
     secrets = boto3.client("secretsmanager")
     arn, token, step = event["SecretId"], event["ClientRequestToken"], event["Step"]
