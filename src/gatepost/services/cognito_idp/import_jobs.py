@@ -8,16 +8,18 @@ Source: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-p
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import csv
 import io
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from gatepost.kernel.clock import Clock
-from gatepost.kernel.errors import ServiceError
+from gatepost.kernel.errors import ServiceError, StoreUnavailable
 from gatepost.kernel.ids import random_id
 from gatepost.kernel.ids import request_id as random_uuid
 from gatepost.kernel.operations import Call, operation
@@ -41,6 +43,8 @@ from gatepost.services.cognito_idp.schema import check_attributes, check_require
 from gatepost.services.cognito_idp.user import RESET_REQUIRED, VERIFIABLE, User
 from gatepost.services.cognito_idp.users import Users
 
+log = logging.getLogger(__name__)
+
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
 
@@ -52,6 +56,8 @@ UPLOAD_MS: Final = 15 * MINUTE_MS
 EXPIRES_MS: Final = DAY_MS  # a job that is not started
 TOKEN_CHARACTERS_MAX: Final = 512
 _PURPOSE: Final = "user-import"
+AGAIN_S: Final = 1.0
+_CUT_OFF: Final = "The job was cut off. Start another with the same file: users who exist already are skipped."
 _FIRST: Final = ("cognito:mfa_enabled", "cognito:username")
 _NOT_IN_FILES: Final = frozenset({"sub", "identities"})
 _RUNNING: Final = frozenset({"Pending", "InProgress", "Stopping"})
@@ -80,6 +86,7 @@ class Imports:
         self._seal = seal
         self._clock = clock
         self._url = url
+        self.again_s = AGAIN_S
 
     def address(self, pool: UserPool, job_id: str) -> str:
         """Give where a job's file can be put, from now on for fifteen minutes."""
@@ -111,14 +118,37 @@ class Imports:
         """Run a job in the background."""
         self._tasks.spawn(self._run(pool, job_id), name=f"import {job_id}")
 
+    async def end_those_cut_off(self) -> None:
+        """End the jobs that ran when services went: nobody runs them any more. Raises: StoreUnavailable."""
+        for record in await self._things.everywhere(IMPORT_JOB):
+            if record.value["status"] in _RUNNING:
+                told = {"status": "Failed", "message": _CUT_OFF, "completed_at_ms": self._clock.now_ms()}
+                await self._things.rewrite(record, {**record.value, **told})
+
     async def _run(self, pool: UserPool, job_id: str) -> None:
+        counts = {"imported": 0, "skipped": 0, "failed": 0}
+        try:
+            await self._import(pool, job_id, counts)
+        except StoreUnavailable:
+            log.warning("an import was cut off: the store is lost", extra={"job": job_id})
+            await self._ended_once_it_can(pool, job_id, counts)
+
+    async def _ended_once_it_can(self, pool: UserPool, job_id: str, counts: Mapping[str, int]) -> None:
+        while True:
+            try:
+                await self._ended(pool, job_id, "Failed", counts, _CUT_OFF)
+            except StoreUnavailable:
+                await asyncio.sleep(self.again_s)
+            else:
+                return
+
+    async def _import(self, pool: UserPool, job_id: str, counts: dict[str, int]) -> None:
         record = await self._things.get(IMPORT_JOB, pool, job_id)
         if record is None:
             return
         value = {**record.value, "status": "InProgress"}
         await self._things.put(IMPORT_JOB, pool, job_id, value, version=None)
         path = self._assets.path(value["file"])
-        counts = {"imported": 0, "skipped": 0, "failed": 0}
         try:
             text = path.read_text("utf-8-sig") if path is not None else ""
             rows = _rows(pool, text)

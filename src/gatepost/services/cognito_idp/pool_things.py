@@ -47,6 +47,14 @@ class PoolThings:
         found = await self._records.page(kind, pool.account_id, pool.region, prefix=prefix, count_max=COUNT_MAX)
         return [record.value for record in found]
 
+    async def everywhere(self, kind: str) -> list[Record]:
+        """Give the records of a kind of all pools."""
+        return await self._records.scan(kind)
+
+    async def rewrite(self, record: Record, value: dict[str, Any]) -> None:
+        """Write a record anew that was read. Raises: VersionConflict."""
+        await self._records.put(record.key, value, expected_version=record.version)
+
     async def page(
         self,
         kind: str,

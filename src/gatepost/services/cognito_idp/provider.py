@@ -205,6 +205,7 @@ class CognitoIdpProvider(
         await self._pools.load()
         await self._domains.load()
         await self._revocations.load()
+        await self._imports.end_those_cut_off()
 
     async def close(self) -> None:
         """End background work and the threads for passwords."""
