@@ -495,6 +495,21 @@ class CloudFormation(AbsentOperations):
         """Delete a change set. Raises: InvalidChangeSetStatusException."""
         return await self._change_sets.delete(call, params)
 
+    @operation("DescribeChangeSetHooks")
+    async def describe_change_set_hooks(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the hooks that a change set will call: there are none. Raises: ChangeSetNotFoundException."""
+        if params.get("LogicalResourceId") or params.get("NextToken"):
+            raise ValidationError("There are no hooks here, of which to choose or to go on")
+        stack, change_set = await self._change_sets.find(call, params)
+        return {
+            "ChangeSetId": change_set.id,
+            "ChangeSetName": change_set.name,
+            "Hooks": [],
+            "Status": "PLANNED",
+            "StackId": stack.id,
+            "StackName": stack.name,
+        }
+
     @operation("ListChangeSets")
     async def list_change_sets(self, call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         """List a stack's change sets. Raises: ValidationError."""

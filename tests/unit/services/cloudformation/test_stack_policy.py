@@ -90,6 +90,8 @@ def test_a_change_set_is_held_to_the_policy_of_when_it_is_executed(tmp_path) -> 
         await world.deploy(groups(7))
         assert await world.cfn("GetStackPolicy", StackName="shop") == {}
         await world.cfn("CreateChangeSet", StackName="shop", ChangeSetName="c", TemplateBody=groups(14))
+        hooks = await world.cfn("DescribeChangeSetHooks", StackName="shop", ChangeSetName="c")
+        assert (hooks["Hooks"], hooks["Status"], hooks["StackName"]) == ([], "PLANNED", "shop")
         await world.cfn("SetStackPolicy", StackName="shop", StackPolicyBody=a_policy(ALLOW, deny()))
         await world.cfn("ExecuteChangeSet", StackName="shop", ChangeSetName="c")
         assert (await world.settled("shop"))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
