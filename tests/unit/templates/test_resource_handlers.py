@@ -366,6 +366,11 @@ def test_inline_code_is_bounded():
         code_parameters({"Code": {"ZipFile": "x" * (4 * 1024 * 1024 + 1)}, "Runtime": "python3.11"})
 
 
+def test_a_function_whose_runtime_was_accepted_as_a_gap_fails_with_what_would_run():
+    with pytest.raises(ResourceFailure, match=r"are mandatory .* was left out: use python3.9"):
+        code_parameters({"Code": {"S3Bucket": "b", "S3Key": "k"}, "Handler": "app.handler"})
+
+
 def test_logs_are_made_and_changed(tmp_path):
     async def scenario(world):
         template = """

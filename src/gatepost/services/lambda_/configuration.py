@@ -28,6 +28,7 @@ PYTHON_MINOR_MIN: Final = 9
 PYTHON_MINOR_MAX: Final = 15
 PYTHON_RUNTIMES: Final = tuple(f"python3.{minor}" for minor in range(PYTHON_MINOR_MIN, PYTHON_MINOR_MAX + 1))
 RUNTIMES: Final = (*PYTHON_RUNTIMES, *NODE_RUNTIMES, *CUSTOM_RUNTIMES)
+MANDATORY: Final = "Runtime and Handler are mandatory parameters for functions created with deployment packages."
 RUNTIME_WORDS: Final = (
     f"use {PYTHON_RUNTIMES[0]} to {PYTHON_RUNTIMES[-1]}, {', '.join(NODE_RUNTIMES)}, or, for a program of any language "
     f"that brings its runtime along, {' or '.join(CUSTOM_RUNTIMES)}"
@@ -177,7 +178,7 @@ def _logging(function: Function, config: Mapping[str, Any]) -> dict[str, str]:
 def check_complete(function: Function) -> None:
     """Refuse a function that lacks what a zip needs. Raises: InvalidParameterValueException."""
     if not function.runtime or not function.handler:
-        raise bad("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+        raise bad(MANDATORY)
 
 
 def code_sha256_base64(sha256: str) -> str:

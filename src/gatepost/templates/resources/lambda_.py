@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gatepost.services.lambda_.configuration import MANDATORY, RUNTIME_WORDS
 from gatepost.templates.resources.base import Outcome, ResourceFailure, ResourceHandler, Work
 from gatepost.templates.resources.changes import Unnamed, present, tag_changes, tag_map, unless_gone
 from gatepost.templates.resources.inline_code import inline_zip
@@ -53,6 +54,9 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 
 def code_parameters(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Give what CreateFunction's Code and UpdateFunctionCode take. Raises: ResourceFailure."""
+    if "Runtime" not in properties:
+        # A value that --lenient or gatepost.accept let pass is not there either.
+        raise ResourceFailure(f"{MANDATORY} A Runtime that does not run here was left out: {RUNTIME_WORDS}")
     code = dict(properties["Code"])
     if "ZipFile" in code:
         text = str(code["ZipFile"])
