@@ -118,7 +118,7 @@ def test_what_is_wrong_is_refused_as_on_aws(platform, function) -> None:
         )  # fmt: skip
     assert error.value.response["Error"]["Message"].startswith("The role defined for the function cannot be assumed")
     with pytest.raises(ClientError) as error:
-        aws.list_code_signing_configs()
+        aws.get_function_recursion_config(FunctionName="lambda-tests")
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 

@@ -115,9 +115,7 @@ class ServicesCore:
         self._tables = TableService(settings, item_store, authorizer, clock=clock, seal=seal, endpoint_url=endpoint_url)
         sealed = SealedRecords(store, seal, SEALED_KINDS)
         self._lambda = self._make_lambda(sealed, sessions, link, clock=clock)
-        self.cloudwatch = self._make_cloudwatch(store, clock)
-        self.logs = self._make_logs(store, clock)
-        self._events = self._make_events(store, clock)
+        self._make_observing(store, clock)
         operations = LateOperations()
         self._secrets = SecretServices(store, seal, authorizer, self._lambda, clock, operations, self._events)
         self.acm = self._make_acm(store, link, seal, clock=clock)
@@ -198,6 +196,12 @@ class ServicesCore:
 
     def _identity_keys(self) -> Mapping[str, Any] | None:
         return self._user_pools.identity_pools.jwks()
+
+    def _make_observing(self, store: SqliteRecords, clock: Clock) -> None:
+        """Make what measures, logs and announces: each of them tells the next."""
+        self.cloudwatch = self._make_cloudwatch(store, clock)
+        self.logs = self._make_logs(store, clock)
+        self._events = self._make_events(store, clock)
 
     def _make_cloudwatch(self, records: SqliteRecords, clock: Clock) -> CloudWatchProvider:
         settings = self._settings
