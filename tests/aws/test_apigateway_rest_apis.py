@@ -196,9 +196,9 @@ def test_a_policy_in_a_document_needs_update_rest_api_policy(account: AwsAccount
 
 
 def test_an_operation_that_is_missing_says_so(apigateway: Any) -> None:
-    code, status, message = failure(apigateway.get_vpc_links)
+    code, status, message = failure(apigateway.get_sdk, restApiId="a", stageName="b", sdkType="java")
     assert (code, status) == ("NotImplemented", 501)
-    assert "GetVpcLinks" in message
+    assert "GetSdk" in message
 
 
 def test_a_stage_is_exported_and_imported_again(apigateway: Any) -> None:
