@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from gatepost.services.cognito_idp.domains import Domains
+from gatepost.services.cognito_idp.pool import UserPool
 from gatepost.services.cognito_idp.pools import Pools
 
 _PATH: Final = re.compile(
@@ -30,6 +31,12 @@ class Discovery:
         self._url = url
         self._domains = domains
 
+    def pages_of(self, pool: UserPool) -> str:
+        """Give where a pool's hosted pages are; "" when it has no domain."""
+        names = self._domains.of_pool(pool)
+        domain = names.get("CustomDomain") or names.get("Domain")
+        return f"{self._url()}/_aws/auth/{domain}" if domain else ""
+
     def document(self, path: str) -> dict[str, Any] | None:
         """Give the JSON document at a path, or None: there is no such pool."""
         found = _PATH.fullmatch(path)
@@ -39,8 +46,6 @@ class Discovery:
         if found[2] == "jwks.json":
             return {"keys": [dict(key) for key in pool.jwks]}
         issuer = self._pools.issuer(pool)
-        names = self._domains.of_pool(pool)
-        domain = names.get("CustomDomain") or names.get("Domain")
         document: dict[str, Any] = {
             "id_token_signing_alg_values_supported": ["RS256"],
             "issuer": issuer,
@@ -50,8 +55,7 @@ class Discovery:
             "subject_types_supported": ["public"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         }
-        if domain:
-            base = f"{self._url()}/_aws/auth/{domain}"
+        if base := self.pages_of(pool):
             document |= {
                 "authorization_endpoint": f"{base}/oauth2/authorize",
                 "end_session_endpoint": f"{base}/logout",

@@ -8,9 +8,11 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-custo
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from gatepost.kernel.errors import ServiceUnavailable
 from gatepost.kernel.ports import Mailbox, OutgoingMessage
@@ -22,6 +24,10 @@ from gatepost.services.cognito_idp.user import User
 CODE: Final = "{####}"
 USERNAME: Final = "{username}"
 LINK: Final = "{##Click Here##}"
+LINK_PLACE: Final = re.compile(r"\{##([^{}#][^{}]*?)##\}")  # its words are what is clicked
+_LINKED: Final = frozenset({"CustomMessage_SignUp", "CustomMessage_ResendCode"})
+_LINK_SUBJECT: Final = "Your verification link"
+_LINK_TEXT: Final = "Please click the link below to verify your email address. {##Verify Email##}"
 MEDIA: Final[Mapping[str, str]] = {"email": "EMAIL", "phone_number": "SMS"}
 _SUBJECT: Final = "Your verification code"
 _TEXT: Final = f"Your confirmation code is {CODE}"
@@ -43,7 +49,9 @@ class Texts:
 class Messages:
     """Renders messages and hands them to the mailbox."""
 
-    def __init__(self, mailbox: Mailbox, triggers: Triggers) -> None:
+    def __init__(self, mailbox: Mailbox, triggers: Triggers, address_of: Callable[[UserPool], str]) -> None:
+        """Take where messages go to; `address_of` gives where a pool's pages are, "" when it has no domain."""
+        self._address_of = address_of
         self._mailbox = mailbox
         self._triggers = triggers
 
@@ -67,12 +75,23 @@ class Messages:
         """
         texts = await self._texts(pool, user, source, client_id, client_metadata)
         address = to or user.attributes.get(attribute, "")
-        message = _rendered(pool, user, texts, medium=MEDIA[attribute], to=address, code=code, source=source)
+        link = self._link(pool, user, source, code=code, client_id=client_id) if attribute == "email" else ""
+        message = _rendered(pool, user, texts, medium=MEDIA[attribute], to=address, code=code, source=source, link=link)
         try:
             await self._mailbox.send(message)
         except ServiceUnavailable as error:
             raise CodeDeliveryFailureException("The code could not be delivered.", detail=error.message) from error
         return {"Destination": masked(address), "DeliveryMedium": message.medium, "AttributeName": attribute}
+
+    def _link(self, pool: UserPool, user: User, source: str, *, code: str, client_id: str) -> str:
+        """Give the address that confirms a sign-up; "" where a code does. Raises: CodeDeliveryFailureException."""
+        if source not in _LINKED or not confirms_by_link(pool):
+            return ""
+        base = self._address_of(pool)
+        if not base:
+            raise CodeDeliveryFailureException("A link needs the user pool to have a domain: create one.")
+        query = {"client_id": client_id, "user_name": user.name, "confirmation_code": code}
+        return f"{base}/confirmUser?{urlencode(query)}"
 
     async def _texts(
         self,
@@ -106,7 +125,7 @@ class Messages:
 
 
 def _rendered(
-    pool: UserPool, user: User, texts: Texts, *, medium: str, to: str, code: str, source: str
+    pool: UserPool, user: User, texts: Texts, *, medium: str, to: str, code: str, source: str, link: str
 ) -> OutgoingMessage:
     login = _login(pool, user)
     is_mail = medium == "EMAIL"
@@ -115,7 +134,7 @@ def _rendered(
         medium=medium,
         to=to,
         subject=_filled(texts.subject, code=code, name=login) if is_mail else "",
-        body=_filled(texts.body, code=html.escape(code), name=html.escape(login))
+        body=_linked(_filled(texts.body, code=html.escape(code), name=html.escape(login)), link)
         if is_mail
         else _filled(texts.sms, code=code, name=login),
         sender=settings.get("From") or ("no-reply@verificationemail.com" if is_mail else ""),
@@ -130,6 +149,18 @@ def _rendered(
 def _login(pool: UserPool, user: User) -> str:
     """Give what the user signs in with: a made-up user name means nothing to anybody."""
     return next((user.attributes[name] for name in pool.username_attributes if name in user.attributes), user.name)
+
+
+def confirms_by_link(pool: UserPool) -> bool:
+    """Say whether sign-ups are confirmed by a link in an e-mail."""
+    template: Mapping[str, Any] = pool.settings.get("VerificationMessageTemplate", {})
+    return template.get("DefaultEmailOption") == "CONFIRM_WITH_LINK"
+
+
+def _linked(text: str, link: str) -> str:
+    if not link:
+        return text
+    return LINK_PLACE.sub(lambda found: f'<a href="{html.escape(link)}">{html.escape(found[1])}</a>', text)
 
 
 def _filled(text: str, *, code: str, name: str) -> str:
@@ -154,6 +185,12 @@ def texts_of(pool: UserPool, source: str) -> Texts:
             sms.get("SmsAuthenticationMessage") or settings.get("SmsAuthenticationMessage", _SIGN_IN),
             email.get("Subject", "Your authentication code"),
             email.get("Message", _SIGN_IN),
+        )
+    if source in _LINKED and confirms_by_link(pool):
+        return Texts(
+            template.get("SmsMessage") or settings.get("SmsVerificationMessage", _TEXT),
+            template.get("EmailSubjectByLink", _LINK_SUBJECT),
+            template.get("EmailMessageByLink", _LINK_TEXT),
         )
     default = _RESET_TEXT if source == "CustomMessage_ForgotPassword" else _TEXT
     return Texts(

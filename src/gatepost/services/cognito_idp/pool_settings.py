@@ -14,6 +14,7 @@ from gatepost.services.cognito_idp.errors import (
     InvalidParameterException,
     UserPoolTaggingException,
 )
+from gatepost.services.cognito_idp.messages import LINK_PLACE
 from gatepost.services.cognito_idp.pool import PASSWORD_POLICY, UserPool
 from gatepost.services.cognito_idp.schema import schema_of
 
@@ -150,11 +151,8 @@ def _check_together(settings: Mapping[str, Any]) -> None:
 
 def _check_messages(settings: Mapping[str, Any]) -> None:
     template = settings["VerificationMessageTemplate"]
-    if template["DefaultEmailOption"] == "CONFIRM_WITH_LINK":
-        raise unsupported("DefaultEmailOption CONFIRM_WITH_LINK", "use CONFIRM_WITH_CODE")
-    for name in ("EmailMessageByLink", "EmailSubjectByLink"):
-        if template.get(name):
-            raise unsupported(f"VerificationMessageTemplate.{name}", "messages have codes: leave it out")
+    if LINK_PLACE.search(template.get("EmailMessageByLink", "{##Verify##}")) is None:
+        raise InvalidParameterException("EmailMessageByLink must contain a link such as {##Verify Email##}.")
     pairs = (
         (settings, "EmailVerificationMessage", "EmailMessage"),
         (settings, "EmailVerificationSubject", "EmailSubject"),

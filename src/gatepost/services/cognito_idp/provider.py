@@ -123,7 +123,8 @@ class CognitoIdpProvider(
         self._triggers = Triggers(
             parts.functions, self._tasks, parts.new_id, answer_within_s=parts.trigger_answers_within_s
         )
-        self._messages = Messages(parts.mailbox, self._triggers)
+        self.discovery = Discovery(self._pools, parts.url, self._domains)
+        self._messages = Messages(parts.mailbox, self._triggers, self.discovery.pages_of)
         self._codes = Codes(self._users, self._messages, parts.clock)
         self._password_setting = PasswordSetting(parts.passwords)
         self._challenges = Challenges(parts.clock)
@@ -165,7 +166,6 @@ class CognitoIdpProvider(
             clock=parts.clock,
             url=parts.url,
         )
-        self.discovery = Discovery(self._pools, parts.url, self._domains)
         self._client = Client(clock=parts.clock, allow_address=parts.allow_address)  # to other identity providers
         self.pages = self._make_pages()
 

@@ -8,7 +8,6 @@ from gatepost.templates.ledger import ENFORCED, Entry, TypeEntry, approximated, 
 
 _OUTBOX: Final = "messages go to the outbox (`gatepost outbox`), and e-mails out by --smtp"
 _KMS: Final = refused("there is no KMS: messages go to the outbox, see `gatepost outbox`")
-_LINK: Final = refused("addresses are verified by codes: use CONFIRM_WITH_CODE")
 
 
 def entries() -> tuple[TypeEntry, ...]:
@@ -118,11 +117,9 @@ _POOL: Final[dict[str, Entry]] = {
     "UsernameAttributes": ENFORCED,
     "UsernameConfiguration": ENFORCED,
     "VerificationMessageTemplate": ENFORCED,
-    "VerificationMessageTemplate/DefaultEmailOption": one_of(
-        "CONFIRM_WITH_CODE", otherwise="addresses are verified by codes: use CONFIRM_WITH_CODE"
-    ),
-    "VerificationMessageTemplate/EmailMessageByLink": _LINK,
-    "VerificationMessageTemplate/EmailSubjectByLink": _LINK,
+    "VerificationMessageTemplate/DefaultEmailOption": ENFORCED,
+    "VerificationMessageTemplate/EmailMessageByLink": ENFORCED,
+    "VerificationMessageTemplate/EmailSubjectByLink": ENFORCED,
     "WebAuthnFactorConfiguration": one_of("SINGLE_FACTOR", otherwise="passkeys are a first factor here"),
     "WebAuthnRelyingPartyID": ENFORCED,
     "WebAuthnUserVerification": ENFORCED,

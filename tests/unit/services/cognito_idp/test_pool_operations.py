@@ -64,7 +64,7 @@ def test_an_update_sets_everything_anew_but_what_cannot_change(pools: Run) -> No
         ("InvalidParameterException", {"LambdaConfig": {"PreSignUp": "arn:aws:s3:::bucket"}}),
         ("InvalidParameterException", {"AliasAttributes": ["email"], "UsernameAttributes": ["email"]}),
         ("InvalidParameterException", {"MfaConfiguration": "ON"}),
-        ("InvalidParameterException", {"VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_LINK"}}),
+        ("InvalidParameterException", {"VerificationMessageTemplate": {"EmailMessageByLink": "no link"}}),
         ("InvalidParameterException", {"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["EMAIL_OTP"]}}}),
         ("InvalidParameterException", {"Schema": [{"Name": "email", "AttributeDataType": "Number"}]}),
         ("InvalidParameterException", {"Schema": [{"Name": "tier", "Required": True}]}),

@@ -15,6 +15,7 @@ from gatepost.services.cognito_idp.errors import (
     NotAuthorizedException,
     UserNotFoundException,
 )
+from gatepost.services.cognito_idp.hosted.answers import page
 from gatepost.services.cognito_idp.hosted.authorization_requests import AuthorizationRequest
 from gatepost.services.cognito_idp.hosted.forms import (
     PageParts,
@@ -31,6 +32,7 @@ from gatepost.services.cognito_idp.hosted.forms import (
 from gatepost.services.cognito_idp.hosted.html import Field, Page
 from gatepost.services.cognito_idp.hosted.steps import Step
 from gatepost.services.cognito_idp.hosted.visits import Visit
+from gatepost.services.cognito_idp.messages import confirms_by_link
 from gatepost.services.cognito_idp.pool import UserPool
 from gatepost.wire.messages import Response
 
@@ -90,6 +92,10 @@ class AccountPages:
             return show(visit, self._sign_up_page(visit, errors=errors_of(error, otherwise=_field_named(error, names))))
         if told["UserConfirmed"]:
             return await self._let_in(visit, request, username)
+        details = told.get("CodeDeliveryDetails") or {}
+        if confirms_by_link(visit.pool) and details.get("DeliveryMedium") == "EMAIL":
+            notice = f"We have sent a link to {details['Destination']}. Open it, then sign in."
+            return await self._sign_in.with_notice(visit, request, notice, login=username)
         step = self._parts.steps.keep(visit, request.client, Step(CONFIRM, username, state={"may_sign_in": True}))
         return show(visit, confirm_page(visit, lead=told_of(told)), step=step)
 
@@ -120,6 +126,21 @@ class AccountPages:
         """Show the form for a sign-up's code to somebody who comes from elsewhere."""
         name = visit.query.get("user_name", "")
         return show(visit, confirm_page(visit, lead="Enter the code that we have sent you.", ask_name=True, name=name))
+
+    async def confirm_by_link(self, visit: Visit) -> Response:
+        """Confirm a sign-up by the address in its e-mail (`CONFIRM_WITH_LINK`): opening it is enough, as on AWS."""
+        name, code = visit.query.get("user_name", ""), visit.query["confirmation_code"]
+        client = self._parts.pools.client(visit.query.get("client_id", ""))
+        brand = visit.pool.name
+        try:
+            if client is None or client.pool_id != visit.pool.id:
+                raise NotAuthorizedException("This link is not complete.")
+            await self._parts.run(visit, client, "ConfirmSignUp", {"Username": name, "ConfirmationCode": code})
+        except ServiceError:  # who opens it twice, or made it up, is told the same
+            words = "This link is not valid, or it was used already. Sign in, or ask the app for another."
+            return page(Page("Not confirmed", brand, errors={"": words}).render(), status=400)
+        lead = "Your account is confirmed. Go back to the app and sign in."
+        return page(Page("Confirmed", brand, lead=lead).render())
 
     async def take_confirm(self, visit: Visit, request: AuthorizationRequest) -> Response:
         """Take a sign-up's code, or send another. Raises: Refused."""

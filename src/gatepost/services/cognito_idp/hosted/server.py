@@ -133,13 +133,22 @@ class HostedPages:
         handler = self._forms.get(visit.path)
         if handler is None:
             return self._error(visit, "invalid_request", status=405)
+        if (too_many := self._counted(visit)) is not None:
+            return too_many
+        if not is_our_form(visit):
+            return self._error(visit, "invalid_form", status=403)
+        return await handler(visit, parse_request(self._parts.pools, visit.pool, visit.query))
+
+    def _counted(self, visit: Visit) -> Response | None:
+        """Count an attempt of an address; gives the answer to one that has made too many."""
         if self._pace.is_over(visit.ip):
             shown = Page("Too many attempts", visit.pool.name, errors={"": "Wait a minute, then try again."})
             return page(shown.render(), status=429)
         self._pace.count(visit.ip)
-        if not is_our_form(visit):
-            return self._error(visit, "invalid_form", status=403)
-        return await handler(visit, parse_request(self._parts.pools, visit.pool, visit.query))
+        return None
+
+    async def _confirmed_by_link(self, visit: Visit) -> Response:
+        return self._counted(visit) or await self._account.confirm_by_link(visit)
 
     async def _page(self, visit: Visit) -> Response:
         path = visit.path
@@ -149,6 +158,8 @@ class HostedPages:
             return self._error(visit, visit.query.get("error", ""))
         if path == CALLBACK:
             return await self.federation.back(visit)
+        if path == "/confirmUser" and "confirmation_code" in visit.query:
+            return await self._confirmed_by_link(visit)
         if path != "/oauth2/authorize" and path not in self._forms:
             return self._error(visit, "", status=404)
         request = parse_request(self._parts.pools, visit.pool, visit.query)
