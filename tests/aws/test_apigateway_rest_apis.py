@@ -196,9 +196,13 @@ def test_a_policy_in_a_document_needs_update_rest_api_policy(account: AwsAccount
 
 
 def test_an_operation_that_is_missing_says_so(apigateway: Any) -> None:
-    code, status, message = failure(apigateway.get_sdk, restApiId="a", stageName="b", sdkType="java")
+    code, status, message = failure(
+        apigateway.create_vpc_link,
+        name="a",
+        targetArns=["arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/a/b"],
+    )
     assert (code, status) == ("NotImplemented", 501)
-    assert "GetSdk" in message
+    assert "CreateVpcLink" in message
 
 
 def test_a_stage_is_exported_and_imported_again(apigateway: Any) -> None:
