@@ -307,7 +307,7 @@ class EventSink(Protocol):
         resources: Sequence[str],
         detail: Mapping[str, Any],
     ) -> None:
-        """Give an event to the rules that match. Never raises for what a target does not take."""
+        """Give an event to the rules that match. Never raises for what a target or an archive does not take."""
         ...
 
 

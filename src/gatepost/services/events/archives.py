@@ -2,7 +2,10 @@
 
 An event that matches an archive is stored before its PutEvents is answered. At most 100,000 events are kept of an
 archive (then the oldest go), each as long as the archive says. A replay gives them to the rules of the same bus again,
-oldest first; it is not archived again. One that a restart interrupts has failed.
+oldest first; it is not archived again. One that a restart interrupts has failed; ninety days after it ended it is
+forgotten (unverified: AWS's time).
+
+What is in memory is changed before the store is waited for, never after: others look at it meanwhile.
 
 Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html
 """
@@ -42,6 +45,7 @@ REPLAYS_MAX: Final = 10  # at once
 AT_ONCE: Final = 500  # events of one read or write
 SWEEP_PAUSE_S: Final = 3_600.0
 DAY_MS: Final = 86_400_000
+REPLAY_DAYS: Final = 90  # that an ended replay is told of
 _ACTIVE: Final = ("STARTING", "RUNNING")
 
 Params = Mapping[str, Any]
@@ -153,7 +157,9 @@ class Archives:
             replay = Replay(**{**record.value, "rules": tuple(record.value["rules"])})
             self._replays[replay.arn] = replay
             if replay.state in _ACTIVE:
-                await self._keep(replace(replay, state="FAILED", reason="The platform was stopped."))
+                ended_at_ms = self._clock.now_ms()
+                reason = "The platform was stopped."
+                await self._keep(replace(replay, state="FAILED", reason=reason, ended_at_ms=ended_at_ms))
         self._tasks.spawn(self._sweep_for_ever(), name="sweep")
 
     async def close(self) -> None:
@@ -164,8 +170,9 @@ class Archives:
 
     async def take(self, bus_arn: str, event: Mapping[str, Any]) -> None:
         """Store an event in every archive that matches it. Raises: StoreUnavailable."""
-        for archive in [one for one in self._held.values() if one.bus_arn == bus_arn]:
-            if archive.pattern and not self._matcher.matches(archive.pattern, event):
+        for arn in [arn for arn, one in self._held.items() if one.bus_arn == bus_arn]:
+            archive = self._held.get(arn)  # as it is now: others were let in while the last one was written
+            if archive is None or (archive.pattern and not self._matcher.matches(archive.pattern, event)):
                 continue
             at_ms = self._clock.now_ms()
             size = len(orjson.dumps(event))
@@ -220,6 +227,18 @@ class Archives:
                     pass
             except StoreUnavailable as error:
                 log.warning("archive not swept", extra={"archive": archive.arn, "error": str(error)})
+        await self._forget_replays(self._clock.now_ms() - REPLAY_DAYS * DAY_MS)
+
+    async def _forget_replays(self, before_ms: int) -> None:
+        old = [one for one in self._replays.values() if one.state not in _ACTIVE and one.ended_at_ms <= before_ms]
+        try:
+            for start in range(0, len(old), AT_ONCE):
+                doomed = old[start : start + AT_ONCE]
+                await self._records.commit([Write(one.key, None) for one in doomed])
+                for one in doomed:
+                    self._replays.pop(one.arn, None)
+        except StoreUnavailable as error:
+            log.warning("replays not swept", extra={"error": str(error)})
 
     # --- archives ----------------------------------------------------------------------------------------------
 
@@ -259,15 +278,32 @@ class Archives:
             pattern=params.get("EventPattern", archive.pattern),
             retention_days=params.get("RetentionDays", archive.retention_days),
         )
-        await self._records.commit([self._write(changed)])
+        before = self._held.get(changed.arn)
         self._held[changed.arn] = changed
+        try:
+            await self._records.commit([self._write(changed)])
+        except StoreUnavailable:
+            self._restore(changed.arn, before)
+            raise
         return changed
+
+    def _restore(self, arn: str, before: Archive | None) -> None:
+        """Take back what could not be stored; events that were archived since count."""
+        now = self._held.get(arn, before)
+        if before is None or now is None:
+            self._held.pop(arn, None)
+        else:
+            self._held[arn] = replace(before, events=now.events, size_bytes=now.size_bytes)
 
     async def delete(self, call: Call, name: str) -> None:
         """Delete an archive with its events. Raises: ResourceNotFoundException."""
         archive = self.find(call, name)
-        await self._records.commit([Write(archive.key(ARCHIVE, archive.name), None)])
-        self._held.pop(archive.arn, None)
+        del self._held[archive.arn]
+        try:
+            await self._records.commit([Write(archive.key(ARCHIVE, archive.name), None)])
+        except StoreUnavailable:
+            self._restore(archive.arn, archive)
+            raise
         while await self._drop_oldest(archive, before_ms=None):
             pass
 
@@ -307,7 +343,12 @@ class Archives:
             self._clock.now_ms(),
             params.get("Description", ""),
         )
-        await self._keep(replay)
+        self._replays[arn] = replay
+        try:
+            await self._keep(replay)
+        except StoreUnavailable:
+            del self._replays[arn]
+            raise
         self._tasks.spawn(self._run(replay, archive), name=replay.name)
         return replay
 
@@ -334,10 +375,12 @@ class Archives:
         return cancelled
 
     async def _keep(self, replay: Replay) -> None:
-        await self._records.put(replay.key, asdict(replay), expected_version=None)
         self._replays[replay.arn] = replay
+        await self._records.put(replay.key, asdict(replay), expected_version=None)
 
     async def _run(self, replay: Replay, archive: Archive) -> None:
+        if self._replays[replay.arn].state != "STARTING":
+            return  # cancelled before it began
         replay = replace(replay, state="RUNNING")
         self._replays[replay.arn] = replay
         after = f"{archive.name}/{replay.from_ms:015d}"
@@ -356,11 +399,15 @@ class Archives:
                     await self._dispatch(replay.bus_arn, event, frozenset(replay.rules))
                 if not page:
                     break
+            if self._replays[replay.arn].state != "RUNNING":
+                return  # cancelled at its last event
             ended = replace(replay, state="COMPLETED", last_ms=last_ms, ended_at_ms=self._clock.now_ms())
             await self._keep(ended)
         except StoreUnavailable as error:
             log.warning("replay failed", extra={"replay": replay.arn, "error": str(error)})
-            self._replays[replay.arn] = replace(replay, state="FAILED", reason="The store does not answer.")
+            self._replays[replay.arn] = replace(
+                replay, state="FAILED", reason="The store does not answer.", ended_at_ms=self._clock.now_ms()
+            )
 
 
 def _not_valid(name: str, reason: str) -> EventsValidationException:

@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html, AP
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from gatepost.kernel.clock import Clock, iso_8601
-from gatepost.kernel.errors import VersionConflict
+from gatepost.kernel.errors import StoreUnavailable, VersionConflict
 from gatepost.kernel.ids import request_id as random_uuid
 from gatepost.kernel.operations import Access, Call, RecordKey, operation, pass_role, tag_context
 from gatepost.services.events import publishing
@@ -38,6 +39,8 @@ from gatepost.storage.base import Records, Write
 
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
+
+log = logging.getLogger(__name__)
 
 RULES_MAX: Final = 300  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 TARGETS_MAX: Final = 5
@@ -173,7 +176,12 @@ class EventsProvider(AbsentOperations, ArchiveOperations):
             "resources": list(resources),
             "detail": dict(detail),
         }
-        await self._dispatch(f"arn:aws:events:{region}:{account_id}:event-bus/{DEFAULT_BUS}", event, 0)
+        bus = f"arn:aws:events:{region}:{account_id}:event-bus/{DEFAULT_BUS}"
+        try:
+            await self.archives.take(bus, event)
+        except StoreUnavailable as error:  # whoever announces has done what it tells of
+            log.warning("an announced event was not archived", extra={"source": source, "error": str(error)})
+        await self._match(bus, event, 0, frozenset())
 
     async def _dispatch(self, arn: str, event: Mapping[str, Any], hops: int) -> None:
         """Archive an event and give it to the rules of its bus."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gatepost.kernel.errors import StoreUnavailable
 from gatepost.services.events.archives import DAY_MS
 from gatepost.services.events.paging import page
 from tests.unit.services.events.test_provider import ACCOUNT, FUNCTION, Control, an_entry, refusal, with_events
@@ -156,3 +157,82 @@ def test_a_replay_that_has_ended_cannot_be_cancelled_and_names_are_taken(tmp_pat
 def test_pages_go_on_after_the_last_name() -> None:
     assert page(["a", "b", "c"], {"Limit": 2}) == (["a", "b"], {"NextToken": "b"})
     assert page(["a", "b", "c"], {"Limit": 2, "NextToken": "b"}) == (["c"], {})
+
+
+def test_events_that_come_at_once_are_counted_in_every_archive_of_their_bus(tmp_path) -> None:
+    async def scenario(aws: Control):
+        for name in ("all", "more"):
+            await aws("CreateArchive", ArchiveName=name, EventSourceArn=BUS)
+        await asyncio.gather(*[aws("PutEvents", Entries=[an_entry()]) for _ in range(8)])
+        return {one["ArchiveName"]: one["EventCount"] for one in (await aws("ListArchives"))["Archives"]}
+
+    assert with_events(tmp_path, scenario) == [{"all": 8, "more": 8}]
+
+
+def test_an_archive_that_is_deleted_or_changed_while_events_come_is_as_it_was_told(tmp_path) -> None:
+    async def before(aws: Control):
+        for name in ("all", "gone"):
+            await aws("CreateArchive", ArchiveName=name, EventSourceArn=BUS)
+        await asyncio.gather(
+            *[aws("PutEvents", Entries=[an_entry()]) for _ in range(4)],
+            aws("UpdateArchive", ArchiveName="all", Description="d"),
+            aws("DeleteArchive", ArchiveName="gone"),
+            *[aws("PutEvents", Entries=[an_entry()]) for _ in range(4)],
+        )
+
+    async def after(aws: Control):
+        changed = await aws("DescribeArchive", ArchiveName="all")
+        names = [one["ArchiveName"] for one in (await aws("ListArchives"))["Archives"]]
+        return changed["Description"], changed["EventCount"], names
+
+    assert with_events(tmp_path, before, after)[1] == ("d", 8, ["all"])
+
+
+def test_of_what_is_made_twice_at_once_under_one_name_the_second_is_refused(tmp_path) -> None:
+    async def scenario(aws: Control):
+        archive = {"ArchiveName": "all", "EventSourceArn": BUS}
+        replay = a_replay("one", aws.clock.now_ms(), aws.clock.now_ms() + 1)
+        made = [
+            [await asyncio.gather(aws(name, **params), aws(name, **params), return_exceptions=True)]
+            for name, params in (("CreateArchive", archive), ("StartReplay", replay))
+        ]
+        return [type(second).__name__ for ((_, second),) in made]
+
+    assert with_events(tmp_path, scenario) == [["ResourceAlreadyExistsException"] * 2]
+
+
+def test_replays_are_forgotten_after_ninety_days(tmp_path) -> None:
+    async def before(aws: Control):
+        await three_events(aws)
+        await aws("StartReplay", **a_replay("old", 0, aws.clock.now_ms()))
+        await settled(aws, "old")
+        aws.clock.advance(ms=90 * DAY_MS - 1)
+        await aws.provider.archives.sweep()
+        kept = len((await aws("ListReplays"))["Replays"])
+        aws.clock.advance(ms=1)
+        await aws.provider.archives.sweep()
+        return kept, len((await aws("ListReplays"))["Replays"])
+
+    async def after(aws: Control):
+        return len((await aws("ListReplays"))["Replays"])
+
+    assert with_events(tmp_path, before, after) == [(1, 0), 0]
+
+
+class LostRecords:
+    """Records that cannot be written any more."""
+
+    async def commit(self, writes):
+        raise StoreUnavailable(f"{len(writes)} writes are lost")
+
+
+def test_an_event_of_the_platforms_own_services_reaches_its_rules_though_no_archive_can_take_it(tmp_path) -> None:
+    async def scenario(aws: Control):
+        await aws("CreateArchive", ArchiveName="all", EventSourceArn=BUS)
+        await a_rule_for_all(aws)
+        aws.provider.archives._records = LostRecords()
+        told = {"source": "aws.ssm", "detail_type": "t", "resources": [], "detail": {"id": 7}}
+        await aws.provider.announce(ACCOUNT, "us-east-1", **told)
+        return replayed(aws)
+
+    assert with_events(tmp_path, scenario) == [[("r", 7)]]
