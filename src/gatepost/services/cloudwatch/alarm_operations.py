@@ -24,7 +24,7 @@ from gatepost.services.cloudwatch.alarm_model import (
     ResourceNotFoundException,
     Standing,
 )
-from gatepost.services.cloudwatch.alarm_rules import BadRule, parse_rule
+from gatepost.services.cloudwatch.alarm_rules import BadRule, Rule, parse_rule
 from gatepost.services.cloudwatch.alarm_states import COMPARISONS
 from gatepost.services.cloudwatch.alarms import Alarms, watched
 from gatepost.services.cloudwatch.model import (
@@ -87,7 +87,8 @@ class AlarmOperations:
         """
         _refuse(params)
         _check_metric_alarm(params)
-        await self._put(call, params)
+        async with self.alarms.changing:
+            await self._put(call, params)
         return {}
 
     @operation("PutCompositeAlarm")
@@ -98,7 +99,13 @@ class AlarmOperations:
             rule = parse_rule(params["AlarmRule"])
         except BadRule as error:
             raise ValidationError(f"AlarmRule is not valid: {error}") from error
-        arn = _arn(call, params["AlarmName"])
+        async with self.alarms.changing:
+            self._check_children(call, params["AlarmName"], rule)
+            await self._put(call, params)
+        return {}
+
+    def _check_children(self, call: Call, alarm_name: str, rule: Rule) -> None:
+        arn = _arn(call, alarm_name)
         for name in dict.fromkeys(rule.children()):
             child = self.alarms.find(name if name.startswith("arn:") else _arn(call, name))
             if child is None:
@@ -107,8 +114,6 @@ class AlarmOperations:
                 )
             if child.arn == arn or (child.is_composite and self._reaches(child, arn)):
                 raise ValidationError("Could not save the composite alarm as its rule leads back to itself")
-        await self._put(call, params)
-        return {}
 
     def _reaches(self, alarm: Alarm, arn: str) -> bool:
         seen, waiting = set(), [alarm]
@@ -229,6 +234,11 @@ class AlarmOperations:
     @operation("DeleteAlarms")
     async def delete_alarms(self, call: Call, params: Params) -> Answer:
         """Delete alarms; those that are not there are gone. Raises: ValidationError."""
+        async with self.alarms.changing:
+            await self._delete(call, params)
+        return {}
+
+    async def _delete(self, call: Call, params: Params) -> None:
         for name in params["AlarmNames"]:
             alarm = self.alarms.find(_arn(call, name))
             if alarm is None:
@@ -241,7 +251,6 @@ class AlarmOperations:
             if parents:
                 raise ValidationError(f"Cannot delete {name} as there are composite alarm(s) depending on it.")
             await self.alarms.drop(alarm)
-        return {}
 
     @operation("SetAlarmState")
     async def set_alarm_state(self, call: Call, params: Params) -> Answer:
@@ -270,15 +279,16 @@ class AlarmOperations:
         return await self._switch(call, params, is_enabled=False)
 
     async def _switch(self, call: Call, params: Params, *, is_enabled: bool) -> Answer:
-        for name in params["AlarmNames"]:
-            alarm = self.alarms.find(_arn(call, name))
-            if alarm is not None and alarm.are_actions_enabled != is_enabled:
-                await self.alarms.keep(
-                    replace(alarm, are_actions_enabled=is_enabled),
-                    kind="ConfigurationUpdate",
-                    summary=f'Alarm "{alarm.name}" updated',
-                    data={"type": "Update", "actionsEnabled": is_enabled},
-                )
+        async with self.alarms.changing:
+            for name in params["AlarmNames"]:
+                alarm = self.alarms.find(_arn(call, name))
+                if alarm is not None and alarm.are_actions_enabled != is_enabled:
+                    await self.alarms.keep(
+                        replace(alarm, are_actions_enabled=is_enabled),
+                        kind="ConfigurationUpdate",
+                        summary=f'Alarm "{alarm.name}" updated',
+                        data={"type": "Update", "actionsEnabled": is_enabled},
+                    )
         return {}
 
     # --- tags --------------------------------------------------------------------------------------------------
@@ -286,16 +296,18 @@ class AlarmOperations:
     @operation("TagResource")
     async def tag_resource(self, call: Call, params: Params) -> Answer:
         """Add tags to an alarm. Raises: ResourceNotFoundException."""
-        alarm = self._tagged(call, params)
-        await self.alarms.keep(replace(alarm, tags=_tags(params, alarm.tags)))
+        async with self.alarms.changing:
+            alarm = self._tagged(call, params)
+            await self.alarms.keep(replace(alarm, tags=_tags(params, alarm.tags)))
         return {}
 
     @operation("UntagResource")
     async def untag_resource(self, call: Call, params: Params) -> Answer:
         """Take tags away. Raises: ResourceNotFoundException."""
-        alarm = self._tagged(call, params)
-        tags = {key: value for key, value in alarm.tags.items() if key not in params["TagKeys"]}
-        await self.alarms.keep(replace(alarm, tags=tags))
+        async with self.alarms.changing:
+            alarm = self._tagged(call, params)
+            tags = {key: value for key, value in alarm.tags.items() if key not in params["TagKeys"]}
+            await self.alarms.keep(replace(alarm, tags=tags))
         return {}
 
     @operation("ListTagsForResource")

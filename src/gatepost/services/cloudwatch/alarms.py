@@ -60,9 +60,14 @@ class AlarmReach:
 
 
 class Alarms:
-    """Alarms on records. Call `start` once the stores are open, `close` before they are closed."""
+    """Alarms on records. Call `start` once the stores are open, `close` before they are closed.
+
+    Whoever changes an alarm holds `changing` from where it is read to where it is kept: an alarm's state changes by
+    itself, and of two changes neither may undo the other.
+    """
 
     def __init__(self, store: MetricStore, reach: AlarmReach, clock: Clock) -> None:
+        self.changing = asyncio.Lock()
         self._store = store
         self._reach = reach
         self._clock = clock
@@ -103,7 +108,7 @@ class Alarms:
         return [one for one in found if one is not None]
 
     async def keep(self, alarm: Alarm, *, kind: str = "", summary: str = "", data: Any = None) -> None:
-        """Store an alarm, with an item of its history where `kind` is given. Raises: StoreUnavailable."""
+        """Store an alarm, with a history item where `kind` is given; hold `changing`. Raises: StoreUnavailable."""
         writes = [Write(alarm.key, alarm.to_json())]
         if kind:
             writes.append(await self._noted(alarm, kind, summary, data))
@@ -111,7 +116,7 @@ class Alarms:
         self._hold(alarm)
 
     async def drop(self, alarm: Alarm) -> None:
-        """Delete an alarm; its history stays. Raises: StoreUnavailable."""
+        """Delete an alarm; its history stays. Hold `changing`. Raises: StoreUnavailable."""
         item = await self._noted(alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" deleted', {"type": "Delete"})
         await self._reach.records.commit([Write(alarm.key, None), item])
         self._held.pop(alarm.arn, None)
@@ -157,7 +162,8 @@ class Alarms:
 
     async def _look_at(self, alarm: Alarm) -> None:
         if alarm.is_composite:
-            found: Standing | None = self._composite_standing(alarm)
+            rule = self._rules.get(alarm.arn)
+            found = self._composite_standing(alarm, rule) if rule is not None else None  # None: deleted meanwhile
         else:
             queries, watch = watched(alarm, self._clock.now_ms())
             query = next(each for each in queries if each.is_returned)
@@ -169,12 +175,12 @@ class Alarms:
         if found is not None and current is not None and current.state.value != found.value:
             await self.change(current, found)
 
-    def _composite_standing(self, alarm: Alarm) -> Standing:
+    def _composite_standing(self, alarm: Alarm, rule: Rule) -> Standing:
         def state_of(name: str) -> str:
             child = self._held.get(_arn_of(alarm, name))
             return child.state.value if child is not None else ""
 
-        value = IN_ALARM if self._rules[alarm.arn].holds(state_of) else OK
+        value = IN_ALARM if rule.holds(state_of) else OK
         told = [
             {"arn": child.arn, "state": {"value": child.state.value, "timestamp": child.state.at_ms}}
             for child in self.children_of(alarm)
@@ -183,23 +189,24 @@ class Alarms:
         return Standing(value, reason[:1023], self._clock.now_ms(), json.dumps({"triggeringAlarms": told}))
 
     async def change(self, alarm: Alarm, standing: Standing) -> None:
-        """Put an alarm into a state; when it is another one, act. Raises: StoreUnavailable."""
-        before = alarm.state
-        is_new = before.value != standing.value
-        changed = replace(
-            alarm,
-            standing=asdict(standing),
-            transitioned_at_ms=standing.at_ms if is_new else alarm.transitioned_at_ms,
-        )
-        if not is_new:
-            await self.keep(changed)
-            return
-        data = {"version": "1.0", "oldState": _told(before), "newState": _told(standing)}
-        summary = f"Alarm updated from {before.value} to {standing.value}"
-        await self.keep(changed, kind="StateUpdate", summary=summary, data=data)
+        """Put an alarm into a state; if it is another one, act. What is gone stays so. Raises: StoreUnavailable."""
+        async with self.changing:
+            held = self._held.get(alarm.arn)
+            if held is None:
+                return
+            before = held.state
+            is_new = before.value != standing.value
+            transitioned_at_ms = standing.at_ms if is_new else held.transitioned_at_ms
+            changed = replace(held, standing=asdict(standing), transitioned_at_ms=transitioned_at_ms)
+            if not is_new:
+                await self.keep(changed)
+                return
+            data = {"version": "1.0", "oldState": _told(before), "newState": _told(standing)}
+            summary = f"Alarm updated from {before.value} to {standing.value}"
+            await self.keep(changed, kind="StateUpdate", summary=summary, data=data)
         await self._announce(changed, before, standing)
-        if alarm.are_actions_enabled:
-            for arn in alarm.settings.get(ACTIONS_OF[standing.value]) or ():
+        if changed.are_actions_enabled:
+            for arn in changed.settings.get(ACTIONS_OF[standing.value]) or ():
                 await self._act(changed, before, arn)
         parents = [one for one in self._held.values() if one.is_composite and changed in self.children_of(one)]
         for parent in parents:
@@ -238,8 +245,9 @@ class Alarms:
         }
         if failure:
             log.warning("alarm's action failed", extra={"alarm": alarm.arn, "action": arn, "error": failure})
-        write = await self._noted(alarm, "Action", summary, told)
-        await self._reach.records.commit([write])
+        async with self.changing:
+            write = await self._noted(alarm, "Action", summary, told)
+            await self._reach.records.commit([write])
 
     async def _announce(self, alarm: Alarm, before: Standing, after: Standing) -> None:
         if self.events is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -209,3 +210,65 @@ def test_tags_of_what_is_not_there_are_refused(tmp_path) -> None:
     tags, unknown = with_metrics(tmp_path, scenario)
     assert tags == {"Tags": [{"Key": "b", "Value": "2"}]}
     assert unknown.startswith("ResourceNotFoundException")
+
+
+def test_an_alarm_that_is_changed_while_its_state_changes_keeps_both(tmp_path) -> None:
+    async def scenario(metrics: MetricsControl) -> Any:
+        await metrics("PutMetricAlarm", **an_alarm())
+        state = {"AlarmName": "many", "StateValue": "ALARM", "StateReason": "r"}
+        await asyncio.gather(
+            metrics("SetAlarmState", **state),
+            metrics("PutMetricAlarm", **an_alarm(Threshold=99.0)),
+            metrics("TagResource", ResourceARN=ARN, Tags=[{"Key": "team", "Value": "shop"}]),
+            metrics("DisableAlarmActions", AlarmNames=["many"]),
+        )
+        tags = await metrics("ListTagsForResource", ResourceARN=ARN)
+        history = (await metrics("DescribeAlarmHistory", AlarmName="many"))["AlarmHistoryItems"]
+        return await described(metrics), tags["Tags"], len(history)
+
+    alarm, tags, items = with_metrics(tmp_path, scenario)
+    assert (alarm["StateValue"], alarm["Threshold"], alarm["ActionsEnabled"]) == ("ALARM", 99.0, False)
+    assert tags == [{"Key": "team", "Value": "shop"}]
+    assert items == 4, "made, put into its state, changed, switched off"
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_an_alarm_that_is_deleted_while_its_state_changes_is_gone(tmp_path, order) -> None:
+    async def scenario(metrics: MetricsControl) -> Any:
+        await metrics("PutMetricAlarm", **an_alarm())
+        steps = [
+            metrics("DeleteAlarms", AlarmNames=["many"]),
+            metrics("SetAlarmState", AlarmName="many", StateValue="ALARM", StateReason="r"),
+        ]
+        await asyncio.gather(*[steps[number] for number in order])
+        await metrics.provider.alarms.start()  # as after a restart
+        found = await metrics("DescribeAlarms", AlarmNames=["many"])
+        await metrics.provider.alarms.close()
+        return found["MetricAlarms"]
+
+    assert with_metrics(tmp_path, scenario) == []
+
+
+class DeletingSink:
+    """Hears of alarms' states, and deletes an alarm when it hears of another one's."""
+
+    def __init__(self, metrics: MetricsControl) -> None:
+        self._metrics = metrics
+
+    async def announce(self, account_id, region, *, source, detail_type, resources, detail) -> None:
+        if detail["alarmName"] == "a":
+            await self._metrics("DeleteAlarms", AlarmNames=["b"])
+
+
+def test_a_composite_alarm_that_is_deleted_during_a_look_does_not_end_it(tmp_path) -> None:
+    async def scenario(metrics: MetricsControl) -> Any:
+        await metrics("PutMetricAlarm", **an_alarm())
+        for name in ("a", "b", "c"):
+            await metrics("PutCompositeAlarm", AlarmName=name, AlarmRule="ALARM(many)")
+        metrics.provider.alarms.events = DeletingSink(metrics)
+        await metrics.put(12)
+        metrics.clock.advance(ms=MINUTE_MS)
+        await metrics.provider.alarms.look()
+        return (await described(metrics, "c"))["StateValue"]
+
+    assert with_metrics(tmp_path, scenario) == IN_ALARM
