@@ -47,7 +47,7 @@ HOW: Final = [
     "the account's layer alone, the others at the same time.",
     "`arithmetic` is `rate * time + burst`; of a quota its limit. `bound` on one platform is 1 %; on several it is "
     "that and what lies in leases, `platforms * max(1, min(rate / 20, burst / 10))`, and where a platform lost the "
-    "server, what it admits alone until it is back.",
+    "server, what it admits alone until it is back (of a quota, what each knew to remain).",
 ]
 
 
@@ -124,13 +124,16 @@ def some_platforms(count: int, *, workers: int = 1) -> Iterator[list[Any]]:
         yield platforms
 
 
-def measure(platforms: Sequence[Any], seconds: float, case: Case | None = None) -> list[Found]:
-    """Deploy, drive every layer, and compare what was counted too; give what was found, usage last."""
+def measure(platforms: Sequence[Any], seconds: float, case: Case | None = None, *, workers: int = 1) -> list[Found]:
+    """Deploy, drive every layer, and compare what was counted too; give what was found, usage last.
+
+    `workers`: gateway processes of each platform.
+    """
     ids = [deploy(platform.client("apigateway"), "limits0000") for platform in platforms]
     urls = [platform.stage_url(ids[0]["api"], "prod") for platform in platforms]
-    found = asyncio.run(_drive_all(platforms, urls, LAYERS, seconds))
+    found = asyncio.run(_drive_all(platforms, urls, LAYERS, seconds, workers))
     time.sleep(2.0)  # the account's bucket is full again, and leases are back
-    found += asyncio.run(_drive_all(platforms, urls, (ACCOUNT,), seconds))
+    found += asyncio.run(_drive_all(platforms, urls, (ACCOUNT,), seconds, workers))
     counted = sum(each.statuses[200] for each in found if each.layer.has_key)
     used = _used([platform.client("apigateway") for platform in platforms], ids[0], counted)
     found.append(Found(Layer("GetUsage", "", True, 0.0, counted), Counter({200: used}), counted, 0.0))
@@ -193,16 +196,21 @@ def _plans(apigateway: Any, api_id: str) -> dict[str, str]:
     return found
 
 
-async def _drive_all(platforms: Sequence[Any], urls: list[str], layers: Sequence[Layer], seconds: float) -> list[Found]:
+async def _drive_all(
+    platforms: Sequence[Any], urls: list[str], layers: Sequence[Layer], seconds: float, workers: int
+) -> list[Found]:
     lost_before = _times_lost(platforms)
     driven = await asyncio.gather(*(drive(urls, layer, seconds) for layer in layers))
     lost = _times_lost(platforms) - lost_before
     found = []
     for layer, (statuses, took) in zip(layers, driven, strict=True):
         expected = layer.admitted(took)
-        bound = 0.0 if not layer.rate else BAR
-        if layer.rate and len(platforms) > 1:
-            leased = len(platforms) * batch_max(rate_per_second=layer.rate, burst=layer.burst)
+        nodes = len(platforms) * workers
+        bound = BAR
+        if not layer.rate:  # exact, unless gateways alone admitted what each of them knew to remain
+            bound = nodes - 1.0 if lost else 0.0
+        elif nodes > 1:
+            leased = nodes * batch_max(rate_per_second=layer.rate, burst=layer.burst)
             alone = lost * layer.rate * 2.5  # a second's tokens, and until it has connected again
             bound += (leased + alone) / expected
         found.append(Found(layer, statuses, expected, bound))

@@ -26,4 +26,4 @@ def test_every_layer_admits_what_the_arithmetic_says_and_usage_is_what_the_clien
 @pytest.mark.parametrize(("count", "workers"), [(1, 1), (1, 3), (NODES, 1)])
 def test_every_layer_is_within_its_bound_for_a_minute(count: int, workers: int) -> None:
     with some_platforms(count, workers=workers) as platforms:
-        check(measure(platforms, 60.0))
+        check(measure(platforms, 60.0, workers=workers))
