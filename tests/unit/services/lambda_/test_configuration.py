@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.awsapi.shapes import ServiceModels
+from gatepost.kernel.errors import ValidationException
 from gatepost.services.lambda_.configuration import REFUSED, configured, to_aws
 from gatepost.services.lambda_.model import InvalidParameterValueException
 from tests.support.functions import a_function
@@ -61,7 +62,7 @@ def test_values_have_lambdas_bounds(parameter: str, good, bad) -> None:
     for value in good:
         configured(a_function(), {parameter: value})
     for value in bad:
-        with pytest.raises(InvalidParameterValueException):
+        with pytest.raises((InvalidParameterValueException, ValidationException)):
             configured(a_function(), {parameter: value})
 
 
