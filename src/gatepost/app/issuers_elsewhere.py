@@ -102,7 +102,10 @@ class IssuersElsewhere:
         return keys
 
     async def _json(self, url: str) -> dict[str, Any]:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise ServiceUnavailable(f"{url[:256]} is no URL") from error
         is_tls = parts.scheme == "https"
         if not is_tls and not (parts.scheme == "http" and parts.hostname in _HERE):
             raise ServiceUnavailable(f"{url[:256]} is not https")

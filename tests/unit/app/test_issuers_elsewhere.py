@@ -73,6 +73,7 @@ def test_keys_are_fetched_once_for_an_hour_and_again_for_a_key_that_is_new() -> 
         ("/.well-known/openid-configuration", {"issuer": "URL", "jwks_uri": "https://169.254.169.254/keys"}),
         ("/.well-known/openid-configuration", {"issuer": "URL", "jwks_uri": "file:///etc/passwd"}),
         ("/.well-known/openid-configuration", {"issuer": "URL"}),
+        ("/.well-known/openid-configuration", {"issuer": "URL", "jwks_uri": "https://[x/keys"}),
         ("/.well-known/openid-configuration", []),
         ("/keys", {"keys": "many"}),
         ("/keys", {"padding": "x" * 300_000}),

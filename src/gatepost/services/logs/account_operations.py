@@ -94,7 +94,7 @@ class AccountOperations:
         if name not in held:
             raise ResourceNotFoundException(f"Policy with name [{name}] does not exist")
         await self._reach.records.delete(call.key(POLICY, name))
-        del held[name]
+        held.pop(name, None)  # of two that delete it at once, the first has
         return {}
 
     @operation("PutQueryDefinition")

@@ -96,8 +96,9 @@ class Queries:
                     await self._scan(query, run, group)
             if query.status == "Running":
                 # Sorting a hundred thousand rows takes a second: others go on meanwhile.
-                query.results = await asyncio.get_running_loop().run_in_executor(None, run.results)
-                query.status = "Complete"
+                results = await asyncio.get_running_loop().run_in_executor(None, run.results)
+                if query.status == "Running":  # and was not stopped while they were sorted
+                    query.results, query.status = results, "Complete"
         except (TooMuch, StoreUnavailable) as error:
             log.warning("log query failed", extra={"query": query.id, "error": str(error)})
             query.status = "Failed"

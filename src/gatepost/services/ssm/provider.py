@@ -395,6 +395,9 @@ class SsmProvider(ServiceSettingOperations):
             await self._expire(found[0])
 
     async def _expire(self, parameter: Parameter) -> None:
+        held = self._parameters.get((parameter.account_id, parameter.region, parameter.name))
+        if held is None or held[0] is not parameter:
+            return  # there is another by that name, which has not expired
         await self._remove(parameter)
         for policy in parameter.current.policies:
             if policy.type == EXPIRATION:

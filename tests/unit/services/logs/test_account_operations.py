@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -53,6 +54,14 @@ def test_a_resource_policy_is_asked_when_a_service_writes(tmp_path) -> None:
     assert (asked.action, asked.resource_policy) == ("logs:PutLogEvents", POLICY)
     assert [event["message"] for event in events] == ["hello"]
     assert gone == "ResourceNotFoundException: Policy with name [p] does not exist"
+
+
+def test_of_two_that_delete_a_policy_at_once_neither_fails(tmp_path) -> None:
+    async def scenario(logs: LogsControl):
+        await logs("PutResourcePolicy", policyName="p", policyDocument=POLICY)
+        return await asyncio.gather(*[logs("DeleteResourcePolicy", policyName="p") for _ in range(2)])
+
+    assert with_logs(tmp_path, scenario) == [{}, {}]
 
 
 def test_there_are_ten_policies_and_each_is_json(tmp_path) -> None:

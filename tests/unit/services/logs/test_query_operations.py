@@ -72,8 +72,8 @@ def test_what_cannot_be_asked_is_refused(tmp_path) -> None:
     async def scenario(logs: LogsControl):
         await logs.said("x")
         now_s = logs.clock.now_ms() // 1000
-        complete = (await logs("StartQuery", **asked(logs, "limit 1")))["queryId"]
-        await asyncio.sleep(0.05)
+        await found(logs, "limit 1")
+        complete = (await logs("DescribeQueries"))["queries"][0]["queryId"]
         return [
             await refusal(logs("StartQuery", **asked(logs, "fields @message", logGroupName="lost"))),
             await refusal(logs("StartQuery", **asked(logs, "frobnicate"))),
@@ -95,7 +95,7 @@ def test_a_query_can_be_stopped_and_old_ones_are_forgotten(tmp_path) -> None:
         await logs.said("x")
         first = (await logs("StartQuery", **asked(logs, "limit 1")))["queryId"]
         stopped = await logs("StopQuery", queryId=first)
-        await asyncio.sleep(0.01)
+        await found(logs, "limit 1")  # its task has ended before this one's
         status = (await logs("GetQueryResults", queryId=first))["status"]
         for _ in range(KEPT_MAX + 1):
             await found(logs, "limit 1")

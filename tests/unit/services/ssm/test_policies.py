@@ -91,6 +91,25 @@ def test_a_parameter_expires_and_its_name_is_free(tmp_path) -> None:
     with_parameters(tmp_path, scenario)
 
 
+def test_a_name_that_is_given_anew_while_others_expire_keeps_its_value(tmp_path) -> None:
+    async def scenario(world) -> None:
+        world.clock.advance(ms=EXPIRES_AT_MS - DAY_MS - world.clock.now_ms())
+        for name in ("/a", "/b"):
+            await world.put(name, Tier="Advanced", Policies=json.dumps([EXPIRATION]))
+        world.clock.advance(ms=DAY_MS)
+
+        class PuttingSink(Sink):
+            async def announce(self, account_id, region, *, detail, **told):
+                if detail.get("policy-type") == "Expiration" and detail["parameter-name"] == "/a":
+                    await world.put("/b", "new")
+
+        world.parameters._announcements = Announcements(PuttingSink())
+        await world.parameters.act_on_policies(world.clock.now_ms())
+        assert (await world.ssm("GetParameter", Name="/b"))["Parameter"]["Value"] == "new"
+
+    with_parameters(tmp_path, scenario)
+
+
 def test_what_has_expired_is_deleted_though_nobody_asks_and_policies_outlive_a_restart(tmp_path) -> None:
     async def before(world) -> None:
         world.clock.advance(ms=EXPIRES_AT_MS - DAY_MS - world.clock.now_ms())
