@@ -6,6 +6,7 @@ import http.client
 import json
 import time
 import urllib.parse
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,14 +146,25 @@ def endpoint_of(data_dir: Path) -> Endpoint:
     return Endpoint(addresses, **administrator_of(data))
 
 
-def stage_url(addresses: Addresses, api_id: str, stage: str) -> str:
-    """Give where a stage answers on this machine."""
-    return f"{addresses.public}/_aws/execute-api/{api_id}/{stage}"
+def stage_url(addresses: Addresses, api_id: str, stage: str, *, is_private: bool = False) -> str:
+    """Give where a stage answers on this machine: those of private APIs at the private port alone."""
+    return f"{addresses.private if is_private else addresses.public}/_aws/execute-api/{api_id}/{stage}"
 
 
 def sign_in_url(addresses: Addresses, domain: str) -> str:
     """Give where a user pool's hosted pages answer on this machine."""
     return f"{addresses.public}/_aws/auth/{domain}"
+
+
+def rest_apis(endpoint: Endpoint) -> list[dict[str, Any]]:
+    """Give every REST API."""
+    found: list[dict[str, Any]] = endpoint.call("apigateway", "GetRestApis", limit=500).get("items", [])
+    return found
+
+
+def is_private(api: Mapping[str, Any]) -> bool:
+    """Say whether a REST API answers at the private port alone."""
+    return "PRIVATE" in api.get("endpointConfiguration", {}).get("types", ())
 
 
 def deployed_stages(endpoint: Endpoint) -> list[dict[str, str]]:
@@ -162,8 +174,8 @@ def deployed_stages(endpoint: Endpoint) -> list[dict[str, str]]:
             "api": api["name"],
             "id": api["id"],
             "stage": stage["stageName"],
-            "url": stage_url(endpoint.addresses, api["id"], stage["stageName"]),
+            "url": stage_url(endpoint.addresses, api["id"], stage["stageName"], is_private=is_private(api)),
         }
-        for api in endpoint.call("apigateway", "GetRestApis", limit=500).get("items", [])
+        for api in rest_apis(endpoint)
         for stage in endpoint.call("apigateway", "GetStages", restApiId=api["id"]).get("item", [])
     ]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gatepost.cli.endpoint import Addresses, Endpoint, deployed_stages, stage_url
+from gatepost.cli.endpoint import Addresses, Endpoint, deployed_stages
 from gatepost.cli.naming import stack_name_of
 from gatepost.cli.requests_to_try import curl_lines
 from gatepost.config import LOOPBACK_HOSTS, Settings
@@ -114,7 +114,7 @@ def print_endpoints(report: dict[str, Any]) -> None:
 
 
 def print_status(addresses: Addresses, health: dict[str, Any], state: dict[str, Any]) -> None:
-    """Print what runs."""
+    """Print what runs; each of `state`'s APIs knows the `url` where it answers."""
     out = console()
     out.print(f"[bold]{health['status']}[/]  {addresses.aws}  {addresses.region}  account {addresses.account_id}")
     roles = a_table("ROLE", "STATE", "PROCESS")
@@ -137,7 +137,7 @@ def print_status(addresses: Addresses, health: dict[str, Any], state: dict[str, 
                 str(api["5xx"]),
                 f"{api['latency_p50_ms']:.1f} ms" if api["count"] else "-",
                 f"{api['latency_p99_ms']:.1f} ms" if api["count"] else "-",
-                stage_url(addresses, api["api_id"], api["stage"]),
+                api["url"],
             )
         print_table(out, apis)
 

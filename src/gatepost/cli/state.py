@@ -12,7 +12,15 @@ from typing import Any, Final
 
 import click
 
-from gatepost.cli.endpoint import Endpoint, administrator_of, endpoint_of, read_addresses, stage_url
+from gatepost.cli.endpoint import (
+    Endpoint,
+    administrator_of,
+    endpoint_of,
+    is_private,
+    read_addresses,
+    rest_apis,
+    stage_url,
+)
 from gatepost.cli.options import data_option, json_option
 from gatepost.storage.data_directory import DataDirectory
 
@@ -29,12 +37,13 @@ def status_command(data_dir: Path, as_json: bool) -> None:
         _, health = endpoint.health()
         told = endpoint.send("GET", "/_gatepost/status")
         state = json.loads(told[1])
+        private = {api["id"] for api in rest_apis(endpoint) if is_private(api)} if state.get("apis") else set()
     except OSError as error:
         raise click.ClickException(f"the AWS endpoint does not answer: {error}") from error
+    addresses = endpoint.addresses
+    for api in state.get("apis", []):
+        api["url"] = stage_url(addresses, api["api_id"], api["stage"], is_private=api["api_id"] in private)
     if as_json:
-        addresses = endpoint.addresses
-        for api in state.get("apis", []):
-            api["url"] = stage_url(addresses, api["api_id"], api["stage"])
         places = {"aws_endpoint": addresses.aws, "gateway": addresses.public, "gateway_tls": addresses.tls}
         click.echo(json.dumps({"health": health, **places, **state}, indent=2))
         return

@@ -1,6 +1,6 @@
 import pytest
 
-from gatepost.cli.endpoint import Addresses
+from gatepost.cli.endpoint import Addresses, stage_url
 from gatepost.cli.output import EventPrinter, print_outcome, print_plan, print_status
 
 ADDRESSES = Addresses(
@@ -40,7 +40,8 @@ def test_brackets_in_a_reason_stay_as_they_are(capsys, reason):
 
 def test_status_says_where_each_stage_answers(capsys):
     counts = {"count": 0, "4xx": 0, "5xx": 0, "latency_p50_ms": 0.0, "latency_p99_ms": 0.0}
-    print_status(ADDRESSES, {"status": "ready"}, {"apis": [{"api": "shop", "api_id": "a1", "stage": "prod", **counts}]})
+    url = stage_url(ADDRESSES, "a1", "prod")
+    print_status(ADDRESSES, {"status": "ready"}, {"apis": [{"api": "shop", "stage": "prod", "url": url, **counts}]})
     assert "http://127.0.0.1:8080/_aws/execute-api/a1/prod" in capsys.readouterr().out
 
 
