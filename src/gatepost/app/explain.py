@@ -21,6 +21,9 @@ PREFIX: Final = "/_gatepost/explain/"
 ACTION: Final = "gatepost:Explain"
 ID_CHARACTERS_MAX: Final = 64
 FILE_BYTES_MAX: Final = 8 * 1024 * 1024
+_REMEMBERED: Final = (
+    "the newest requests are, and many of those refused with 401, 403 or 429; the id is its answer's x-amzn-RequestId"
+)
 
 
 class ExplainRoute:
@@ -64,7 +67,7 @@ class ExplainRoute:
             except ServiceUnavailable as error:
                 return _json(503, {"message": error.message})
         if found is None:
-            return _json(404, {"message": f"nothing is remembered of a request {request_id}"})
+            return _json(404, {"message": f"nothing is remembered of request {request_id}: {_REMEMBERED}"})
         return _json(200, found)
 
 

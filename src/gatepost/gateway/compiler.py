@@ -425,14 +425,15 @@ def _with_any(methods: Mapping[str, Plan]) -> Plans:
 
 def compile_unknown_api(parts: Parts) -> Plan:
     """Make the plan for requests that name no API or stage that we have: `{"message":"Forbidden"}`."""
+    backend = AlwaysRefuses(FORBIDDEN)
     return Plan(
         NO_ROUTE,
         guards=(),
-        backend=AlwaysRefuses(FORBIDDEN),
+        backend=backend,
         finishers=(RequestIdHeaders(),),
         observers=(
             Meters(parts.metrics.meter(Dimensions("", "")), Counter(), parts.clock),
-            StageLog(parts.request_log, NO_STAGE, NO_ROUTE, Line((), AlwaysRefuses(FORBIDDEN))),
+            StageLog(parts.request_log, NO_STAGE, NO_ROUTE, Line((), backend)),
         ),
         responses=GatewayResponses((), NO_STAGE),
         failures=parts.failures,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
 from gatepost.gateway.authorizer_result import AuthorizerResult
+from gatepost.gateway.backends.refusal import AlwaysRefuses
 from gatepost.gateway.responses import Verdict
 
 PASSED: Final = "passed"
@@ -26,7 +27,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "AUTHORIZER_FAILURE": "the authorizer's function has to return a policy: see its log group",
     "AUTHORIZER_CONFIGURATION_ERROR": "the authorizer cannot work as it is configured: see the reason above",
     "ACCESS_DENIED": "a policy has to allow it",
-    "MISSING_AUTHENTICATION_TOKEN": "sign the request with AWS Signature Version 4, or check method and path",
+    "MISSING_AUTHENTICATION_TOKEN": "sign the request with AWS Signature Version 4",
     "INCOMPLETE_SIGNATURE": "send all parts of the signature",
     "INVALID_SIGNATURE": "sign exactly what is sent, for service execute-api and the API's region, within 5 minutes",
     "UNRECOGNIZED_CLIENT": "sign with an access key of this platform (gatepost env)",
@@ -34,10 +35,15 @@ _ADVICE: Final[Mapping[str, str]] = {
     "INVALID_API_KEY": "send an enabled API key of a usage plan that has this stage, in x-api-key",
     "THROTTLED": "send fewer requests a second, or raise the limit that is named above",
     "QUOTA_EXCEEDED": "wait for the usage plan's next period, or raise its quota",
-    "FORBIDDEN": "check API id, stage and host: no stage answers there",
+    "FORBIDDEN": "ask where the API answers: see the reason above",
     "WAF_FILTERED": "the firewall's rule that is named above blocks it",
     "BAD_REQUEST_BODY": "send a body that the method's model allows",
     "BAD_REQUEST_PARAMETERS": "send the parameters that the method requires",
+}
+# What would have, where no guard was asked: AWS's words for a request that nothing answers are those of other refusals.
+_NOWHERE: Final[Mapping[str, str]] = {
+    "MISSING_AUTHENTICATION_TOKEN": "check path and HTTP method: no method of the deployed stage is there",
+    "FORBIDDEN": "check API id, stage and host: no stage answers there (private APIs do at the private port only)",
 }
 
 
@@ -86,7 +92,7 @@ def explain(line: Line, decisions: Sequence[tuple[object, object]] | None, *, re
         found = refusal[1]
         assert isinstance(found, Verdict)
         answer["refusal"] = found.kind.name
-        answer["wouldHaveAllowed"] = _advice(found)
+        answer["wouldHaveAllowed"] = _advice(found, refusal[0])
     return answer
 
 
@@ -100,12 +106,13 @@ def _refused(refusal: tuple[object, object] | None) -> dict[str, Any]:
     return told
 
 
-def _advice(verdict: Verdict) -> str:
+def _advice(verdict: Verdict, part: object) -> str:
     if isinstance(verdict.evidence, Explains):
         found = str(verdict.evidence.explain().get("wouldHaveAllowed", ""))
         if found:
             return found
-    return _ADVICE.get(verdict.kind.name, "")
+    nowhere = _NOWHERE.get(verdict.kind.name, "") if isinstance(part, AlwaysRefuses) else ""
+    return nowhere or _ADVICE.get(verdict.kind.name, "")
 
 
 def _result(result: AuthorizerResult) -> dict[str, Any]:

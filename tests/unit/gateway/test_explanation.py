@@ -97,7 +97,7 @@ def test_requests_without_a_route_are_explained_too():
     )
     told = explained(gateway, a_request(target="/prod/none"))
     assert told["refusal"] == "MISSING_AUTHENTICATION_TOKEN"
-    assert "check method and path" in told["wouldHaveAllowed"]
+    assert "check path and HTTP method" in told["wouldHaveAllowed"]
 
 
 def test_refusals_are_found_again_in_the_file_when_memory_has_forgotten_them(tmp_path):
@@ -130,3 +130,13 @@ def test_a_flood_of_refusals_is_written_down_in_part():
     told = [orjson.loads(line) for line in b"".join(lines).splitlines()]
     assert len(told) == EXPLAINED_PER_BATCH
     assert {one["status"] for one in told} == {401}
+
+
+def test_a_request_for_no_api_is_refused_once():
+    gateway = a_gateway()
+    response = gateway.answer(a_request(target="/none", host="127.0.0.1:8080"))
+    told = gateway.request_log.find(header(response, "x-amzn-RequestId")[0])
+    assert [step["verdict"] for step in told["guards"]] == ["refused"]
+    assert told["wouldHaveAllowed"] == (
+        "check API id, stage and host: no stage answers there (private APIs do at the private port only)"
+    )
