@@ -223,19 +223,26 @@ def _every(value: Value, change: Callable[[Series], Mapping[int, float]]) -> Val
 
 def _total(name: str, values: Sequence[Value]) -> Value:
     """Of one series a number, of an array a series: time by time."""
-    total = _TOTALS[name]
     if len(values) == 1 and isinstance(values[0], Series):
         found = list(values[0].values.values())
-        return float(total(found)) if found else 0.0
+        return _total_of_one(name, found) if found else 0.0
     if all(isinstance(value, float) for value in values):
-        return float(total([value for value in values if isinstance(value, float)]))
+        return _total_of_one(name, [value for value in values if isinstance(value, float)])
     series = _series_of([value for value in values if not isinstance(value, float)])
     by_time: dict[int, list[float]] = {}
     for one in series:
         for at, value in one.values.items():
             by_time.setdefault(at, []).append(value)
     period_s = max((one.period_s for one in series), default=60)
-    return Series(name, {at: float(total(found)) for at, found in by_time.items()}, period_s)
+    totals = {at: _safely(lambda found=found: _TOTALS[name](found)) for at, found in by_time.items()}
+    return Series(name, {at: total for at, total in totals.items() if total is not None}, period_s)
+
+
+def _total_of_one(name: str, found: Sequence[float]) -> float:
+    total = _safely(lambda: _TOTALS[name](found))
+    if total is None:
+        raise BadExpression(f"{name} comes to more than a number can hold")
+    return total
 
 
 def _fill(node: Function, setting: Setting) -> Value:

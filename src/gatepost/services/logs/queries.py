@@ -101,7 +101,9 @@ class Queries:
                     query.results, query.status = results, "Complete"
         except (TooMuch, StoreUnavailable) as error:
             log.warning("log query failed", extra={"query": query.id, "error": str(error)})
-            query.status = "Failed"
+        finally:
+            if query.status not in ENDED:  # whatever happened: clients ask until it has ended
+                query.status = "Failed"
 
     async def _scan(self, query: Query, run: QueryRun, group: Group) -> None:
         from_ms = max(query.from_ms, self._kept_since(group))

@@ -74,3 +74,18 @@ def test_an_expression_comes_to_a_value(text: str, found) -> None:
 def test_what_is_no_expression_is_refused(text: str) -> None:
     with pytest.raises(BadExpression):
         worked_out(text)
+
+
+@pytest.mark.parametrize("name", ["SUM", "AVG", "STDDEV"])
+def test_what_comes_to_more_than_a_number_can_hold_has_no_value(name: str) -> None:
+    huge = Series("h", {0: 1e308, 60: -1e308, 120: 1e308, 180: 1e308}, 60)
+    setting = Setting({"h": huge, "i": huge}, ["h", "i"], TIMES)
+    series = work_out(parse(f"{name}([h, i, h, i])"), setting)
+    assert isinstance(series, Series)
+    assert set(series.values) <= ({0, 60, 120, 180} if name == "STDDEV" else set())
+    for text in (f"{name}(h * 1)", f"{name}(1e308, 1e308, 0 - 1e308, 1e308, 1e308)"):
+        try:
+            found = work_out(parse(text), setting)
+        except BadExpression:
+            continue
+        assert abs(found) < 2e308

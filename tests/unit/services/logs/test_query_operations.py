@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gatepost.kernel.errors import ServiceError
+from gatepost.services.logs.insights.run import QueryRun
 from gatepost.services.logs.queries import KEPT_MAX
 from tests.support.logs import GROUP, LogsControl, with_logs
 
@@ -105,3 +106,15 @@ def test_a_query_can_be_stopped_and_old_ones_are_forgotten(tmp_path) -> None:
     assert stopped == {"success": True}
     assert status == "Cancelled"
     assert forgotten.startswith("ResourceNotFoundException")
+
+
+def test_a_query_that_breaks_ends_as_failed(tmp_path, monkeypatch) -> None:
+    def broken(_run):
+        raise AttributeError("a mistake of ours")
+
+    async def scenario(logs: LogsControl):
+        await logs.said("x")
+        monkeypatch.setattr(QueryRun, "results", broken)
+        return (await found(logs, "limit 1"))["status"]
+
+    assert with_logs(tmp_path, scenario) == "Failed"

@@ -310,8 +310,16 @@ def _aggregation(node: Function) -> Aggregate:
     if name == "pct":
         percent = _percent(arguments)
         return lambda rows: _percentile(_numbers(reader, rows), percent)
-    total = _OF_NUMBERS[name]
-    return lambda rows: float(total(found)) if (found := _numbers(reader, rows)) else None
+    return lambda rows: _total(name, _numbers(reader, rows))
+
+
+def _total(name: str, numbers: list[float]) -> Value:
+    """Put numbers together; None when there are none, or it comes to more than a number can hold."""
+    try:
+        total = float(_OF_NUMBERS[name](numbers)) if numbers else math.nan
+    except OverflowError:
+        return None
+    return total if math.isfinite(total) else None
 
 
 def _numbers(reader: Reader, rows: Sequence[Row]) -> list[float]:

@@ -37,6 +37,9 @@ _UNITS_MS: Final = {
     "q": 91 * 86_400_000,
     "y": 365 * 86_400_000,
 }
+_DIGITS_MAX: Final = 12  # of a period
+_FIRST_MS: Final = -62_135_596_800_000  # the years 1 to 9999, of which there are dates
+_LAST_MS: Final = 253_402_300_799_999
 
 
 def shown(value: Value) -> str:
@@ -47,17 +50,17 @@ def shown(value: Value) -> str:
 
 
 def shown_time(at_ms: float) -> str:
-    """Give a time as results show it: `2026-11-24 12:00:00.000`."""
+    """Give a time as results show it: `2026-11-24 12:00:00.000`; a number that is none as it is."""
+    if not _FIRST_MS <= at_ms <= _LAST_MS:
+        return shown(at_ms)
     seconds, ms = divmod(int(at_ms), 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{ms:03d}"
 
 
 def number_of(value: Value) -> float | None:
-    """Give a value as a number, or None."""
-    if value is None or isinstance(value, float):
-        return value
+    """Give a value as a number that is finite, or None."""
     try:
-        found = float(value)
+        found = float(value) if value is not None else math.nan
     except ValueError:
         return None
     return found if math.isfinite(found) else None
@@ -78,6 +81,8 @@ def period_ms(literal: Node) -> int:
     if not isinstance(literal, Literal) or literal.kind != "period":
         raise malformed("a period such as 5m was expected")
     digits = "".join(character for character in literal.value if character.isdigit())
+    if len(digits) > _DIGITS_MAX:
+        raise malformed(f"a period has at most {_DIGITS_MAX} digits")
     length_ms = int(digits) * _UNITS_MS[literal.value[len(digits) :]]
     if length_ms <= 0:
         raise malformed("a period is longer than nothing")
@@ -214,9 +219,9 @@ def _numeric(apply: Callable[..., float]) -> Callable[[Sequence[Reader]], Reader
     return lambda readers: _of_numbers(apply, readers)
 
 
-def _substring(text: str, start: str, length: str = "") -> str:
-    at = int(float(start or 0))
-    return text[at : at + int(float(length))] if length else text[at:]
+def _substring(text: str, start: str, length: str = "") -> str | None:
+    at, count = number_of(start or "0"), number_of(length or str(len(text)))
+    return text[int(at) : int(at) + int(count)] if at is not None and count is not None else None
 
 
 _FUNCTIONS: Final[Mapping[str, tuple[Callable[[Sequence[Reader]], Reader], int, int]]] = {

@@ -131,6 +131,23 @@ def test_what_is_no_query_is_refused(query: str) -> None:
         QueryRun(parse_query(query), 10)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"stats {name}(ms) as z" for name in ("avg", "sum", "stddev", "median", "min", "max", "earliest", "latest")),
+        "stats pct(ms, 99) as z", "stats count(*) as z by bin(999999999999y)", "stats sum(ms) / avg(ms) as z",
+        "fields substr(path, ms) as z", "fields substr(path, 0, path) as z", "fields datefloor(ms, 1mo) as z",
+        "fields ms as @timestamp | sort ms", "fields ms ^ ms as z | sort z",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("ms", ["1e999", float("inf"), float("nan"), "1e308", -1.7e308, 1e300, "x"])
+def test_no_value_of_an_event_breaks_a_query(query: str, ms) -> None:
+    run = QueryRun(parse_query(query), 100)
+    for number, value in enumerate([ms, ms, 1.5, "-1e308", 1e308]):
+        run.take({"@timestamp": float(number), "@message": "m", "ms": value, "path": "/a"})
+    assert run.results()
+
+
 def test_a_hostile_regular_expression_takes_no_time() -> None:
     run = QueryRun(parse_query("filter @message like /(a+)+$/"), 10)
     assert not run.take({"@message": "a" * 100_000 + "b"})
