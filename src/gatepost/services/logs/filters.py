@@ -1,6 +1,8 @@
 """What becomes of a group's events when they arrive: metrics (metric filters) and invocations (subscription filters).
 
-Both are observers: what they cannot pass on is counted and logged, and the events are kept all the same.
+Both are observers: what they cannot pass on is counted and logged, and the events are kept all the same. An event with
+a value or a dimension that no metric can have makes no metric, as one without them: metrics are sent together, and
+whoever writes one line must not keep the others from being counted.
 
 Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/MonitoringLogData.html,
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html
@@ -11,6 +13,7 @@ from __future__ import annotations
 import base64
 import gzip
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -32,6 +35,9 @@ METRIC_FILTER: Final = "logs_metric_filter"  # kinds of records
 SUBSCRIPTION: Final = "logs_subscription_filter"
 SERVICE: Final = "logs.amazonaws.com"
 DATA_MAX: Final = 1_000  # of one call of the metric sink
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html and API_Dimension.html
+VALUE_MAX: Final = 2.0**360
+DIMENSION_CHARACTERS_MAX: Final = 1_024
 
 Event = tuple[int, str]  # when, message
 
@@ -220,7 +226,7 @@ def _datum(one: MetricFilter, extract: Extract, event: Event) -> dict[str, Any] 
     dimensions = {}
     for name, selector in (transformation.get("dimensions") or {}).items():
         found = _text(selector, message, values)
-        if found is None:
+        if found is None or not _is_dimension(found):
             return None  # "if the value is not in the log event, no metric is published"
         dimensions[name] = found
     return _of(one, at_ms, value, dimensions) if value is not None else None
@@ -245,6 +251,12 @@ def _text(selector: str, message: str, values: Mapping[str, str]) -> str | None:
 def _value(text: str, message: str, values: Mapping[str, str]) -> float | None:
     found = _text(text, message, values) if text.startswith("$") else text
     try:
-        return float(found) if found is not None else None
+        number = float(found) if found is not None else math.nan
     except ValueError:
         return None
+    return number if abs(number) <= VALUE_MAX else None
+
+
+def _is_dimension(text: str) -> bool:
+    """Say whether a dimension of a metric can have a value."""
+    return len(text) <= DIMENSION_CHARACTERS_MAX and text.isascii() and text.isprintable() and bool(text.strip())

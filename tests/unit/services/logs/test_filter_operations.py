@@ -69,6 +69,21 @@ def test_events_that_match_become_values_of_a_metric(tmp_path) -> None:
     ]
 
 
+def test_a_line_that_no_metric_can_be_made_of_keeps_no_other_from_being_counted(tmp_path) -> None:
+    lines = [{"ms": ms, "path": "/x"} for ms in ("1e999", "nan", 1e200, "-inf")]
+    lines += [{"ms": 7, "path": path} for path in ("x" * 1_025, "/é", " ", "a\nb", "x" * 1_024)]
+
+    async def scenario(logs: LogsControl):
+        await logs("CreateLogGroup", logGroupName=GROUP)
+        timed = a_transformation(metricValue="$.ms", dimensions={"Path": "$.path"})
+        await logs("PutMetricFilter", logGroupName=GROUP, filterName="f", filterPattern="{ $.path = * }",
+                   metricTransformations=timed)  # fmt: skip
+        await logs.said(*map(json.dumps, lines))
+        return [(datum["Value"], len(datum["Dimensions"][0]["Value"])) for _, datum in logs.metrics.data]
+
+    assert with_logs(tmp_path, scenario) == [(7.0, 1_024)]
+
+
 def test_a_pattern_is_tested_on_messages(tmp_path) -> None:
     async def scenario(logs: LogsControl):
         ask = [("[ip, ..., size > 5]", ["a b 9", "a b 1"]), ("{ $.a = 1 }", ['{"a":1}', "x"]), ("hot", ["hot", "cold"])]
