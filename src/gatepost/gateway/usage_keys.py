@@ -163,6 +163,7 @@ class UsageKeys:
         self._plans: dict[str, UsagePlan] = {}
         self._members: dict[str, dict[str, Member]] = {}  # by {place}/{plan}, then by key; first used first
         self._count_of_members = 0
+        self.members_max = MEMBERS_MAX
         self._stages: dict[str, StageKeys] = {}
 
     def follow(self, replica: Replica) -> None:
@@ -268,7 +269,7 @@ class UsageKeys:
         return None
 
     def _remember(self, stage: StageKeys, digest: str, member: Member) -> Member:
-        if len(stage.known) >= MEMBERS_MAX:
+        if len(stage.known) >= self.members_max:
             stage.forget()
         stage.known[digest] = member
         return member
@@ -279,7 +280,7 @@ class UsageKeys:
         found = members.get(key_id)
         if found is not None:
             return found
-        if self._count_of_members >= MEMBERS_MAX:
+        if self._count_of_members >= self.members_max:
             self._drop_members()
         name = f"{plan_key}/{key_id}"
         bucket = None if plan.throttle is None else self._buckets.bucket(f"key/{name}", plan.throttle)

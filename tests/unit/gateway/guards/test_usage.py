@@ -412,11 +412,9 @@ def test_usage_is_counted_without_a_quota_too(tmp_path: Path) -> None:
 # -- bounds
 
 
-def test_over_the_bound_of_members_old_ones_go_and_their_quotas_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gatepost.gateway.usage_keys.MEMBERS_MAX", 5)
+def test_over_the_bound_of_members_old_ones_go_and_their_quotas_stay(tmp_path: Path) -> None:
     gateway = a_gateway(tmp_path)
+    gateway.keys.members_max = 5
     gateway.plan(quota=Quota(2, "DAY"))
     values = [f"a-key-of-twenty-characters-{number}" for number in range(12)]
     for number, value in enumerate(values):
