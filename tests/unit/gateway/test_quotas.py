@@ -16,7 +16,7 @@ from gatepost.kernel.tasks import Tasks
 from gatepost.services.apigateway.usage_model import Quota, Throttle
 from gatepost.state.memory import MemoryState
 from gatepost.state.valkey import ValkeyAddress, ValkeyState
-from gatepost.telemetry.tallies import Tally
+from gatepost.telemetry.tallies import Tally, collect
 from tests.support.valkeys import ValkeyProcess, a_valkey
 
 
@@ -27,34 +27,30 @@ class Losable(MemoryState):
     epoch = 1
 
 
-class Sum(Tally):
-    """A tally that is collected at once."""
-
-    def __init__(self, name: str, sums: dict[str, int]) -> None:
-        super().__init__(name, [])
-        self._sums = sums
-
-    def add(self, count: int) -> None:
-        self._sums[self.name] = self._sums.get(self.name, 0) + count
-
-
 class Node:
     """What one gateway has: its own journal's sums, and a state that it shares."""
 
     def __init__(self, clock: FixedClock | SystemClock, state: Losable | ValkeyState, *, limit: int = 100) -> None:
-        self.sums: dict[str, int] = {}
+        self._sums: dict[str, int] = {}
+        self._noted: list[Tally] = []
         self.clock = clock
         self.tasks = Tasks("node")
         self.quotas = Quotas(
             clock,
             standing=lambda name: self.sums.get(name, 0),
-            kept=lambda name: Sum(name, self.sums),
+            kept=lambda name: Tally(name, self._noted),
             state=state,
             tasks=self.tasks,
         )
         self.quotas.take_plan("a/r/gold", Quota(limit, "MONTH"))
         self.use: QuotaUse = self.quotas.use("a/r/gold", "k1")
         self.buckets = SharedBuckets(state, clock, self.tasks)
+
+    @property
+    def sums(self) -> dict[str, int]:
+        """Give what is kept, as of now."""
+        collect(self._noted, self._sums)
+        return self._sums
 
     async def take(self, limit: QuotaUse | Bucket | None = None) -> bool:
         answer = (limit or self.use).take(self.clock.monotonic_ns())
