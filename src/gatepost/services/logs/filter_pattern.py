@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import orjson
 
+from gatepost.services.logs.conditions import Conditions, tokens_of
 from gatepost.services.logs.filter_words import COMPARISONS, invalid, regex, wildcards
 from gatepost.services.logs.space_pattern import SpacePattern
 
 PATTERN_CHARACTERS_MAX: Final = 1024
-DEPTH_MAX: Final = 32
 _TERM: Final = re.compile(r'\s*([?-]?)(?:"((?:[^"\\]|\\.)*)"|(%[^%]*%)|([^\s"]+))')
 _TOKEN: Final = re.compile(
     r'\s*(?:(&&|\|\||!=|<=|>=|[()=<>])|("(?:[^"\\]|\\.)*")|(%[^%]*%)|(\$(?:\.[\w-]+|\[(?:\d+|\*|"[^"]*")\]|\.\[\d+\])*)'
@@ -122,7 +122,7 @@ def _term(quoted: str | None, expression: str | None, plain: str | None) -> Test
 
 
 def _json_pattern(text: str) -> Test:
-    test = _Parser(text).parse()
+    test = _JsonConditions(tokens_of(text, _TOKEN)).parse()
 
     def on_message(message: str) -> bool:
         stripped = message.strip()
@@ -136,68 +136,20 @@ def _json_pattern(text: str) -> Test:
     return on_message
 
 
-class _Parser:
-    """Recursive descent over `or := and (|| and)*`, `and := unit (&& unit)*`."""
+class _JsonConditions(Conditions[Any]):
+    """Reads `$.level = "ERROR" && ($.ms > 100 || $.failed IS TRUE)`."""
 
-    def __init__(self, text: str) -> None:
-        self._tokens: list[str] = []
-        at = 0
-        while at < len(text) and text[at:].strip():
-            found = _TOKEN.match(text, at)
-            if found is None:
-                raise invalid(f"it cannot be read at {text[at:][:40]!r}")
-            self._tokens.append(found.group(0).strip())
-            at = found.end()
-        self._at = 0
-
-    def parse(self) -> JsonTest:
-        test = self._or(0)
-        if self._at < len(self._tokens):
-            raise invalid(f"{self._tokens[self._at]!r} was not expected")
-        return test
-
-    def _peek(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
-
-    def _take(self) -> str:
-        token = self._peek()
-        if not token:
-            raise invalid("it ends too early")
-        self._at += 1
-        return token
-
-    def _or(self, depth: int) -> JsonTest:
-        if depth > DEPTH_MAX:
-            raise invalid(f"it is nested more than {DEPTH_MAX} deep")
-        parts = [self._and(depth)]
-        while self._peek() == "||":
-            self._take()
-            parts.append(self._and(depth))
-        return parts[0] if len(parts) == 1 else lambda value: any(part(value) for part in parts)
-
-    def _and(self, depth: int) -> JsonTest:
-        parts = [self._unit(depth)]
-        while self._peek() == "&&":
-            self._take()
-            parts.append(self._unit(depth))
-        return parts[0] if len(parts) == 1 else lambda value: all(part(value) for part in parts)
-
-    def _unit(self, depth: int) -> JsonTest:
-        first = self._take()
-        if first == "(":
-            test = self._or(depth + 1)
-            if self._take() != ")":
-                raise invalid("a parenthesis is not closed")
-            return test
+    def unit(self) -> JsonTest:
+        first = self.take()
         if not first.startswith("$"):
             raise invalid(f"{first!r} was found where a selector such as $.level belongs")
         select = _selector(first)
-        operator = self._take()
+        operator = self.take()
         if operator.upper() in {"IS", "NOT"}:
-            return self._special(select, operator.upper(), self._take().upper())
+            return self._special(select, operator.upper(), self.take().upper())
         if operator not in COMPARISONS:
             raise invalid(f"{operator!r} is no comparison")
-        return _comparison(select, operator, self._take())
+        return _comparison(select, operator, self.take())
 
     @staticmethod
     def _special(select: Callable[[Any], list[Any]], operator: str, word: str) -> JsonTest:

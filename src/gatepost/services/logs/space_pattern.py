@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gatepost.services.logs.conditions import Conditions, tokens_of
 from gatepost.services.logs.filter_words import COMPARISONS, invalid, regex, wildcards
 
 FIELDS_MAX: Final = 100
@@ -111,70 +112,23 @@ def _field(part: str, number: int) -> Field:
     name = found.group(0)
     if part == name:
         return Field(name)
-    tokens: list[str] = []
-    at = 0
-    while at < len(part) and part[at:].strip():
-        token = _TOKEN.match(part, at)
-        if token is None:
-            raise invalid(f"it cannot be read at {part[at:][:40]!r}")
-        tokens.append(token.group(0).strip())
-        at = token.end()
-    return Field(name, _Conditions(name, tokens).parse())
+    return Field(name, _Conditions(name, tokens_of(part, _TOKEN)).parse())
 
 
-class _Conditions:
+class _Conditions(Conditions[str]):
     """Reads `name = a && (name != b || name = c)`; the name may be left out after the first."""
 
     def __init__(self, name: str, tokens: Sequence[str]) -> None:
+        super().__init__(tokens)
         self._name = name
-        self._tokens = tokens
-        self._at = 0
 
-    def parse(self) -> Test:
-        test = self._either(0)
-        if self._at < len(self._tokens):
-            raise invalid(f"{self._tokens[self._at]!r} was not expected")
-        return test
-
-    def _peek(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
-
-    def _take(self) -> str:
-        token = self._peek()
-        if not token:
-            raise invalid("it ends too early")
-        self._at += 1
-        return token
-
-    def _either(self, depth: int) -> Test:
-        if depth > 16:
-            raise invalid("it is nested more than 16 deep")
-        parts = [self._all(depth)]
-        while self._peek() == "||":
-            self._take()
-            parts.append(self._all(depth))
-        return lambda value: any(part(value) for part in parts)
-
-    def _all(self, depth: int) -> Test:
-        parts = [self._one(depth)]
-        while self._peek() == "&&":
-            self._take()
-            parts.append(self._one(depth))
-        return lambda value: all(part(value) for part in parts)
-
-    def _one(self, depth: int) -> Test:
-        if self._peek() == "(":
-            self._take()
-            test = self._either(depth + 1)
-            if self._take() != ")":
-                raise invalid("a parenthesis is not closed")
-            return test
-        if self._peek() == self._name:
-            self._take()
-        operator = self._take()
+    def unit(self) -> Test:
+        if self.peek() == self._name:
+            self.take()
+        operator = self.take()
         if operator not in COMPARISONS:
             raise invalid(f"{operator!r} is no comparison")
-        return _comparison(operator, self._take())
+        return _comparison(operator, self.take())
 
 
 def _comparison(operator: str, operand: str) -> Test:
