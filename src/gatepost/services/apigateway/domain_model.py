@@ -281,13 +281,6 @@ class DomainName:
         """What a DNS record of the domain name points to on AWS."""
         return self._target(self.first)
 
-    @property
-    def hosted_zone(self) -> str:
-        """The zone of `target`."""
-        if self.endpoint_type == "EDGE":
-            return CLOUDFRONT_ZONE
-        return HOSTED_ZONES.get(self.region, HOSTED_ZONES["us-east-1"])
-
     def mutual_tls(self) -> dict[str, Any]:
         """Give the shape MutualTlsAuthentication."""
         shape: dict[str, Any] = {"truststoreUri": self.trust_store_uri}

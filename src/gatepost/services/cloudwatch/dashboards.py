@@ -21,9 +21,10 @@ from gatepost.storage.base import Write
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
 
-DASHBOARD: Final = "cloudwatch_dashboard"  # kind of record
+DASHBOARD: Final = "cloudwatch_dashboard"  # kinds of records: what lists tell, and the body, which they do not read
+BODY: Final = "cloudwatch_dashboard_body"
 BODY_BYTES_MAX: Final = 1_048_576
-DASHBOARDS_MAX: Final = 5_000
+DASHBOARDS_MAX: Final = 5_000  # of an account; AWS states no such quota
 PAGE_MAX: Final = 1_000
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
@@ -56,7 +57,8 @@ class DashboardOperations:
             raise _invalid("Tags of dashboards are not supported by Gatepost: leave them out")
         if not _NAME.fullmatch(name):
             raise _invalid(f"The value {name} for field DashboardName contains invalid characters. ")
-        if len(body.encode()) > BODY_BYTES_MAX:
+        size = len(body.encode())
+        if size > BODY_BYTES_MAX:
             raise _invalid(f"The field DashboardBody must be at most {BODY_BYTES_MAX} bytes")
         try:
             parsed = json.loads(body)
@@ -64,15 +66,20 @@ class DashboardOperations:
             raise _invalid("The field DashboardBody must be a valid JSON object") from error
         if not isinstance(parsed, dict) or not isinstance(parsed.get("widgets", []), list):
             raise _invalid("The field DashboardBody must be a valid JSON object")
-        value = {"body": body, "modified_at_ms": self._clock.now_ms()}
-        await self._reach.records.put(_key(call, name), value, expected_version=None)
+        if await self._reach.records.get(_key(call, name)) is None:
+            held = await self._reach.records.page(DASHBOARD, call.account_id, "", count_max=DASHBOARDS_MAX)
+            if len(held) >= DASHBOARDS_MAX:
+                raise _invalid(f"There are {DASHBOARDS_MAX} dashboards: delete one first")
+        told = {"size": size, "modified_at_ms": self._clock.now_ms()}
+        writes = [Write(_key(call, name), told), Write(_key(call, name, BODY), {"body": body})]
+        await self._reach.records.commit(writes)
         return {"DashboardValidationMessages": []}
 
     @operation("GetDashboard")
     async def get_dashboard(self, call: Call, params: Params) -> Answer:
         """Give a dashboard. Raises: DashboardNotFoundError."""
         name = params["DashboardName"]
-        record = await self._reach.records.get(_key(call, name))
+        record = await self._reach.records.get(_key(call, name, BODY))
         if record is None:
             raise DashboardNotFoundError(f"Dashboard {name} does not exist")
         return {"DashboardArn": _arn(call, name), "DashboardBody": record.value["body"], "DashboardName": name}
@@ -91,7 +98,7 @@ class DashboardOperations:
                 "DashboardName": record.key.id,
                 "DashboardArn": _arn(call, record.key.id),
                 "LastModified": record.value["modified_at_ms"],
-                "Size": len(record.value["body"].encode()),
+                "Size": record.value["size"],
             }
             for record in found[:PAGE_MAX]
         ]
@@ -105,12 +112,13 @@ class DashboardOperations:
         missing = [key.id for key in keys if await self._reach.records.get(key) is None]
         if missing:
             raise DashboardNotFoundError(f"The specified dashboard does not exist. [{', '.join(missing)}]")
-        await self._reach.records.commit([Write(key, None) for key in keys])
+        bodies = [_key(call, key.id, BODY) for key in keys]
+        await self._reach.records.commit([Write(key, None) for key in (*keys, *bodies)])
         return {}
 
 
-def _key(call: Call, name: str) -> RecordKey:
-    return RecordKey(DASHBOARD, call.account_id, "", name)  # dashboards are of no region
+def _key(call: Call, name: str, kind: str = DASHBOARD) -> RecordKey:
+    return RecordKey(kind, call.account_id, "", name)  # dashboards are of no region
 
 
 def _arn(call: Call, name: str) -> str:

@@ -117,13 +117,6 @@ class MalformedCertificateException(ServiceError):
     status = 400
 
 
-class InvalidCertificateException(ServiceError):
-    """The certificate is not what it is needed for."""
-
-    code = "InvalidCertificate"
-    status = 400
-
-
 class KeyPairMismatchException(ServiceError):
     """The private key is not the certificate's."""
 

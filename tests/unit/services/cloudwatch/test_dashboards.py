@@ -55,3 +55,14 @@ def test_what_is_no_dashboard_is_refused(tmp_path, params) -> None:
         return await refusal(metrics("PutDashboard", **given))
 
     assert with_metrics(tmp_path, scenario).startswith("InvalidParameterInput: ")
+
+
+def test_an_account_has_no_more_dashboards_than_it_may(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("gatepost.services.cloudwatch.dashboards.DASHBOARDS_MAX", 2)
+
+    async def scenario(metrics: MetricsControl) -> Any:
+        for name in ("a", "b", "b"):
+            await metrics("PutDashboard", DashboardName=name, DashboardBody=BODY)
+        return await refusal(metrics("PutDashboard", DashboardName="c", DashboardBody=BODY))
+
+    assert with_metrics(tmp_path, scenario) == "InvalidParameterInput: There are 2 dashboards: delete one first"
