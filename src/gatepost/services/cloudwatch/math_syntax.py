@@ -75,43 +75,29 @@ def names_in(node: Node) -> Iterator[str]:
     """Give the names that an expression uses."""
     if isinstance(node, Name):
         yield node.name
-    children: tuple[Node | None, ...] = ()
-    if isinstance(node, Operation):
-        children = (node.left, node.right)
-    elif isinstance(node, Function):
-        children = node.arguments
-    elif isinstance(node, Array):
-        children = node.items
-    for child in children:
-        if child is not None:
-            yield from names_in(child)
+    for child in _children(node):
+        yield from names_in(child)
 
 
 def size_of(node: Node) -> int:
     """Say of how many parts an expression is made."""
-    children: tuple[Node | None, ...] = ()
-    if isinstance(node, Operation):
-        children = (node.left, node.right)
-    elif isinstance(node, Function):
-        children = node.arguments
-    elif isinstance(node, Array):
-        children = node.items
-    return 1 + sum(size_of(child) for child in children if child is not None)
+    return 1 + sum(size_of(child) for child in _children(node))
 
 
 def functions_in(node: Node) -> Iterator[Function]:
     """Give the functions that an expression uses."""
-    children: tuple[Node | None, ...] = ()
     if isinstance(node, Function):
         yield node
-        children = node.arguments
-    elif isinstance(node, Operation):
-        children = (node.left, node.right)
-    elif isinstance(node, Array):
-        children = node.items
-    for child in children:
-        if child is not None:
-            yield from functions_in(child)
+    for child in _children(node):
+        yield from functions_in(child)
+
+
+def _children(node: Node) -> tuple[Node, ...]:
+    if isinstance(node, Operation):
+        return (node.right,) if node.left is None else (node.left, node.right)
+    if isinstance(node, Function):
+        return node.arguments
+    return node.items if isinstance(node, Array) else ()
 
 
 def parse(text: str) -> Node:
