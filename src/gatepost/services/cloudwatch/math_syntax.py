@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-met
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -161,7 +162,10 @@ class _Parser:
     def _one(self, depth: int) -> Node:
         kind, text = self._take()
         if kind == "number":
-            return Number(float(text))
+            number = float(text)
+            if not math.isfinite(number):
+                raise BadExpression(f"{text[:40]} is more than a number can hold")
+            return Number(number)
         if kind == "text":
             return Text(text[1:-1])
         if text == "(":

@@ -213,12 +213,12 @@ def _each(value: Value, apply: Callable[[float], float | None]) -> Value:
 
 
 def _every(value: Value, change: Callable[[Series], Mapping[int, float]]) -> Value:
-    """Change a series, or every one of an array."""
+    """Change a series, or every one of an array; what comes to more than a number can hold has no point."""
     if isinstance(value, float):
         raise BadExpression("a series was expected, not a number")
     if isinstance(value, list):
-        return [replace(one, values=change(one)) for one in value]
-    return replace(value, values=change(value))
+        return [_as_series(_every(one, change)) for one in value]
+    return replace(value, values={at: each for at, each in change(value).items() if math.isfinite(each)})
 
 
 def _total(name: str, values: Sequence[Value]) -> Value:

@@ -69,7 +69,7 @@ def test_an_expression_comes_to_a_value(text: str, found) -> None:
 
 @pytest.mark.parametrize(
     "text", ["", "1 +", "a b", "(a", "a]", "[1, 2]", "c", "1 / 0", "UNKNOWN(a)", "a + 'x'", "IF(a)", "~", "FILL(a)",
-             "2 ^ 1e9", "FIRST(IF(a > 9, a))", "-" * 100 + "1", "(" * 100 + "1" + ")" * 100],
+             "2 ^ 1e9", "SLICE([a, b], 1e999)", "FIRST(IF(a > 9, a))", "-" * 100 + "1", "(" * 100 + "1" + ")" * 100],
 )  # fmt: skip
 def test_what_is_no_expression_is_refused(text: str) -> None:
     with pytest.raises(BadExpression):
@@ -83,7 +83,8 @@ def test_what_comes_to_more_than_a_number_can_hold_has_no_value(name: str) -> No
     series = work_out(parse(f"{name}([h, i, h, i])"), setting)
     assert isinstance(series, Series)
     assert set(series.values) <= ({0, 60, 120, 180} if name == "STDDEV" else set())
-    for text in (f"{name}(h * 1)", f"{name}(1e308, 1e308, 0 - 1e308, 1e308, 1e308)"):
+    assert work_out(parse(f"{name}([RUNNING_SUM(h), DIFF(h), RATE(h)])"), setting)
+    for text in (f"{name}(h * 1)", f"{name}(DIFF(h))", f"{name}(1e308, 1e308, 0 - 1e308, 1e308, 1e308)"):
         try:
             found = work_out(parse(text), setting)
         except BadExpression:
