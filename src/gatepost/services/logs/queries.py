@@ -1,6 +1,6 @@
 """Queries that run: each in a task of its own, over pages of events, with other work in between.
 
-Results are kept in memory: of the last 100 queries, until the platform stops.
+Results are kept in memory: of the last 100 queries, fewer when they are large, until the platform stops.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 KEPT_MAX: Final = 100
 RUNNING_MAX: Final = 30  # AWS: concurrent queries of an account
 SCANNED_MAX: Final = 1_000_000  # events of one query
+ROWS_CHARACTERS_MAX: Final = 256 * 1024 * 1024  # of the rows of all queries that run
+RESULTS_CHARACTERS_MAX: Final = 64 * 1024 * 1024  # of all results together
 PAGE_EVENTS: Final = 250  # between two turns of others
 ENDED: Final = ("Complete", "Failed", "Cancelled")
 
@@ -44,6 +46,7 @@ class Query:
     matched: int = 0
     scanned_bytes: int = 0
     results: list[list[dict[str, str]]] = field(default_factory=list)
+    results_characters: int = 0
 
     def statistics(self) -> dict[str, float]:
         """Give AWS's QueryStatistics."""
@@ -65,6 +68,7 @@ class Queries:
         self._kept_since = kept_since
         self._tasks = Tasks("log queries")
         self._held: dict[str, Query] = {}
+        self._runs: dict[str, QueryRun] = {}  # of those that run
 
     def find(self, query_id: str) -> Query | None:
         """Give a query."""
@@ -87,6 +91,7 @@ class Queries:
         run = query.run
         assert run is not None
         query.run = None
+        self._runs[query.id] = run
         if query.status == "Scheduled":  # and not stopped before it began
             query.status = "Running"
         try:
@@ -99,11 +104,24 @@ class Queries:
                 results = await asyncio.get_running_loop().run_in_executor(None, run.results)
                 if query.status == "Running":  # and was not stopped while they were sorted
                     query.results, query.status = results, "Complete"
+                    query.results_characters = sum(len(cell["value"]) for row in results for cell in row)
+                    self._forget_large(query)
         except (TooMuch, StoreUnavailable) as error:
             log.warning("log query failed", extra={"query": query.id, "error": str(error)})
         finally:
+            del self._runs[query.id]
             if query.status not in ENDED:  # whatever happened: clients ask until it has ended
                 query.status = "Failed"
+
+    def _forget_large(self, last: Query) -> None:
+        """Forget the oldest queries that have ended while results are too large together, but not the last to end."""
+        ended = [each for each in self._held.values() if each.status in ENDED and each is not last]
+        left = last.results_characters + sum(each.results_characters for each in ended)
+        for old in ended:
+            if left <= RESULTS_CHARACTERS_MAX:
+                return
+            left -= old.results_characters
+            del self._held[old.id]
 
     async def _scan(self, query: Query, run: QueryRun, group: Group) -> None:
         from_ms = max(query.from_ms, self._kept_since(group))
@@ -116,6 +134,8 @@ class Queries:
                 if query.scanned > SCANNED_MAX:
                     raise TooMuch(f"more than {SCANNED_MAX} events were looked at")
                 query.matched += run.take(row_of(event, account_id=group.account_id, group=group.name))
+            if sum(each.text_characters for each in self._runs.values()) > ROWS_CHARACTERS_MAX:
+                raise TooMuch("the queries that run keep too much together")
             if len(page) < PAGE_EVENTS:
                 return
             place = page[-1].place

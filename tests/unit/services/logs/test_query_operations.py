@@ -118,3 +118,19 @@ def test_a_query_that_breaks_ends_as_failed(tmp_path, monkeypatch) -> None:
         return (await found(logs, "limit 1"))["status"]
 
     assert with_logs(tmp_path, scenario) == "Failed"
+
+
+def test_queries_keep_no_more_text_than_they_may(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("gatepost.services.logs.queries.ROWS_CHARACTERS_MAX", 10_000)
+    monkeypatch.setattr("gatepost.services.logs.queries.RESULTS_CHARACTERS_MAX", 7_000)
+
+    async def scenario(logs: LogsControl):
+        await logs.said("x" * 4_000, "y" * 4_000)
+        one = await found(logs, "fields @message | filter @message like 'x'")
+        two = await found(logs, "fields @message | filter @message like 'y'")
+        listed = [each["queryString"][-2] for each in (await logs("DescribeQueries"))["queries"]]
+        await logs.said("x" * 4_000)
+        counted = await found(logs, "filter @message like 'z' | stats count(*)")
+        return one["status"], two["status"], listed, counted["status"], (await found(logs, "limit 9"))["status"]
+
+    assert with_logs(tmp_path, scenario) == ("Complete", "Complete", ["y"], "Complete", "Failed")

@@ -60,6 +60,7 @@ class QueryRun:
         self._limit = limit
         self._is_sorted = any(command.name in ("sort", "stats") for command in commands)
         self._rows: list[Row] = []
+        self.text_characters = 0  # of the rows that are kept
 
     def take(self, row: Row) -> bool:
         """Take one event; say whether it matched. Raises: TooMuch."""
@@ -69,6 +70,7 @@ class QueryRun:
         if len(self._rows) >= ROWS_MAX:
             raise TooMuch(f"more than {ROWS_MAX} events match")
         self._rows.append(row)
+        self.text_characters += sum(len(value) for value in row.values() if isinstance(value, str))
         return True
 
     def results(self) -> list[list[dict[str, str]]]:
