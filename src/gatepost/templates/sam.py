@@ -105,7 +105,10 @@ def _problem(fault: Mapping[str, str], where: Whereabouts) -> Problem:
     if not logical_id:
         return where.problem((), fault["message"])
     origin = where.origin(("Resources", logical_id))
-    path = _deepest(where, (*origin, "Properties"), fault["message"])
+    if named := fault.get("property"):
+        path: Path = (*origin, "Properties", named)
+    else:
+        path = _deepest(where, (*origin, "Properties"), fault["message"])
     return where.problem(path if where.source.node(path) is not None else origin, fault["message"])
 
 

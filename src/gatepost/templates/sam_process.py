@@ -10,10 +10,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
 from resource import RLIMIT_CPU, setrlimit
 from typing import Any, Final
 
 CPU_S_MAX: Final = 60
+SERVERLESS: Final = "AWS::Serverless::"
+UNDEFINED: Final = "not defined for resource of type"  # the translator's words for the first property it does not know
 
 
 class StaticPolicies:
@@ -36,10 +40,12 @@ def translate(job: Mapping[str, Any]) -> dict[str, Any]:
     parameters = {**job["parameters"], "AWS::Region": region, "AWS::Partition": "aws"}
     made: dict[str, str] = {}
     watch(made)
+    found = misspelt(template)  # now: the translator adds properties of its own
     try:
         translated = transform(template, parameters)
     except InvalidDocumentException as refusal:
-        return {"problems": [described(cause) for cause in refusal.causes]}
+        told = [described(cause) for cause in refusal.causes]
+        return {"problems": [*found, *(each for each in told if not (found and UNDEFINED in each["message"]))]}
     origins = {logical_id: made.get(logical_id, "") for logical_id in translated["Resources"]}
     return {"template": translated, "origins": {key: value for key, value in origins.items() if value}}
 
@@ -83,6 +89,34 @@ def watch(made: dict[str, str]) -> None:
         return kind
 
     ResourceTypeResolver.resolve_resource_type = resolved
+
+
+def misspelt(template: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Give every property that a SAM resource does not have: the translator stops at the first one of each."""
+    declared = template.get("Resources")
+    found = []
+    for logical_id, resource in declared.items() if isinstance(declared, dict) else ():
+        properties = resource.get("Properties") if isinstance(resource, dict) else None
+        kind = str(resource["Type"]) if isinstance(properties, dict) and "Type" in resource else ""
+        known = properties_of(kind)
+        for name in properties if known and isinstance(properties, dict) else ():
+            if name not in known:
+                near = get_close_matches(name, known, n=1, cutoff=0.6)
+                hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+                message = f"{kind} has no property {name}: {hint}"
+                found.append({"message": message, "logical_id": logical_id, "property": name})
+    return found
+
+
+@cache
+def properties_of(kind: str) -> tuple[str, ...]:
+    """Give the names of a SAM type's properties, in order; none when it is no SAM type, or one that takes any name."""
+    from samtranslator.model import sam_resources
+
+    for each in vars(sam_resources).values():
+        if kind.startswith(SERVERLESS) and getattr(each, "resource_type", None) == kind and each.validate_setattr:
+            return tuple(sorted(name for name in each.property_types if not name.startswith("__")))
+    return ()
 
 
 def described(cause: Any) -> dict[str, str]:

@@ -76,7 +76,7 @@ def test_managed_policies_are_found_without_a_network():
         (
             "Handler: index.handler",
             "Handlr: index.handler",
-            "template.yaml:14: Resources/Fn/Properties/Handlr: Resource with id [Fn] is invalid.",
+            "template.yaml:14: Resources/Fn/Properties/Handlr: AWS::Serverless::Function has no property Handlr",
         ),
         ("Timeout: 5", "Timeot: 5", "template.yaml:6: Globals/Function/Timeot: 'Globals' section is invalid. 'Timeot'"),
         ("Path: /orders, ", "", "template.yaml:18: Resources/Fn/Properties/Events/Get"),

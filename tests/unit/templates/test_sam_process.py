@@ -51,6 +51,20 @@ def test_what_the_translator_refuses_is_an_answer_with_its_resource():
     assert "Handlr" in problem["message"]
 
 
+def test_every_misspelt_property_is_told_at_once_with_what_was_meant():
+    faults = {
+        "Fn": {"Type": "AWS::Serverless::Function", "Properties": {"Handlr": "a.b", "Runtme": "python3.11"}},
+        "Items": {"Type": "AWS::Serverless::SimpleTable", "Properties": {"PrimryKey": {}}},
+        "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"Handlr": 1}},
+    }
+    problems = translated({**JOB, "template": {**JOB["template"], "Resources": faults}})["problems"]
+    assert [(problem["logical_id"], problem["message"]) for problem in problems] == [
+        ("Fn", "AWS::Serverless::Function has no property Handlr: did you mean Handler?"),
+        ("Fn", "AWS::Serverless::Function has no property Runtme: did you mean Runtime?"),
+        ("Items", "AWS::Serverless::SimpleTable has no property PrimryKey: did you mean PrimaryKey?"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("attributes", "logical_id"), [({"_logical_id": "Fn"}, "Fn"), ({"_logical_id": None}, ""), ({}, "")]
 )
