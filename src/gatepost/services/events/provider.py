@@ -34,7 +34,7 @@ from gatepost.services.events.model import (
 from gatepost.services.events.paging import page
 from gatepost.services.events.scheduler import Scheduler
 from gatepost.services.events.schedules import BadSchedule, parse_schedule
-from gatepost.services.events.targets import SERVICE, Reach, Targets
+from gatepost.services.events.targets import SERVICE, Reach, Targets, Way
 from gatepost.storage.base import Records, Write
 
 Params = Mapping[str, Any]
@@ -150,7 +150,7 @@ class EventsProvider(AbsentOperations, ArchiveOperations):
             except publishing.BadEntry as error:
                 results.append({"ErrorCode": error.code, "ErrorMessage": str(error)})
                 continue
-            await self._dispatch(publishing.bus_arn(call, entry), event, 0)
+            await self._dispatch(publishing.bus_arn(call, entry), event, Way())
             results.append({"EventId": event_id})
         return {"FailedEntryCount": sum("ErrorCode" in one for one in results), "Entries": results}
 
@@ -181,17 +181,17 @@ class EventsProvider(AbsentOperations, ArchiveOperations):
             await self.archives.take(bus, event)
         except StoreUnavailable as error:  # whoever announces has done what it tells of
             log.warning("an announced event was not archived", extra={"source": source, "error": str(error)})
-        await self._match(bus, event, 0, frozenset())
+        await self._match(bus, event, Way(), frozenset())
 
-    async def _dispatch(self, arn: str, event: Mapping[str, Any], hops: int) -> None:
+    async def _dispatch(self, arn: str, event: Mapping[str, Any], way: Way) -> None:
         """Archive an event and give it to the rules of its bus."""
         await self.archives.take(arn, event)
-        await self._match(arn, event, hops, frozenset())
+        await self._match(arn, event, way, frozenset())
 
     async def _replayed(self, arn: str, event: Mapping[str, Any], rules: frozenset[str]) -> None:
-        await self._match(arn, event, 0, rules)
+        await self._match(arn, event, Way(), rules)
 
-    async def _match(self, arn: str, event: Mapping[str, Any], hops: int, rules: frozenset[str]) -> None:
+    async def _match(self, arn: str, event: Mapping[str, Any], way: Way, rules: frozenset[str]) -> None:
         """Deliver an event to the targets of the rules that match; where `rules` are named, of those only."""
         bus = self._buses.find(arn)
         if bus is None:
@@ -202,7 +202,7 @@ class EventsProvider(AbsentOperations, ArchiveOperations):
             if (rule.account_id, rule.region) == (bus.account_id, bus.region) and self._matcher.matches(
                 rule.pattern, event
             ):
-                await self._targets.deliver(rule, event, hops=hops)
+                await self._targets.deliver(rule, event, way=way)
 
     @operation("TestEventPattern")
     def test_event_pattern(self, call: Call, params: Params) -> Answer:

@@ -10,8 +10,9 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,11 +35,31 @@ AGE_S_MAX: Final = 86_400
 PAUSE_S_MAX: Final = 300.0
 WAITING_MAX: Final = 1_000  # deliveries that are tried again later
 HOPS_MAX: Final = 8  # from bus to bus
+GIVEN_MAX: Final = 100  # times to a bus: rules that lead back to their bus would multiply an event at each of its hops
 _MEMBERS: Final = frozenset({"Id", "Arn", "Input", "InputPath", "InputTransformer", "RoleArn", "RetryPolicy"})
 _FORWARDED: Final = ("sqs", "sns")
 _PASSING: Final = frozenset({"TooManyRequestsException", "ServiceUnavailable", "InternalFailure"})
 
-Publish = Callable[[str, Mapping[str, Any], int], Awaitable[None]]  # bus ARN, event, hops
+
+class Way:
+    """How an event came to a bus: over how many others, and to how many it has been given on all its ways together."""
+
+    __slots__ = ("_given", "_hops")
+
+    def __init__(self, hops: int = 0, given: Iterator[int] | None = None) -> None:
+        self._hops = hops
+        self._given = given or itertools.count(1)
+
+    def on(self) -> Way:
+        """Give the way to another bus. Raises: EventsValidationException."""
+        if self._hops >= HOPS_MAX:
+            raise EventsValidationException(f"An event went through more than {HOPS_MAX} buses")
+        if next(self._given) > GIVEN_MAX:
+            raise EventsValidationException(f"An event was given to buses more than {GIVEN_MAX} times")
+        return Way(self._hops + 1, self._given)
+
+
+Publish = Callable[[str, Mapping[str, Any], Way], Awaitable[None]]  # bus ARN, event
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +121,15 @@ class Targets:
         deliveries = self._reach.deliveries
         return arn.service in _FORWARDED and deliveries is not None and arn.service in deliveries.services
 
-    async def deliver(self, rule: Rule, event: Mapping[str, Any], *, hops: int = 0) -> None:
+    async def deliver(self, rule: Rule, event: Mapping[str, Any], *, way: Way | None = None) -> None:
         """Deliver an event to every target of a rule. What fails is logged, and tried again where that may help."""
-        sends = [self._first(rule, target, event, hops) for target in rule.targets]
+        way = way or Way()
+        sends = [self._first(rule, target, event, way) for target in rule.targets]
         await asyncio.gather(*sends)
 
-    async def _first(self, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any], hops: int) -> None:
+    async def _first(self, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any], way: Way) -> None:
         try:
-            await self._send(rule, target, event, hops)
+            await self._send(rule, target, event, way)
         except ServiceError as error:
             retry = target.get("RetryPolicy") or {}
             retries = retry.get("MaximumRetryAttempts", RETRIES_MAX)
@@ -116,10 +138,10 @@ class Targets:
                 return
             age_s = retry.get("MaximumEventAgeInSeconds", AGE_S_MAX)
             until_ms = self._clock.now_ms() + 1000 * int(age_s)
-            self._waiting.spawn(self._again(rule, target, event, hops, (int(retries), until_ms)), name=self._new_id())
+            self._waiting.spawn(self._again(rule, target, event, way, (int(retries), until_ms)), name=self._new_id())
 
     async def _again(
-        self, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any], hops: int, bounds: tuple[int, int]
+        self, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any], way: Way, bounds: tuple[int, int]
     ) -> None:
         retries, until_ms = bounds
         pause_s = 1.0
@@ -127,7 +149,7 @@ class Targets:
             await self._pause(pause_s)
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
             try:
-                await self._send(rule, target, event, hops)
+                await self._send(rule, target, event, way)
             except ServiceError as error:
                 if not left or error.code not in _PASSING or self._clock.now_ms() >= until_ms:
                     self._given_up(rule, target, error)
@@ -139,7 +161,7 @@ class Targets:
         told = {"rule": rule.arn, "target": target["Arn"], "code": error.code, "error": error.message}
         log.warning("rule's target not invoked", extra=told)
 
-    async def _send(self, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any], hops: int) -> None:
+    async def _send(self, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any], way: Way) -> None:
         arn = str(target["Arn"])
         now_ms = self._clock.now_ms()
         payload = payload_of(target, event, rule_arn=rule.arn, rule_name=rule.name, now_ms=now_ms)
@@ -153,9 +175,7 @@ class Targets:
                 arn.removesuffix(":*"), self._new_id(), payload.decode(), service=SERVICE, source_arn=rule.arn
             )
         elif service == "events" and self.publish is not None:
-            if hops >= HOPS_MAX:
-                raise EventsValidationException(f"An event went through more than {HOPS_MAX} buses")
-            await self.publish(arn, event, hops + 1)
+            await self.publish(arn, event, way.on())
         elif self._reach.deliveries is not None:
             await self._reach.deliveries.send(arn, Message(payload.decode()))
 

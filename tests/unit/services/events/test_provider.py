@@ -12,7 +12,7 @@ from gatepost.awsapi.dispatch import Dispatcher
 from gatepost.kernel.clock import FixedClock
 from gatepost.kernel.errors import ServiceError
 from gatepost.services.events.provider import EventsProvider
-from gatepost.services.events.targets import Reach
+from gatepost.services.events.targets import GIVEN_MAX, Reach
 from tests.support.rest_apis import GrantsAllBut
 from tests.support.stores import some_records
 from tests.support.toys import ACCOUNT, ADMINISTRATOR
@@ -408,3 +408,15 @@ def test_a_pattern_can_be_tested(tmp_path) -> None:
     assert yes == {"Result": True}
     assert lacking == "ValidationException: Parameter Event is not valid. Reason: resources is a required argument."
     assert bad.startswith("InvalidEventPatternException: Event pattern is not valid. Reason: ")
+
+
+def test_rules_that_lead_back_to_their_bus_multiply_an_event_only_so_often(tmp_path) -> None:
+    async def scenario(aws: Control):
+        bus = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
+        await aws("PutRule", Name="back", EventPattern='{"source":["shop"]}')
+        await aws("PutTargets", Rule="back", Targets=[{"Id": str(number), "Arn": bus} for number in range(4)])
+        await aws("PutTargets", Rule="back", Targets=[{"Id": "f", "Arn": FUNCTION}])
+        put = await aws("PutEvents", Entries=[an_entry()])
+        return put["FailedEntryCount"], len(aws.triggers.told)
+
+    assert with_events(tmp_path, scenario) == [(0, GIVEN_MAX + 1)]
