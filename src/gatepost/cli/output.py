@@ -52,6 +52,7 @@ def endpoints_report(endpoint: Endpoint, settings: Settings, stack_name: str | N
     return {
         "aws_endpoint": addresses.aws,
         "gateway": addresses.public,
+        "gateway_private": addresses.private,
         "gateway_tls": addresses.tls,
         "region": addresses.region,
         "account_id": addresses.account_id,
@@ -75,6 +76,9 @@ def notes_of(settings: Settings) -> list[str]:
         notes.append("--ephemeral: nothing is kept after the stop")
     elif settings.durability == "process":
         notes.append("--durability process: acknowledged writes survive kill -9, not a power cut")
+    if settings.state_url:
+        servers = settings.state_url.rpartition("://")[2].rpartition("@")[2]
+        notes.append(f"--state: limits are shared at {servers}; while nothing answers there, each gateway has its own")
     if settings.tables_url:
         notes.append(f"--tables: tables are in {settings.tables_url}" + _clear_text(settings.tables_url))
     elif not settings.tables_throttled:
@@ -101,8 +105,11 @@ def print_endpoints(report: dict[str, Any]) -> None:
     out.print()
     for api in report["apis"]:
         out.print(f"[bold]{escape(api['api'])}[/] · {api['stage']}\n  {api['url']}")
-    if report["apis"]:
-        out.print(f"[bold]TLS[/]\n  {report['gateway_tls']}   gatepost trust, then browsers and curl believe it")
+    if not report["apis"]:
+        where = "/_aws/execute-api/API_ID/STAGE"
+        out.print(f"[bold]REST APIs[/]\n  {report['gateway']}{where}   none is deployed yet")
+        out.print(f"  {report['gateway_private']}{where}   private ones")
+    out.print(f"[bold]TLS[/]\n  {report['gateway_tls']}   gatepost trust, then browsers and curl believe it")
     out.print(f'[bold]AWS endpoint[/]\n  {report["aws_endpoint"]}   eval "$(gatepost env)", then aws, boto3, sam, cdk')
     for note in report["notes"]:
         out.print(f"[yellow]note[/] {note}")

@@ -44,7 +44,12 @@ def status_command(data_dir: Path, as_json: bool) -> None:
     for api in state.get("apis", []):
         api["url"] = stage_url(addresses, api["api_id"], api["stage"], is_private=api["api_id"] in private)
     if as_json:
-        places = {"aws_endpoint": addresses.aws, "gateway": addresses.public, "gateway_tls": addresses.tls}
+        places = {
+            "aws_endpoint": addresses.aws,
+            "gateway": addresses.public,
+            "gateway_private": addresses.private,
+            "gateway_tls": addresses.tls,
+        }
         click.echo(json.dumps({"health": health, **places, **state}, indent=2))
         return
     from gatepost.cli.output import print_status

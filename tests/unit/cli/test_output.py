@@ -1,7 +1,8 @@
 import pytest
 
 from gatepost.cli.endpoint import Addresses, stage_url
-from gatepost.cli.output import EventPrinter, print_outcome, print_plan, print_status
+from gatepost.cli.output import EventPrinter, notes_of, print_endpoints, print_outcome, print_plan, print_status
+from gatepost.config import Settings
 
 ADDRESSES = Addresses(
     aws="http://127.0.0.1:4566",
@@ -54,3 +55,17 @@ def test_a_deployment_ends_with_outputs_and_addresses(capsys):
         ["answers", "at", "http://127.0.0.1:8080/_aws/y"],
         ["users", "sign", "in", "at", "http://127.0.0.1:8080/_aws/auth/z"],
     ]
+
+
+def test_a_platform_without_apis_says_where_they_will_answer(capsys):
+    places = {"gateway": ADDRESSES.public, "gateway_private": ADDRESSES.private, "gateway_tls": ADDRESSES.tls}
+    print_endpoints({**places, "aws_endpoint": ADDRESSES.aws, "apis": [], "notes": [], "try": []})
+    told = capsys.readouterr().out
+    for place in ("8080/_aws/execute-api/API_ID/STAGE", "8081/_aws/execute-api/API_ID/STAGE", "8443", "4566"):
+        assert f"127.0.0.1:{place}" in told
+
+
+def test_shared_limits_are_noted_without_the_servers_password(tmp_path):
+    notes = notes_of(Settings(data_dir=tmp_path, state_url="valkey://ann:secret@10.0.0.1:6379,10.0.0.2:6379/1"))
+    assert "--state: limits are shared at 10.0.0.1:6379,10.0.0.2:6379/1" in "\n".join(notes)
+    assert "secret" not in "\n".join(notes)
