@@ -16,6 +16,8 @@ from gatepost.cli.requests_to_try import curl_lines
 from gatepost.config import LOOPBACK_HOSTS, Settings
 from gatepost.kernel.clock import iso_8601
 
+UNCUT: Final = 4000  # characters: more than the widest table that people are shown has
+
 
 def console(*, stderr: bool = False) -> Console:
     """Give a console that never wraps URLs out of shape when it is no terminal."""
@@ -30,17 +32,24 @@ def a_table(*columns: str, wrapped: str = "") -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         is_wrapped = bool(column) and column == wrapped
-        table.add_column(column, no_wrap=not is_wrapped, overflow="fold", min_width=20 if is_wrapped else None)
+        table.add_column(
+            column,
+            no_wrap=not is_wrapped,
+            overflow="fold" if is_wrapped else "ellipsis",
+            min_width=20 if is_wrapped else None,
+        )
     return table
 
 
 def print_table(out: Console, table: Table) -> None:
-    """Print a table; in a file or a pipe no line ends with blanks."""
+    """Print a table; in a file or a pipe nothing is cut, and no line ends with blanks."""
     if out.is_terminal:
         out.print(table)
         return
-    with out.capture() as captured:
-        out.print(table)
+    is_wrapped = any(not column.no_wrap for column in table.columns)
+    drawing = out if is_wrapped else Console(highlight=False, soft_wrap=True, width=UNCUT)
+    with drawing.capture() as captured:
+        drawing.print(table)
     for line in captured.get().splitlines():
         out.print(line.rstrip(), markup=False)
 

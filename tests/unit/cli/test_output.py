@@ -1,7 +1,17 @@
 import pytest
 
 from gatepost.cli.endpoint import Addresses, stage_url
-from gatepost.cli.output import EventPrinter, notes_of, print_endpoints, print_outcome, print_plan, print_status
+from gatepost.cli.output import (
+    EventPrinter,
+    a_table,
+    console,
+    notes_of,
+    print_endpoints,
+    print_outcome,
+    print_plan,
+    print_status,
+    print_table,
+)
 from gatepost.config import Settings
 
 ADDRESSES = Addresses(
@@ -69,3 +79,12 @@ def test_shared_limits_are_noted_without_the_servers_password(tmp_path):
     notes = notes_of(Settings(data_dir=tmp_path, state_url="valkey://ann:secret@10.0.0.1:6379,10.0.0.2:6379/1"))
     assert "--state: limits are shared at 10.0.0.1:6379,10.0.0.2:6379/1" in "\n".join(notes)
     assert "secret" not in "\n".join(notes)
+
+
+def test_a_table_in_a_pipe_is_as_wide_as_it_needs_to_be(capsys):
+    table = a_table(*(f"A_LONG_COLUMN_{number}" for number in range(20)))
+    table.add_row(*("x" * 30 for _ in range(20)))
+    print_table(console(), table)
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split() == [f"A_LONG_COLUMN_{number}" for number in range(20)]
+    assert row.split() == ["x" * 30] * 20
