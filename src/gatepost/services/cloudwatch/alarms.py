@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -189,18 +190,33 @@ class Alarms:
         return Standing(value, reason[:1023], self._clock.now_ms(), json.dumps({"triggeringAlarms": told}))
 
     async def change(self, alarm: Alarm, standing: Standing) -> None:
-        """Put an alarm into a state; if it is another one, act. What is gone stays so. Raises: StoreUnavailable."""
+        """Put an alarm into a state; if it is another one, act, and look at the alarms above, one after the other.
+
+        What is gone stays so. Raises: StoreUnavailable.
+        """
+        waiting = deque(await self._put_into(alarm, standing))
+        while waiting:
+            above = self._held.get(waiting.popleft().arn)
+            rule = self._rules.get(above.arn) if above is not None else None
+            if above is None or rule is None:
+                continue
+            found = self._composite_standing(above, rule)
+            if found.value != above.state.value:
+                waiting.extend(await self._put_into(above, found))
+
+    async def _put_into(self, alarm: Alarm, standing: Standing) -> list[Alarm]:
+        """Put one alarm into a state, and give those that watch it if it is another one."""
         async with self.changing:
             held = self._held.get(alarm.arn)
             if held is None:
-                return
+                return []
             before = held.state
             is_new = before.value != standing.value
             transitioned_at_ms = standing.at_ms if is_new else held.transitioned_at_ms
             changed = replace(held, standing=asdict(standing), transitioned_at_ms=transitioned_at_ms)
             if not is_new:
                 await self.keep(changed)
-                return
+                return []
             data = {"version": "1.0", "oldState": _told(before), "newState": _told(standing)}
             summary = f"Alarm updated from {before.value} to {standing.value}"
             await self.keep(changed, kind="StateUpdate", summary=summary, data=data)
@@ -208,9 +224,11 @@ class Alarms:
         if changed.are_actions_enabled:
             for arn in changed.settings.get(ACTIONS_OF[standing.value]) or ():
                 await self._act(changed, before, arn)
-        parents = [one for one in self._held.values() if one.is_composite and changed in self.children_of(one)]
-        for parent in parents:
-            await self._look_at(parent)
+        return [
+            one
+            for one in self._held.values()
+            if one.is_composite and any(child.arn == changed.arn for child in self.children_of(one))
+        ]
 
     # --- acting ------------------------------------------------------------------------------------------------
 

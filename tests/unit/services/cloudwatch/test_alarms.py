@@ -272,3 +272,17 @@ def test_a_composite_alarm_that_is_deleted_during_a_look_does_not_end_it(tmp_pat
         return (await described(metrics, "c"))["StateValue"]
 
     assert with_metrics(tmp_path, scenario) == IN_ALARM
+
+
+def test_alarms_above_one_another_change_with_the_lowest_however_many_there_are(tmp_path) -> None:
+    levels = 600
+
+    async def scenario(metrics: MetricsControl) -> Any:
+        await metrics("PutMetricAlarm", **an_alarm())
+        for level in range(levels):
+            below = f"c{level - 1}" if level else "many"
+            await metrics("PutCompositeAlarm", AlarmName=f"c{level}", AlarmRule=f"ALARM({below})")
+        await metrics("SetAlarmState", AlarmName="many", StateValue="ALARM", StateReason="r")
+        return (await described(metrics, f"c{levels - 1}"))["StateValue"]
+
+    assert with_metrics(tmp_path, scenario) == IN_ALARM
