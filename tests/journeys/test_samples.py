@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -96,3 +97,27 @@ def test_the_javascript_sdk_reaches_tables_from_a_node_application(platform: Run
     assert items("GET", "/1") == (200, item)
     assert items("GET", "/2") == (404, {"message": "Not found"})
     assert items("GET", "/") == (200, [item])
+
+
+@needs_node
+@pytest.mark.parametrize("suffix", ["mjs", "cjs"])
+def test_an_application_finds_the_sdk_that_lambdas_runtime_brings(
+    platform: RunningPlatform, tmp_path: Path, suffix: str
+) -> None:
+    node_packages(*SDK)  # or there is no registry to have it from
+    folder = tmp_path / f"runtime-sdk-{suffix}"
+    shutil.copytree(SAMPLES / "items-node", folder)
+    if suffix == "cjs":
+        (folder / "src/items.mjs").rename(folder / "src/items.cjs")
+        (folder / "src/items.cjs").write_text(common((folder / "src/items.cjs").read_text()))
+    items = App(platform, folder, RUNTIME)
+    item = {"id": "1", "name": "kettle", "price": 12.5, "tags": ["a", "b"]}
+    assert items("POST", "/", item) == (201, item)
+    assert items("GET", "/1") == (200, item)
+    assert items("GET", "/") == (200, [item])
+
+
+def common(text: str) -> str:
+    """Write an ES module as a CommonJS one."""
+    text = re.sub(r"import \{(.*?)\} from ('.*?');", r"const {\1} = require(\2);", text)
+    return re.sub(r"export const (\w+) =", r"const \1 = exports.\1 =", text)

@@ -106,7 +106,7 @@ class LiveRunner:
         self.folder = folder
         self.roles = TrustingRoles()
         self.logs = KeptLogs()
-        for name in ("assets", "functions", "cache"):
+        for name in ("assets", "functions", "cache", "runtimes"):
             (folder / name).mkdir(exist_ok=True)
         (folder / "assets").chmod(0o700)
         self._assets = FileAssets(folder / "assets")
@@ -124,6 +124,7 @@ class LiveRunner:
                 logs=self.logs,
                 assets=self._assets,
                 functions_dir=self.folder / "functions",
+                runtimes_dir=self.folder / "runtimes",
                 cache_dir=self.folder / "cache",
                 endpoint_url="http://127.0.0.1:4566",
                 settings=self._settings,
@@ -291,7 +292,7 @@ class LambdaControl:
 
 @asynccontextmanager
 async def a_lambda_control(
-    folder: Path, *, records: Any = None, deliveries: Any = None, streams: Any = None
+    folder: Path, *, records: Any = None, deliveries: Any = None, streams: Any = None, runtimes: Path | None = None
 ) -> AsyncIterator[LambdaControl]:
     """The Lambda service on real records, with an invoker that echoes."""
     async with AsyncExitStack() as stack:
@@ -306,6 +307,7 @@ async def a_lambda_control(
             role_sessions=TrustingRoles(),
             invoker=invoker,
             functions_dir=folder / "functions",
+            runtimes_dir=runtimes,
             authorization=GrantsAllBut(),
             deliveries=deliveries,
             streams=streams,

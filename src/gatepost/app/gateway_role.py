@@ -156,6 +156,7 @@ class GatewayRole:
                 logs=self._logs,
                 assets=FileAssets(data.assets),
                 functions_dir=self._place.functions,
+                runtimes_dir=data.runtimes,
                 cache_dir=self._place.cache,
                 trust=data.tls,
                 trusting=lambda folder: trust_variables(data.tls, folder),

@@ -236,6 +236,7 @@ class ServicesCore:
                 authorization=self._authorizer,
                 assets=self.assets,
                 functions_dir=self._data.functions,
+                runtimes_dir=self._data.runtimes,
                 clock=clock,
                 new_id=request_id,
                 deliveries=self._deliveries,

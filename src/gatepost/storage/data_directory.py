@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gatepost.kernel.errors import SettingsError
+from gatepost.kernel.ids import random_id
 
 LAYOUT_VERSION: Final = 1
 MARKER: Final = "layout.json"
@@ -24,7 +25,11 @@ PRIVATE_FOLDERS: Final = ("store", "assets", "gateway", "cache", "run", "logs")
 LEFTOVER_PAUSE_S: Final = 0.05
 LEFTOVER_TRIES: Final = 60
 LASTING: Final = ("store", "assets", "functions", "gateway", "run", "tls", "administrator.json", "ca.key", "seal.key")
-OPEN_FOLDERS: Final = ("functions", "tls")  # function workers run as another user and read code and roots here
+OPEN_FOLDERS: Final = (
+    "functions",
+    "runtimes",
+    "tls",
+)  # function workers run as another user and read code and roots here
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,11 @@ class DataDirectory:
     def functions(self) -> Path:
         """Extracted code by SHA-256."""
         return self.path / "functions"
+
+    @property
+    def runtimes(self) -> Path:
+        """Packages that Lambda's runtimes bring and functions lack: can be installed again."""
+        return self.path / "runtimes"
 
     @property
     def gateway(self) -> Path:
@@ -195,7 +205,7 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
     Raises: OSError.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch = path.with_name(f".{path.name}.{random_id(8)}")  # another thread may write the same file
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         view = memoryview(content)

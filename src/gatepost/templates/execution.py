@@ -194,7 +194,7 @@ class Execution:
             made=lambda physical_id: self._progress.initiated(name, physical_id, is_made=True),
         )
         outcome = await self._attempt(name, resource.declaration.type, handler.create(work))
-        await self._progress.done(name, self._settled(intended, outcome))
+        await self._progress.done(name, self._settled(intended, outcome), note=outcome.note)
 
     async def _update(
         self, resource: ActiveResource, handler: ResourceHandler, now: Incarnation, properties: dict[str, Any]
@@ -213,7 +213,7 @@ class Execution:
         await self._progress.intend(name, replace(intended, attributes=now.attributes, ref=now.ref))
         outcome = await self._attempt(name, resource.declaration.type, handler.update(work, now.physical_id))
         superseded = now if outcome.physical_id != now.physical_id else None
-        await self._progress.done(name, self._settled(intended, outcome), superseded)
+        await self._progress.done(name, self._settled(intended, outcome), superseded, note=outcome.note)
 
     def _settled(self, intended: Incarnation, outcome: Outcome) -> Incarnation:
         return replace(intended, physical_id=outcome.physical_id, attributes=dict(outcome.attributes), ref=outcome.ref)

@@ -157,13 +157,15 @@ class Progress:
         """Write what a resource is being changed to."""
         await self._save(replace(self.resources[name], current=asdict(incarnation)))
 
-    async def done(self, name: str, incarnation: Incarnation, superseded: Incarnation | None = None) -> None:
-        """Write what stands now."""
+    async def done(
+        self, name: str, incarnation: Incarnation, superseded: Incarnation | None = None, *, note: str = ""
+    ) -> None:
+        """Write what stands now, with what an operator should know of it."""
         resource = self.resources[name]
         gone = [*resource.superseded, asdict(superseded)] if superseded else resource.superseded
         status = resource.status.replace("_IN_PROGRESS", "_COMPLETE")
         settled = replace(resource, current=asdict(incarnation), is_made=True, superseded=gone)
-        await self._advance(settled.with_status(status, self._clock.now_ms()))
+        await self._advance(settled.with_status(status, self._clock.now_ms(), note))
 
     async def keep(self, name: str, incarnation: Incarnation) -> None:
         """Write what changed of a resource without any operation: policies, metadata, dependencies."""

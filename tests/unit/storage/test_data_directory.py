@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -50,6 +51,13 @@ def test_write_durably_replaces_whole_files(tmp_path):
     assert read_json(tmp_path / "f.json") == {"a": 2}
     assert [path.name for path in tmp_path.iterdir()] == ["f.json"]
     assert stat.S_IMODE((tmp_path / "f.json").stat().st_mode) == 0o600
+
+
+def test_threads_that_write_the_same_file_do_not_take_each_others(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            list(pool.map(lambda _: write_durably(tmp_path / "f.json", b"{}"), range(8)))
+    assert [path.name for path in tmp_path.iterdir()] == ["f.json"]
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{"])

@@ -211,6 +211,7 @@ def to_aws(function: Function) -> dict[str, Any]:
         "TracingConfig": {"Mode": function.tracing_mode},
         "RevisionId": function.revision_id,
         "State": "Active",
+        **({"StateReason": function.state_reason} if function.state_reason else {}),
         "LastUpdateStatus": "Successful",
         "PackageType": "Zip",
         "Architectures": [function.architecture],

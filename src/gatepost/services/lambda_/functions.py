@@ -18,6 +18,7 @@ from gatepost.services.lambda_.destinations import Destinations
 from gatepost.services.lambda_.layers import Layers
 from gatepost.services.lambda_.model import Function, ResourceConflictException
 from gatepost.services.lambda_.names import chosen_qualifier, function_arn, parse_name
+from gatepost.services.lambda_.node_sdk import NodeSdk
 from gatepost.services.lambda_.paging import page
 from gatepost.services.lambda_.uploads import Uploads
 from gatepost.services.lambda_.versions import Versions, check_revision
@@ -38,6 +39,7 @@ class Functions:
         versions: Versions,
         layers: Layers,
         destinations: Destinations,
+        node_sdk: NodeSdk,
         *,
         roles: RoleSessions,
         clock: Clock,
@@ -49,6 +51,7 @@ class Functions:
         self._versions = versions
         self._layers = layers
         self._destinations = destinations
+        self._node_sdk = node_sdk
         self._roles = roles
         self._clock = clock
         self._new_id = new_id
@@ -76,11 +79,14 @@ class Functions:
         )
         function = self._completed(configured(blank, params), params)
         if self._catalogue.find(arn) is not None:
-            raise ResourceConflictException(f"Function already exist: {name.name}", members={"Type": "User"})
+            raise _exists(name.name)
         self._check_role(function)
         upload = await self._uploads.take(params["Code"])
         function = replace(function, code_sha256=upload.sha256, code_bytes=upload.zip_bytes)
         await self._layers.check_size(function)
+        function = await self._node_sdk.supplied(function)
+        if self._catalogue.find(arn) is not None:  # meanwhile
+            raise _exists(name.name)
         await self._catalogue.create(function)
         return await self._published(function, params)
 
@@ -134,6 +140,9 @@ class Functions:
         await self._layers.check_size(changed)
         if params.get("DryRun"):
             return to_aws(changed)
+        supplied = await self._node_sdk.supplied(changed)
+        function = self._catalogue.named(call, params["FunctionName"])  # it may have been changed meanwhile
+        changed = _with_sdk_of(supplied, replace(function, **changes))
         return await self._published(await self._keep(function, changed), params)
 
     async def update_configuration(self, call: Call, params: Params) -> Answer:
@@ -147,6 +156,10 @@ class Functions:
         await self._layers.check_size(changed)
         if changed.role_arn != function.role_arn:
             self._check_role(changed)
+        if (changed.runtime, changed.layers) != (function.runtime, function.layers):
+            supplied = await self._node_sdk.supplied(changed)
+            function = self._catalogue.named(call, params["FunctionName"])  # it may have been changed meanwhile
+            changed = _with_sdk_of(supplied, self._completed(configured(function, params), params))
         return to_aws(await self._keep(function, changed))
 
     def _completed(self, function: Function, params: Params) -> Function:
@@ -200,6 +213,14 @@ class Functions:
         function = self._catalogue.named(call, params["Resource"])
         tags = {key: value for key, value in function.tags.items() if key not in params["TagKeys"]}
         await self._catalogue.replace(function, replace(function, tags=tags))
+
+
+def _with_sdk_of(supplied: Function, function: Function) -> Function:
+    return replace(function, node_sdk=supplied.node_sdk, state_reason=supplied.state_reason)
+
+
+def _exists(name: str) -> ResourceConflictException:
+    return ResourceConflictException(f"Function already exist: {name}", members={"Type": "User"})
 
 
 def _place(function: Function) -> str:

@@ -153,6 +153,8 @@ class Function:
     tracing_mode: str = "PassThrough"  # AWS: TracingConfig.Mode
     kms_key_arn: str = ""  # as named: the environment is sealed by Gatepost's own key
     layers: Sequence[Mapping[str, Any]] = ()  # each with arn, sha256, bytes, unzipped_bytes; a later one wins
+    state_reason: str = ""  # what an active function lacks to work; empty: nothing that is known
+    node_sdk: str = ""  # the set of packages of the runtime's that the code lacks (`node_sdk.py`); empty: none
     reserved_concurrency: int | None = None  # of $LATEST: for all versions together; None: the account's
 
     @property

@@ -42,6 +42,7 @@ from gatepost.services.lambda_.functions import Functions
 from gatepost.services.lambda_.invocations import Invocations
 from gatepost.services.lambda_.layers import Layers
 from gatepost.services.lambda_.log_permission import FunctionLogPermission
+from gatepost.services.lambda_.node_sdk import NodeSdk
 from gatepost.services.lambda_.permissions import Permissions
 from gatepost.services.lambda_.uploads import Uploads
 from gatepost.services.lambda_.versions import Versions
@@ -65,6 +66,7 @@ class LambdaParts:
     invoker: FunctionInvoker
     functions_dir: Path  # where code is unpacked
     authorization: Authorization
+    runtimes_dir: Path | None = None  # packages that Lambda's runtimes bring and code lacks; None: nothing is installed
     new_id: Callable[[], str] = random_uuid
     deliveries: Deliveries | None = None  # queues, topics, buses and buckets at endpoints of the operator's
     location: Callable[[str], str] | None = None  # where a package can be downloaded for a while, by its digest
@@ -91,12 +93,14 @@ class LambdaProvider(AbsentOperations):
         self._versions = Versions(catalogue, clock, new_id)
         self._layers = Layers(catalogue, uploads, clock, new_id, parts.location)
         self._sweep = CodeSweep(parts.functions_dir, self._digests, clock)
+        self._node_sdk = NodeSdk(parts.runtimes_dir, parts.assets, clock, self._node_sdks)
         self._functions = Functions(
             catalogue,
             uploads,
             self._versions,
             self._layers,
             self._destinations,
+            self._node_sdk,
             roles=parts.role_sessions,
             clock=clock,
             new_id=new_id,
@@ -131,6 +135,7 @@ class LambdaProvider(AbsentOperations):
 
     async def close(self) -> None:
         """End the background work."""
+        self._node_sdk.close()
         await self._sweep.close()
         await self._mappings.close()
         await self._events.close()
@@ -161,6 +166,9 @@ class LambdaProvider(AbsentOperations):
 
     def _digests(self) -> set[str]:
         return digests_of(self._catalogue.all(), self._layers.all())
+
+    def _node_sdks(self) -> set[str]:
+        return {function.node_sdk for function in self._catalogue.all()}
 
     def access(self, call: Call, params: Params) -> Sequence[Access]:
         """Say what a call touches."""

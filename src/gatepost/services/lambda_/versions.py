@@ -27,11 +27,13 @@ _BESIDE: Final = (
     "arn",
     "last_version",
     "last_version_digest",
+    "node_sdk",
     "modified_at_ms",
     "policy",
     "policy_revision_id",
     "reserved_concurrency",
     "revision_id",
+    "state_reason",
     "tags",
     "version",
 )

@@ -91,8 +91,9 @@ def _function() -> TypeEntry:
         "Runtime": matching(
             "|".join(RUNTIMES).replace(".", r"\."),
             otherwise=RUNTIME_WORDS,
-            sentence="another version than the machine has runs on the nearest one, with a warning; nodejs comes "
-            "without @aws-sdk, provided with the machine's own system around it",
+            sentence="another version than the machine has runs on the nearest one, with a warning; nodejs has "
+            "of @aws-sdk what npm could install when the function was deployed, provided with the "
+            "machine's own system around it",
             exact=(f"python3.{sys.version_info.minor}",),
         ),
         "RuntimeManagementConfig": inert("the interpreter is the machine's own"),

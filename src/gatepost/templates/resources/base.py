@@ -76,6 +76,7 @@ class Outcome:
     physical_id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
     ref: str = ""  # what Ref gives; empty: the physical id
+    note: str = ""  # what an operator should know of it: goes to the stack's events
 
 
 class ResourceFailure(Exception):

@@ -92,9 +92,9 @@ class Function(Unnamed):
             ),
         )
         await work.made(name)
-        await self._ready(work, name)
+        note = await self._ready(work, name)
         await self._reserve(work, name)
-        return Outcome(name, {"Arn": made["FunctionArn"]})
+        return Outcome(name, {"Arn": made["FunctionArn"]}, note=note)
 
     async def update(self, work: Work, physical_id: str) -> Outcome:
         """Change code, configuration, concurrency and tags."""
@@ -102,7 +102,7 @@ class Function(Unnamed):
         configuration = {key: properties.get(key, _DEFAULTS.get(key)) for key in _CONFIGURATION if work.changed(key)}
         if work.changed(_KMS[0]):
             configuration[_KMS[1]] = properties.get(_KMS[0], "")
-        arn = ""
+        arn = note = ""
         if configuration:
             unsettable = sorted(key for key, value in configuration.items() if value is None)
             if unsettable:
@@ -111,7 +111,7 @@ class Function(Unnamed):
                 "lambda", "UpdateFunctionConfiguration", {"FunctionName": physical_id, **configuration}
             )
             arn = changed["FunctionArn"]
-            await self._ready(work, physical_id)
+            note = await self._ready(work, physical_id)
         if work.changed("Code", "Architectures") or (work.changed("Runtime") and "ZipFile" in properties["Code"]):
             parameters = present(
                 FunctionName=physical_id,
@@ -119,7 +119,7 @@ class Function(Unnamed):
                 Architectures=properties.get("Architectures"),
             )
             arn = (await work.invoke("lambda", "UpdateFunctionCode", parameters))["FunctionArn"]
-            await self._ready(work, physical_id)
+            note = await self._ready(work, physical_id)
         if not arn:
             found = await work.invoke("lambda", "GetFunctionConfiguration", {"FunctionName": physical_id})
             arn = found["FunctionArn"]
@@ -129,7 +129,7 @@ class Function(Unnamed):
             await work.invoke("lambda", "TagResource", {"Resource": arn, "Tags": added})
         if gone:
             await work.invoke("lambda", "UntagResource", {"Resource": arn, "TagKeys": gone})
-        return Outcome(physical_id, {"Arn": arn})
+        return Outcome(physical_id, {"Arn": arn}, note=note)
 
     async def delete(self, work: Work, physical_id: str) -> None:
         """Delete the function."""
@@ -145,15 +145,15 @@ class Function(Unnamed):
         else:
             await work.invoke("lambda", "DeleteFunctionConcurrency", {"FunctionName": name})
 
-    async def _ready(self, work: Work, name: str) -> None:
-        """Wait until the function can be invoked and changed."""
+    async def _ready(self, work: Work, name: str) -> str:
+        """Wait until the function can be invoked and changed; give what it says of its state, or nothing."""
         for _ in range(READY_POLLS_MAX):
             found = await work.invoke("lambda", "GetFunctionConfiguration", {"FunctionName": name})
             if found.get("State") == "Failed" or found.get("LastUpdateStatus") == "Failed":
                 reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or "no reason given"
                 raise ResourceFailure(f"Resource of type 'AWS::Lambda::Function' did not stabilize: {reason}")
             if found.get("State", "Active") == "Active" and found.get("LastUpdateStatus") != "InProgress":
-                return
+                return str(found.get("StateReason", ""))
             await work.pause(READY_POLL_S)
         raise ResourceFailure("Resource of type 'AWS::Lambda::Function' did not stabilize.")
 

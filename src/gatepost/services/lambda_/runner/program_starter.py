@@ -18,6 +18,7 @@ from gatepost.services.lambda_.runner.packages import CERTIFICATES, link_package
 from gatepost.services.lambda_.runner.process import Worker
 from gatepost.services.lambda_.runner.programs import (
     NODE_FOLDER,
+    SDK_FOLDER,
     custom_program,
     is_custom,
     node_program,
@@ -41,6 +42,7 @@ class ProgramStarter:
         self._api = RuntimeApi(clock)
         self._nodes: tuple[Node, ...] = ()  # none: looked for again at the next start
         self._zygote: Zygote | None = None
+        self._sdk_folder = ""  # where sets of the SDK's packages are, as the gateway sees it
         self._runtime_folder = ""  # of workers without a file system of their own
         self._warned: set[str] = set()
 
@@ -54,6 +56,8 @@ class ProgramStarter:
             packages = {NODE_FOLDER: str(WORKER_SOURCES / "node")}
             if CERTIFICATES in places.packages:
                 packages[CERTIFICATES] = places.packages[CERTIFICATES]
+            if places.runtimes is not None:
+                packages[SDK_FOLDER] = self._sdk_folder = str(places.runtimes)
             linked = link_packages(places.cache / "runtime-programs", packages)
             self._runtime_folder = str(linked)
             own = own_interpreter()
@@ -79,14 +83,22 @@ class ProgramStarter:
         """
         folder = RUNTIME if zygote.is_boxed else self._runtime_folder
         node = None if is_custom(function.runtime) else self._node(function.runtime)
-        for name, value in program_environment(function, node=node, runtime_folder=folder).items():
+        sdk = ""
+        if node is not None and function.node_sdk and self._sdk_folder:
+            sdk = f"{f'{RUNTIME}/{SDK_FOLDER}' if zygote.is_boxed else self._sdk_folder}/{function.node_sdk}"
+        for name, value in program_environment(function, node=node, runtime_folder=folder, sdk=sdk).items():
             if name.startswith("AWS_") or name not in variables:
                 variables[name] = value
         if node is None:
             return custom_program()
         port = debug_port(function, self._settings)
         return node_program(
-            node, function, runtime_folder=folder, log_bytes_max=self._settings.log_bytes_max, debug_port=port
+            node,
+            function,
+            runtime_folder=folder,
+            log_bytes_max=self._settings.log_bytes_max,
+            debug_port=port,
+            has_sdk=bool(sdk),
         )
 
     async def extend(self, function: Function, layers: Path | None, variables: dict[str, str]) -> int | None:

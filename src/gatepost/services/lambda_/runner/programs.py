@@ -12,6 +12,7 @@ from gatepost.services.lambda_.runner.worker.program import BOOTSTRAP, CHANNEL
 
 CUSTOM_RUNTIMES: Final = ("provided.al2", "provided.al2023")
 NODE_FOLDER: Final = "gatepost_node"  # under /var/runtime: `worker/node`
+SDK_FOLDER: Final = "gatepost_sdk"  # under /var/runtime: `<data>/runtimes`, sets of packages from npm
 # V8 and Go reserve addresses by the gigabyte; WebAssembly in Node alone reserves ten for each memory.
 ADDRESSES_MB: Final = 64 * 1024
 YOUNG_SHARE: Final = 10  # a tenth of MemorySize is for young objects, as in Lambda's Node runtimes (unverified)
@@ -35,7 +36,13 @@ def runtime_words(runtime: str) -> str:
 
 
 def node_program(
-    node: Node, function: Function, *, runtime_folder: str, log_bytes_max: int, debug_port: int = 0
+    node: Node,
+    function: Function,
+    *,
+    runtime_folder: str,
+    log_bytes_max: int,
+    debug_port: int = 0,
+    has_sdk: bool = False,
 ) -> list[str]:
     """Give the command line of a Node worker, its heap bounded by MemorySize; with a port for a debugger or without."""
     young_mb = function.memory_mb // YOUNG_SHARE
@@ -47,11 +54,12 @@ def node_program(
         f"{runtime_folder}/{NODE_FOLDER}/bootstrap.cjs",
         CHANNEL,
         str(log_bytes_max),
+        *(["1"] if has_sdk else []),
     ]
 
 
-def program_environment(function: Function, *, node: Node | None, runtime_folder: str) -> dict[str, str]:
-    """Give the variables that programs have beyond those of Python workers."""
+def program_environment(function: Function, *, node: Node | None, runtime_folder: str, sdk: str = "") -> dict[str, str]:
+    """Give the variables that programs have beyond those of Python workers. `sdk` has the packages that Node's lack."""
     variables = {"AWS_LAMBDA_LOG_FORMAT": "JSON" if function.log_format == "JSON" else "Text"}
     if function.application_log_level:
         variables["AWS_LAMBDA_LOG_LEVEL"] = function.application_log_level
@@ -59,7 +67,8 @@ def program_environment(function: Function, *, node: Node | None, runtime_folder
         variables["LD_LIBRARY_PATH"] = "/var/task:/var/task/lib:/opt/lib"
     else:
         layers = (f"/opt/nodejs/node{node.major}/node_modules", "/opt/nodejs/node_modules")
-        variables["NODE_PATH"] = ":".join((*layers, f"{runtime_folder}/node_modules", runtime_folder))
+        own = f"{sdk or runtime_folder}/node_modules"
+        variables["NODE_PATH"] = ":".join((*layers, own, runtime_folder))
     return variables
 
 

@@ -69,6 +69,7 @@ class RunnerParts:
     cache_dir: Path  # <data>/cache
     endpoint_url: str  # the AWS endpoint as functions reach it
     settings: RunnerSettings = field(default_factory=RunnerSettings)
+    runtimes_dir: Path | None = None  # <data>/runtimes, open to everyone: packages that functions in Node.js lack
     trust: Path | None = None  # a folder of certificates that every worker may read
     trusting: Callable[[str], Mapping[str, str]] = lambda _folder: {}  # variables by which a worker trusts them
     chance: Callable[[], float] = chance  # from 0.0 to below 1.0: which version an alias sends an invocation to
@@ -103,7 +104,14 @@ class WorkerStarter:
             cache_dir = self._parts.cache_dir.resolve()
             linked = link_packages(cache_dir / "runtime-packages", packages)
             await loop.run_in_executor(None, remove_unsettled, self._parts.functions_dir)
-            self._places = Places(self._parts.functions_dir.resolve(), cache_dir, packages, linked)
+            runtimes = self._parts.runtimes_dir
+            self._places = Places(
+                self._parts.functions_dir.resolve(),
+                cache_dir,
+                packages,
+                linked,
+                runtimes.resolve() if runtimes is not None and runtimes.is_dir() else None,
+            )
 
     def _trusting(self, *, is_boxed: bool) -> Mapping[str, str]:
         trust = self._parts.trust

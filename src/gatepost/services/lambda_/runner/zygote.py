@@ -74,6 +74,7 @@ class Places:
     cache: Path  # <data>/cache: holds the links to packages and the empty directory of the sandbox's root
     packages: Mapping[str, str]  # name under /var/runtime -> real path
     packages_dir: Path  # the same as links
+    runtimes: Path | None = None  # sets of packages for functions in Node.js
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,7 @@ def test_an_sdk_that_the_package_lacks_is_named_with_what_to_do(
 ) -> None:
     message = runner.error(a_node_function(runner, files))["errorMessage"]
     assert "npm install @aws-sdk/client-dynamodb" in message
-    assert "not bundled with the runtime here" in message
+    assert "was not installed when the function was deployed" in message
 
 
 def test_console_writes_one_event_for_each_call_with_time_request_and_level(runner: LiveRunner) -> None:

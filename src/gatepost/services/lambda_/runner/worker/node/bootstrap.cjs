@@ -4,8 +4,9 @@
 'use strict';
 
 const dns = require('node:dns');
-const { syncBuiltinESMExports } = require('node:module');
+const { register, syncBuiltinESMExports } = require('node:module');
 const { finished } = require('node:stream/promises');
+const { pathToFileURL } = require('node:url');
 const { Channel, ERROR, INIT_ERROR, LEAVES, READY, RESULT } = require('./channel.cjs');
 const { Fault, faultResult } = require('./faults.cjs');
 const { loadHandler } = require('./handler.cjs');
@@ -226,7 +227,8 @@ function resolveLocalhost() {
   syncBuiltinESMExports();
 }
 
-const [fd, logBytesMax] = process.argv.splice(2).map(Number);
+const [fd, logBytesMax, hasSdk] = process.argv.splice(2).map(Number);
 resolveLocalhost();
+if (hasSdk && register) register('./node_path.mjs', pathToFileURL(__filename)); // older Node.js: CommonJS alone
 provide();
 new Runtime(fd, logBytesMax).run();

@@ -14,15 +14,16 @@ class Fault extends Error {
   }
 }
 
-// Lambda brings the AWS SDK along; here a function brings it, and an error that comes of it says so.
+// Lambda brings the AWS SDK along; here it may have been impossible to install it, and an error that comes of it says so.
 function explain(message) {
   const found = SDK.exec(message);
   if (!found || message.includes('[gatepost]')) return message;
   const name = found[1].startsWith('@') ? found[1].split('/').slice(0, 2).join('/') : found[1];
-  return (
-    `${message}\n[gatepost] the AWS SDK is not bundled with the runtime here, as it is on Lambda: ` +
-    `put it into the function's package (npm install ${name})`
-  );
+  const reason =
+    name === 'aws-sdk'
+      ? 'version 2 of the AWS SDK is not bundled with the runtime, here and on Lambda'
+      : 'this module of the AWS SDK was not installed when the function was deployed, as its StateReason may say';
+  return `${message}\n[gatepost] ${reason}: put it into the function's package (npm install ${name})`;
 }
 
 function isError(value) {
