@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from gatepost.cli.endpoint import Endpoint, endpoint_of
+from gatepost.cli.endpoint import Endpoint, OperationFailed, endpoint_of
 from gatepost.cli.item_text import Item, cell, item_json, parse_item
 from gatepost.cli.options import data_option, json_option, pairs
 from gatepost.cli.table_files import FORMATS, FileRefused, data_files, format_of, read_items
@@ -20,6 +20,7 @@ from gatepost.kernel.clock import SystemClock
 CELL_MAX: Final = 48  # characters of a value in a table on the screen
 COLUMNS_MAX: Final = 8
 SHOWN_MAX: Final = 25
+NEAR_MAX: Final = 5  # tables that are named to whom names one that is not there
 OPERATORS: Final = ("=", "<", "<=", ">", ">=", "begins_with")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -52,7 +53,7 @@ def _connect(context: click.Context, data_dir: Path | None) -> Endpoint:
 def list_command(context: click.Context, data_dir: Path | None, as_json: bool) -> None:
     """List the tables with their keys, sizes and indexes."""
     with closing(_connect(context, data_dir)) as endpoint:
-        found = [_described(endpoint, name) for name in _names(endpoint)]
+        found = [described_table(endpoint, name) for name in _names(endpoint)]
     if as_json or context.obj[1]:
         click.echo(json.dumps(found, indent=2, default=str))
         return
@@ -82,8 +83,16 @@ def _names(endpoint: Endpoint) -> Iterator[str]:
         start = {"ExclusiveStartTableName": page["LastEvaluatedTableName"]}
 
 
-def _described(endpoint: Endpoint, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = endpoint.call("dynamodb", "DescribeTable", TableName=name)["Table"]
+def described_table(endpoint: Endpoint, name: str) -> dict[str, Any]:
+    """Describe a table. Raises: click.ClickException, which tells the names that hold this one, when there is none."""
+    try:
+        found: dict[str, Any] = endpoint.call("dynamodb", "DescribeTable", TableName=name)["Table"]
+    except OperationFailed as failed:
+        if failed.code != "ResourceNotFoundException":
+            raise
+        near = [known for known in _names(endpoint) if name.lower() in known.lower()][:NEAR_MAX]
+        hint = f"did you mean {' or '.join(near)}?" if near else "`gatepost tables list` shows those that there are"
+        raise click.ClickException(f"there is no table {name}: {hint}") from failed
     return found
 
 
@@ -150,7 +159,7 @@ def scan_command(
 ) -> None:
     """Show items of TABLE."""
     with closing(_connect(context, data_dir)) as endpoint:
-        described = _described(endpoint, table)
+        described = described_table(endpoint, table)
         params = {"TableName": table, "Limit": min(limit, 1000), **({"IndexName": index} if index else {})}
         items = list(_pages(endpoint, "Scan", params, limit))
     _show(context, items, _key_names(described, index), as_json=as_json)
@@ -178,7 +187,7 @@ def query_command(
 ) -> None:
     """Show the items of TABLE under one partition key, in order: gatepost tables query orders customer=ann."""
     with closing(_connect(context, data_dir)) as endpoint:
-        described = _described(endpoint, table)
+        described = described_table(endpoint, table)
         keys, types = _key_names(described, index), _types(described)
         condition, names, values = "#p = :p", {"#p": keys[0]}, _typed_key([keys[0]], types, (partition,))
         operands = {":p": values[keys[0]]}
@@ -217,7 +226,7 @@ def get_command(context: click.Context, table: str, key: tuple[str, ...], data_d
     """Show one item of TABLE whole; exit with 1 when there is none."""
     del as_json  # one item is JSON either way
     with closing(_connect(context, data_dir)) as endpoint:
-        described = _described(endpoint, table)
+        described = described_table(endpoint, table)
         item_key = _typed_key(_key_names(described), _types(described), key)
         answer = endpoint.call("dynamodb", "GetItem", TableName=table, Key=item_key, ConsistentRead=True)
     if "Item" not in answer:
@@ -283,7 +292,7 @@ def import_command(
 
     place = data_dir or context.obj[0]
     with closing(endpoint_of(place)) as endpoint:
-        described = _described(endpoint, table)
+        described = described_table(endpoint, table)
     progress, task = _progress(f"import {table}", sum(file.stat().st_size for file in data_files(path)), "items")
 
     def loaded(count: int) -> None:
@@ -313,7 +322,7 @@ def export_command(
     if path.exists():
         raise click.ClickException(f"{path} is there already")
     with closing(_connect(context, data_dir)) as endpoint:
-        described = _described(endpoint, table)
+        described = described_table(endpoint, table)
         count = _export(endpoint, described, path, kind or format_of(path))
     click.echo(json.dumps({"exported": count}) if as_json or context.obj[1] else f"{count:,} items exported")
 
