@@ -82,7 +82,7 @@ class Client:
 
     @property
     def is_remembered(self) -> bool:
-        block = self.connection._block
+        block = self.connection._heads._block
         return block is not None and isinstance(block.memo, SignedHead)
 
     def warm(self) -> None:

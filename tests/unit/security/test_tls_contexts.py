@@ -22,8 +22,8 @@ def test_each_policy_that_is_accepted_makes_a_context():
     ("name", "why"),
     [
         ("SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09", "post-quantum"),
-        ("SecurityPolicy_TLS13_1_3_FIPS_2025_09", "not supported by Gatepost"),
-        ("SecurityPolicy_TLS12_2018_EDGE", "not supported by Gatepost"),
+        ("SecurityPolicy_TLS13_1_3_FIPS_2025_09", "FIPS 140"),
+        ("SecurityPolicy_TLS14_2030", "not supported by Gatepost"),
     ],
 )
 def test_a_policy_that_cannot_be_enforced_is_refused_with_the_reason(name, why):
