@@ -8,6 +8,7 @@ const { register, syncBuiltinESMExports } = require('node:module');
 const { finished } = require('node:stream/promises');
 const { pathToFileURL } = require('node:url');
 const { Channel, ERROR, INIT_ERROR, LEAVES, READY, RESULT } = require('./channel.cjs');
+const { expectAnswer } = require('./custom_resource.cjs');
 const { Fault, faultResult } = require('./faults.cjs');
 const { loadHandler } = require('./handler.cjs');
 const { Output } = require('./output.cjs');
@@ -89,6 +90,7 @@ class Runtime {
     let context;
     try {
       event = JSON.parse(request.payload.toString('utf8'));
+      if (event?.ResponseURL !== undefined) expectAnswer(event.ResponseURL);
       context = this.context(request, settle);
     } catch (error) {
       settle.now(error);
