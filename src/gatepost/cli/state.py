@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from gatepost.cli.options import data_option, json_option
 from gatepost.storage.data_directory import DataDirectory
 
 POLL_S: Final = 0.05
+FIGURES: Final = ("count", "4xx", "5xx", "latency_p50_ms", "latency_p99_ms", "integration_latency_p50_ms")
 
 
 @click.command("status")
@@ -37,12 +39,10 @@ def status_command(data_dir: Path, as_json: bool) -> None:
         _, health = endpoint.health()
         told = endpoint.send("GET", "/_gatepost/status")
         state = json.loads(told[1])
-        private = {api["id"] for api in rest_apis(endpoint) if is_private(api)} if state.get("apis") else set()
+        state["apis"] = with_urls(endpoint, state.get("apis", []))
     except OSError as error:
         raise click.ClickException(f"the AWS endpoint does not answer: {error}") from error
     addresses = endpoint.addresses
-    for api in state.get("apis", []):
-        api["url"] = stage_url(addresses, api["api_id"], api["stage"], is_private=api["api_id"] in private)
     if as_json:
         places = {
             "aws_endpoint": addresses.aws,
@@ -54,7 +54,26 @@ def status_command(data_dir: Path, as_json: bool) -> None:
         return
     from gatepost.cli.output import print_status
 
-    print_status(endpoint.addresses, health, state)
+    print_status(addresses, health, state)
+
+
+def with_urls(endpoint: Endpoint, figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give each stage's figures with its URL; of APIs that the gateways have told nothing of yet, nought."""
+    known, apis = {told["api_id"] for told in figures}, rest_apis(endpoint)
+    private = {api["id"] for api in apis if is_private(api)}
+    silent = [
+        {"api": api["name"], "api_id": api["id"], "stage": stage["stageName"], **dict.fromkeys(FIGURES, 0)}
+        for api in apis
+        if api["id"] not in known
+        for stage in endpoint.call("apigateway", "GetStages", restApiId=api["id"]).get("item", [])
+    ]
+    return [
+        {
+            **told,
+            "url": stage_url(endpoint.addresses, told["api_id"], told["stage"], is_private=told["api_id"] in private),
+        }
+        for told in [*figures, *silent]
+    ]
 
 
 @click.command("wait")

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gatepost.cli.state import env_command, stop_command, wait_command
+from gatepost.cli.state import env_command, stop_command, wait_command, with_urls
 from gatepost.storage.data_directory import DataDirectory, write_durably
+from tests.unit.cli.test_endpoint import asked
 from tests.unit.cli.test_output import ADDRESSES
 
 KEY = {"access_key_id": "AKIAEXAMPLE", "secret_access_key": "it's/secret"}
@@ -64,3 +65,14 @@ def test_wait_tells_when_nothing_runs_in_time(tmp_path: Path) -> None:
 def test_there_is_nothing_to_stop_in_a_directory_that_nobody_owns(tmp_path: Path) -> None:
     ended = CliRunner().invoke(stop_command, ["--data", str(tmp_path)])
     assert (ended.exit_code, "no platform runs on" in ended.output) == (1, True)
+
+
+def test_stages_that_the_gateways_have_told_nothing_of_are_listed_as_well() -> None:
+    apis = b'{"items": [{"id": "a1", "name": "shop"}, {"id": "a2", "name": "new"}]}'
+    told = [{"api": "shop", "api_id": "a1", "stage": "prod", "count": 7}]
+    rows, _ = asked((200, apis), (200, b'{"item": [{"stageName": "v1"}]}'), ask=lambda at: with_urls(at, told))
+    assert isinstance(rows, list)
+    assert [(row["api"], row["stage"], row["count"], row["url"]) for row in rows] == [
+        ("shop", "prod", 7, "http://public/_aws/execute-api/a1/prod"),
+        ("new", "v1", 0, "http://public/_aws/execute-api/a2/v1"),
+    ]
