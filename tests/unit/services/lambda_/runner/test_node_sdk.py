@@ -15,6 +15,10 @@ COMMON = """
 const { where } = require("@aws-sdk/client-shop");
 exports.handler = async () => [where, (await import("@aws-sdk/client-shop")).where];
 """
+DEEP = {
+    "app.js": 'const { load } = require("./deep.js"); exports.handler = async () => [await load(), await load()];',
+    "deep.js": 'exports.load = async () => (await import("@aws-sdk/client-shop")).where;',
+}
 MODULE = """
 import { where } from "@aws-sdk/client-shop";
 import part from "@aws-sdk/client-shop/part";
@@ -37,7 +41,9 @@ def runner(request: pytest.FixtureRequest, tmp_path: Path):
         yield live
 
 
-@pytest.mark.parametrize("files", [{"app.js": COMMON}, {"app.mjs": MODULE}], ids=["CommonJS", "ES module"])
+@pytest.mark.parametrize(
+    "files", [{"app.js": COMMON}, {"app.mjs": MODULE}, DEEP], ids=["CommonJS", "ES module", "import() below"]
+)
 def test_both_kinds_of_modules_find_the_runtimes_packages(runner: LiveRunner, files: dict[str, str]) -> None:
     function = runner.deploy(files, runtime=RUNTIME, node_sdk=SET)
     assert runner.value(function) == ["runtime", "runtime"]

@@ -4,13 +4,13 @@
 'use strict';
 
 const dns = require('node:dns');
-const { register, syncBuiltinESMExports } = require('node:module');
+const { syncBuiltinESMExports } = require('node:module');
 const { finished } = require('node:stream/promises');
-const { pathToFileURL } = require('node:url');
 const { Channel, ERROR, INIT_ERROR, LEAVES, READY, RESULT } = require('./channel.cjs');
 const { expectAnswer } = require('./custom_resource.cjs');
 const { Fault, faultResult } = require('./faults.cjs');
 const { loadHandler } = require('./handler.cjs');
+const { allowImports } = require('./node_path.cjs');
 const { Output } = require('./output.cjs');
 const { ResponseStream, isStreaming, provide } = require('./streaming.cjs');
 
@@ -231,6 +231,6 @@ function resolveLocalhost() {
 
 const [fd, logBytesMax, hasSdk] = process.argv.splice(2).map(Number);
 resolveLocalhost();
-if (hasSdk && register) register('./node_path.mjs', pathToFileURL(__filename)); // older Node.js: CommonJS alone
+if (hasSdk) allowImports();
 provide();
 new Runtime(fd, logBytesMax).run();

@@ -7,6 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { Fault } = require('./faults.cjs');
+const { beforeImport } = require('./node_path.cjs');
 
 const TYPESCRIPT_MAJOR = 24; // since then Node runs TypeScript by leaving the types out
 
@@ -54,6 +55,7 @@ async function loadModule(taskRoot, name) {
   for (const [suffix, isModule] of kinds) {
     const file = base + suffix;
     if (fs.existsSync(file) && !fs.statSync(file).isDirectory()) {
+      if (isModule) beforeImport();
       return isModule ? await import(pathToFileURL(file).href) : require(file);
     }
   }
