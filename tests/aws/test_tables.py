@@ -54,7 +54,7 @@ def test_people_look_and_write(platform: RunningPlatform, table: str) -> None:
     assert listed["ItemCount"] == 2
     assert table in run(platform, "list")
     run(platform, "query", table, "name=ann", code=2)
-    assert "not found" in run(platform, "scan", "nothing-here", code=1)
+    assert "there is no table nothing-here" in run(platform, "scan", "nothing-here", code=1)
 
 
 @pytest.mark.parametrize("name", ["items.csv", "items.jsonl", "folder"])

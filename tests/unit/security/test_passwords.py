@@ -87,7 +87,7 @@ def test_a_hash_made_at_other_costs_is_outdated() -> None:
 
 
 def test_no_more_run_and_wait_than_said() -> None:
-    gate, running, most = threading.Event(), 0, 0
+    both_run, gate, running, most = threading.Event(), threading.Event(), 0, 0
     lock = threading.Lock()
 
     def work() -> None:
@@ -95,6 +95,8 @@ def test_no_more_run_and_wait_than_said() -> None:
         with lock:
             running += 1
             most = max(most, running)
+            if running == 2:
+                both_run.set()
         gate.wait(10)
         with lock:
             running -= 1
