@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-p
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -47,6 +48,7 @@ class Domains:
         self._certificates = certificates
         self._domains: dict[str, dict[str, Any]] = {}
         self.elsewhere: DomainsElsewhere | None = None
+        self.changing = asyncio.Lock()  # or a pool has two of a kind, and one that was deleted meanwhile comes back
 
     def beside(self, elsewhere: DomainsElsewhere) -> None:
         """Take no name that is served elsewhere."""
@@ -142,8 +144,6 @@ class DomainOperations:
             raise InvalidParameterException("Domain name should be an alphanumeric prefix with hyphens between.")
         elif any(word in domain for word in _RESERVED):
             raise InvalidParameterException(f"Domain cannot contain reserved word: {_reserved(domain)}")
-        if ("CustomDomain" if custom else "Domain") in self._domains.of_pool(pool):
-            raise InvalidParameterException("User pool already has a domain configured.")
         value = {
             "pool_id": pool.id,
             "is_custom": bool(custom),
@@ -151,17 +151,23 @@ class DomainOperations:
             "security_policy": (custom or {}).get("SecurityPolicy", ""),
             "managed_login_version": params.get("ManagedLoginVersion") or 1,
         }
-        try:
-            await self._domains.put(domain, value, is_new=True)
-        except VersionConflict as conflict:
-            raise InvalidParameterException("Domain already associated with another user pool.") from conflict
+        async with self._domains.changing:
+            if ("CustomDomain" if custom else "Domain") in self._domains.of_pool(pool):
+                raise InvalidParameterException("User pool already has a domain configured.")
+            try:
+                await self._domains.put(domain, value, is_new=True)
+            except VersionConflict as conflict:
+                raise InvalidParameterException("Domain already associated with another user pool.") from conflict
         told = {"CloudFrontDomain": f"{domain}"} if custom else {}
         return {"ManagedLoginVersion": value["managed_login_version"], **told}
 
     @operation("UpdateUserPoolDomain")
     async def update_user_pool_domain(self, call: Call, params: Params) -> Answer:
         """Give a custom domain another certificate. Raises: ResourceNotFoundException, InvalidParameterException."""
-        pool = self._pools.get(call, params["UserPoolId"])
+        async with self._domains.changing:
+            return await self._update_domain(self._pools.get(call, params["UserPoolId"]), params)
+
+    async def _update_domain(self, pool: UserPool, params: Params) -> Answer:
         value = self._own(pool, params["Domain"])
         custom = params.get("CustomDomainConfig")
         _check_version(params)
@@ -184,8 +190,9 @@ class DomainOperations:
     @operation("DeleteUserPoolDomain")
     async def delete_user_pool_domain(self, call: Call, params: Params) -> Answer:
         """Take a pool's domain away. Raises: ResourceNotFoundException."""
-        self._own(self._pools.get(call, params["UserPoolId"]), params["Domain"])
-        await self._domains.delete(params["Domain"])
+        async with self._domains.changing:
+            self._own(self._pools.get(call, params["UserPoolId"]), params["Domain"])
+            await self._domains.delete(params["Domain"])
         return {}
 
     @operation("DescribeUserPoolDomain")

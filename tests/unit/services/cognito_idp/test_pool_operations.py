@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Any
 
@@ -172,6 +173,25 @@ def test_a_pool_goes_with_everything_in_it(pools: Run) -> None:
         await aws.fails("NotAuthorizedException", "GetUser", AccessToken=result["AccessToken"])
         await aws.a_user(password=PASSWORD)
         await aws.fails("NotAuthorizedException", "GetUser", AccessToken=result["AccessToken"])
+
+    pools(scenario)
+
+
+def test_of_two_domains_asked_for_at_once_a_pool_has_one_and_none_comes_back_that_was_deleted(pools: Run) -> None:
+    async def scenario(aws: Aws) -> None:
+        await aws.a_pool()
+        asked = [aws("CreateUserPoolDomain", UserPoolId=aws.pool_id, Domain=name) for name in ("shop", "other")]
+        ended = await asyncio.gather(*asked, return_exceptions=True)
+        assert [isinstance(one, Exception) for one in ended] == [False, True]
+        pool_domain = {"UserPoolId": aws.pool_id, "Domain": "shop"}
+        deleted, updated = await asyncio.gather(
+            aws("DeleteUserPoolDomain", **pool_domain),
+            aws("UpdateUserPoolDomain", **pool_domain, ManagedLoginVersion=2),
+            return_exceptions=True,
+        )
+        assert deleted == {}
+        assert isinstance(updated, Exception)
+        assert await aws("DescribeUserPoolDomain", Domain="shop") == {"DomainDescription": {}}
 
     pools(scenario)
 
