@@ -227,11 +227,14 @@ def test_a_date_header_does_where_there_is_no_x_amz_date() -> None:
 
 
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), min_size=1, max_size=12)
+segment_texts = texts.filter(lambda text: text not in {".", ".."})  # no client sends them, and they are refused
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    params=st.dictionaries(texts, texts, max_size=5), segments=st.lists(texts, max_size=4), body=st.binary(max_size=40)
+    params=st.dictionaries(texts, texts, max_size=5),
+    segments=st.lists(segment_texts, max_size=4),
+    body=st.binary(max_size=40),
 )
 def test_whatever_botocore_signs_is_accepted(params: dict[str, str], segments: list[str], body: bytes) -> None:
     path = "/" + "/".join(quote(segment, safe="") for segment in segments)
