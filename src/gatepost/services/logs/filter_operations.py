@@ -65,10 +65,9 @@ class FilterOperations:
         (transformation,) = params["metricTransformations"]
         _check_transformation(transformation)
         compile_pattern(params["filterPattern"])
-        held = self.filters.of(group, METRIC_FILTER)
-        if len(held) >= METRIC_FILTERS_MAX and params["filterName"] not in {one.name for one in held}:
-            raise LimitExceededException(LIMIT)
-        await self.filters.keep(
+        await self._keep(
+            call,
+            params,
             MetricFilter(
                 group.account_id,
                 group.region,
@@ -77,7 +76,8 @@ class FilterOperations:
                 params["filterPattern"],
                 self._clock.now_ms(),
                 dict(transformation),
-            )
+            ),
+            METRIC_FILTERS_MAX,
         )
         return {}
 
@@ -134,10 +134,9 @@ class FilterOperations:
         if params.get("distribution", "ByLogStream") != "ByLogStream":
             raise InvalidParameterException("distribution Random is for Kinesis streams, which are not here")
         self._check_destination(group, params["destinationArn"], params.get("roleArn"))
-        held = self.filters.of(group, SUBSCRIPTION)
-        if len(held) >= SUBSCRIPTIONS_MAX and params["filterName"] not in {one.name for one in held}:
-            raise LimitExceededException(LIMIT)
-        await self.filters.keep(
+        await self._keep(
+            call,
+            params,
             SubscriptionFilter(
                 group.account_id,
                 group.region,
@@ -146,7 +145,8 @@ class FilterOperations:
                 params["filterPattern"],
                 self._clock.now_ms(),
                 params["destinationArn"],
-            )
+            ),
+            SUBSCRIPTIONS_MAX,
         )
         return {}
 
@@ -182,6 +182,13 @@ class FilterOperations:
         if not await self.filters.drop(self._known(call, params), SUBSCRIPTION, params["filterName"]):
             raise ResourceNotFoundException("The specified subscription filter does not exist.")
         return {}
+
+    async def _keep(self, call: Call, params: Params, one: AnyFilter, at_most: int) -> None:
+        async with self.filters.changing:
+            held = self.filters.of(self._known(call, params), one.kind)
+            if len(held) >= at_most and one.name not in {each.name for each in held}:
+                raise LimitExceededException(LIMIT)
+            await self.filters.keep(one)
 
     def _known(self, call: Call, params: Params) -> GroupName:
         found: Group | None = self._store.group(group_key(call, params))

@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.htm
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import logging
@@ -102,6 +103,7 @@ class LogFilters:
         self._reach = reach
         self._clock = clock
         self._running: dict[GroupName, dict[tuple[str, str], _Running]] = {}
+        self.changing = asyncio.Lock()  # or a group has more than it may, and a deleted one leaves a filter behind
         self.lost_events = 0  # that were not passed on
 
     async def load(self) -> None:

@@ -207,8 +207,9 @@ class LogsProvider(AbsentOperations, AccountOperations, FilterOperations, QueryO
     async def delete_log_group(self, call: Call, params: Params) -> Answer:
         """Delete a log group with its events. Raises: ResourceNotFoundException."""
         key = self._key(call, params)
-        await self._store.delete_group(key)
-        await self.filters.drop_group(key)
+        async with self.filters.changing:
+            await self._store.delete_group(key)
+            await self.filters.drop_group(key)
         return {}
 
     @operation("DescribeLogGroups")

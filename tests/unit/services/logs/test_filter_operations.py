@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
@@ -47,6 +48,26 @@ def test_a_metric_filter_is_kept_described_and_deleted(tmp_path) -> None:
     ]  # fmt: skip
     assert (count, half.partition(":")[0]) == (1, "InvalidParameterException")
     assert gone == "ResourceNotFoundException: The specified metric filter does not exist."
+
+
+def test_filters_put_at_once_keep_to_the_bound_and_leave_nothing_to_a_group_of_that_name(tmp_path) -> None:
+    async def scenario(logs: LogsControl):
+        await logs("CreateLogGroup", logGroupName=GROUP)
+
+        def put(name: str):
+            return logs("PutMetricFilter", logGroupName=GROUP, filterName=name, filterPattern="ERROR",
+                        metricTransformations=a_transformation())  # fmt: skip
+
+        ended = await asyncio.gather(*(put(f"f{number}") for number in range(101)), return_exceptions=True)
+        refused = [error.code for error in ended if isinstance(error, ServiceError)]
+        late = (await asyncio.gather(logs("DeleteLogGroup", logGroupName=GROUP), put("late"), return_exceptions=True))[
+            1
+        ]
+        await logs("CreateLogGroup", logGroupName=GROUP)
+        left = (await logs("DescribeMetricFilters", logGroupName=GROUP))["metricFilters"]
+        return refused, isinstance(late, ServiceError), left
+
+    assert with_logs(tmp_path, scenario) == (["LimitExceededException"], True, [])
 
 
 def test_events_that_match_become_values_of_a_metric(tmp_path) -> None:
