@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from gatepost.templates.resources.base import Outcome, ResourceHandler, Work
 from gatepost.templates.resources.changes import Unnamed, json_text, present, tag_changes, tag_map, unless_gone
@@ -77,10 +79,15 @@ class LogStream(Unnamed):
         await unless_gone(work.invoke("logs", "DeleteLogStream", parameters))
 
 
-class MetricFilter(Unnamed):
-    """AWS::Logs::MetricFilter."""
+class _Filter(Unnamed, ABC):
+    """What filters of both kinds have in common: the same operation makes and changes them."""
 
     name_property = "FilterName"
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def members(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what only filters of this kind have."""
 
     async def create(self, work: Work) -> Outcome:
         """Make the filter."""
@@ -90,20 +97,29 @@ class MetricFilter(Unnamed):
 
     async def update(self, work: Work, physical_id: str) -> Outcome:
         """Put the filter as it is declared."""
-        properties = work.properties
         parameters = {
-            "logGroupName": properties["LogGroupName"],
+            "logGroupName": work.properties["LogGroupName"],
             "filterName": physical_id,
-            "filterPattern": properties["FilterPattern"],
-            "metricTransformations": [_transformation(one) for one in properties["MetricTransformations"]],
+            "filterPattern": work.properties["FilterPattern"],
+            **self.members(work.properties),
         }
-        await work.invoke("logs", "PutMetricFilter", parameters)
+        await work.invoke("logs", f"Put{self.kind}", parameters)
         return Outcome(physical_id)
 
     async def delete(self, work: Work, physical_id: str) -> None:
         """Delete the filter."""
         parameters = {"logGroupName": work.properties["LogGroupName"], "filterName": physical_id}
-        await unless_gone(work.invoke("logs", "DeleteMetricFilter", parameters))
+        await unless_gone(work.invoke("logs", f"Delete{self.kind}", parameters))
+
+
+class MetricFilter(_Filter):
+    """AWS::Logs::MetricFilter."""
+
+    kind = "MetricFilter"
+
+    def members(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the transformations."""
+        return {"metricTransformations": [_transformation(one) for one in properties["MetricTransformations"]]}
 
 
 def _transformation(given: Any) -> dict[str, Any]:
@@ -118,34 +134,14 @@ def _transformation(given: Any) -> dict[str, Any]:
     )
 
 
-class SubscriptionFilter(Unnamed):
+class SubscriptionFilter(_Filter):
     """AWS::Logs::SubscriptionFilter."""
 
-    name_property = "FilterName"
+    kind = "SubscriptionFilter"
 
-    async def create(self, work: Work) -> Outcome:
-        """Make the subscription."""
-        name = work.name("FilterName", length_max=512)
-        await work.initiated(name)
-        return await self.update(work, name)
-
-    async def update(self, work: Work, physical_id: str) -> Outcome:
-        """Put the subscription as it is declared."""
-        properties = work.properties
-        parameters = present(
-            logGroupName=properties["LogGroupName"],
-            filterName=physical_id,
-            filterPattern=properties["FilterPattern"],
-            destinationArn=properties["DestinationArn"],
-            distribution=properties.get("Distribution"),
-        )
-        await work.invoke("logs", "PutSubscriptionFilter", parameters)
-        return Outcome(physical_id)
-
-    async def delete(self, work: Work, physical_id: str) -> None:
-        """Delete the subscription."""
-        parameters = {"logGroupName": work.properties["LogGroupName"], "filterName": physical_id}
-        await unless_gone(work.invoke("logs", "DeleteSubscriptionFilter", parameters))
+    def members(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Give where events go."""
+        return present(destinationArn=properties["DestinationArn"], distribution=properties.get("Distribution"))
 
 
 class ResourcePolicy(Unnamed):
