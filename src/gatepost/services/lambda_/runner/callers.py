@@ -21,7 +21,6 @@ LOOPBACK: Final = "127.0.0.1"
 NETLINK_SOCK_DIAG: Final = 4
 SOCK_DIAG_BY_FAMILY: Final = 20
 NLM_F_REQUEST: Final = 1
-NLMSG_ERROR: Final = 2
 ESTABLISHED: Final = 1 << 1
 HEADER: Final = struct.Struct("=IHHII")  # length, type, flags, sequence, port id
 QUERY: Final = struct.Struct("=BBBBI")  # family, protocol, extensions, padding, states
